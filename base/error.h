@@ -1,0 +1,17 @@
+// error.h: making and passing on grus_error values. Printing them is the command's business.
+#ifndef GRUS_BASE_ERROR_H
+#define GRUS_BASE_ERROR_H
+
+#include "base/grus.h"
+
+// Fills *error (may be NULL) and returns status. file and place may be NULL for none; a long text is cut.
+grus_status grus_fail(grus_error *error, grus_status status, const char *file, const char *place, const char *format,
+                      ...) GRUS_PRINTF(5, 6);
+
+// The same for an allocation of this many bytes that failed.
+grus_status grus_fail_memory(grus_error *error, size_t bytes);
+
+// Fills in error->file where it is still empty, and returns error->status (for callers that know the path).
+grus_status grus_error_in_file(grus_error *error, const char *file);
+
+#endif

@@ -1,0 +1,151 @@
+// grus.h: the public interface of libgrus, and all of it.
+//
+// Load a model directory, run it over shards of records, or over records held in memory; ask what a model or a shard
+// holds. Every function that can fail returns a grus_status and fills a grus_error; the library prints nothing and
+// never ends the process. Strings are UTF-8. A model is immutable after loading and may be shared by threads.
+#ifndef GRUS_H
+#define GRUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GRUS_API __attribute__((visibility("default")))
+#define GRUS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define GRUS_API
+#define GRUS_PRINTF(f, a)
+#endif
+
+// ---- errors ----
+
+// The values are the exit codes of the command (doc/grus.1); the last two never leave it.
+typedef enum grus_status {
+    GRUS_OK = 0,
+    GRUS_E_FAILED = 1,      // a shard failed, or a record with on_error = fail
+    GRUS_E_USAGE = 2,       // options that contradict one another or the model
+    GRUS_E_MODEL = 3,       // the model directory is not usable
+    GRUS_E_INPUT = 4,       // an input cannot be opened or read
+    GRUS_E_OUTPUT = 5,      // output directory, disk
+    GRUS_E_MEMORY = 6,      // an allocation failed
+    GRUS_E_INTERRUPTED = 7, // a stop was asked for; what was in flight is not committed
+} grus_status;
+
+typedef struct grus_error {
+    grus_status status;
+    char file[1024]; // what the error is about: a path, or "" when it is about none
+    char place[256]; // line, byte offset, key or tensor inside it, or ""
+    char cause[768]; // what is wrong, and what was expected
+} grus_error;
+
+// Writes "FILE:PLACE: CAUSE" (empty parts left out) into text, always terminated; returns text.
+GRUS_API const char *grus_error_text(const grus_error *error, char *text, size_t size);
+
+GRUS_API const char *grus_version(void);
+
+// The micro-kernel in use ("skx", "haswell", …), decided at the first call; see doc/grus.1, BLIS_ARCH_TYPE.
+GRUS_API const char *grus_kernel_name(void);
+
+// ---- models ----
+
+typedef struct grus_model grus_model;
+
+typedef void grus_warning_fn(void *context, const char *text);
+
+// Reads DIR/config.json and what it names. With strict a tensor that the configuration does not use is an error,
+// else it is passed to warn (may be NULL). The caller frees *model.
+GRUS_API grus_status grus_model_load(const char *dir, bool strict, grus_warning_fn *warn, void *context,
+                                     grus_model **model, grus_error *error);
+GRUS_API void grus_model_free(grus_model *model);
+
+// Prints the architecture, parameters, FLOPs a token and memory a lane, as the table of `grus inspect MODEL`.
+GRUS_API grus_status grus_model_describe(const grus_model *model, FILE *to, grus_error *error);
+
+// Prints the frames, sizes and record count of a shard, as `grus inspect SHARD`; reads all of it.
+GRUS_API grus_status grus_shard_describe(const char *path, size_t max_record, FILE *to, grus_error *error);
+
+// ---- runs ----
+
+typedef enum grus_task { GRUS_TASK_OWN, GRUS_TASK_EMBED, GRUS_TASK_CLASSIFY, GRUS_TASK_TAG, GRUS_TASK_TRANSLATE, GRUS_TASK_SCORE } grus_task;
+typedef enum grus_length_norm { GRUS_NORM_NONE, GRUS_NORM_AVG, GRUS_NORM_GNMT } grus_length_norm;
+typedef enum grus_attention_output { GRUS_ATTENTION_NONE, GRUS_ATTENTION_SOFT, GRUS_ATTENTION_HARD } grus_attention_output;
+typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
+
+// Search options; a model's own defaults come from "generation" in its config.json.
+typedef struct grus_search {
+    size_t beam_size;
+    size_t n_best;
+    grus_length_norm length_norm;
+    double length_penalty;    // alpha
+    double max_length_factor; // steps a source position
+    size_t max_length;        // steps, the end token's included
+    size_t min_length;        // tokens before the end token may come
+} grus_search;
+
+typedef struct grus_run_options {
+    grus_task task;
+    grus_search search;
+    grus_attention_output attention;
+    bool token_scores;
+    const char *text_key, *id_key, *target_key;  // JSONL fields
+    size_t text_column, target_column;           // TSV columns, from 1
+    size_t threads;                              // 0: what the affinity mask and the cgroup quota allow
+    size_t batch_tokens;                         // source positions a batch; 0: the default. Never changes a result
+    size_t max_memory;                           // bytes; 0: no bound asked
+    bool fail_on_error;                          // --on-error fail
+    size_t max_record;                           // bytes of one record
+    int level;                                   // zstd level of the output
+    grus_format format;
+    size_t rank, world_size;
+    size_t checkpoint_records;                   // 0: none
+    const char *report;                          // NULL: OUTDIR/report.json
+    uint64_t seed;
+    bool strict;
+    bool dry_run;
+} grus_run_options;
+
+// Fills options with the defaults of the command line and of the model (NULL: none).
+GRUS_API void grus_run_options_init(grus_run_options *options, const grus_model *model);
+
+typedef struct grus_progress {
+    size_t shards, shards_done, shards_skipped, shards_failed;
+    uint64_t records, records_failed;
+    uint64_t tokens_in, tokens_out; // source positions; generated tokens, the end tokens included
+    uint64_t bytes_in, bytes_total; // compressed bytes read, and to read (0: unknown)
+    double seconds;                 // since the start
+    uint64_t memory;                // bytes predicted for the whole run
+    uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
+    uint64_t rows, rows_computed;           // the same for decoder lanes
+    size_t threads, slots, batch_tokens;    // of the plan
+} grus_progress;
+
+// on_progress is called about ten times a second from one thread, and once at the end with final = true;
+// on_shard_error once for each shard that failed. Either may be NULL.
+typedef struct grus_run_events {
+    void *context;
+    void (*on_plan)(void *context, const grus_progress *plan);
+    void (*on_progress)(void *context, const grus_progress *progress, bool final);
+    void (*on_shard_error)(void *context, const grus_error *error);
+    grus_warning_fn *on_warning;
+} grus_run_events;
+
+// Runs the model over every shard of the inputs (files, directories, or "-") into outdir ("-" with "-"), skipping what
+// is done. Returns GRUS_OK, GRUS_E_FAILED after some shard failed, or the error that ended the run; last (may be NULL)
+// receives the final figures in every case.
+GRUS_API grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
+                              const grus_run_options *options, const grus_run_events *events, grus_progress *last,
+                              grus_error *error);
+
+// Asks every grus_run of this process to stop; safe in a signal handler.
+GRUS_API void grus_run_stop(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

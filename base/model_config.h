@@ -1,0 +1,114 @@
+// model_config.h: what a model is, as plain data: config.json after validation. io fills it, the engine builds from it.
+// No pointers into JSON; sizes that only the tensors or vocabularies tell are filled in by the loader.
+#ifndef GRUS_BASE_MODEL_CONFIG_H
+#define GRUS_BASE_MODEL_CONFIG_H
+
+#include "base/grus.h"
+
+#define GRUS_MAX_HEADS 16
+#define GRUS_MAX_RENAMES 64
+#define GRUS_MAX_PARTS 3 // inputs of a decoder, a readout or a token head
+
+typedef enum grus_score_kind {
+    GRUS_SCORE_DOT,
+    GRUS_SCORE_SCALED_DOT,
+    GRUS_SCORE_COSINE,
+    GRUS_SCORE_EUCLIDEAN,
+    GRUS_SCORE_GENERAL,
+    GRUS_SCORE_ADDITIVE,
+} grus_score_kind;
+
+typedef struct grus_attention_config {
+    grus_score_kind score;
+    size_t size; // A of additive, else 0
+    double temperature;
+} grus_attention_config;
+
+typedef enum grus_tokenizer_kind {
+    GRUS_TOKENIZER_CHAR,
+    GRUS_TOKENIZER_WHITESPACE,
+    GRUS_TOKENIZER_BPE,
+    GRUS_TOKENIZER_SENTENCEPIECE,
+    GRUS_TOKENIZER_IDS,
+} grus_tokenizer_kind;
+
+// Paths are as in the file, checked to stay inside the model directory; "" means absent. Owned by the config.
+typedef struct grus_tokenizer_config {
+    grus_tokenizer_kind kind;
+    char *vocab, *codes, *model;
+    bool lowercase;
+    char *bos, *eos; // tokens; NULL means null
+} grus_tokenizer_config;
+
+typedef enum grus_pooling_kind { GRUS_POOL_NONE, GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST } grus_pooling_kind;
+
+typedef struct grus_pooling_config {
+    grus_pooling_kind kind;
+    grus_attention_config attention;
+    bool learned_query; // else last_hidden
+    bool normalize;
+} grus_pooling_config;
+
+typedef enum grus_head_input { GRUS_HEAD_STATE, GRUS_HEAD_POOLED } grus_head_input;
+
+typedef struct grus_head_config {
+    char *name;
+    char *labels; // path
+    bool on_token;
+    size_t n_inputs;
+    grus_head_input inputs[2]; // token heads
+    size_t n_labels;           // filled in by the loader from the labels file
+} grus_head_config;
+
+typedef enum grus_bridge_kind { GRUS_BRIDGE_ZEROS, GRUS_BRIDGE_LAST, GRUS_BRIDGE_LINEAR_TANH, GRUS_BRIDGE_MEAN_TANH } grus_bridge_kind;
+typedef enum grus_query_kind { GRUS_QUERY_PREVIOUS_STATE, GRUS_QUERY_STATE, GRUS_QUERY_EMBEDDING } grus_query_kind;
+// The parts of a decoder's input (embedding, context, readout) and of a readout (state, context, embedding).
+typedef enum grus_part { GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT, GRUS_PART_STATE } grus_part;
+
+typedef struct grus_decoder_config {
+    grus_tokenizer_config tokenizer; // vocab and bos/eos of the decoder are in here
+    size_t embedding_dim, hidden_size, num_layers;
+    grus_bridge_kind bridge;
+    grus_query_kind query;
+    size_t n_inputs;
+    grus_part inputs[GRUS_MAX_PARTS];
+    size_t n_readout;
+    grus_part readout[GRUS_MAX_PARTS];
+    size_t readout_size; // 0: no projection
+    bool readout_tanh;
+    bool tied;
+    size_t vocab_size; // filled in by the loader; 0: what the tensor says
+    size_t bos, eos;   // ids, filled in by the loader
+} grus_decoder_config;
+
+typedef struct grus_rename {
+    char *from, *to; // prefix used here -> prefix in the file
+} grus_rename;
+
+typedef struct grus_config {
+    bool seq2seq;
+    bool features; // source of float vectors
+    grus_tokenizer_config tokenizer;
+    size_t embedding_dim, feature_dim;
+    size_t source_vocab_size; // filled in by the loader; 0: what the tensor says
+    struct {
+        size_t hidden_size, num_layers;
+        bool bidirectional;
+    } encoder;
+    grus_pooling_config pooling;
+    size_t n_heads;
+    grus_head_config heads[GRUS_MAX_HEADS];
+    grus_attention_config attention;
+    grus_decoder_config decoder;
+    grus_search generation;
+    size_t n_renames;
+    grus_rename renames[GRUS_MAX_RENAMES];
+} grus_config;
+
+// Values per position of the encoder's output: D.
+static inline size_t grus_config_output_size(const grus_config *config)
+{
+    return config->encoder.hidden_size * (config->encoder.bidirectional ? 2 : 1);
+}
+
+#endif
