@@ -1,0 +1,239 @@
+// attention.c: the table of scores, projections of queries and keys, masked softmax and weighted sum.
+#include "config.h"
+
+#include "engine/attention.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+// A score is sum_i over one row of keys; what it needs beside the two vectors it finds in the attention.
+typedef float score_fn(const grus_attention *attention, const float *query, const float *key, size_t columns);
+
+struct grus_score {
+    const char *name;
+    bool equal_sizes;    // Dq must be Dk
+    bool project_query;  // by weight_general, before scoring
+    bool additive;       // queries and keys are projected to size A
+    score_fn *score;
+};
+
+static float score_dot(const grus_attention *attention, const float *query, const float *key, size_t columns)
+{
+    return attention->kernel->vector->dot(query, key, columns);
+}
+
+static float score_scaled_dot(const grus_attention *attention, const float *query, const float *key, size_t columns)
+{
+    return attention->kernel->vector->dot(query, key, columns) / sqrtf((float)columns);
+}
+
+static float norm(const grus_attention *attention, const float *x, size_t columns)
+{
+    return fmaxf(sqrtf(attention->kernel->vector->dot(x, x, columns)), 1e-8f);
+}
+
+// torch.nn.functional.cosine_similarity, each norm bounded from below.
+static float score_cosine(const grus_attention *attention, const float *query, const float *key, size_t columns)
+{
+    return attention->kernel->vector->dot(query, key, columns) /
+           (norm(attention, query, columns) * norm(attention, key, columns));
+}
+
+static float score_euclidean(const grus_attention *attention, const float *query, const float *key, size_t columns)
+{
+    return -attention->kernel->vector->distance(query, key, columns);
+}
+
+// Bahdanau et al. 2015; the biases b_q + b_k are in the projected key.
+static float score_additive(const grus_attention *attention, const float *query, const float *key, size_t columns)
+{
+    return attention->kernel->vector->energy(attention->energy, query, key, columns) + attention->energy_bias;
+}
+
+static const struct grus_score scores[] = {
+    [GRUS_SCORE_DOT] = {"dot", true, false, false, score_dot},
+    [GRUS_SCORE_SCALED_DOT] = {"scaled_dot", true, false, false, score_scaled_dot},
+    [GRUS_SCORE_COSINE] = {"cosine", true, false, false, score_cosine},
+    [GRUS_SCORE_EUCLIDEAN] = {"euclidean", true, false, false, score_euclidean},
+    [GRUS_SCORE_GENERAL] = {"general", false, true, false, score_dot},
+    [GRUS_SCORE_ADDITIVE] = {"additive", false, false, true, score_additive},
+};
+
+static grus_status read_packed(const grus_attention *attention, const grus_tensor_source *tensors, const char *name,
+                               size_t rows, size_t columns, grus_weights *weights, size_t *parameters,
+                               grus_error *error)
+{
+    float *dense = NULL;
+    grus_status status = grus_read_tensor(tensors, "attention", name, rows, columns, &dense, parameters, error);
+    if (!status)
+        status = grus_weights_pack(attention->kernel, (grus_matrix){dense, rows, columns, columns}, weights, error);
+    free(dense);
+    return status;
+}
+
+static grus_status read_additive(grus_attention *attention, const grus_tensor_source *tensors, size_t *parameters,
+                                 grus_error *error)
+{
+    size_t size = attention->size;
+    float *bias_query = NULL, *bias_value = NULL;
+    grus_status status = read_packed(attention, tensors, "key.weight", size, attention->key, &attention->weight_key,
+                                     parameters, error);
+    if (!status)
+        status = grus_read_optional(tensors, "attention", "key.bias", size, 0, &attention->bias, parameters, error);
+    if (!status)
+        status = grus_read_tensor(tensors, "attention", "energy.weight", 1, size, &attention->energy, parameters, error);
+    if (!status && attention->query) {
+        status = read_packed(attention, tensors, "query.weight", size, attention->query, &attention->weight_query,
+                             parameters, error);
+        if (!status)
+            status = grus_read_optional(tensors, "attention", "query.bias", size, 0, &bias_query, parameters, error);
+        if (!status)
+            status = grus_read_optional(tensors, "attention", "energy.bias", 1, 0, &bias_value, parameters, error);
+        if (!status) {
+            for (size_t i = 0; i < size; i++)
+                attention->bias[i] += bias_query[i];
+            attention->energy_bias = bias_value[0];
+        }
+    }
+    free(bias_value);
+    free(bias_query);
+    return status;
+}
+
+grus_status grus_attention_read(const grus_kernel *kernel, const grus_attention_config *config,
+                                const grus_tensor_source *tensors, size_t query, size_t key, grus_attention *attention,
+                                size_t *parameters, grus_error *error)
+{
+    const struct grus_score *score = &scores[config->score];
+    *attention = (grus_attention){.kernel = kernel,
+                                  .score = score,
+                                  .query = query,
+                                  .key = key,
+                                  .size = config->size,
+                                  .temperature = (float)config->temperature};
+    if (query && score->equal_sizes && query != key)
+        return grus_fail(error, GRUS_E_MODEL, tensors->file, "attention.score",
+                         "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query, key);
+    if (score->additive)
+        return read_additive(attention, tensors, parameters, error);
+    grus_status status = GRUS_OK;
+    size_t query_size = query ? query : key;
+    if (score->project_query)
+        status = read_packed(attention, tensors, "general.weight", key, query_size, &attention->weight_general,
+                             parameters, error);
+    if (!status && query == 0)
+        status = grus_read_tensor(tensors, "attention", "context", key, 0, &attention->context, parameters, error);
+    return status;
+}
+
+void grus_attention_free(grus_attention *attention)
+{
+    free(attention->context);
+    free(attention->energy);
+    free(attention->bias);
+    grus_weights_free(&attention->weight_key);
+    grus_weights_free(&attention->weight_query);
+    grus_weights_free(&attention->weight_general);
+    *attention = (grus_attention){0};
+}
+
+size_t grus_attention_bytes(const grus_attention *attention)
+{
+    const grus_kernel *kernel = attention->kernel;
+    return grus_weights_bytes(kernel, &attention->weight_general) +
+           grus_weights_bytes(kernel, &attention->weight_query) + grus_weights_bytes(kernel, &attention->weight_key) +
+           (2 * attention->size + (attention->context ? attention->key : 0)) * sizeof(float);
+}
+
+#define KEY_CHUNK 384 // positions a product
+
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions)
+{
+    if (!attention->score->additive)
+        return 0;
+    const grus_kernel *kernel = attention->kernel;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK);
+    return (positions * attention->size + grus_panels_floats(kernel, chunk, attention->key) +
+            chunk * attention->weight_key.width) * sizeof(float) + chunk * sizeof(void *) + 4 * GRUS_ALIGN;
+}
+
+grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
+                                size_t positions, grus_keys *keys, grus_error *error)
+{
+    *keys = (grus_keys){values, values, attention->key};
+    if (!attention->score->additive)
+        return GRUS_OK;
+    const grus_kernel *kernel = attention->kernel;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), size = attention->size, width = attention->weight_key.width;
+    float *rows = grus_arena_alloc(arena, positions * size, sizeof *rows);
+    float *panels = grus_arena_alloc(arena, grus_panels_floats(kernel, chunk, attention->key), sizeof *panels);
+    float *product = grus_arena_alloc(arena, chunk * width, sizeof *product);
+    const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
+    if (!rows || !panels || !product || !pointers)
+        return grus_fail_memory(error, positions * size * sizeof *rows);
+    for (size_t first = 0; first < positions; first += chunk) {
+        size_t n = grus_min(chunk, positions - first);
+        for (size_t i = 0; i < n; i++)
+            pointers[i] = values + (first + i) * attention->key;
+        grus_panels_pack(kernel, &(grus_part_rows){pointers, attention->key}, 1, n, panels);
+        grus_product(kernel, &attention->weight_key, panels, n, 0, product, width);
+        for (size_t i = 0; i < n; i++) {
+            memcpy(rows + (first + i) * size, product + i * width, size * sizeof *rows);
+            kernel->vector->add(rows + (first + i) * size, attention->bias, size);
+        }
+    }
+    keys->rows = rows;
+    keys->columns = size;
+    return GRUS_OK;
+}
+
+static const grus_weights *query_weights(const grus_attention *attention)
+{
+    if (attention->score->project_query)
+        return &attention->weight_general;
+    return attention->score->additive && attention->query ? &attention->weight_query : NULL;
+}
+
+size_t grus_attention_query_floats(const grus_attention *attention, size_t n)
+{
+    const grus_weights *weights = query_weights(attention);
+    if (!weights)
+        return 0;
+    return grus_panels_floats(attention->kernel, n, weights->in) +
+           grus_whole_tiles(attention->kernel, n) * weights->width;
+}
+
+void grus_attention_project(const grus_attention *attention, const grus_queries *queries, float *scratch,
+                            const float **projected)
+{
+    const grus_weights *weights = query_weights(attention);
+    if (!weights) {
+        for (size_t i = 0; i < queries->n; i++)
+            projected[i] = queries->rows[i];
+        return;
+    }
+    const grus_kernel *kernel = attention->kernel;
+    float *product = scratch + grus_panels_floats(kernel, queries->n, weights->in);
+    grus_panels_pack(kernel, &(grus_part_rows){queries->rows, weights->in}, 1, queries->n, scratch);
+    grus_product(kernel, weights, scratch, queries->n, 0, product, weights->width);
+    for (size_t i = 0; i < queries->n; i++)
+        projected[i] = product + i * weights->width;
+}
+
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
+                 size_t length, float *weights, float *context)
+{
+    if (length == 0) {
+        memset(context, 0, attention->key * sizeof *context);
+        return;
+    }
+    for (size_t t = 0; t < length; t++)
+        weights[t] = attention->score->score(attention, query, keys->rows + (first + t) * keys->columns, keys->columns) /
+                     attention->temperature;
+    attention->kernel->vector->softmax(weights, length);
+    attention->kernel->vector->weighted_sum(weights, keys->values + first * attention->key, length, attention->key,
+                                            context);
+}

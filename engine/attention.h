@@ -1,0 +1,66 @@
+// attention.h: score(q, k) -> softmax over a sequence's own positions -> weighted sum of its values.
+//
+// A new score is one row of the table in attention.c. Sequences are given by their rows, so no masked position is ever
+// read, and none has a weight. Which vector is the query, and what becomes of the context, is the caller's.
+#ifndef GRUS_ENGINE_ATTENTION_H
+#define GRUS_ENGINE_ATTENTION_H
+
+#include "base/memory.h"
+#include "base/model_config.h"
+#include "engine/product.h"
+
+typedef struct grus_attention {
+    const grus_kernel *kernel;
+    const struct grus_score *score; // a row of the table
+    size_t query, key;              // Dq (0: the query is learned), Dk = the size of the values
+    size_t size;                    // A of additive
+    float temperature;
+    grus_weights weight_general; // (Dk, Dq)
+    grus_weights weight_query;   // (A, Dq)
+    grus_weights weight_key;     // (A, Dk)
+    float *bias;                 // (A) b_q + b_k
+    float *energy;               // (A) v
+    float energy_bias;           // b_v
+    float *context;              // (Dk) the learned query of the other scores, else NULL
+} grus_attention;
+
+// Reads "attention.…" for queries of this size, 0 for a learned query (pooling). GRUS_E_MODEL also where score needs
+// equal sizes and has not got them.
+grus_status grus_attention_read(const grus_kernel *kernel, const grus_attention_config *config,
+                                const grus_tensor_source *tensors, size_t query, size_t key, grus_attention *attention,
+                                size_t *parameters, grus_error *error);
+void grus_attention_free(grus_attention *attention);
+size_t grus_attention_bytes(const grus_attention *attention);
+
+// What a batch's values become before the first query: computed once for each source position.
+typedef struct grus_keys {
+    const float *values;  // (positions, Dk)
+    const float *rows;    // (positions, A) projected, or values
+    size_t columns;       // of rows
+} grus_keys;
+
+// GRUS_E_MEMORY when arena has none left.
+grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
+                                size_t positions, grus_keys *keys, grus_error *error);
+
+// What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected
+// into scratch (grus_attention_query_floats(n) floats); otherwise they are used as they are.
+typedef struct grus_queries {
+    const float *const *rows; // (n)
+    size_t n;
+} grus_queries;
+
+size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
+
+// Projects n queries: projected[i] points to query i ready for grus_attend.
+void grus_attention_project(const grus_attention *attention, const grus_queries *queries, float *scratch,
+                            const float **projected);
+
+// One query over the positions [first, first + length) of keys: weights (length) and context (Dk), both written;
+// length 0 gives a zero context. query is NULL where it is learned.
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
+                 size_t length, float *weights, float *context);
+
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions);
+
+#endif

@@ -1,0 +1,334 @@
+// decoding.c: one step of the attention decoder for all live rows.
+//
+// Legend: n rows, E embedding, H hidden units, D encoder outputs, R readout, V vocabulary. Rows are dense: the search
+// drops, doubles and admits them at will, since a row finds its past by its parent's number; states, contexts and
+// readouts alternate between two sides, one read and one written.
+#include "config.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/decoder.h"
+
+struct grus_decoding {
+    const grus_decoder *decoder;
+    const grus_encoded *encoded;
+    grus_keys keys;
+    float *initial; // (records, layers, state floats): what the bridge made
+    size_t side;    // the one written last
+    struct side {
+        float *state;   // (layers, max_rows, state floats)
+        float *context; // (max_rows, D)
+        float *readout; // (max_rows, readout_ld)
+    } sides[2];
+    size_t max_rows, state_ld, readout_ld;
+    float *zeros, *dump;           // rows that are only read, or only written
+    float *panels, *gi, *acc;      // scratch of products and gates
+    float *query_scratch, *logits; // (…), (max_rows, output width)
+    float *weights;                // (longest source)
+    // Row pointers of the step, (max_rows) each.
+    const float **embedding, **h_prev, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows;
+    const float **queries;
+    float **h_new;
+};
+
+static size_t widest_product_input(const grus_decoder *decoder)
+{
+    size_t widest = grus_max(decoder->hidden, grus_max(decoder->readout.in, decoder->output.in));
+    for (size_t layer = 0; layer < decoder->layers; layer++)
+        widest = grus_max(widest, decoder->gru[layer].input);
+    return grus_max(widest, decoder->values);
+}
+
+static size_t readout_ld(const grus_decoder *decoder)
+{
+    return decoder->config->readout_size ? decoder->readout.width : decoder->readout_size;
+}
+
+static size_t longest_row(const grus_decoder *decoder)
+{
+    return grus_max(grus_max(decoder->gru->width, decoder->values), readout_ld(decoder));
+}
+
+static bool allocate_floats(grus_arena *arena, float **to, size_t count)
+{
+    return (*to = grus_arena_alloc(arena, count, sizeof **to)) != NULL;
+}
+
+static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
+{
+    const float ***lists[] = {&d->embedding, &d->h_prev,       &d->h_read,  &d->context_prev, &d->context,
+                              &d->readout,   &d->readout_prev, &d->gi_rows, &d->queries};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
+            return false;
+    return (d->h_new = grus_arena_alloc(arena, rows, sizeof *d->h_new)) != NULL;
+}
+
+static bool allocate_rows(grus_arena *arena, grus_decoding *d)
+{
+    const grus_decoder *decoder = d->decoder;
+    const grus_kernel *kernel = decoder->kernel;
+    size_t rows = d->max_rows, longest = 1;
+    for (size_t i = 0; i < d->encoded->n; i++)
+        longest = grus_max(longest, d->encoded->length[i]);
+    for (size_t side = 0; side < 2; side++)
+        if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * d->state_ld) ||
+            !allocate_floats(arena, &d->sides[side].context, rows * decoder->values) ||
+            !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
+            return false;
+    return allocate_floats(arena, &d->zeros, longest_row(decoder)) && allocate_floats(arena, &d->dump, d->state_ld) &&
+           allocate_floats(arena, &d->panels, grus_panels_floats(kernel, rows, widest_product_input(decoder))) &&
+           allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
+           allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
+           allocate_floats(arena, &d->query_scratch, grus_attention_query_floats(&decoder->attention, rows)) &&
+           allocate_floats(arena, &d->logits, rows * decoder->output.width) &&
+           allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d);
+}
+
+// The mean of a sequence's encoder outputs; zeros for length 0.
+static void mean_output(const grus_encoded *encoded, size_t sequence, size_t size, float *mean)
+{
+    const float *rows = encoded->output + encoded->offset[sequence] * size;
+    size_t length = encoded->length[sequence];
+    for (size_t i = 0; i < size; i++) {
+        double total = 0;
+        for (size_t t = 0; t < length; t++)
+            total += rows[t * size + i];
+        mean[i] = length ? (float)(total / (double)length) : 0;
+    }
+}
+
+// initial[sequence] = tanh(W x + b) on the top final states or the mean outputs, max_rows sequences at a time. The
+// sides are not in use yet, so that one holds the input.
+static void bridge_linear(grus_decoding *d, float *product)
+{
+    const grus_decoder *decoder = d->decoder;
+    const grus_encoded *encoded = d->encoded;
+    size_t hidden = decoder->hidden, layers = decoder->layers, width = decoder->bridge.width;
+    for (size_t first = 0; first < encoded->n; first += d->max_rows) {
+        size_t n = grus_min(d->max_rows, encoded->n - first);
+        for (size_t i = 0; i < n; i++) {
+            float *input = d->sides[0].context + i * decoder->values;
+            if (decoder->config->bridge == GRUS_BRIDGE_MEAN_TANH)
+                mean_output(encoded, first + i, decoder->values, input);
+            else
+                memcpy(input, encoded->final[decoder->first_final] + (first + i) * decoder->values,
+                       decoder->values * sizeof *input);
+            d->context[i] = input;
+        }
+        grus_panels_pack(decoder->kernel, &(grus_part_rows){d->context, decoder->values}, 1, n, d->panels);
+        grus_product(decoder->kernel, &decoder->bridge, d->panels, n, 0, product, width);
+        for (size_t i = 0; i < n; i++) {
+            float *row = product + i * width;
+            decoder->kernel->vector->tanh_bias(row, decoder->bridge_bias, layers * hidden);
+            for (size_t layer = 0; layer < layers; layer++)
+                memcpy(d->initial + ((first + i) * layers + layer) * d->state_ld, row + layer * hidden,
+                       hidden * sizeof *row);
+        }
+    }
+}
+
+static void bridge_last(grus_decoding *d)
+{
+    const grus_decoder *decoder = d->decoder;
+    for (size_t i = 0; i < d->encoded->n; i++)
+        for (size_t layer = 0; layer < decoder->layers; layer++)
+            memcpy(d->initial + (i * decoder->layers + layer) * d->state_ld,
+                   d->encoded->final[decoder->first_final + layer] + i * decoder->values,
+                   decoder->hidden * sizeof(float));
+}
+
+grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
+                                size_t max_rows, grus_decoding **decoding, grus_error *error)
+{
+    grus_decoding *d = grus_arena_alloc(arena, 1, sizeof *d);
+    if (!d)
+        return grus_fail_memory(error, sizeof *d);
+    *d = (grus_decoding){.decoder = decoder,
+                         .encoded = encoded,
+                         .max_rows = grus_whole_tiles(decoder->kernel, max_rows),
+                         .state_ld = grus_gru_state_floats(decoder->gru),
+                         .readout_ld = readout_ld(decoder)};
+    size_t initial = encoded->n * decoder->layers * d->state_ld;
+    float *product = NULL;
+    if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
+        (decoder->bridge.data && !allocate_floats(arena, &product, d->max_rows * decoder->bridge.width)))
+        return grus_fail_memory(error, initial * sizeof(float));
+    memset(d->initial, 0, initial * sizeof *d->initial);
+    memset(d->zeros, 0, longest_row(decoder) * sizeof *d->zeros);
+    grus_status status =
+        grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, &d->keys, error);
+    if (status)
+        return status;
+    if (product)
+        bridge_linear(d, product);
+    else if (decoder->config->bridge == GRUS_BRIDGE_LAST)
+        bridge_last(d);
+    *decoding = d;
+    return GRUS_OK;
+}
+
+static const float *previous_state(const grus_decoding *d, const grus_row *row, size_t layer)
+{
+    if (row->parent == GRUS_NO_ROW)
+        return d->initial + (row->sequence * d->decoder->layers + layer) * d->state_ld;
+    return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * d->state_ld;
+}
+
+// Where each row reads and writes in this step; d->side is already the one to write.
+static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    const struct side *old = &d->sides[1 - d->side], *new = &d->sides[d->side];
+    for (size_t i = 0; i < n; i++) {
+        bool first = rows[i].parent == GRUS_NO_ROW;
+        d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
+        d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * decoder->values;
+        d->readout_prev[i] = first ? d->zeros : old->readout + rows[i].parent * d->readout_ld;
+        d->context[i] = new->context + i * decoder->values;
+        d->readout[i] = new->readout + i * d->readout_ld;
+    }
+}
+
+// Contexts of all rows from these queries (n rows of Dq).
+static void attend(grus_decoding *d, const grus_row *rows, size_t n, const float *const *queries)
+{
+    const grus_decoder *decoder = d->decoder;
+    grus_attention_project(&decoder->attention, &(grus_queries){queries, n}, d->query_scratch, d->queries);
+    for (size_t i = 0; i < n; i++) {
+        size_t sequence = rows[i].sequence;
+        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[sequence],
+                    d->encoded->length[sequence], rows[i].weights ? rows[i].weights : d->weights,
+                    d->sides[d->side].context + i * decoder->values);
+    }
+}
+
+static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool into_gru)
+{
+    const grus_decoder *decoder = d->decoder;
+    bool previous_context = into_gru && decoder->config->query == GRUS_QUERY_STATE;
+    switch (part) {
+    case GRUS_PART_EMBEDDING:
+        return (grus_part_rows){d->embedding, decoder->embedding_size};
+    case GRUS_PART_CONTEXT:
+        return (grus_part_rows){previous_context ? d->context_prev : d->context, decoder->values};
+    case GRUS_PART_READOUT:
+        return (grus_part_rows){d->readout_prev, decoder->readout_size};
+    case GRUS_PART_STATE:
+        break;
+    }
+    return (grus_part_rows){d->h_read, decoder->hidden};
+}
+
+// gi_rows of layer 0: the table's rows where the embedding is all, else products of the parts, on top of the table's
+// rows where there is a table.
+static void first_input(grus_decoding *d, const grus_row *rows, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    const grus_gru *gru = decoder->gru;
+    grus_part_rows parts[GRUS_MAX_PARTS];
+    size_t n_parts = 0, whole = grus_whole_tiles(decoder->kernel, n);
+    for (size_t i = 0; i < decoder->config->n_inputs; i++)
+        if (!gru->table || decoder->config->inputs[i] != GRUS_PART_EMBEDDING)
+            parts[n_parts++] = part_rows(d, decoder->config->inputs[i], true);
+    for (size_t i = 0; i < whole; i++) {
+        const float *tabled = gru->table && i < n ? gru->table + rows[i].token * gru->width : d->zeros;
+        d->gi_rows[i] = n_parts ? d->gi + i * gru->width : tabled;
+        if (n_parts && gru->table)
+            memcpy(d->gi + i * gru->width, tabled, gru->width * sizeof *d->gi);
+    }
+    if (n_parts == 0)
+        return;
+    grus_panels_pack(decoder->kernel, parts, n_parts, n, d->panels);
+    grus_product(decoder->kernel, &gru->weight_ih, d->panels, n, gru->table ? 1 : 0, d->gi, gru->width);
+}
+
+// gi_rows of the layers above, from the new states below.
+static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
+{
+    grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
+    grus_product(gru->kernel, &gru->weight_ih, d->panels, n, 0, d->gi, gru->width);
+    for (size_t i = 0; i < grus_whole_tiles(gru->kernel, n); i++)
+        d->gi_rows[i] = d->gi + i * gru->width;
+}
+
+static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    size_t whole = grus_whole_tiles(decoder->kernel, n);
+    for (size_t layer = 0; layer < decoder->layers; layer++) {
+        const grus_gru *gru = decoder->gru + layer;
+        if (layer == 0)
+            first_input(d, rows, n);
+        else
+            layer_input(d, gru, n);
+        for (size_t i = 0; i < whole; i++) {
+            d->h_prev[i] = i < n ? previous_state(d, rows + i, layer) : d->zeros;
+            d->h_new[i] = i < n ? d->sides[d->side].state + (layer * d->max_rows + i) * d->state_ld : d->dump;
+            d->h_read[i] = d->h_new[i];
+        }
+        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_prev, gru->hidden}, 1, n, d->panels);
+        grus_gru_run(gru, &(grus_gru_step){whole, d->panels, d->gi_rows, d->h_prev, d->h_new, d->acc});
+    }
+}
+
+static void make_readout(grus_decoding *d, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    const grus_decoder_config *config = decoder->config;
+    grus_part_rows parts[GRUS_MAX_PARTS];
+    for (size_t i = 0; i < config->n_readout; i++)
+        parts[i] = part_rows(d, config->readout[i], false);
+    float *readout = d->sides[d->side].readout;
+    if (config->readout_size) {
+        grus_panels_pack(decoder->kernel, parts, config->n_readout, n, d->panels);
+        grus_product(decoder->kernel, &decoder->readout, d->panels, n, 0, readout, d->readout_ld);
+    }
+    for (size_t i = 0; i < n; i++) {
+        float *row = readout + i * d->readout_ld;
+        if (!config->readout_size)
+            for (size_t part = 0, at = 0; part < config->n_readout; at += parts[part++].columns)
+                memcpy(row + at, parts[part].rows[i], parts[part].columns * sizeof *row);
+        else if (config->readout_tanh)
+            decoder->kernel->vector->tanh_bias(row, decoder->readout_bias, decoder->readout_size);
+        else
+            decoder->kernel->vector->add(row, decoder->readout_bias, decoder->readout_size);
+    }
+}
+
+void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float **logits, size_t *ld)
+{
+    const grus_decoder *decoder = d->decoder;
+    grus_query_kind query = decoder->config->query;
+    d->side = 1 - d->side;
+    set_rows(d, rows, n);
+    if (query == GRUS_QUERY_PREVIOUS_STATE) {
+        for (size_t i = 0; i < n; i++)
+            d->h_prev[i] = previous_state(d, rows + i, decoder->layers - 1);
+        attend(d, rows, n, d->h_prev);
+    } else if (query == GRUS_QUERY_EMBEDDING) {
+        attend(d, rows, n, d->embedding);
+    }
+    run_layers(d, rows, n);
+    if (query == GRUS_QUERY_STATE)
+        attend(d, rows, n, d->h_read);
+    make_readout(d, n);
+    grus_panels_pack(decoder->kernel, &(grus_part_rows){d->readout, decoder->readout_size}, 1, n, d->panels);
+    grus_product(decoder->kernel, &decoder->output, d->panels, n, 0, d->logits, decoder->output.width);
+    *logits = d->logits;
+    *ld = decoder->output.width;
+}
+
+size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows)
+{
+    const grus_kernel *kernel = decoder->kernel;
+    size_t rows = grus_whole_tiles(kernel, max_rows), state_ld = grus_gru_state_floats(decoder->gru);
+    size_t row_floats = 2 * (decoder->layers * state_ld + decoder->values + readout_ld(decoder)) + decoder->gru->width +
+                        decoder->output.width + decoder->bridge.width;
+    size_t floats = records * decoder->layers * state_ld + rows * row_floats + longest_row(decoder) + state_ld +
+                    grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
+                    grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
+    return floats * sizeof(float) + 10 * rows * sizeof(void *) + sizeof(grus_decoding) + 32 * GRUS_ALIGN +
+           grus_attention_keys_bytes(&decoder->attention, positions);
+}

@@ -1,0 +1,316 @@
+// encoder.c: runs the layers of the encoder over a lane plan.
+//
+// Legend: B lanes, S steps of the plan, H hidden units, D = H * directions, P positions of the batch. A direction of a
+// layer is one pass over the plan: the backward one reads each sequence from its end, in the same slots. The input
+// products of a chunk of steps are one tall product (or a look-up in the table); only the recurrent one is stepwise.
+#include "config.h"
+
+#include "engine/encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/lanes.h"
+
+#define LANES_WANTED 96 // enough columns to amortise the streaming of weights; more only cost cache
+#define CHUNK_ROWS 384  // rows of a tall product: its results stay near the core until the steps use them
+
+size_t grus_encoder_lanes(const grus_kernel *kernel)
+{
+    return grus_whole_tiles(kernel, LANES_WANTED);
+}
+
+static grus_status read_embedding(const grus_config *config, const grus_tensor_source *tensors, grus_encoder *encoder,
+                                  size_t *parameters, grus_error *error)
+{
+    encoder->vocab = config->source_vocab_size;
+    grus_tensor tensor;
+    const char *name = "encoder.embedding.weight";
+    if (encoder->vocab == 0 && tensors->find(tensors->context, name, &tensor) && tensor.rank == 2)
+        encoder->vocab = tensor.shape[0];
+    return grus_read_tensor(tensors, name, "", encoder->vocab, encoder->input, &encoder->embedding, parameters, error);
+}
+
+grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
+                              grus_encoder *encoder, size_t *parameters, grus_error *error)
+{
+    size_t directions = config->encoder.bidirectional ? 2 : 1, hidden = config->encoder.hidden_size;
+    *encoder = (grus_encoder){.kernel = kernel,
+                              .input = config->features ? config->feature_dim : config->embedding_dim,
+                              .hidden = hidden,
+                              .layers = config->encoder.num_layers,
+                              .directions = directions,
+                              .output = hidden * directions};
+    encoder->gru = calloc(encoder->layers * directions, sizeof *encoder->gru);
+    if (!encoder->gru)
+        return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->gru);
+    grus_status status =
+        config->features ? GRUS_OK : read_embedding(config, tensors, encoder, parameters, error);
+    grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
+    for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
+        size_t layer = i / directions;
+        char suffix[32];
+        snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
+        status = grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
+                               layer == 0 && !config->features ? &embedding : NULL, encoder->gru + i, parameters, error);
+    }
+    return status;
+}
+
+void grus_encoder_free(grus_encoder *encoder)
+{
+    for (size_t i = 0; encoder->gru && i < encoder->layers * encoder->directions; i++)
+        grus_gru_free(encoder->gru + i);
+    free(encoder->gru);
+    free(encoder->embedding);
+    *encoder = (grus_encoder){0};
+}
+
+size_t grus_encoder_bytes(const grus_encoder *encoder)
+{
+    size_t bytes = encoder->vocab * encoder->input * sizeof(float);
+    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
+        bytes += grus_gru_bytes(encoder->gru + i);
+    return bytes;
+}
+
+// Scratch of one pass, shared by all passes of a batch.
+typedef struct scratch {
+    float *state;        // (B, state floats)
+    float *panels;       // (B, H) packed
+    float *input_panels; // (chunk rows, layer input) packed
+    float *gi;           // (chunk rows, width)
+    const float *zeros;  // a row of zeros as long as any that is read
+    const float **rows;  // (chunk rows): input rows, then gi rows
+    const float **state_read;
+    float **state_rows;  // (B)
+    float *acc;
+} scratch;
+
+typedef struct pass {
+    const grus_encoder *encoder;
+    const grus_gru *gru;
+    const grus_lane_plan *plan;
+    const size_t *offset;
+    bool backward;
+    const float *input;    // (P, gru->input), or NULL in favour of ids
+    const uint32_t *ids;   // (P)
+    float *output;         // (P, D), this direction's columns
+    scratch *scratch;
+} pass;
+
+static size_t chunk_rows(size_t lanes)
+{
+    return grus_max(CHUNK_ROWS, lanes);
+}
+
+static size_t state_floats(const grus_encoder *encoder)
+{
+    return grus_gru_state_floats(encoder->gru);
+}
+
+static size_t widest_input(const grus_encoder *encoder)
+{
+    return grus_max(encoder->input, encoder->layers > 1 ? encoder->output : 0);
+}
+
+static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t lanes, scratch *s)
+{
+    const grus_kernel *kernel = encoder->kernel;
+    size_t rows = chunk_rows(lanes), width = encoder->gru->width;
+    s->state = grus_arena_alloc(arena, lanes * state_floats(encoder), sizeof(float));
+    s->panels = grus_arena_alloc(arena, grus_panels_floats(kernel, lanes, encoder->hidden), sizeof(float));
+    s->input_panels = grus_arena_alloc(arena, grus_panels_floats(kernel, rows, widest_input(encoder)), sizeof(float));
+    s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
+    size_t n_zeros = grus_max(width, widest_input(encoder));
+    float *zeros = grus_arena_alloc(arena, n_zeros, sizeof(float));
+    s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
+    s->state_read = grus_arena_alloc(arena, lanes, sizeof *s->state_read);
+    s->state_rows = grus_arena_alloc(arena, lanes, sizeof *s->state_rows);
+    s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
+    if (!s->state || !s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->state_read ||
+        !s->state_rows || !s->acc)
+        return false;
+    memset(zeros, 0, n_zeros * sizeof *zeros);
+    s->zeros = zeros;
+    for (size_t lane = 0; lane < lanes; lane++)
+        s->state_read[lane] = s->state_rows[lane] = s->state + lane * state_floats(encoder);
+    return true;
+}
+
+// The position that a slot computes in this direction.
+static size_t slot_position(const pass *p, size_t slot)
+{
+    uint32_t sequence = p->plan->sequence[slot];
+    size_t forward = p->plan->position[slot];
+    return p->backward ? p->offset[sequence] + p->offset[sequence + 1] - 1 - forward : forward;
+}
+
+static size_t step_rows(const pass *p, size_t step)
+{
+    return grus_whole_tiles(p->encoder->kernel, p->plan->active[step]);
+}
+
+// Steps from `first` on whose rows fit a chunk; at least one.
+static size_t chunk_end(const pass *p, size_t first)
+{
+    size_t rows = step_rows(p, first), step = first + 1;
+    while (step < p->plan->steps && rows + step_rows(p, step) <= chunk_rows(p->plan->lanes))
+        rows += step_rows(p, step++);
+    return step;
+}
+
+// Fills scratch->rows with the input product of every slot of the steps [first, last).
+static void input_products(const pass *p, size_t first, size_t last)
+{
+    const grus_gru *gru = p->gru;
+    scratch *s = p->scratch;
+    bool tabled = gru->table && !p->input;
+    size_t n = 0;
+    for (size_t step = first; step < last; step++)
+        for (size_t lane = 0; lane < step_rows(p, step); lane++) {
+            size_t slot = step * p->plan->lanes + lane;
+            const float *row = s->zeros;
+            if (p->plan->sequence[slot] != GRUS_NO_SEQUENCE) {
+                size_t position = slot_position(p, slot);
+                row = tabled     ? gru->table + p->ids[position] * gru->width
+                      : p->input ? p->input + position * gru->input
+                                 : p->encoder->embedding + p->ids[position] * gru->input;
+            }
+            s->rows[n++] = row;
+        }
+    if (tabled)
+        return;
+    grus_panels_pack(gru->kernel, &(grus_part_rows){s->rows, gru->input}, 1, n, s->input_panels);
+    grus_product(gru->kernel, &gru->weight_ih, s->input_panels, n, 0, s->gi, gru->width);
+    for (size_t i = 0; i < n; i++)
+        s->rows[i] = s->gi + i * gru->width;
+}
+
+static void clear_state(const pass *p, size_t lane)
+{
+    size_t tile = p->gru->kernel->tile, hidden = p->gru->hidden;
+    memset(p->scratch->state_rows[lane], 0, state_floats(p->encoder) * sizeof(float));
+    float *panel = p->scratch->panels + lane / tile * hidden * tile + lane % tile;
+    for (size_t k = 0; k < hidden; k++)
+        panel[k * tile] = 0;
+}
+
+static void run_step(const pass *p, size_t step, const float *const *gi)
+{
+    const grus_lane_plan *plan = p->plan;
+    scratch *s = p->scratch;
+    size_t n = step_rows(p, step), hidden = p->gru->hidden, first_slot = step * plan->lanes;
+    for (size_t lane = 0; lane < plan->active[step]; lane++)
+        if (plan->position[first_slot + lane] == p->offset[plan->sequence[first_slot + lane]])
+            clear_state(p, lane);
+    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, gi, s->state_read, s->state_rows, s->acc});
+    for (size_t lane = 0; lane < plan->active[step]; lane++)
+        memcpy(p->output + slot_position(p, first_slot + lane) * p->encoder->output, s->state_rows[lane],
+               hidden * sizeof(float));
+    grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->state_read, hidden}, 1, n, s->panels);
+}
+
+static grus_status run_pass(const pass *p, const volatile bool *stop, grus_error *error)
+{
+    scratch *s = p->scratch;
+    memset(s->panels, 0, grus_panels_floats(p->encoder->kernel, p->plan->lanes, p->gru->hidden) * sizeof(float));
+    memset(s->state, 0, p->plan->lanes * state_floats(p->encoder) * sizeof(float));
+    for (size_t first = 0, last; first < p->plan->steps; first = last) {
+        if (stop && *stop)
+            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        last = chunk_end(p, first);
+        input_products(p, first, last);
+        const float *const *gi = s->rows;
+        for (size_t step = first; step < last; gi += step_rows(p, step), step++)
+            run_step(p, step, gi);
+    }
+    return GRUS_OK;
+}
+
+// final[i] = [output forward at the last position of i; backward at its first]; zeros for length 0.
+static void gather_final(const grus_encoder *encoder, const grus_encoded *encoded, const float *output, float *final)
+{
+    size_t hidden = encoder->hidden, width = encoder->output;
+    memset(final, 0, encoded->n * width * sizeof *final);
+    for (size_t i = 0; i < encoded->n; i++) {
+        if (encoded->length[i] == 0)
+            continue;
+        memcpy(final + i * width, output + (encoded->offset[i + 1] - 1) * width, hidden * sizeof *final);
+        if (encoder->directions == 2)
+            memcpy(final + i * width + hidden, output + encoded->offset[i] * width + hidden, hidden * sizeof *final);
+    }
+}
+
+static bool encoded_alloc(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
+                          grus_encoded *encoded)
+{
+    size_t *offset = grus_arena_alloc(arena, batch->n + 1, sizeof *offset);
+    encoded->final = grus_arena_alloc(arena, encoder->layers, sizeof *encoded->final);
+    if (!offset || !encoded->final)
+        return false;
+    offset[0] = 0;
+    for (size_t i = 0; i < batch->n; i++)
+        offset[i + 1] = offset[i] + batch->length[i];
+    encoded->n = batch->n;
+    encoded->positions = offset[batch->n];
+    encoded->length = batch->length;
+    encoded->offset = offset;
+    for (size_t layer = 0; layer < encoder->layers; layer++) {
+        encoded->final[layer] = NULL;
+        if (layer >= first_final &&
+            !(encoded->final[layer] = grus_arena_alloc(arena, batch->n * encoder->output, sizeof(float))))
+            return false;
+    }
+    return true;
+}
+
+grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
+                        const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error)
+{
+    grus_lane_plan plan;
+    scratch s;
+    size_t lanes = grus_encoder_lanes(encoder->kernel);
+    if (!encoded_alloc(encoder, arena, batch, first_final, encoded) ||
+        !grus_lanes_plan(arena, batch->length, encoded->offset, batch->n, encoder->kernel->tile, lanes, &plan) ||
+        !scratch_alloc(arena, encoder, grus_max(plan.lanes, encoder->kernel->tile), &s))
+        return grus_fail_memory(error, 0);
+    // Layers write one buffer and read the other.
+    float *buffers[2] = {NULL, NULL};
+    for (size_t i = 0; i < grus_min(2, encoder->layers); i++)
+        if (!(buffers[i] = grus_arena_alloc(arena, encoded->positions * encoder->output, sizeof(float))))
+            return grus_fail_memory(error, encoded->positions * encoder->output * sizeof(float));
+    const float *input = batch->features;
+    for (size_t layer = 0; layer < encoder->layers; layer++) {
+        float *output = buffers[layer % 2];
+        for (size_t direction = 0; direction < encoder->directions; direction++) {
+            pass p = {encoder, encoder->gru + layer * encoder->directions + direction, &plan, encoded->offset,
+                      direction == 1, input, batch->ids, output + direction * encoder->hidden, &s};
+            grus_status status = run_pass(&p, stop, error);
+            if (status)
+                return status;
+        }
+        if (layer >= first_final)
+            gather_final(encoder, encoded, output, encoded->final[layer]);
+        input = output;
+    }
+    encoded->output = buffers[(encoder->layers - 1) % 2];
+    stats->positions += encoded->positions;
+    stats->positions_computed += plan.computed;
+    return GRUS_OK;
+}
+
+size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records)
+{
+    const grus_kernel *kernel = encoder->kernel;
+    size_t lanes = grus_encoder_lanes(kernel), rows = chunk_rows(lanes), width = encoder->gru->width;
+    size_t floats = lanes * state_floats(encoder) + grus_panels_floats(kernel, lanes, encoder->hidden) +
+                    grus_panels_floats(kernel, rows, widest_input(encoder)) + rows * width +
+                    grus_max(width, widest_input(encoder)) + grus_gru_acc_floats(kernel) +
+                    grus_min(2, encoder->layers) * positions * encoder->output +
+                    encoder->layers * records * encoder->output;
+    size_t pointers = rows + 2 * lanes + encoder->layers + records + 1;
+    return floats * sizeof(float) + pointers * sizeof(void *) + (encoder->layers + 16) * GRUS_ALIGN +
+           grus_lanes_bytes(positions, records, kernel->tile, lanes);
+}

@@ -1,0 +1,44 @@
+// encoder.h: the multi-layer, one- or two-directional GRU encoder over lanes.
+#ifndef GRUS_ENGINE_ENCODER_H
+#define GRUS_ENGINE_ENCODER_H
+
+#include "base/memory.h"
+#include "engine/gru.h"
+#include "engine/infer.h"
+
+#define GRUS_MAX_LAYERS 64
+
+typedef struct grus_encoder {
+    const grus_kernel *kernel;
+    size_t input;       // E or the feature dimension
+    size_t hidden, layers, directions, output; // output is D = hidden * directions
+    float *embedding;   // (vocab, input); NULL for features
+    size_t vocab;
+    grus_gru *gru;      // (layers, directions)
+} grus_encoder;
+
+// What the encoder made of a batch; all of it in the arena.
+typedef struct grus_encoded {
+    size_t n, positions;
+    const size_t *length, *offset; // (n), (n + 1)
+    float *output;                 // (positions, D): the top layer
+    float **final;                 // (layers) of (n, D): [forward at the last position; backward at the first]; NULL
+                                   // entries for layers below first_final
+} grus_encoded;
+
+grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
+                              grus_encoder *encoder, size_t *parameters, grus_error *error);
+void grus_encoder_free(grus_encoder *encoder);
+size_t grus_encoder_bytes(const grus_encoder *encoder);
+
+// Encodes the batch; final states are kept of the layers from first_final on. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
+grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
+                        const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
+
+// The most bytes of arena that grus_encode takes.
+size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records);
+
+// Lanes that a batch is laid over at most.
+size_t grus_encoder_lanes(const grus_kernel *kernel);
+
+#endif

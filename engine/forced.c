@@ -1,0 +1,77 @@
+// forced.c: forced decoding: the log-probability and the attention of given targets. One row a sequence, admitted as
+// rows become free.
+#include "config.h"
+
+#include "base/error.h"
+#include "engine/logits.h"
+#include "engine/search.h"
+
+typedef struct follower {
+    uint32_t sequence, row;
+    size_t step;
+} follower;
+
+static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded, const grus_forced *forced,
+                       const follower *f)
+{
+    const grus_forced *target = &forced[f->sequence];
+    uint32_t token = f->step ? target->tokens[f->step - 1] : (uint32_t)decoder->config->bos;
+    float *weights = target->attention ? target->attention + f->step * encoded->length[f->sequence] : NULL;
+    return (grus_row){token, f->row, f->sequence, weights};
+}
+
+// Scores the token that the follower stands before; false when its target is done.
+static bool score_token(const grus_decoder *decoder, grus_forced *target, follower *f, float *logits)
+{
+    grus_normalizer normalizer =
+        grus_logits_normalize(decoder->kernel->vector, logits, decoder->output_bias, decoder->vocab);
+    float logprob = (logits[target->tokens[f->step]] - normalizer.shift) - normalizer.log_sum;
+    target->logprob += logprob;
+    if (target->logprobs)
+        target->logprobs[f->step] = logprob;
+    return ++f->step < target->length;
+}
+
+grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, grus_forced *forced,
+                       const volatile bool *stop, grus_infer_stats *stats, grus_error *error)
+{
+    size_t max_rows = grus_search_rows(decoder->kernel, 1), n = 0, next = 0;
+    grus_decoding *decoding;
+    grus_status status = grus_decoding_start(decoder, arena, encoded, max_rows, &decoding, error);
+    if (status)
+        return status;
+    follower *followers = grus_arena_alloc(arena, max_rows, sizeof *followers);
+    grus_row *rows = grus_arena_alloc(arena, max_rows, sizeof *rows);
+    if (!followers || !rows)
+        return grus_fail_memory(error, max_rows * sizeof *rows);
+    for (;;) {
+        for (; n < max_rows && next < encoded->n; next++) {
+            forced[next].logprob = 0;
+            if (forced[next].length > 0)
+                followers[n++] = (follower){(uint32_t)next, GRUS_NO_ROW, 0};
+        }
+        if (n == 0)
+            return GRUS_OK;
+        if (stop && *stop)
+            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        for (size_t i = 0; i < n; i++) {
+            rows[i] = row_of(decoder, encoded, forced, followers + i);
+            followers[i].row = (uint32_t)i;
+        }
+        float *logits;
+        size_t ld, left = 0;
+        grus_decoding_step(decoding, rows, n, &logits, &ld);
+        stats->rows += n;
+        stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
+        for (size_t i = 0; i < n; i++)
+            if (score_token(decoder, &forced[followers[i].sequence], followers + i, logits + i * ld))
+                followers[left++] = followers[i];
+        n = left;
+    }
+}
+
+size_t grus_force_bytes(const grus_decoder *decoder, size_t records)
+{
+    size_t rows = grus_search_rows(decoder->kernel, 1);
+    return rows * (sizeof(follower) + sizeof(grus_row)) + records * sizeof(grus_forced) + 4 * GRUS_ALIGN;
+}

@@ -1,0 +1,56 @@
+// gru.h: one layer and direction of nn.GRU: its weights in gate order, and one time step of a set of lanes with the
+// gates fused behind the recurrent product. Which lanes, in what order and from what state is the caller's.
+#ifndef GRUS_ENGINE_GRU_H
+#define GRUS_ENGINE_GRU_H
+
+#include "engine/product.h"
+
+typedef struct grus_gru {
+    const grus_kernel *kernel;
+    size_t input, hidden;
+    size_t groups;          // of kernel->panel hidden units
+    size_t width;           // 3 * groups * panel: floats of an input product's row
+    grus_weights weight_hh; // (width, hidden)
+    grus_weights weight_ih; // (width, input less the columns taken by the table); empty where the table has all
+    float *bias;            // (groups, 3, panel): b_i, and b_h on r and z
+    float *bias_hn;         // (groups, panel)
+    float *table;           // (entries, width): the embedding's columns of W_ih times every embedding, or NULL
+    size_t table_entries;
+} grus_gru;
+
+// An embedding that is the input's columns [first, first + columns); its product with those columns of W_ih may be tabled.
+typedef struct grus_embedding {
+    const float *rows; // (entries, columns)
+    size_t entries, columns;
+    size_t first;
+} grus_embedding;
+
+// Reads <prefix>.weight_ih_<suffix> and its companions. With embedding (may be NULL) the table is made if it stays
+// below a fixed size, so that the input product of an id becomes a look-up. *parameters is added to.
+grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
+                          const char *suffix, size_t input, size_t hidden, const grus_embedding *embedding,
+                          grus_gru *gru, size_t *parameters, grus_error *error);
+void grus_gru_free(grus_gru *gru);
+size_t grus_gru_bytes(const grus_gru *gru);
+
+// One time step of n lanes, n a multiple of kernel->tile.
+typedef struct grus_gru_step {
+    size_t n;
+    const float *panels;        // the lanes' previous states, packed: (n / tile, hidden, tile)
+    const float *const *gi;     // (n) rows of width: the input products
+    const float *const *h_prev; // (n) rows of groups * panel
+    float *const *h_new;        // (n) likewise, written; may be h_prev
+    float *acc;                 // scratch, grus_gru_acc_floats
+} grus_gru_step;
+
+void grus_gru_run(const grus_gru *gru, const grus_gru_step *step);
+
+size_t grus_gru_acc_floats(const grus_kernel *kernel);
+
+// Floats of a state row: hidden rounded up to whole panels.
+static inline size_t grus_gru_state_floats(const grus_gru *gru)
+{
+    return gru->groups * gru->kernel->panel;
+}
+
+#endif

@@ -1,0 +1,174 @@
+// kernel.c: choosing and calling BLIS's micro-kernel. The only file that knows BLIS.
+#include "config.h"
+
+#include "engine/kernel.h"
+
+#include GRUS_BLIS_HEADER
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef GRUS_X86
+#include <cpuid.h>
+#endif
+
+#include "base/error.h"
+
+// ABI of sgemm micro-kernels since BLIS 0.9; from 1.0 on the pointers are declared const void *.
+typedef void gemm_fn(dim_t m, dim_t n, dim_t k, const float *alpha, const float *a, const float *b, const float *beta,
+                     float *c, inc_t rs_c, inc_t cs_c, auxinfo_t *data, const void *context);
+
+#ifdef HAVE_BLI_CNTX_GET_UKR_DT
+#define MICRO_KERNEL(context) bli_cntx_get_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
+#define PREFERS_ROWS(context) bli_cntx_get_ukr_prefs_dt(BLIS_FLOAT, BLIS_GEMM_UKR_ROW_PREF, context)
+#else
+#define MICRO_KERNEL(context) bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
+#define PREFERS_ROWS(context) bli_cntx_get_l3_nat_ukr_prefs_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
+#endif
+
+static grus_kernel chosen;         // written once, under once
+static grus_status choice = GRUS_OK; // likewise
+static grus_error choice_error;    // likewise
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+typedef struct cpu {
+    bool avx2, avx512; // what both the CPU and the operating system (XCR0) support
+} cpu;
+
+static cpu detect_cpu(void)
+{
+    cpu found = {false, false};
+#ifdef GRUS_X86
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA))
+        return found;
+    unsigned xcr0_low, xcr0_high;
+    __asm__("xgetbv" : "=a"(xcr0_low), "=d"(xcr0_high) : "c"(0));
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return found;
+    const unsigned ymm = 0x6, zmm = 0xe6; // XMM and YMM; those, opmask and both halves of ZMM
+    const unsigned f_dq_bw_vl = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+    found.avx2 = (xcr0_low & ymm) == ymm && (b & bit_AVX2);
+    found.avx512 = found.avx2 && (xcr0_low & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl;
+#endif
+    return found;
+}
+
+// The instruction sets that a BLIS sub-configuration's kernels need.
+static const struct family {
+    const char *name;
+    bool avx2, avx512;
+} families[] = {
+    {"skx", true, true},      {"knl", true, true},   {"haswell", true, false}, {"zen", true, false},
+    {"zen2", true, false},    {"zen3", true, false}, {"zen4", true, true},     {"sandybridge", false, false},
+    {"penryn", false, false}, {"generic", false, false},
+};
+
+static const struct family *find_family(const char *name)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strcmp(families[i].name, name) == 0)
+            return &families[i];
+    return NULL;
+}
+
+// The name that BLIS_ARCH_TYPE asks for, NULL where it is none: a number up to BLIS 1.1, a name from 2.0 on.
+static const char *requested_name(const char *value)
+{
+    char *end;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end)
+        return find_family(value) ? value : NULL;
+    return number >= 0 && number < BLIS_NUM_ARCHS ? bli_arch_string((arch_t)number) : NULL;
+}
+
+static grus_status check_request(const char *value, cpu found)
+{
+    const char *name = requested_name(value);
+    if (!name)
+        return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL, "no kernel is called '%s'", value);
+    const struct family *family = find_family(name);
+    if (family && ((family->avx512 && !found.avx512) || (family->avx2 && !found.avx2)))
+        return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
+                         "the kernel %s needs %s, which this machine lacks", name,
+                         family->avx512 ? "AVX-512 F/DQ/BW/VL" : "AVX2 and FMA");
+    return GRUS_OK;
+}
+
+// BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
+static void request_kernel(cpu found)
+{
+    if (!found.avx2)
+        return;
+    char value[16];
+    int id = found.avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL;
+    snprintf(value, sizeof value, "%d", id);
+#ifdef GRUS_BLIS_ARCH_BY_NAME
+    snprintf(value, sizeof value, "%s", found.avx512 ? "skx" : "haswell");
+#endif
+    setenv("BLIS_ARCH_TYPE", value, 1);
+}
+
+static const grus_vector *vector_for(const char *name)
+{
+#ifdef GRUS_X86
+    const struct family *family = find_family(name);
+    if (family && family->avx512)
+        return &grus_vector_avx512;
+    if (family && family->avx2)
+        return &grus_vector_avx2;
+#endif
+    (void)name;
+    return &grus_vector_generic;
+}
+
+static void choose(void)
+{
+    cpu found = detect_cpu();
+    const char *asked = getenv("BLIS_ARCH_TYPE");
+    if (asked)
+        choice = check_request(asked, found);
+    else
+        request_kernel(found);
+    if (choice)
+        return;
+    cntx_t *context = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
+    size_t mr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_MR, context);
+    size_t nr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_NR, context);
+    chosen.weights_as_a = !PREFERS_ROWS(context);
+    chosen.panel = chosen.weights_as_a ? mr : nr;
+    chosen.tile = chosen.weights_as_a ? nr : mr;
+    chosen.name = bli_arch_string(bli_arch_query_id());
+    chosen.vector = vector_for(chosen.name);
+    chosen.context = context;
+    chosen.gemm = (void (*)(void))MICRO_KERNEL(context);
+}
+
+grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error)
+{
+    pthread_once(&once, choose);
+    *kernel = &chosen;
+    if (choice && error)
+        *error = choice_error;
+    return choice;
+}
+
+const char *grus_kernel_name(void)
+{
+    const grus_kernel *kernel;
+    return grus_kernel_get(&kernel, NULL) ? "none" : kernel->name;
+}
+
+void grus_kernel_run(const grus_kernel *kernel, size_t k, const float *w, const float *x, float beta, float *c,
+                     size_t ldc)
+{
+    static const float one = 1;
+    auxinfo_t data;
+    memset(&data, 0, sizeof data);
+    const float *a = kernel->weights_as_a ? w : x, *b = kernel->weights_as_a ? x : w;
+    bli_auxinfo_set_next_a((void *)(uintptr_t)a, &data);
+    bli_auxinfo_set_next_b((void *)(uintptr_t)b, &data);
+    size_t m = kernel->weights_as_a ? kernel->panel : kernel->tile;
+    size_t n = kernel->weights_as_a ? kernel->tile : kernel->panel;
+    inc_t row = kernel->weights_as_a ? 1 : (inc_t)ldc, column = kernel->weights_as_a ? (inc_t)ldc : 1;
+    ((gemm_fn *)kernel->gemm)((dim_t)m, (dim_t)n, (dim_t)k, &one, a, b, &beta, c, row, column, &data, kernel->context);
+}

@@ -1,0 +1,351 @@
+// search.c: beam search (greedy is a beam of one) with continuous rows.
+//
+// A sentence in flight owns up to beam_size rows. When rows become free, the next sentences of the batch are admitted at
+// once, so that every step is nearly full until the batch runs out. All state of a sentence is allocated when it is
+// admitted; nothing is allocated in between.
+#include "config.h"
+
+#include "engine/search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/logits.h"
+
+#define GREEDY_ROWS 96
+#define BEAM_ROWS 192
+
+size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size)
+{
+    return grus_whole_tiles(kernel, beam_size == 1 ? GREEDY_ROWS : grus_max(BEAM_ROWS, beam_size));
+}
+
+double grus_normalize(const grus_search *search, double logprob, size_t length)
+{
+    switch (search->length_norm) {
+    case GRUS_NORM_AVG:
+        return logprob / pow((double)length, search->length_penalty);
+    case GRUS_NORM_GNMT:
+        return logprob / pow((5 + (double)length) / 6, search->length_penalty);
+    case GRUS_NORM_NONE:
+        break;
+    }
+    return logprob;
+}
+
+size_t grus_search_limit(const grus_search *search, size_t source_length)
+{
+    double steps = ceil(search->max_length_factor * (double)source_length) + 10;
+    size_t limit = steps < (double)search->max_length ? (size_t)steps : search->max_length;
+    return grus_max(limit, 1);
+}
+
+// One taken continuation: which hypothesis of the step before, by which token.
+typedef struct node {
+    uint32_t parent, token;
+} node;
+
+typedef struct live {
+    double logprob;
+    uint32_t row; // of the step that was just computed
+} live;
+
+// A hypothesis that is kept: its first `steps` tokens end in node (steps - 1, rank), and the end token may follow.
+typedef struct kept {
+    double score, logprob;
+    size_t steps;
+    uint32_t rank;
+    bool ended;
+} kept;
+
+typedef struct sentence {
+    uint32_t sequence;
+    size_t limit, step; // steps taken
+    size_t n_live, n_kept;
+    live *live;  // (beam) by rank
+    node *nodes; // (limit, beam)
+    kept *kept;  // (n_best) best first
+} sentence;
+
+typedef struct candidate {
+    double logprob;
+    uint32_t token, rank;
+} candidate;
+
+typedef struct searching {
+    const grus_decoder *decoder;
+    const grus_encoded *encoded;
+    const grus_search *search;
+    grus_arena *arena;
+    grus_result *results;
+    grus_infer_stats *stats;
+    grus_decoding *decoding;
+    size_t max_sentences, n_sentences, next; // in flight; next sequence to admit
+    sentence *sentences;
+    grus_row *rows;
+    candidate *taken;        // (beam)
+    grus_candidate *of_row;  // (beam)
+    live *new_live;          // (beam)
+} searching;
+
+static bool keep(const grus_search *search, sentence *s, kept hypothesis)
+{
+    size_t at = s->n_kept;
+    while (at > 0 && s->kept[at - 1].score < hypothesis.score)
+        at--;
+    if (at == search->n_best)
+        return false;
+    if (s->n_kept < search->n_best)
+        s->n_kept++;
+    memmove(s->kept + at + 1, s->kept + at, (s->n_kept - 1 - at) * sizeof *s->kept);
+    s->kept[at] = hypothesis;
+    return true;
+}
+
+// The tokens of a kept hypothesis, found backwards along the nodes.
+static bool write_hypothesis(const searching *g, const sentence *s, const kept *from, grus_hypothesis *to)
+{
+    size_t length = from->steps + from->ended;
+    uint32_t *tokens = grus_arena_alloc(g->arena, length, sizeof *tokens);
+    if (!tokens)
+        return false;
+    if (from->ended)
+        tokens[from->steps] = (uint32_t)g->decoder->config->eos;
+    uint32_t rank = from->rank;
+    for (size_t step = from->steps; step-- > 0;) {
+        const node *taken = &s->nodes[step * g->search->beam_size + rank];
+        tokens[step] = taken->token;
+        rank = taken->parent;
+    }
+    *to = (grus_hypothesis){.length = length, .ended = from->ended, .tokens = tokens, .logprob = from->logprob,
+                            .score = from->score};
+    g->stats->tokens_out += length;
+    return true;
+}
+
+// Puts the sentence's result down; false when memory is short.
+static bool finish(const searching *g, sentence *s, bool finite)
+{
+    grus_result *result = &g->results[s->sequence];
+    result->finite = finite;
+    result->n_hypotheses = 0;
+    if (!finite)
+        return true;
+    for (size_t rank = 0; rank < s->n_live; rank++) // not ended at the limit: kept as they are
+        keep(g->search, s,
+             (kept){grus_normalize(g->search, s->live[rank].logprob, s->step), s->live[rank].logprob, s->step,
+                    (uint32_t)rank, false});
+    grus_hypothesis *hypotheses = grus_arena_alloc(g->arena, s->n_kept, sizeof *hypotheses);
+    if (!hypotheses)
+        return false;
+    for (size_t i = 0; i < s->n_kept; i++)
+        if (!write_hypothesis(g, s, s->kept + i, hypotheses + i))
+            return false;
+    result->hypotheses = hypotheses;
+    result->n_hypotheses = s->n_kept;
+    return true;
+}
+
+// Best first: higher log-probability, then lower token, then earlier hypothesis.
+static bool better(const candidate *a, const candidate *b)
+{
+    if (a->logprob != b->logprob)
+        return a->logprob > b->logprob;
+    return a->token != b->token ? a->token < b->token : a->rank < b->rank;
+}
+
+static size_t take(candidate *taken, size_t count, size_t most, candidate c)
+{
+    if (count == most && !better(&c, &taken[most - 1]))
+        return count;
+    size_t at = count < most ? count++ : most - 1;
+    for (; at > 0 && better(&c, &taken[at - 1]); at--)
+        taken[at] = taken[at - 1];
+    taken[at] = c;
+    return count;
+}
+
+// Ranks all continuations of the sentence's rows; false when some number is not finite.
+static bool rank_candidates(searching *g, const sentence *s, float *logits, size_t ld, size_t *n_taken)
+{
+    const grus_decoder *decoder = g->decoder;
+    const grus_vector *vector = decoder->kernel->vector;
+    size_t beam = g->search->beam_size;
+    uint32_t banned = s->step < g->search->min_length ? (uint32_t)decoder->config->eos : GRUS_NO_TOKEN;
+    *n_taken = 0;
+    for (size_t rank = 0; rank < s->n_live; rank++) {
+        float *row = logits + s->live[rank].row * ld;
+        grus_normalizer normalizer = grus_logits_normalize(vector, row, decoder->output_bias, decoder->vocab);
+        if (!normalizer.finite)
+            return false;
+        size_t n = grus_logits_best(vector, row, decoder->vocab, &normalizer, banned, beam, g->of_row);
+        for (size_t i = 0; i < n; i++) {
+            candidate c = {s->live[rank].logprob + g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
+            if (*n_taken == beam && c.logprob < g->taken[beam - 1].logprob)
+                break;
+            *n_taken = take(g->taken, *n_taken, beam, c);
+        }
+    }
+    return true;
+}
+
+// Moves the taken candidates into the sentence: ended ones are kept, the others live on in rank order.
+static void advance(searching *g, sentence *s, size_t n_taken)
+{
+    const grus_search *search = g->search;
+    size_t n_live = 0;
+    for (size_t i = 0; i < n_taken; i++) {
+        const candidate *c = g->taken + i;
+        if (c->token == g->decoder->config->eos) {
+            keep(search, s,
+                 (kept){grus_normalize(search, c->logprob, s->step + 1), c->logprob, s->step, c->rank, true});
+            continue;
+        }
+        s->nodes[s->step * search->beam_size + n_live] = (node){c->rank, c->token};
+        g->new_live[n_live++] = (live){c->logprob, s->live[c->rank].row};
+    }
+    memcpy(s->live, g->new_live, n_live * sizeof *s->live);
+    s->n_live = n_live;
+    s->step++;
+}
+
+// n_best are kept and no live hypothesis can still beat the worst of them.
+static bool decided(const grus_search *search, const sentence *s)
+{
+    if (s->n_live == 0 || s->step == s->limit)
+        return true;
+    if (s->n_kept < search->n_best)
+        return false;
+    double logprob = s->live[0].logprob;
+    double bound = fmax(grus_normalize(search, logprob, s->step + 1), grus_normalize(search, logprob, s->limit));
+    return !(bound > s->kept[s->n_kept - 1].score);
+}
+
+static bool admit(searching *g)
+{
+    size_t beam = g->search->beam_size;
+    while (g->n_sentences < g->max_sentences && g->next < g->encoded->n) {
+        sentence *s = &g->sentences[g->n_sentences];
+        uint32_t sequence = (uint32_t)g->next;
+        size_t limit = grus_search_limit(g->search, g->encoded->length[sequence]), n_nodes;
+        node *nodes = grus_mul(limit, beam, &n_nodes) ? grus_arena_alloc(g->arena, n_nodes, sizeof *nodes) : NULL;
+        if (!nodes)
+            return false;
+        *s = (sentence){.sequence = sequence, .limit = limit, .n_live = 1, .live = s->live, .nodes = nodes,
+                        .kept = s->kept};
+        s->live[0] = (live){0, GRUS_NO_ROW};
+        g->n_sentences++;
+        g->next++;
+    }
+    return true;
+}
+
+// The rows of the next step, in the order of sentences and ranks.
+static size_t lay_rows(searching *g)
+{
+    size_t n = 0, beam = g->search->beam_size;
+    for (size_t i = 0; i < g->n_sentences; i++) {
+        sentence *s = &g->sentences[i];
+        for (size_t rank = 0; rank < s->n_live; rank++) {
+            uint32_t token = s->step ? s->nodes[(s->step - 1) * beam + rank].token : (uint32_t)g->decoder->config->bos;
+            g->rows[n] = (grus_row){token, s->live[rank].row, s->sequence, NULL};
+            s->live[rank].row = (uint32_t)n++;
+        }
+    }
+    return n;
+}
+
+static bool expand_all(searching *g, float *logits, size_t ld)
+{
+    size_t i = 0;
+    while (i < g->n_sentences) {
+        sentence *s = &g->sentences[i];
+        size_t n_taken;
+        bool finite = rank_candidates(g, s, logits, ld, &n_taken);
+        bool stuck = finite && n_taken == 0; // a vocabulary of nothing but a banned end token
+        if (finite && !stuck)
+            advance(g, s, n_taken);
+        if (finite && !stuck && !decided(g->search, s)) {
+            i++;
+            continue;
+        }
+        // A decision before the limit leaves live hypotheses that lost; only at the limit do they compete.
+        if (finite && !stuck && s->step < s->limit)
+            s->n_live = 0;
+        if (!finish(g, s, finite))
+            return false;
+        sentence last = g->sentences[--g->n_sentences];
+        g->sentences[g->n_sentences] = *s; // its arrays serve the next one admitted
+        *s = last;
+    }
+    return true;
+}
+
+static bool searching_alloc(searching *g)
+{
+    size_t beam = g->search->beam_size, rows = grus_search_rows(g->decoder->kernel, beam);
+    g->max_sentences = grus_max(1, rows / beam);
+    g->sentences = grus_arena_alloc(g->arena, g->max_sentences, sizeof *g->sentences);
+    g->rows = grus_arena_alloc(g->arena, rows, sizeof *g->rows);
+    g->taken = grus_arena_alloc(g->arena, beam, sizeof *g->taken);
+    g->of_row = grus_arena_alloc(g->arena, beam, sizeof *g->of_row);
+    g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
+    if (!g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
+        return false;
+    for (size_t i = 0; i < g->max_sentences; i++) {
+        g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
+        g->sentences[i].kept = grus_arena_alloc(g->arena, g->search->n_best, sizeof(kept));
+        if (!g->sentences[i].live || !g->sentences[i].kept)
+            return false;
+    }
+    return true;
+}
+
+grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
+                            const grus_search *search, const volatile bool *stop, grus_result *results,
+                            grus_infer_stats *stats, grus_error *error)
+{
+    searching g = {.decoder = decoder, .encoded = encoded, .search = search, .arena = arena, .results = results,
+                   .stats = stats};
+    grus_status status = grus_decoding_start(decoder, arena, encoded, grus_search_rows(decoder->kernel, search->beam_size),
+                                             &g.decoding, error);
+    if (status)
+        return status;
+    if (!searching_alloc(&g) || !admit(&g))
+        return grus_fail_memory(error, 0);
+    while (g.n_sentences > 0) {
+        if (stop && *stop)
+            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        size_t n = lay_rows(&g), ld;
+        float *logits;
+        grus_decoding_step(g.decoding, g.rows, n, &logits, &ld);
+        stats->rows += n;
+        stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
+        if (!expand_all(&g, logits, ld) || !admit(&g))
+            return grus_fail_memory(error, 0);
+    }
+    return GRUS_OK;
+}
+
+// The sum over the batch of the steps that its sequences may take.
+static double bound_steps(const grus_search *search, size_t positions, size_t records)
+{
+    double by_length = search->max_length_factor * (double)positions + 11 * (double)records;
+    return fmin(by_length, (double)search->max_length * (double)records) + (double)records;
+}
+
+size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search, size_t positions, size_t records)
+{
+    size_t beam = search->beam_size, rows = grus_search_rows(decoder->kernel, beam), sentences = rows / beam + 1;
+    double steps = bound_steps(search, positions, records);
+    double nodes = steps * (double)beam * sizeof(node) + (double)records * GRUS_ALIGN;
+    double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
+    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) +
+                                                search->n_best * sizeof(kept) + 2 * GRUS_ALIGN) +
+                   (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
+    double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
+    double bytes = nodes + tokens + fixed + hypotheses;
+    return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;
+}

@@ -1,0 +1,44 @@
+// vector.h: the element-wise arithmetic around the products, in one table of functions for each instruction set.
+//
+// vector_impl.h is written once and instantiated by vector_avx512.c, vector_avx2.c and vector_generic.c; kernel.c says
+// which table goes with which micro-kernel. Every sum runs in an order that depends on its length alone.
+// exp: |relative error| <= 2e-7; sigmoid: <= 3e-7; tanh: <= 6e-7 (formulas in vector_impl.h; check_vector proves them).
+#ifndef GRUS_ENGINE_VECTOR_H
+#define GRUS_ENGINE_VECTOR_H
+
+#include <stddef.h>
+
+typedef struct grus_vector {
+    const char *name;
+
+    // One group of hidden units of nn.GRU for a tile of lanes, from the recurrent products acc (3, lanes, width) =
+    // W_h{r,z,n} h and, for each lane, the input products gi[lane] (3, width):
+    //   r = sigma(gi_r + b_r + acc_r), z = sigma(gi_z + b_z + acc_z), n = tanh(gi_n + b_n + r * (acc_n + b_hn))
+    //   h_new[lane] = n + z * (h_prev[lane] - n)
+    // bias is (3, width) with b_hr and b_hz added in, bias_hn (width). h_new[lane] may be h_prev[lane].
+    void (*gates)(size_t lanes, size_t width, const float *acc, const float *const *gi, const float *bias,
+                  const float *bias_hn, const float *const *h_prev, float *const *h_new);
+
+    // panel[k * lanes + lane] = rows[lane][k] for k < count.
+    void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);
+
+    float (*dot)(const float *a, const float *b, size_t n);
+    float (*distance)(const float *a, const float *b, size_t n);                       // ||a - b||
+    float (*energy)(const float *v, const float *q, const float *k, size_t n);         // v . tanh(q + k)
+    void (*weighted_sum)(const float *weight, const float *rows, size_t n_rows, size_t size, float *out); // out is (size)
+    void (*tanh_bias)(float *x, const float *bias, size_t n); // x = tanh(x + bias)
+    void (*add)(float *x, const float *y, size_t n);          // x += y
+    void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept
+    float (*max)(const float *x, size_t n);                   // n >= 1
+    float (*exp_sum)(const float *x, size_t n, float shift);  // sum of exp(x - shift)
+    void (*softmax)(float *x, size_t n);                      // in place; n >= 1
+    void (*sigmoid)(float *x, size_t n);                      // in place
+    void (*exp)(float *x, size_t n);                          // in place
+} grus_vector;
+
+#ifdef GRUS_X86
+extern const grus_vector grus_vector_avx512, grus_vector_avx2;
+#endif
+extern const grus_vector grus_vector_generic;
+
+#endif

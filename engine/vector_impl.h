@@ -1,0 +1,312 @@
+// vector_impl.h: the body of vector.h, included by one file for each instruction set, which defines
+//   VECTOR_TABLE  the table's name          VECTOR_NAME  its text
+//   LANES         floats a vector           VMIN, VMAX   of two vectors; the second operand where one is NaN
+#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX
+#error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, VMIN and VMAX defined"
+#endif
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/vector.h"
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int veci __attribute__((vector_size(4 * LANES)));
+typedef float vec_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float quad __attribute__((vector_size(16)));
+typedef float quad_any __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline vec load(const float *p)
+{
+    return *(const vec_any *)p;
+}
+
+static inline void store(float *p, vec x)
+{
+    *(vec_any *)p = x;
+}
+
+// The first n < LANES floats, the others 0.
+static inline vec load_part(const float *p, size_t n)
+{
+    vec x = {0};
+    memcpy(&x, p, n * sizeof *p);
+    return x;
+}
+
+static inline vec load_upto(const float *p, size_t n)
+{
+    return n >= LANES ? load(p) : load_part(p, n);
+}
+
+static inline void store_upto(float *p, vec x, size_t n)
+{
+    if (n >= LANES)
+        store(p, x);
+    else
+        memcpy(p, &x, n * sizeof *p);
+}
+
+static inline vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+// Halves added to halves: one order for every length.
+static inline float sum(vec x)
+{
+    float part[LANES];
+    memcpy(part, &x, sizeof x);
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t i = 0; i < width; i++)
+            part[i] += part[i + width];
+    return part[0];
+}
+
+// exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, e^r by the degree-7 polynomial of Cephes expf; relative error
+// <= 2e-7 on [-87.3, 88.3]; outside it stays at the ends (1.2e-38, 2.1e38). NaN in, NaN out.
+static inline vec vexp(vec x)
+{
+    const vec magic = splat(0x1.8p23f);
+    x = VMIN(splat(88.3f), VMAX(splat(-87.3f), x));
+    vec shifted = x * 1.44269504f + magic;
+    vec n = shifted - magic;
+    vec r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    veci scale = ((veci)shifted - (veci)magic + 127) << 23;
+    return p * (vec)scale;
+}
+
+static inline vec vsigmoid(vec x)
+{
+    return 1.0f / (1.0f + vexp(-x));
+}
+
+// tanh(x) = x P(x^2) / Q(x^2), the 13/6 minimax of Eigen (Eigen/src/Core/MathFunctionsImpl.h), x clamped where tanh
+// rounds to 1; relative error <= 6e-7. NaN in, NaN out.
+static inline vec vtanh(vec x)
+{
+    x = VMIN(splat(7.90531110763549805f), VMAX(splat(-7.90531110763549805f), x));
+    vec x2 = x * x;
+    vec p = x2 * -2.76076847742355e-16f + 2.00018790482477e-13f;
+    p = p * x2 + -8.60467152213735e-11f;
+    p = p * x2 + 5.12229709037114e-08f;
+    p = p * x2 + 1.48572235717979e-05f;
+    p = p * x2 + 6.37261928875436e-04f;
+    p = p * x2 + 4.89352455891786e-03f;
+    vec q = x2 * 1.19825839466702e-06f + 1.18534705686654e-04f;
+    q = q * x2 + 2.26843463243900e-03f;
+    q = q * x2 + 4.89352518554385e-03f;
+    return x * p / q;
+}
+
+static void gates(size_t lanes, size_t width, const float *acc, const float *const *gi, const float *bias,
+                  const float *bias_hn, const float *const *h_prev, float *const *h_new)
+{
+    for (size_t lane = 0; lane < lanes; lane++) {
+        const float *acc_r = acc + lane * width, *acc_z = acc_r + lanes * width, *acc_n = acc_z + lanes * width;
+        const float *gi_r = gi[lane], *gi_z = gi_r + width, *gi_n = gi_z + width;
+        for (size_t i = 0; i < width; i += LANES) {
+            size_t n = width - i;
+            vec r = vsigmoid(load_upto(gi_r + i, n) + load_upto(bias + i, n) + load_upto(acc_r + i, n));
+            vec z = vsigmoid(load_upto(gi_z + i, n) + load_upto(bias + width + i, n) + load_upto(acc_z + i, n));
+            vec recurrent = load_upto(acc_n + i, n) + load_upto(bias_hn + i, n);
+            vec c = vtanh(load_upto(gi_n + i, n) + load_upto(bias + 2 * width + i, n) + r * recurrent);
+            store_upto(h_new[lane] + i, c + z * (load_upto(h_prev[lane] + i, n) - c), n);
+        }
+    }
+}
+
+// Four rows by four columns.
+static inline void transpose4(const float *const *rows, size_t k, float *panel, size_t lanes)
+{
+    quad a = *(const quad_any *)(rows[0] + k), b = *(const quad_any *)(rows[1] + k);
+    quad c = *(const quad_any *)(rows[2] + k), d = *(const quad_any *)(rows[3] + k);
+    quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(quad_any *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(quad_any *)(panel + lanes) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(quad_any *)(panel + 2 * lanes) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(quad_any *)(panel + 3 * lanes) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+static void pack(size_t lanes, size_t count, const float *const *rows, float *panel)
+{
+    size_t quads = lanes / 4 * 4, k = 0;
+    for (; k + 4 <= count; k += 4) {
+        for (size_t lane = 0; lane < quads; lane += 4)
+            transpose4(rows + lane, k, panel + k * lanes + lane, lanes);
+        for (size_t lane = quads; lane < lanes; lane++)
+            for (size_t i = k; i < k + 4; i++)
+                panel[i * lanes + lane] = rows[lane][i];
+    }
+    for (; k < count; k++)
+        for (size_t lane = 0; lane < lanes; lane++)
+            panel[k * lanes + lane] = rows[lane][k];
+}
+
+static float dot(const float *a, const float *b, size_t n)
+{
+    vec even = {0}, odd = {0};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        even += load(a + i) * load(b + i);
+        odd += load(a + i + LANES) * load(b + i + LANES);
+    }
+    for (; i < n; i += LANES)
+        even += load_upto(a + i, n - i) * load_upto(b + i, n - i);
+    return sum(even + odd);
+}
+
+static float distance(const float *a, const float *b, size_t n)
+{
+    vec total = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        vec difference = load_upto(a + i, n - i) - load_upto(b + i, n - i);
+        total += difference * difference;
+    }
+    return sqrtf(sum(total));
+}
+
+static float energy(const float *v, const float *q, const float *k, size_t n)
+{
+    vec total = {0};
+    for (size_t i = 0; i < n; i += LANES)
+        total += load_upto(v + i, n - i) * vtanh(load_upto(q + i, n - i) + load_upto(k + i, n - i));
+    return sum(total);
+}
+
+static void weighted_sum(const float *weight, const float *rows, size_t n_rows, size_t size, float *out)
+{
+    size_t i = 0;
+    for (; i + 4 * LANES <= size; i += 4 * LANES) {
+        vec a = {0}, b = {0}, c = {0}, d = {0};
+        for (size_t t = 0; t < n_rows; t++) {
+            const float *row = rows + t * size + i;
+            a += weight[t] * load(row);
+            b += weight[t] * load(row + LANES);
+            c += weight[t] * load(row + 2 * LANES);
+            d += weight[t] * load(row + 3 * LANES);
+        }
+        store(out + i, a);
+        store(out + i + LANES, b);
+        store(out + i + 2 * LANES, c);
+        store(out + i + 3 * LANES, d);
+    }
+    for (; i < size; i += LANES) {
+        vec a = {0};
+        for (size_t t = 0; t < n_rows; t++)
+            a += weight[t] * load_upto(rows + t * size + i, size - i);
+        store_upto(out + i, a, size - i);
+    }
+}
+
+static void tanh_bias(float *x, const float *bias, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, vtanh(load_upto(x + i, n - i) + load_upto(bias + i, n - i)), n - i);
+}
+
+static void add(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, load_upto(x + i, n - i) + load_upto(y + i, n - i), n - i);
+}
+
+static void maximum(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, VMAX(load_upto(x + i, n - i), load_upto(y + i, n - i)), n - i);
+}
+
+static float max(const float *x, size_t n)
+{
+    vec best = splat(x[0]);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        best = VMAX(best, load(x + i));
+    float part[LANES];
+    memcpy(part, &best, sizeof best);
+    float result = part[0];
+    for (size_t j = 1; j < LANES; j++)
+        result = part[j] > result ? part[j] : result;
+    for (; i < n; i++)
+        result = x[i] > result ? x[i] : result;
+    return result;
+}
+
+// The lanes of the last vector behind n must not count: they are set far below every shift.
+static inline vec load_or_low(const float *p, size_t n, float shift)
+{
+    if (n >= LANES)
+        return load(p);
+    float part[LANES];
+    for (size_t i = 0; i < LANES; i++)
+        part[i] = i < n ? p[i] : shift - 200.0f;
+    return load(part);
+}
+
+// exp at or below the lower end of vexp counts as 0, so that a weight that should vanish does.
+static inline vec exp_or_zero(vec x)
+{
+    veci keep = ~(x < splat(-87.2f));
+    return (vec)((veci)vexp(x) & keep);
+}
+
+static float exp_sum(const float *x, size_t n, float shift)
+{
+    vec total = {0};
+    for (size_t i = 0; i < n; i += LANES)
+        total += exp_or_zero(load_or_low(x + i, n - i, shift) - shift);
+    return sum(total);
+}
+
+static void softmax(float *x, size_t n)
+{
+    float shift = max(x, n);
+    vec total = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        vec e = exp_or_zero(load_or_low(x + i, n - i, shift) - shift);
+        total += e;
+        store_upto(x + i, e, n - i);
+    }
+    float scale = 1.0f / sum(total);
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, load_upto(x + i, n - i) * scale, n - i);
+}
+
+static void sigmoid_all(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, vsigmoid(load_upto(x + i, n - i)), n - i);
+}
+
+static void exp_all(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        store_upto(x + i, vexp(load_upto(x + i, n - i)), n - i);
+}
+
+const grus_vector VECTOR_TABLE = {
+    .name = VECTOR_NAME,
+    .gates = gates,
+    .pack = pack,
+    .dot = dot,
+    .distance = distance,
+    .energy = energy,
+    .weighted_sum = weighted_sum,
+    .tanh_bias = tanh_bias,
+    .add = add,
+    .maximum = maximum,
+    .max = max,
+    .exp_sum = exp_sum,
+    .softmax = softmax,
+    .sigmoid = sigmoid_all,
+    .exp = exp_all,
+};

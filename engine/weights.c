@@ -1,0 +1,128 @@
+// weights.c: reading tensors and packing weight panels.
+#include "config.h"
+
+#include "engine/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static void tensor_name(char name[256], const char *prefix, const char *suffix)
+{
+    snprintf(name, 256, "%s%s%s", prefix, suffix[0] ? "." : "", suffix);
+}
+
+bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix)
+{
+    char name[256];
+    tensor_name(name, prefix, suffix);
+    grus_tensor tensor;
+    return source->find(source->context, name, &tensor);
+}
+
+static void shape_text(const grus_tensor *tensor, char text[128])
+{
+    size_t used = (size_t)snprintf(text, 128, "[");
+    for (size_t i = 0; i < tensor->rank && used < 100; i++)
+        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? ", " : "", tensor->shape[i]);
+    snprintf(text + used, 128 - used, "]");
+}
+
+static grus_status check_shape(const grus_tensor_source *source, const char *name, const grus_tensor *tensor,
+                               size_t rows, size_t columns, grus_error *error)
+{
+    if (tensor->dtype == GRUS_I64)
+        return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected a tensor of F32, F16 or BF16, found I64");
+    bool fits = columns ? tensor->rank == 2 && tensor->shape[0] == rows && tensor->shape[1] == columns
+                        : tensor->rank == 1 && tensor->shape[0] == rows;
+    if (fits)
+        return GRUS_OK;
+    char found[128], expected[64];
+    shape_text(tensor, found);
+    if (columns)
+        snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
+    else
+        snprintf(expected, sizeof expected, "[%zu]", rows);
+    return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected the shape %s, found %s", expected, found);
+}
+
+grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                             size_t columns, float **data, size_t *parameters, grus_error *error)
+{
+    char name[256];
+    tensor_name(name, prefix, suffix);
+    grus_tensor tensor;
+    if (!source->find(source->context, name, &tensor))
+        return grus_fail(error, GRUS_E_MODEL, source->file, name, "no such tensor; expected one of %zu x %zu floats",
+                         rows, columns ? columns : 1);
+    grus_status status = check_shape(source, name, &tensor, rows, columns, error);
+    if (status)
+        return status;
+    float *floats = grus_alloc(tensor.count, sizeof *floats);
+    if (!floats)
+        return grus_fail_memory(error, tensor.count * sizeof *floats);
+    grus_tensor_floats(&tensor, 0, tensor.count, floats);
+    if (parameters)
+        *parameters += tensor.count;
+    *data = floats;
+    return GRUS_OK;
+}
+
+grus_status grus_read_optional(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                               size_t columns, float **data, size_t *parameters, grus_error *error)
+{
+    if (grus_has_tensor(source, prefix, suffix))
+        return grus_read_tensor(source, prefix, suffix, rows, columns, data, parameters, error);
+    size_t count;
+    if (!grus_mul(rows, columns ? columns : 1, &count) || !(*data = grus_alloc_zero(count, sizeof **data)))
+        return grus_fail_memory(error, rows * sizeof **data);
+    return GRUS_OK;
+}
+
+grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights, grus_error *error)
+{
+    size_t panel = kernel->panel, panels = grus_div_up(matrix.rows, panel);
+    size_t panel_floats, floats;
+    if (!grus_mul(panel, matrix.columns, &panel_floats) || !grus_mul(panel_floats, panels + 1, &floats))
+        return grus_fail_memory(error, SIZE_MAX);
+    float *data = grus_alloc_zero(floats, sizeof *data);
+    if (!data)
+        return grus_fail_memory(error, floats * sizeof *data);
+    for (size_t row = 0; row < matrix.rows; row++) {
+        float *to = data + row / panel * panel_floats + row % panel;
+        for (size_t k = 0; k < matrix.columns; k++)
+            to[k * panel] = matrix.data[row * matrix.ld + k];
+    }
+    *weights = (grus_weights){matrix.rows, matrix.columns, panels, panels * panel, data};
+    return GRUS_OK;
+}
+
+grus_status grus_weights_pack_gates(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights,
+                                    grus_error *error)
+{
+    size_t hidden = matrix.rows / 3, panel = kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
+    float *ordered = grus_mul(rows, matrix.columns, &floats) ? grus_alloc_zero(floats, sizeof *ordered) : NULL;
+    if (!ordered)
+        return grus_fail_memory(error, rows * sizeof *ordered);
+    for (size_t gate = 0; gate < 3; gate++)
+        for (size_t unit = 0; unit < hidden; unit++)
+            memcpy(ordered + grus_gate_row(panel, gate, unit) * matrix.columns,
+                   matrix.data + (gate * hidden + unit) * matrix.ld, matrix.columns * sizeof *ordered);
+    grus_matrix whole = {ordered, rows, matrix.columns, matrix.columns};
+    grus_status status = grus_weights_pack(kernel, whole, weights, error);
+    free(ordered);
+    return status;
+}
+
+size_t grus_weights_bytes(const grus_kernel *kernel, const grus_weights *weights)
+{
+    return weights->data ? (weights->panels + 1) * kernel->panel * weights->in * sizeof(float) : 0;
+}
+
+void grus_weights_free(grus_weights *weights)
+{
+    free(weights->data);
+    *weights = (grus_weights){0};
+}

@@ -1,0 +1,47 @@
+// weights.h: matrices and vectors of a model: read by name with their shapes checked, and packed once into the weight
+// panels that kernel.h multiplies by. Knows names and shapes; what they mean is the caller's.
+#ifndef GRUS_ENGINE_WEIGHTS_H
+#define GRUS_ENGINE_WEIGHTS_H
+
+#include "base/tensor.h"
+#include "engine/kernel.h"
+
+// A matrix (out, in) in panels: data is (panels, in, kernel->panel), rows beyond out zero, one spare panel behind.
+typedef struct grus_weights {
+    size_t out, in;
+    size_t panels;
+    size_t width; // panels * kernel->panel: what a product writes a row
+    float *data;
+} grus_weights;
+
+// A dense matrix in memory, the unit of packing: rows row-major, ld floats apart.
+typedef struct grus_matrix {
+    const float *data;
+    size_t rows, columns, ld;
+} grus_matrix;
+
+// Reads tensor prefix.suffix of exactly this shape (columns 0: a vector) into fresh floats, freed with free().
+// GRUS_E_MODEL names the tensor, what was expected and what was found. *parameters, if not NULL, is added to.
+grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                             size_t columns, float **data, size_t *parameters, grus_error *error);
+// The same, but zeros where the tensor is absent.
+grus_status grus_read_optional(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                               size_t columns, float **data, size_t *parameters, grus_error *error);
+bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix);
+
+grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights, grus_error *error);
+
+// nn.GRU's order to ours: rows r, z, n of H units each become groups of kernel->panel units, in a group first its r,
+// then its z, then its n rows; the last group filled up with zeros. out is then 3 * groups * panel.
+grus_status grus_weights_pack_gates(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights,
+                                    grus_error *error);
+// Index in that order of unit's row of gate 0, 1, 2.
+static inline size_t grus_gate_row(size_t panel, size_t gate, size_t unit)
+{
+    return (unit / panel * 3 + gate) * panel + unit % panel;
+}
+
+size_t grus_weights_bytes(const grus_kernel *kernel, const grus_weights *weights);
+void grus_weights_free(grus_weights *weights);
+
+#endif
