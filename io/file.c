@@ -1,0 +1,119 @@
+// file.c: reads and writes that survive signals and short counts; whole files.
+#include "config.h"
+
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#define READ_AT_ONCE ((size_t)1 << 30) // Linux moves less than 2 GiB a call
+
+// A descriptor that somebody else made non-blocking is waited for.
+static bool may_retry(int fd, short events)
+{
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN)
+        return false;
+    struct pollfd wait = {.fd = fd, .events = events};
+    return poll(&wait, 1, -1) >= 0 || errno == EINTR;
+}
+
+bool grus_fd_read(int fd, void *data, size_t size, size_t *got)
+{
+    *got = 0;
+    while (*got < size) {
+        ssize_t n = read(fd, (char *)data + *got, grus_min(size - *got, READ_AT_ONCE));
+        if (n == 0)
+            return true;
+        if (n > 0)
+            *got += (size_t)n;
+        else if (!may_retry(fd, POLLIN))
+            return false;
+    }
+    return true;
+}
+
+bool grus_fd_write(int fd, const void *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = write(fd, (const char *)data + done, grus_min(size - done, READ_AT_ONCE));
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || !may_retry(fd, POLLOUT)) {
+            if (n == 0)
+                errno = EIO;
+            return false;
+        }
+    }
+    return true;
+}
+
+grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what)
+{
+    return grus_fail(error, status, path, NULL, "%s: %s", what, strerror(errno));
+}
+
+int grus_fd_open(const char *path, grus_status status, grus_error *error)
+{
+    int fd;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) {
+        grus_fail_errno(error, status, path, "cannot be opened");
+        return -1;
+    }
+    struct stat about;
+    if (fstat(fd, &about) != 0)
+        grus_fail_errno(error, status, path, "cannot be examined");
+    else if (S_ISDIR(about.st_mode))
+        grus_fail(error, status, path, NULL, "is a directory, not a file");
+    else
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static grus_status read_regular(int fd, const char *path, size_t limit, grus_status status, grus_buffer *content,
+                                grus_error *error)
+{
+    struct stat about;
+    if (fstat(fd, &about) != 0)
+        return grus_fail_errno(error, status, path, "cannot be examined");
+    if (!S_ISREG(about.st_mode))
+        return grus_fail(error, status, path, NULL, "is not a regular file");
+    char chunk[16384];
+    size_t total = 0;
+    for (;;) {
+        size_t got;
+        if (!grus_fd_read(fd, chunk, sizeof chunk, &got))
+            return grus_fail_errno(error, status, path, "cannot be read");
+        total += got;
+        if (total > limit)
+            return grus_fail(error, status, path, NULL, "is too large: more than %zu bytes", limit);
+        grus_buffer_append(content, chunk, got);
+        if (content->failed)
+            return grus_fail_memory(error, total);
+        if (got < sizeof chunk)
+            return GRUS_OK;
+    }
+}
+
+grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content,
+                           grus_error *error)
+{
+    int fd = grus_fd_open(path, status, error);
+    if (fd < 0)
+        return status;
+    grus_status result = read_regular(fd, path, limit, status, content, error);
+    close(fd);
+    return result;
+}

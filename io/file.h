@@ -1,0 +1,24 @@
+// file.h: the few things that every reader and writer of files needs: reads and writes that survive signals and short
+// counts, whole small files, and one wording for what the system refused.
+#ifndef GRUS_IO_FILE_H
+#define GRUS_IO_FILE_H
+
+#include "base/buffer.h"
+
+// Reads until size bytes are there or the file ends; *got tells how many. false on an error (errno).
+bool grus_fd_read(int fd, void *data, size_t size, size_t *got);
+
+// Writes all of it; false on an error (errno).
+bool grus_fd_write(int fd, const void *data, size_t size);
+
+// Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then.
+int grus_fd_open(const char *path, grus_status status, grus_error *error);
+
+// Fills error with this status: what could not be done to path, and errno's reason.
+grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what);
+
+// Appends the whole of a regular file; one of more than limit bytes, or not a regular one, is refused with this status.
+grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content,
+                           grus_error *error);
+
+#endif

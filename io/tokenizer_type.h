@@ -1,0 +1,43 @@
+// tokenizer_type.h: what a kind of tokenizer has to bring, for tokenizer.c and the tokenizer_*.c files alone.
+#ifndef GRUS_IO_TOKENIZER_TYPE_H
+#define GRUS_IO_TOKENIZER_TYPE_H
+
+#include "io/tokenizer.h"
+#include "io/vocab.h"
+
+typedef struct grus_tokenizer_type {
+    grus_tokenizer_kind kind;
+    bool takes_ids;   // the record holds a list of integers
+    // Loads what this kind needs besides vocabulary, bos and eos, into tokenizer->own; NULL: nothing. Called with the
+    // vocabulary loaded. What it made is taken down by close (NULL: nothing to take down) also after a failure.
+    grus_status (*open)(grus_tokenizer *tokenizer, const char *dir, const grus_tokenizer_config *config,
+                        grus_error *error);
+    void (*close)(grus_tokenizer *tokenizer);
+    // Appends the ids of text, lower-cased already where the configuration asks; bos and eos are not its business.
+    grus_status (*encode)(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
+                          grus_error *error);
+    void (*decode)(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
+} grus_tokenizer_type;
+
+struct grus_tokenizer {
+    const grus_tokenizer_type *type;
+    grus_vocab *vocab; // NULL: none
+    size_t size;       // ids are below; 0: not known yet
+    bool lowercase;
+    uint32_t bos, eos, unk; // GRUS_NO_ID: none
+    void *own;              // the type's
+};
+
+extern const grus_tokenizer_type grus_tokenizer_char, grus_tokenizer_whitespace, grus_tokenizer_ids;
+
+// For the encode functions. Appends one id, false when memory is short.
+bool grus_ids_append(grus_ids *ids, uint32_t id);
+// Appends the id of a token of the vocabulary, or of <unk>.
+grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const char *token, size_t length,
+                                        grus_ids *ids, grus_error *error);
+// Appends an id that came as a number.
+grus_status grus_tokenizer_append_id(const grus_tokenizer *tokenizer, uint64_t id, grus_ids *ids, grus_error *error);
+// Whether this byte ends a word: space \t \n \v \f \r.
+bool grus_is_word_space(char byte);
+
+#endif
