@@ -1,0 +1,8 @@
+// commands.h: one function a command. argv[0] is the command's name; the result is the exit code.
+#ifndef GRUS_CLI_COMMANDS_H
+#define GRUS_CLI_COMMANDS_H
+
+int grus_command_run(int argc, char **argv);
+int grus_command_inspect(int argc, char **argv);
+
+#endif

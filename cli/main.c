@@ -1,0 +1,59 @@
+// main.c: finds the command and calls it.
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <grus.h>
+#include "cli/commands.h"
+#include "cli/message.h"
+
+static const struct {
+    const char *name;
+    int (*command)(int argc, char **argv); // NULL: not in this version
+    const char *arguments, *help;
+} commands[] = {
+    {"run", grus_command_run, "MODEL INPUT... -o OUTDIR", "run a model over every record of the inputs"},
+    {"inspect", grus_command_inspect, "MODEL|SHARD", "tell what a model or a shard holds"},
+    {"status", NULL, "OUTDIR", "tell what is done, missing and failed"},
+    {"verify", NULL, "OUTDIR", "read every output again and compare it with its manifest"},
+    {"bench", NULL, "MODEL [INPUT...]", "measure the throughput"},
+    {"attend", NULL, "MODEL TEXT", "draw the attention of one record"},
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static int print_help(void)
+{
+    printf("usage: grus COMMAND [ARGUMENT]...\n\nTrained GRU and attention models over large corpora, on CPUs.\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (commands[i].command)
+            printf("  grus %-8s %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    printf("\n  grus COMMAND --help                  what the command takes\n"
+           "  grus --version                       version and kernel\n");
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+static int print_version(void)
+{
+    printf("grus %s (kernel %s)\n", grus_version(), grus_kernel_name());
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return grus_usage_error("no command is given; grus --help lists them");
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return print_help();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return print_version();
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0) {
+            if (!commands[i].command)
+                return grus_usage_error("%s: this command is not in version %s yet", name, grus_version());
+            return commands[i].command(argc - 1, argv + 1);
+        }
+    return grus_usage_error("%s: no such command; grus --help lists them", name);
+}

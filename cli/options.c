@@ -1,0 +1,175 @@
+// options.c: getopt_long by a table.
+#include "config.h"
+
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/message.h"
+
+#define MOST_OPTIONS 64
+#define FIRST_LONG 256 // getopt's value of option i is FIRST_LONG + i
+
+static bool bad_value(const grus_option *option, const char *text, const char *expected)
+{
+    grus_usage_error("--%s: \"%s\" is not %s", option->name, text, expected);
+    return false;
+}
+
+static bool check_range(const grus_option *option, const char *text, uint64_t value)
+{
+    if (value >= option->min && (option->max == 0 || value <= option->max))
+        return true;
+    if (option->max)
+        grus_usage_error("--%s: %s is not between %" PRIu64 " and %" PRIu64, option->name, text, option->min, option->max);
+    else
+        grus_usage_error("--%s: %s is less than %" PRIu64, option->name, text, option->min);
+    return false;
+}
+
+// The digits at the start of text; false when there are none or they are too many.
+static bool parse_digits(const char *text, char **end, uint64_t *value)
+{
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    unsigned long long parsed = strtoull(text, end, 10);
+    *value = parsed;
+    return errno == 0 && parsed <= SIZE_MAX;
+}
+
+static bool parse_count(const grus_option *option, const char *text, grus_option_value *value)
+{
+    char *end;
+    if (!parse_digits(text, &end, &value->count) || *end)
+        return bad_value(option, text, "a whole number");
+    return check_range(option, text, value->count);
+}
+
+static bool parse_size(const grus_option *option, const char *text, grus_option_value *value)
+{
+    static const char suffixes[] = "KMGT";
+    static const char expected[] = "a size: a whole number, perhaps with K, M, G or T";
+    char *end;
+    if (!parse_digits(text, &end, &value->count))
+        return bad_value(option, text, expected);
+    if (*end) {
+        const char *suffix = strchr(suffixes, toupper((unsigned char)*end));
+        if (!suffix || end[1])
+            return bad_value(option, text, expected);
+        int shift = 10 * (int)(suffix - suffixes + 1);
+        if (value->count > (SIZE_MAX >> shift))
+            return bad_value(option, text, "a size that this machine can hold");
+        value->count <<= shift;
+    }
+    return check_range(option, text, value->count);
+}
+
+static bool parse_real(const grus_option *option, const char *text, grus_option_value *value)
+{
+    char *end;
+    value->real = strtod(text, &end);
+    if (end == text || *end || !isfinite(value->real))
+        return bad_value(option, text, "a number");
+    return true;
+}
+
+static bool parse_choice(const grus_option *option, const char *text, grus_option_value *value)
+{
+    char list[256] = "one of";
+    for (size_t i = 0; option->choices[i]; i++) {
+        if (strcmp(text, option->choices[i]) == 0) {
+            value->count = i;
+            return true;
+        }
+        size_t length = strlen(list);
+        snprintf(list + length, sizeof list - length, "%s %s", i ? "," : "", option->choices[i]);
+    }
+    return bad_value(option, text, list);
+}
+
+static bool parse_value(const grus_option *option, const char *text, grus_option_value *value)
+{
+    value->set = true;
+    value->text = text;
+    switch (option->type) {
+    case GRUS_OPTION_FLAG:
+        return true;
+    case GRUS_OPTION_COUNT:
+        return parse_count(option, text, value);
+    case GRUS_OPTION_SIZE:
+        return parse_size(option, text, value);
+    case GRUS_OPTION_REAL:
+        return parse_real(option, text, value);
+    case GRUS_OPTION_CHOICE:
+        return parse_choice(option, text, value);
+    case GRUS_OPTION_TEXT:
+        return *text ? true : bad_value(option, text, "a value");
+    }
+    return false;
+}
+
+static void report_refused(int kind, char **argv, const char *letters)
+{
+    if (kind == ':' && optopt >= FIRST_LONG)
+        grus_usage_error("%s: needs a value", argv[optind - 1]);
+    else if (kind == ':')
+        grus_usage_error("-%c: needs a value", optopt);
+    else if (optopt > 0 && optopt < FIRST_LONG && !strchr(letters, optopt))
+        grus_usage_error("-%c: no such option", optopt);
+    else if (optopt >= FIRST_LONG)
+        grus_usage_error("%s: takes no value", argv[optind - 1]);
+    else
+        grus_usage_error("%s: no such option, or more than one", argv[optind - 1]);
+}
+
+int grus_options_parse(const grus_option *options, size_t n, int argc, char **argv, grus_option_value *values)
+{
+    struct option longs[MOST_OPTIONS + 1] = {0};
+    char letters[2 * MOST_OPTIONS + 2] = ":";
+    size_t n_letters = 1;
+    for (size_t i = 0; i < n && i < MOST_OPTIONS; i++) {
+        bool takes = options[i].type != GRUS_OPTION_FLAG;
+        longs[i] = (struct option){options[i].name, takes ? required_argument : no_argument, NULL, FIRST_LONG + (int)i};
+        if (options[i].letter) {
+            letters[n_letters++] = options[i].letter;
+            if (takes)
+                letters[n_letters++] = ':';
+        }
+    }
+    letters[n_letters] = '\0';
+    opterr = 0;
+    optind = 1;
+    for (int found; (found = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        if (found == '?' || found == ':') {
+            report_refused(found, argv, letters);
+            return -1;
+        }
+        size_t i = 0;
+        while (i < n && found != FIRST_LONG + (int)i && found != options[i].letter)
+            i++;
+        if (i == n || !parse_value(&options[i], optarg, &values[i]))
+            return -1;
+    }
+    return optind;
+}
+
+void grus_options_help(const grus_option *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const grus_option *option = &options[i];
+        char left[64], letter[8] = "   ";
+        if (option->letter)
+            snprintf(letter, sizeof letter, "-%c,", option->letter);
+        snprintf(left, sizeof left, "%s --%s%s%s", letter, option->name, option->argument ? " " : "",
+                 option->argument ? option->argument : "");
+        printf("  %-34s %s\n", left, option->help);
+    }
+}

@@ -1,0 +1,149 @@
+// progress.c: numbers for people.
+#include "config.h"
+
+#include "cli/progress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REDRAW_SECONDS 0.09
+#define LINE_SECONDS 1.0 // where lines are not redrawn
+#define TEXT 32
+
+void grus_display_init(grus_display *display, grus_progress_mode mode, bool quiet)
+{
+    const char *terminal = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    bool can_redraw = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    *display = (grus_display){
+        .quiet = quiet,
+        .line = mode == GRUS_PROGRESS_ALWAYS || (mode == GRUS_PROGRESS_AUTO && can_redraw && !quiet),
+        .redraw = can_redraw,
+        .color = can_redraw && !(no_color && *no_color),
+        .shown = -LINE_SECONDS,
+    };
+}
+
+// 1234567 as "1,234,567".
+static const char *grouped(uint64_t value, char text[TEXT])
+{
+    char digits[TEXT];
+    int n = snprintf(digits, sizeof digits, "%" PRIu64, value), to = 0;
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            text[to++] = ',';
+        text[to++] = digits[i];
+    }
+    text[to] = '\0';
+    return text;
+}
+
+static const char *bytes(uint64_t value, char text[TEXT])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double scaled = (double)value;
+    size_t unit = 0;
+    for (; scaled >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        scaled /= 1024;
+    snprintf(text, TEXT, unit && scaled < 100 ? "%.1f %s" : "%.0f %s", scaled, units[unit]);
+    return text;
+}
+
+static const char *duration(double seconds, char text[TEXT])
+{
+    if (seconds < 60) {
+        snprintf(text, TEXT, "%.1f s", seconds);
+        return text;
+    }
+    uint64_t whole = seconds < 1e15 ? (uint64_t)seconds : 0;
+    if (whole < 3600)
+        snprintf(text, TEXT, "%" PRIu64 ":%02" PRIu64 " min", whole / 60, whole % 60);
+    else
+        snprintf(text, TEXT, "%" PRIu64 ":%02" PRIu64 " h", whole / 3600, whole / 60 % 60);
+    return text;
+}
+
+static uint64_t rate(uint64_t amount, double seconds)
+{
+    return seconds > 0 ? (uint64_t)((double)amount / seconds + 0.5) : 0;
+}
+
+void grus_display_plan(const grus_display *display, const grus_progress *plan)
+{
+    char memory[TEXT], input[TEXT];
+    if (display->quiet)
+        return;
+    fprintf(stderr, "grus: %zu %s", plan->shards, plan->shards == 1 ? "shard" : "shards");
+    if (plan->shards_skipped)
+        fprintf(stderr, " (%zu done before)", plan->shards_skipped);
+    if (plan->bytes_total)
+        fprintf(stderr, ", %s to read", bytes(plan->bytes_total, input));
+    fprintf(stderr, "; %zu %s, batches of %zu tokens, kernel %s; at most %s of memory\n", plan->threads,
+            plan->threads == 1 ? "thread" : "threads", plan->batch_tokens, grus_kernel_name(),
+            bytes(plan->memory, memory));
+}
+
+void grus_display_clear(grus_display *display)
+{
+    if (display->drawn)
+        fputs("\r\033[K", stderr);
+    display->drawn = false;
+}
+
+static void print_line(const grus_display *display, const grus_progress *progress)
+{
+    char records[TEXT], per_second[TEXT], tokens[TEXT], left[TEXT];
+    const char *red = display->color ? "\033[31m" : "", *plain = display->color ? "\033[0m" : "";
+    fprintf(stderr, "%s records, %s/s, %s tokens/s, shards %zu/%zu", grouped(progress->records, records),
+            grouped(rate(progress->records, progress->seconds), per_second),
+            grouped(rate(progress->tokens_in + progress->tokens_out, progress->seconds), tokens),
+            progress->shards_done + progress->shards_skipped, progress->shards);
+    if (progress->shards_failed)
+        fprintf(stderr, ", %s%zu failed%s", red, progress->shards_failed, plain);
+    if (progress->bytes_total > progress->bytes_in && progress->bytes_in && progress->seconds > 1)
+        fprintf(stderr, ", %s left",
+                duration(progress->seconds * (double)(progress->bytes_total - progress->bytes_in) /
+                             (double)progress->bytes_in,
+                         left));
+}
+
+void grus_display_progress(grus_display *display, const grus_progress *progress)
+{
+    double pause = display->redraw ? REDRAW_SECONDS : LINE_SECONDS;
+    if (!display->line || progress->seconds - display->shown < pause)
+        return;
+    display->shown = progress->seconds;
+    fputs(display->redraw ? "\r\033[K" : "grus: ", stderr);
+    print_line(display, progress);
+    if (!display->redraw)
+        fputc('\n', stderr);
+    display->drawn = display->redraw;
+    fflush(stderr);
+}
+
+void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir, grus_status status)
+{
+    char records[TEXT], per_second[TEXT], in[TEXT], out[TEXT], failed[TEXT], time[TEXT];
+    grus_display_clear(display);
+    if (display->quiet)
+        return;
+    if (last->shards_skipped == last->shards && status == GRUS_OK) {
+        fprintf(stderr, "grus: nothing to do: %zu of %zu %s done before; results in %s\n", last->shards_skipped,
+                last->shards, last->shards == 1 ? "shard was" : "shards were", outdir);
+        return;
+    }
+    fprintf(stderr, "grus: %s records in %s, %s records/s; %s tokens in", grouped(last->records, records),
+            duration(last->seconds, time), grouped(rate(last->records, last->seconds), per_second),
+            grouped(last->tokens_in, in));
+    if (last->tokens_out)
+        fprintf(stderr, ", %s out", grouped(last->tokens_out, out));
+    fprintf(stderr, "\ngrus: %zu of %zu shards done", last->shards_done + last->shards_skipped, last->shards);
+    if (last->shards_failed)
+        fprintf(stderr, ", %zu failed", last->shards_failed);
+    if (last->records_failed)
+        fprintf(stderr, "; %s records in error", grouped(last->records_failed, failed));
+    if (strcmp(outdir, "-") != 0)
+        fprintf(stderr, "; results in %s", outdir);
+    fputc('\n', stderr);
+}

@@ -1,0 +1,28 @@
+// progress.h: the line that tells how far a run is, and the summary at its end, both on standard error.
+#ifndef GRUS_CLI_PROGRESS_H
+#define GRUS_CLI_PROGRESS_H
+
+#include <grus.h>
+
+typedef enum grus_progress_mode { GRUS_PROGRESS_AUTO, GRUS_PROGRESS_ALWAYS, GRUS_PROGRESS_NEVER } grus_progress_mode;
+
+typedef struct grus_display {
+    bool quiet;    // no plan, no summary
+    bool line;     // a progress line is wanted
+    bool redraw;   // on a terminal: the line is drawn over itself
+    bool color;
+    bool drawn;    // there is a line to be cleared
+    double shown;  // seconds at which the last one was shown
+} grus_display;
+
+// auto: a line where standard error is a terminal that can redraw it.
+void grus_display_init(grus_display *display, grus_progress_mode mode, bool quiet);
+
+void grus_display_plan(const grus_display *display, const grus_progress *plan);
+void grus_display_progress(grus_display *display, const grus_progress *progress);
+// Takes the line away before something else is printed.
+void grus_display_clear(grus_display *display);
+// status tells how the run ended.
+void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir, grus_status status);
+
+#endif

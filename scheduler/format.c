@@ -1,0 +1,339 @@
+// format.c: results as JSON members, or as lines of text.
+#include "config.h"
+
+#include "scheduler/format.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+// ---- bounds ----
+
+#define FLOAT_BYTES 17  // "-1.17549435e-38, "
+#define DOUBLE_BYTES 26 // "-2.2250738585072014e-308, "
+#define PAIR_BYTES 16   // "16383-16384 " and the like
+#define RECORD_BYTES 64 // {"id": …} and the names of fields
+
+static size_t product(size_t a, size_t b)
+{
+    size_t result;
+    return grus_mul(a, b, &result) ? result : SIZE_MAX;
+}
+
+static size_t sum(size_t a, size_t b)
+{
+    size_t result;
+    return grus_add(a, b, &result) ? result : SIZE_MAX;
+}
+
+size_t grus_steps_bound(const grus_search *search, size_t positions)
+{
+    double steps = ceil(search->max_length_factor * (double)positions) + 10;
+    return steps < (double)search->max_length ? (size_t)steps : search->max_length;
+}
+
+static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
+{
+    const grus_model *model = job->model;
+    size_t bytes = 0;
+    for (size_t i = 0; i < model->config.n_heads; i++) {
+        if (!job->heads[i])
+            continue;
+        bool on_token = model->config.heads[i].on_token;
+        size_t items = on_token ? bounds->positions : bounds->records;
+        bytes = sum(bytes, product(bounds->records, RECORD_BYTES));
+        bytes = sum(bytes, product(items, model->longest_label[i] + (on_token ? 4 : FLOAT_BYTES + 32)));
+    }
+    return bytes;
+}
+
+static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *bounds)
+{
+    const grus_search *search = &job->infer.search;
+    size_t items = job->infer.force ? 1 : (search->n_best > 1 ? search->n_best + 1 : 1);
+    size_t bytes = product(bounds->records, product(items, 2 * DOUBLE_BYTES + RECORD_BYTES));
+    if (job->infer.force)
+        return sum(bytes, job->infer.token_scores ? product(sum(bounds->positions, bounds->records), FLOAT_BYTES) : 0);
+    // All records within their own limit: the sum of the limits, which ceil and + 10 raise by 11 a record.
+    double steps = ceil(search->max_length_factor * (double)bounds->positions) + 11 * (double)bounds->records;
+    size_t most = product(bounds->records, search->max_length);
+    size_t tokens = steps < (double)most ? (size_t)steps : most;
+    return sum(bytes, product(items, product(tokens, job->model->longest_token + 2)));
+}
+
+size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
+{
+    bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
+    size_t bytes = sum(jsonl ? bounds->bytes : 0, product(bounds->records, RECORD_BYTES));
+    if (job->embedding)
+        bytes = sum(bytes, product(bounds->records, product(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
+    bytes = sum(bytes, heads_bound(job, bounds));
+    if (job->hypotheses)
+        bytes = sum(bytes, hypotheses_bound(job, bounds));
+    if (job->options->attention == GRUS_ATTENTION_SOFT)
+        bytes = sum(bytes, product(bounds->cells, FLOAT_BYTES));
+    if (job->options->attention == GRUS_ATTENTION_HARD)
+        bytes = sum(bytes, product(bounds->cells, PAIR_BYTES));
+    return bytes;
+}
+
+// ---- JSON ----
+
+static void put_floats(grus_buffer *out, const float *values, size_t n)
+{
+    grus_buffer_byte(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            grus_buffer_text(out, ", ");
+        grus_json_float(out, values[i]);
+    }
+    grus_buffer_byte(out, ']');
+}
+
+static void put_label(grus_buffer *out, const grus_vocab *labels, uint32_t label)
+{
+    size_t length;
+    const char *text = grus_vocab_token(labels, label, &length);
+    grus_json_string(out, text, length);
+}
+
+static void put_prediction(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
+{
+    const grus_vocab *labels = job->model->labels[head];
+    grus_json_member(out, job->model->config.heads[head].name);
+    if (job->model->config.heads[head].on_token) {
+        grus_buffer_byte(out, '[');
+        for (size_t i = 0; i < prediction->n; i++) {
+            if (i)
+                grus_buffer_text(out, ", ");
+            put_label(out, labels, prediction->label[i]);
+        }
+        grus_buffer_byte(out, ']');
+        return;
+    }
+    grus_buffer_text(out, "{\"label\": ");
+    put_label(out, labels, prediction->label[0]);
+    grus_buffer_text(out, ", \"prob\": ");
+    grus_json_float(out, prediction->prob[0]);
+    grus_buffer_byte(out, '}');
+}
+
+// The tokens that are printed: all but the end token.
+static size_t printed(const grus_hypothesis *hypothesis)
+{
+    return hypothesis->length - (hypothesis->ended ? 1 : 0);
+}
+
+static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
+{
+    size_t n = printed(hypothesis);
+    grus_json_member(out, "output");
+    if (grus_tokenizer_takes_ids(job->model->target)) {
+        grus_buffer_byte(out, '[');
+        for (size_t i = 0; i < n; i++)
+            grus_buffer_printf(out, "%s%u", i ? ", " : "", hypothesis->tokens[i]);
+        grus_buffer_byte(out, ']');
+        return;
+    }
+    grus_buffer_clear(scratch);
+    grus_tokenizer_decode(job->model->target, hypothesis->tokens, n, scratch);
+    out->failed |= scratch->failed;
+    grus_json_string(out, scratch->data ? scratch->data : "", scratch->size);
+}
+
+static void put_number(grus_buffer *out, const char *name, double value)
+{
+    grus_json_member(out, name);
+    grus_json_double(out, value);
+}
+
+static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
+{
+    put_output(out, job, hypothesis, scratch);
+    put_number(out, "score", hypothesis->score);
+    put_number(out, "logprob", hypothesis->logprob);
+}
+
+static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
+{
+    const grus_hypothesis *best = &result->hypotheses[0];
+    if (job->infer.force) {
+        put_number(out, "logprob", best->logprob);
+        put_number(out, "score", best->score);
+        if (job->infer.token_scores) {
+            grus_json_member(out, "token_logprobs");
+            put_floats(out, best->token_logprobs, best->length);
+        }
+        return;
+    }
+    put_item(out, job, best, scratch);
+    if (job->infer.search.n_best == 1)
+        return;
+    grus_json_member(out, "nbest");
+    grus_buffer_byte(out, '[');
+    for (size_t i = 0; i < result->n_hypotheses; i++) {
+        grus_buffer_text(out, i ? ", {" : "{");
+        put_item(out, job, &result->hypotheses[i], scratch);
+        grus_buffer_byte(out, '}');
+    }
+    grus_buffer_byte(out, ']');
+}
+
+static void put_rows(grus_buffer *out, const float *weights, size_t rows, size_t columns)
+{
+    grus_json_member(out, "attention");
+    grus_buffer_byte(out, '[');
+    for (size_t i = 0; i < rows; i++) {
+        if (i)
+            grus_buffer_text(out, ", ");
+        put_floats(out, weights ? weights + i * columns : NULL, weights ? columns : 0);
+    }
+    grus_buffer_byte(out, ']');
+}
+
+// "source-target" pairs of all steps, the end token's included.
+static void put_alignment(grus_buffer *out, const grus_hypothesis *hypothesis, size_t columns)
+{
+    grus_json_member(out, "alignment");
+    grus_buffer_byte(out, '"');
+    for (size_t i = 0; columns && i < hypothesis->length; i++) {
+        const float *row = hypothesis->attention + i * columns;
+        size_t greatest = 0;
+        for (size_t j = 1; j < columns; j++)
+            if (row[j] > row[greatest])
+                greatest = j;
+        grus_buffer_printf(out, "%s%zu-%zu", i ? " " : "", greatest, i);
+    }
+    grus_buffer_byte(out, '"');
+}
+
+static void put_attention(grus_buffer *out, const grus_job *job, const grus_result *result, size_t length)
+{
+    if (!job->hypotheses)
+        put_rows(out, result->attention, 1, length);
+    else if (job->options->attention == GRUS_ATTENTION_SOFT)
+        put_rows(out, result->hypotheses[0].attention, result->hypotheses[0].length, length);
+    else
+        put_alignment(out, &result->hypotheses[0], length);
+}
+
+static void put_members(grus_buffer *out, const grus_job *job, const grus_result *result, size_t length,
+                        grus_buffer *scratch)
+{
+    if (job->embedding) {
+        grus_json_member(out, "embedding");
+        put_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+    }
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        if (job->heads[i])
+            put_prediction(out, job, i, &result->predictions[i]);
+    if (job->hypotheses)
+        put_hypotheses(out, job, result, scratch);
+    if (job->infer.attention)
+        put_attention(out, job, result, length);
+}
+
+// ---- text: one line a record ----
+
+static void put_plain(grus_buffer *out, const char *text, size_t length)
+{
+    size_t start = out->size;
+    grus_buffer_append(out, text, length);
+    for (size_t i = start; i < out->size; i++)
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
+}
+
+static void put_plain_labels(grus_buffer *out, const grus_vocab *labels, const grus_prediction *prediction)
+{
+    for (size_t i = 0; i < prediction->n; i++) {
+        size_t length;
+        const char *label = grus_vocab_token(labels, prediction->label[i], &length);
+        if (i)
+            grus_buffer_byte(out, ' ');
+        put_plain(out, label, length);
+    }
+}
+
+static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *best, grus_buffer *scratch)
+{
+    if (grus_tokenizer_takes_ids(job->model->target)) {
+        for (size_t i = 0; i < printed(best); i++)
+            grus_buffer_printf(out, "%s%u", i ? " " : "", best->tokens[i]);
+        return;
+    }
+    grus_buffer_clear(scratch);
+    grus_tokenizer_decode(job->model->target, best->tokens, printed(best), scratch);
+    out->failed |= scratch->failed;
+    put_plain(out, scratch->data, scratch->size);
+}
+
+static void put_line(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
+{
+    const grus_config *config = &job->model->config;
+    for (size_t i = 0; job->embedding && i < grus_config_output_size(config); i++) {
+        if (i)
+            grus_buffer_byte(out, ' ');
+        grus_json_float(out, result->embedding[i]);
+    }
+    for (size_t i = 0; i < config->n_heads; i++)
+        if (job->heads[i])
+            put_plain_labels(out, job->model->labels[i], &result->predictions[i]);
+    if (job->infer.force)
+        grus_json_double(out, result->hypotheses[0].score);
+    else if (job->hypotheses)
+        put_plain_output(out, job, &result->hypotheses[0], scratch);
+    grus_buffer_byte(out, '\n');
+}
+
+// ---- records ----
+
+static void put_error(const grus_job *job, const grus_record_format *format, grus_slot *slot, size_t i,
+                      const char *words)
+{
+    const grus_slot_record *record = &slot->records[i];
+    if (job->options->format == GRUS_FORMAT_TXT)
+        grus_buffer_byte(&slot->out, '\n');
+    else
+        grus_record_error(format, slot->lines.data + record->start, record->length, record->is_object,
+                          slot->first_number + i, words, &slot->out);
+}
+
+grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slot *slot, const grus_result *results,
+                             grus_error *error)
+{
+    static const char not_finite[] = "the model's result is not finite";
+    grus_record_format format = job->record;
+    format.kind = kind;
+    grus_buffer scratch = {0};
+    grus_status status = GRUS_OK;
+    for (size_t i = 0, sequence = 0; i < slot->n_records && status == GRUS_OK; i++) {
+        const grus_slot_record *record = &slot->records[i];
+        if (record->error != GRUS_NO_ERROR) {
+            put_error(job, &format, slot, i, slot->errors.data + record->error);
+            continue;
+        }
+        const grus_result *result = &results[sequence];
+        size_t length = slot->length[sequence++];
+        if (!result->finite) {
+            char place[32];
+            snprintf(place, sizeof place, "line %llu", (unsigned long long)(slot->first_number + i));
+            slot->causes[GRUS_CAUSE_NOT_FINITE]++;
+            put_error(job, &format, slot, i, not_finite);
+            if (job->options->fail_on_error)
+                status = grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", not_finite);
+        } else if (job->options->format == GRUS_FORMAT_TXT) {
+            put_line(&slot->out, job, result, &scratch);
+        } else {
+            grus_record_begin(&format, slot->lines.data + record->start, record->length, slot->first_number + i,
+                              &slot->out);
+            put_members(&slot->out, job, result, length, &scratch);
+            grus_record_end(&slot->out);
+        }
+    }
+    if (status == GRUS_OK && slot->out.failed)
+        status = grus_fail_memory(error, slot->out.size);
+    grus_buffer_free(&scratch);
+    return status;
+}

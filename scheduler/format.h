@@ -1,0 +1,20 @@
+// format.h: the results of a batch to the text of its output, one line a record in the order of the input.
+#ifndef GRUS_SCHEDULER_FORMAT_H
+#define GRUS_SCHEDULER_FORMAT_H
+
+#include "scheduler/job.h"
+#include "scheduler/slot.h"
+
+// Fills slot->out from its records and the results (n_sequences) of those without error. kind is that of the shard.
+// A result that is not finite becomes a record in error and is counted. GRUS_E_MEMORY; with on_error = fail also
+// GRUS_E_FAILED, the record as place.
+grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slot *slot, const grus_result *results,
+                             grus_error *error);
+
+// Bytes that the output of a slot within these bounds takes at most (out_bytes is not looked at); saturated.
+size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds);
+
+// Steps that the search makes at most for so many source positions.
+size_t grus_steps_bound(const grus_search *search, size_t positions);
+
+#endif

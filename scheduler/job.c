@@ -1,0 +1,307 @@
+// job.c: options, checked and turned into what the threads of a run need.
+#include "config.h"
+
+#include "scheduler/job.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/output.h"
+#include "scheduler/format.h"
+
+#define PROGRAM_BYTES ((size_t)24 << 20) // code, libraries, stacks, what the allocator keeps
+#define PARSE_FACTOR 4                   // memory of a parsed line, as a multiple of its bytes
+
+void grus_run_options_init(grus_run_options *options, const grus_model *model)
+{
+    *options = (grus_run_options){
+        .task = GRUS_TASK_OWN,
+        .search = {.beam_size = 1,
+                   .n_best = 1,
+                   .length_norm = GRUS_NORM_NONE,
+                   .length_penalty = 1,
+                   .max_length_factor = 2,
+                   .max_length = 200},
+        .attention = GRUS_ATTENTION_NONE,
+        .text_key = "text",
+        .id_key = "id",
+        .target_key = "target",
+        .text_column = 1,
+        .target_column = 2,
+        .max_record = (size_t)16 << 20,
+        .level = 3,
+        .format = GRUS_FORMAT_JSONL,
+        .world_size = 1,
+    };
+    if (model && model->config.seq2seq)
+        options->search = model->config.generation;
+}
+
+const char *grus_task_name(grus_task task)
+{
+    static const char *const names[] = {"own", "embed", "classify", "tag", "translate", "score"};
+    return names[task];
+}
+
+const char *grus_length_norm_name(grus_length_norm norm)
+{
+    static const char *const names[] = {"none", "avg", "gnmt"};
+    return names[norm];
+}
+
+const char *grus_attention_output_name(grus_attention_output attention)
+{
+    static const char *const names[] = {"none", "soft", "hard"};
+    return names[attention];
+}
+
+const char *grus_format_name(grus_format format)
+{
+    static const char *const names[] = {"jsonl", "txt", "npy"};
+    return names[format];
+}
+
+static grus_status refuse(grus_error *error, const char *option, const char *why)
+{
+    return grus_fail(error, GRUS_E_USAGE, NULL, option, "%s", why);
+}
+
+// ---- values that no model can run with ----
+
+static grus_status check_values(const grus_run_options *options, grus_error *error)
+{
+    const grus_search *search = &options->search;
+    if (search->beam_size == 0)
+        return refuse(error, "--beam-size", "must be at least 1");
+    if (search->n_best == 0)
+        return refuse(error, "--n-best", "must be at least 1");
+    if (search->n_best > search->beam_size)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--n-best", "%zu is more than the beam size, %zu", search->n_best,
+                         search->beam_size);
+    if (search->max_length == 0)
+        return refuse(error, "--max-length", "must be at least 1");
+    if (!isfinite(search->max_length_factor) || search->max_length_factor < 0)
+        return refuse(error, "--max-length-factor", "must be a number from 0 up");
+    if (!isfinite(search->length_penalty))
+        return refuse(error, "--length-penalty", "must be a finite number");
+    if (!options->text_key || !options->id_key || !options->target_key)
+        return refuse(error, "--text-key", "a key is missing");
+    if (options->text_column == 0 || options->target_column == 0)
+        return refuse(error, "--text-column", "columns count from 1");
+    if (options->max_record == 0)
+        return refuse(error, "--max-record", "must be at least 1 byte");
+    if (options->level < 1 || options->level > 22)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--level", "%d is not between 1 and 22", options->level);
+    if (options->world_size == 0 || options->rank >= options->world_size)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu", options->rank,
+                         options->world_size);
+    if (options->checkpoint_records)
+        return refuse(error, "--checkpoint-records", "this version cannot resume inside a shard yet");
+    if (options->format == GRUS_FORMAT_NPY)
+        return refuse(error, "--format", "npy is not written by this version yet; take jsonl or txt");
+    return GRUS_OK;
+}
+
+// ---- what the model is asked for ----
+
+static size_t select_heads(grus_job *job, bool sequence, bool token)
+{
+    const grus_config *config = &job->model->config;
+    size_t n = 0;
+    for (size_t i = 0; i < config->n_heads; i++)
+        n += job->heads[i] = config->heads[i].on_token ? token : sequence;
+    job->infer.heads = n > 0;
+    return n;
+}
+
+static grus_status settle_encoder(grus_job *job, grus_task task, grus_error *error)
+{
+    const grus_config *config = &job->model->config;
+    switch (task) {
+    case GRUS_TASK_OWN:
+        job->embedding = select_heads(job, true, true) == 0;
+        break;
+    case GRUS_TASK_EMBED:
+        job->embedding = true;
+        break;
+    case GRUS_TASK_CLASSIFY:
+        if (select_heads(job, true, false) == 0)
+            return refuse(error, "--task", "classify needs a model with a head on sequences");
+        break;
+    case GRUS_TASK_TAG:
+        if (select_heads(job, false, true) == 0)
+            return refuse(error, "--task", "tag needs a model with a head on tokens");
+        break;
+    case GRUS_TASK_TRANSLATE:
+    case GRUS_TASK_SCORE:
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs a model with a decoder", grus_task_name(task));
+    }
+    if (job->embedding && config->pooling.kind == GRUS_POOL_NONE)
+        return refuse(error, "--task", "embed needs a model with pooling");
+    if (job->options->attention == GRUS_ATTENTION_HARD)
+        return refuse(error, "--attention", "hard needs a model with a decoder");
+    if (job->options->attention == GRUS_ATTENTION_SOFT && config->pooling.kind != GRUS_POOL_ATTENTION)
+        return refuse(error, "--attention", "soft needs a decoder or a pooling by attention");
+    return GRUS_OK;
+}
+
+static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *error)
+{
+    if (task != GRUS_TASK_OWN && task != GRUS_TASK_TRANSLATE && task != GRUS_TASK_SCORE)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs an encoder model; this one has a decoder",
+                         grus_task_name(task));
+    job->hypotheses = true;
+    job->infer.force = task == GRUS_TASK_SCORE;
+    return GRUS_OK;
+}
+
+// txt has room for one result a line.
+static grus_status settle_format(grus_job *job, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    job->suffix = options->format == GRUS_FORMAT_TXT ? ".txt.zst" : ".jsonl.zst";
+    if (options->format != GRUS_FORMAT_TXT)
+        return GRUS_OK;
+    if (options->attention != GRUS_ATTENTION_NONE)
+        return refuse(error, "--format", "txt has no room for attention");
+    if (options->token_scores)
+        return refuse(error, "--format", "txt has no room for token scores");
+    size_t heads = 0;
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        heads += job->heads[i];
+    if (heads > 1)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--format",
+                         "txt has room for one head and the task selects %zu; choose with --task", heads);
+    return GRUS_OK;
+}
+
+// ---- names of the result ----
+
+static void add_field(grus_job *job, const char *name)
+{
+    job->result_fields[job->record.n_result_fields++] = name;
+}
+
+static grus_status name_results(grus_job *job, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    const grus_config *config = &job->model->config;
+    job->record.result_fields = job->result_fields;
+    if (options->format != GRUS_FORMAT_JSONL)
+        return GRUS_OK;
+    if (options->attention != GRUS_ATTENTION_NONE)
+        add_field(job, options->attention == GRUS_ATTENTION_SOFT ? "attention" : "alignment");
+    if (job->embedding)
+        add_field(job, "embedding");
+    for (size_t i = 0; i < config->n_heads; i++) {
+        const char *name = config->heads[i].name;
+        if (!job->heads[i])
+            continue;
+        if (strcmp(name, "id") == 0 || strcmp(name, "error") == 0 ||
+            (strcmp(name, "attention") == 0 && options->attention != GRUS_ATTENTION_NONE))
+            return grus_fail(error, GRUS_E_USAGE, NULL, "--format",
+                             "the head \"%s\" of this model would take a field that grus writes itself", name);
+        add_field(job, name);
+    }
+    if (job->hypotheses) {
+        add_field(job, "logprob");
+        add_field(job, "score");
+        if (!job->infer.force)
+            add_field(job, "output");
+        if (!job->infer.force && options->search.n_best > 1)
+            add_field(job, "nbest");
+        if (options->token_scores)
+            add_field(job, "token_logprobs");
+    }
+    return GRUS_OK;
+}
+
+static void describe_records(grus_job *job)
+{
+    const grus_run_options *options = job->options;
+    const grus_model *model = job->model;
+    job->record = (grus_record_format){
+        .text_key = options->text_key,
+        .id_key = options->id_key,
+        .target_key = options->target_key,
+        .text_column = options->text_column,
+        .target_column = options->target_column,
+        .want_target = job->infer.force,
+        .want_ids = model->source && grus_tokenizer_takes_ids(model->source),
+        .want_target_ids = job->infer.force && grus_tokenizer_takes_ids(model->target),
+        .want_features = model->config.features,
+        .feature_dim = model->config.features ? model->config.feature_dim : 0,
+    };
+}
+
+grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options,
+                            grus_error *error)
+{
+    *job = (grus_job){.model = model, .options = options};
+    grus_status status = check_values(options, error);
+    if (status != GRUS_OK)
+        return status;
+    status = model->config.seq2seq ? settle_decoder(job, options->task, error)
+                                   : settle_encoder(job, options->task, error);
+    if (status != GRUS_OK)
+        return status;
+    if (options->token_scores && !job->infer.force)
+        return refuse(error, "--token-scores", "goes with --task score");
+    job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
+    job->infer.token_scores = options->token_scores;
+    job->infer.search = options->search;
+    describe_records(job);
+    status = settle_format(job, error);
+    return status == GRUS_OK ? name_results(job, error) : status;
+}
+
+// ---- sizes ----
+
+size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
+{
+    if (!job->infer.attention)
+        return 0;
+    size_t rows = 1, cells;
+    if (job->infer.force)
+        rows = targets + 1;
+    else if (job->hypotheses)
+        rows = grus_steps_bound(&job->infer.search, positions);
+    return grus_mul(positions, rows, &cells) ? cells : SIZE_MAX;
+}
+
+static size_t workspace_cost(const void *context, size_t positions, size_t records)
+{
+    const grus_job *job = context;
+    return grus_workspace_bound(job->model->engine, &job->infer, positions, records);
+}
+
+static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
+{
+    return grus_format_bound(context, bounds);
+}
+
+grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    size_t parser;
+    if (!grus_mul(options->max_record, PARSE_FACTOR, &parser))
+        parser = SIZE_MAX / 2;
+    size_t fixed = PROGRAM_BYTES;
+    size_t parts[] = {job->model->facts.weight_bytes, grus_input_memory(options->max_record),
+                      grus_output_memory(options->level), parser};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!grus_add(fixed, parts[i], &fixed))
+            fixed = SIZE_MAX;
+    grus_plan_costs costs = {
+        .context = job,
+        .fixed = fixed,
+        .workspace = workspace_cost,
+        .output = output_cost,
+        .feature_dim = job->record.feature_dim,
+        .targets = job->infer.force,
+        .max_record = options->max_record,
+    };
+    return grus_plan_make(&costs, threads, options->batch_tokens, options->max_memory, plan, error);
+}

@@ -1,0 +1,34 @@
+// pack.h: lines into slots: a line is parsed and tokenized, and goes into the batch that is being filled if there is room.
+// What goes into a batch depends on the lines and the plan alone.
+#ifndef GRUS_SCHEDULER_PACK_H
+#define GRUS_SCHEDULER_PACK_H
+
+#include "scheduler/job.h"
+#include "scheduler/slot.h"
+
+// A line, ready to be put into a slot. Reused from line to line; zero-initialised is empty and valid.
+typedef struct grus_packed {
+    grus_record record;
+    grus_ids ids, targets;
+    size_t n_positions, n_targets, n_cells;
+    bool bad; // in error, for cause and error->cause
+    grus_cause cause;
+    grus_error error;
+} grus_packed;
+
+// Parses line `number`; too_long: its bytes were over --max-record and are not there. Fills packed, for a record in
+// error too. GRUS_E_MEMORY is the only failure.
+grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char *line, size_t length, bool too_long,
+                           uint64_t number, grus_packed *packed, grus_error *error);
+void grus_packed_free(grus_packed *packed);
+
+// Whether the line fits into what is left of the slot's bounds. Nothing fits behind a big record.
+bool grus_pack_fits(const grus_slot *slot, const grus_slot_bounds *bounds, size_t batch_tokens,
+                    const grus_packed *packed, size_t length);
+// Whether it is over the bounds of any ordinary slot.
+bool grus_pack_is_big(const grus_slot_bounds *bounds, const grus_packed *packed, size_t length);
+// Copies it into the slot, whose memory has room for it. GRUS_E_MEMORY.
+grus_status grus_pack_add(grus_slot *slot, const grus_job *job, const grus_packed *packed, const char *line,
+                          size_t length, uint64_t number, grus_error *error);
+
+#endif

@@ -1,0 +1,84 @@
+// plan.c: the memory of a run as a function of its size, and the largest run that fits.
+#include "config.h"
+
+#include "scheduler/plan.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static size_t product(size_t a, size_t b)
+{
+    size_t result;
+    return grus_mul(a, b, &result) ? result : SIZE_MAX;
+}
+
+static size_t sum(size_t a, size_t b)
+{
+    size_t result;
+    return grus_add(a, b, &result) ? result : SIZE_MAX;
+}
+
+static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions, size_t records, size_t bytes,
+                                  size_t cells)
+{
+    grus_slot_bounds bounds = {
+        .positions = positions,
+        .records = records,
+        .bytes = bytes,
+        .cells = cells,
+        .feature_dim = costs->feature_dim,
+        .targets = costs->targets,
+    };
+    bounds.out_bytes = costs->output(costs->context, &bounds);
+    return bounds;
+}
+
+static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
+                         size_t batch_tokens)
+{
+    size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
+    grus_plan plan = {.threads = threads, .slots = slots, .big_slots = big_slots, .batch_tokens = batch_tokens};
+    plan.slot = bounds_of(costs, positions, grus_min(positions, GRUS_BATCH_RECORDS), GRUS_BATCH_BYTES, GRUS_BATCH_CELLS);
+    plan.big = bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
+
+    size_t worker = costs->workspace(costs->context, plan.slot.positions, plan.slot.records);
+    size_t big_worker = costs->workspace(costs->context, plan.big.positions, plan.big.records);
+    size_t big_more = big_worker > worker ? big_worker - worker : 0;
+    plan.memory = sum(costs->fixed, product(threads, worker));
+    plan.memory = sum(plan.memory, product(slots, grus_slot_bytes(&plan.slot)));
+    plan.memory = sum(plan.memory, product(big_slots, sum(big_more, grus_slot_bytes(&plan.big))));
+    return plan;
+}
+
+// The largest batch that fits with so many threads and slots; false, and the smallest, when none does.
+static bool shrink_batch(const grus_plan_costs *costs, size_t threads, size_t slots, size_t batch_tokens,
+                         size_t max_memory, grus_plan *plan)
+{
+    for (size_t big_slots = threads;; big_slots = 1) {
+        for (size_t tokens = batch_tokens;; tokens = grus_max(tokens / 2, 1)) {
+            *plan = plan_of(costs, threads, slots, big_slots, tokens);
+            if (plan->memory <= max_memory)
+                return true;
+            if (tokens <= GRUS_LEAST_POSITIONS || big_slots > 1)
+                break;
+        }
+        if (big_slots == 1)
+            return false;
+    }
+}
+
+grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t batch_tokens, size_t max_memory,
+                           grus_plan *plan, grus_error *error)
+{
+    size_t tokens = batch_tokens ? batch_tokens : GRUS_BATCH_TOKENS;
+    if (max_memory == 0) {
+        *plan = plan_of(costs, threads, 2 * threads + 2, threads, tokens);
+        return GRUS_OK;
+    }
+    for (size_t n = threads; n > 0; n--)
+        for (size_t slots = 2 * n + 2; slots >= n + 1; slots--)
+            if (shrink_batch(costs, n, slots, tokens, max_memory, plan))
+                return GRUS_OK;
+    return grus_fail(error, GRUS_E_USAGE, NULL, "--max-memory",
+                     "%zu bytes are too few: one thread with the smallest batches takes %zu", max_memory, plan->memory);
+}

@@ -1,0 +1,216 @@
+// reader.c: shards to slots.
+#include "config.h"
+
+#include "scheduler/reader.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "scheduler/clock.h"
+#include "scheduler/pack.h"
+
+#define POLL_MS 100
+
+typedef struct grus_reader {
+    grus_context *context;
+    const grus_shard *shard;
+    size_t index; // of the shard
+    grus_input *input;
+    grus_slot *slot; // being filled, or NULL
+    bool first;      // the next slot is the shard's first
+    grus_packed packed;
+    double waited;     // seconds, since the last count, for a free slot or for standard input
+    double counted;    // when the figures were brought up to date last
+    uint64_t bytes_in; // of the shard, as counted
+} grus_reader;
+
+static void count(grus_reader *reader)
+{
+    double now = grus_seconds();
+    uint64_t bytes = reader->input ? grus_input_count(reader->input).bytes_in : reader->bytes_in;
+    grus_context_add_read(reader->context, bytes - reader->bytes_in, now - reader->counted - reader->waited);
+    reader->bytes_in = bytes;
+    reader->counted = now;
+    reader->waited = 0;
+}
+
+// Gives the slot the memory of these bounds. Where that is short the slot has failed.
+static void reset_slot(grus_reader *reader, const grus_slot_bounds *bounds)
+{
+    grus_error error;
+    if (grus_slot_reset(reader->slot, bounds, &error) == GRUS_OK)
+        return;
+    grus_error_in_file(&error, reader->shard->path);
+    grus_slot_fail(reader->slot, &error);
+}
+
+// A fresh slot for this shard; false when the run is stopped.
+static bool begin_slot(grus_reader *reader)
+{
+    double from = grus_seconds();
+    reader->slot = grus_queue_reserve(reader->context->queue);
+    reader->waited += grus_seconds() - from;
+    if (!reader->slot)
+        return false;
+    reset_slot(reader, &reader->context->plan->slot);
+    reader->slot->shard = reader->index;
+    reader->slot->first = reader->first;
+    reader->first = false;
+    return true;
+}
+
+// Makes the slot, empty still, a big one; false when the run is stopped.
+static bool make_big(grus_reader *reader)
+{
+    bool first = reader->slot->first;
+    double from = grus_seconds();
+    bool granted = grus_queue_big(reader->context->queue, reader->slot);
+    reader->waited += grus_seconds() - from;
+    if (!granted)
+        return false;
+    reset_slot(reader, &reader->context->plan->big);
+    reader->slot->first = first;
+    return true;
+}
+
+static void end_slot(grus_reader *reader)
+{
+    count(reader);
+    grus_queue_fill(reader->context->queue, reader->slot);
+    reader->slot = NULL;
+}
+
+// The shard ends here; error is NULL when all of it was read.
+static void end_shard(grus_reader *reader, const grus_error *error)
+{
+    if (!reader->slot)
+        return;
+    if (error) {
+        grus_slot_fail(reader->slot, error);
+        grus_error_in_file(&reader->slot->error, reader->shard->path);
+    }
+    if (reader->input)
+        reader->slot->input = grus_input_count(reader->input);
+    reader->slot->last = true;
+    end_slot(reader);
+}
+
+// Waits until standard input has something, so that a stop need not wait for it. false after a stop.
+static bool wait_for_stdin(grus_reader *reader)
+{
+    struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
+    double from = grus_seconds();
+    while (poll(&stdin_poll, 1, POLL_MS) == 0)
+        if (grus_context_stopping(reader->context))
+            return false;
+    reader->waited += grus_seconds() - from;
+    return true;
+}
+
+// Puts the packed line into the slot that it belongs to. false when the run is stopped.
+static bool place_line(grus_reader *reader, const char *line, size_t length, uint64_t number)
+{
+    const grus_plan *plan = reader->context->plan;
+    if (!grus_pack_fits(reader->slot, &plan->slot, plan->batch_tokens, &reader->packed, length)) {
+        if (reader->slot->n_records > 0) {
+            end_slot(reader);
+            if (!begin_slot(reader))
+                return false;
+        }
+        if (grus_pack_is_big(&plan->slot, &reader->packed, length) && !make_big(reader))
+            return false;
+    }
+    grus_error error;
+    if (!reader->slot->failed &&
+        grus_pack_add(reader->slot, reader->context->job, &reader->packed, line, length, number, &error) != GRUS_OK) {
+        grus_error_in_file(&error, reader->shard->path);
+        grus_slot_fail(reader->slot, &error);
+    }
+    return true;
+}
+
+static grus_status record_error(const grus_reader *reader, uint64_t number, grus_error *error)
+{
+    char place[32];
+    snprintf(place, sizeof place, "line %" PRIu64, number);
+    return grus_fail(error, GRUS_E_FAILED, reader->shard->path, place, "%s", reader->packed.error.cause);
+}
+
+// Reads the lines of the open shard into slots, all but the last of which are filled. GRUS_E_INTERRUPTED: stopped.
+static grus_status read_lines(grus_reader *reader, grus_error *error)
+{
+    const grus_job *job = reader->context->job;
+    bool from_stdin = grus_shard_is_stdin(reader->shard);
+    for (uint64_t number = 1;; number++) {
+        grus_line_kind kind;
+        const char *line;
+        size_t length;
+        if (from_stdin && !wait_for_stdin(reader))
+            return GRUS_E_INTERRUPTED;
+        grus_status status = grus_input_line(reader->input, &kind, &line, &length, error);
+        if (status != GRUS_OK || kind == GRUS_LINE_END)
+            return status;
+        status = grus_pack_line(job, reader->shard->kind, line, length, kind == GRUS_LINE_TOO_LONG, number,
+                                &reader->packed, error);
+        if (status == GRUS_OK && reader->packed.bad && job->options->fail_on_error)
+            status = record_error(reader, number, error);
+        if (status != GRUS_OK)
+            return status;
+        bool was_empty = reader->slot->n_records == 0;
+        if (!place_line(reader, line, length, number))
+            return GRUS_E_INTERRUPTED;
+        if (reader->slot->failed) {
+            *error = reader->slot->error;
+            return error->status;
+        }
+        if (!was_empty && reader->slot->n_records == 1 &&
+            grus_queue_is_abandoned(reader->context->queue, reader->index))
+            return GRUS_OK;
+    }
+}
+
+// false when the run is stopped.
+static bool read_shard(grus_reader *reader, size_t index)
+{
+    grus_error error;
+    reader->index = index;
+    reader->shard = &reader->context->shards->list[index];
+    reader->first = true;
+    reader->bytes_in = 0;
+    reader->input = NULL;
+    grus_status status = begin_slot(reader) ? GRUS_OK : GRUS_E_INTERRUPTED;
+    if (status == GRUS_OK && reader->slot->failed) {
+        error = reader->slot->error;
+        status = error.status;
+    }
+    if (status == GRUS_OK && reader->shard->fault)
+        status = grus_shard_fault(reader->shard, &error);
+    if (status == GRUS_OK && reader->shard->kind == GRUS_SHARD_SAFETENSORS)
+        status = grus_fail(&error, GRUS_E_INPUT, reader->shard->path, NULL,
+                           "feature shards in safetensors are not read by this version yet; take JSONL");
+    if (status == GRUS_OK)
+        status = grus_input_open(reader->shard->path, reader->context->job->options->max_record, &reader->input, &error);
+    if (status == GRUS_OK)
+        status = read_lines(reader, &error);
+    if (status != GRUS_E_INTERRUPTED)
+        end_shard(reader, status == GRUS_OK ? NULL : &error);
+    if (reader->input)
+        grus_input_close(reader->input);
+    reader->input = NULL;
+    return status != GRUS_E_INTERRUPTED;
+}
+
+void *grus_reader_main(void *argument)
+{
+    grus_context *context = argument;
+    grus_reader reader = {.context = context, .counted = grus_seconds()};
+    for (size_t i = 0; i < context->n_todo; i++)
+        if (!read_shard(&reader, context->todo[i]))
+            break;
+    grus_packed_free(&reader.packed);
+    grus_queue_end(context->queue);
+    return NULL;
+}

@@ -1,0 +1,192 @@
+// report.c: run.json and report.json.
+#include "config.h"
+
+#include "scheduler/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "io/record.h"
+
+// ---- members, one a line ----
+
+static void begin_member(grus_buffer *text, const char *name, int depth)
+{
+    if (text->size && text->data[text->size - 1] != '{')
+        grus_buffer_byte(text, ',');
+    grus_buffer_printf(text, "\n%*s", 2 * depth, "");
+    grus_json_string(text, name, strlen(name));
+    grus_buffer_text(text, ": ");
+}
+
+static void put_text(grus_buffer *text, int depth, const char *name, const char *value)
+{
+    begin_member(text, name, depth);
+    grus_json_string(text, value, strlen(value));
+}
+
+static void put_count(grus_buffer *text, int depth, const char *name, uint64_t value)
+{
+    begin_member(text, name, depth);
+    grus_buffer_printf(text, "%" PRIu64, value);
+}
+
+static void put_number(grus_buffer *text, int depth, const char *name, double value)
+{
+    begin_member(text, name, depth);
+    grus_json_double(text, value);
+}
+
+// For measurements: as many digits as mean something.
+static void put_measure(grus_buffer *text, int depth, const char *name, double value)
+{
+    begin_member(text, name, depth);
+    grus_buffer_printf(text, "%.6g", value);
+}
+
+static void put_flag(grus_buffer *text, int depth, const char *name, bool value)
+{
+    begin_member(text, name, depth);
+    grus_buffer_text(text, value ? "true" : "false");
+}
+
+static void begin_group(grus_buffer *text, const char *name)
+{
+    begin_member(text, name, 1);
+    grus_buffer_byte(text, '{');
+}
+
+static void end_group(grus_buffer *text)
+{
+    grus_buffer_text(text, "\n  }");
+}
+
+// ---- run.json ----
+
+static void put_options(const grus_run_options *options, grus_buffer *text)
+{
+    const grus_search *search = &options->search;
+    put_text(text, 1, "task", grus_task_name(options->task));
+    put_count(text, 1, "beam_size", search->beam_size);
+    put_count(text, 1, "n_best", search->n_best);
+    put_text(text, 1, "length_norm", grus_length_norm_name(search->length_norm));
+    put_number(text, 1, "length_penalty", search->length_penalty);
+    put_number(text, 1, "max_length_factor", search->max_length_factor);
+    put_count(text, 1, "max_length", search->max_length);
+    put_count(text, 1, "min_length", search->min_length);
+    put_text(text, 1, "attention", grus_attention_output_name(options->attention));
+    put_flag(text, 1, "token_scores", options->token_scores);
+    put_text(text, 1, "text_key", options->text_key);
+    put_text(text, 1, "id_key", options->id_key);
+    put_text(text, 1, "target_key", options->target_key);
+    put_count(text, 1, "text_column", options->text_column);
+    put_count(text, 1, "target_column", options->target_column);
+    put_text(text, 1, "on_error", options->fail_on_error ? "fail" : "skip");
+    put_count(text, 1, "max_record", options->max_record);
+    put_text(text, 1, "format", grus_format_name(options->format));
+    put_count(text, 1, "level", (uint64_t)options->level);
+    put_count(text, 1, "world_size", options->world_size);
+}
+
+void grus_claim_text(const grus_job *job, const grus_shards *shards, grus_buffer *text)
+{
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, job->model->hash);
+    grus_buffer_byte(text, '{');
+    put_text(text, 1, "model", hash);
+    put_options(job->options, text);
+    begin_member(text, "inputs", 1);
+    grus_buffer_byte(text, '[');
+    for (size_t i = 0; i < shards->n; i++) {
+        grus_buffer_text(text, i ? ",\n    " : "\n    ");
+        grus_json_string(text, shards->list[i].name, strlen(shards->list[i].name));
+    }
+    grus_buffer_text(text, "\n  ]\n}\n");
+}
+
+// ---- report.json ----
+
+static double rate(double amount, double seconds)
+{
+    return seconds > 0 ? amount / seconds : 0;
+}
+
+static double waste(uint64_t wanted, uint64_t computed)
+{
+    return computed > wanted ? 1 - (double)wanted / (double)computed : 0;
+}
+
+static void put_counts(const grus_figures *figures, grus_buffer *text)
+{
+    const grus_progress *progress = &figures->progress;
+    begin_group(text, "shards");
+    put_count(text, 2, "all", progress->shards);
+    put_count(text, 2, "done", progress->shards_done);
+    put_count(text, 2, "skipped", progress->shards_skipped);
+    put_count(text, 2, "failed", progress->shards_failed);
+    end_group(text);
+    put_count(text, 1, "records", progress->records);
+    put_count(text, 1, "records_failed", progress->records_failed);
+    begin_group(text, "errors");
+    for (int i = 0; i < GRUS_N_CAUSES; i++)
+        if (figures->causes[i])
+            put_count(text, 2, grus_cause_name((grus_cause)i), figures->causes[i]);
+    end_group(text);
+    put_count(text, 1, "bytes_in", progress->bytes_in);
+    put_count(text, 1, "tokens_in", progress->tokens_in);
+    put_count(text, 1, "tokens_out", progress->tokens_out);
+}
+
+static void put_speed(const grus_figures *figures, grus_buffer *text)
+{
+    const grus_progress *progress = &figures->progress;
+    begin_group(text, "seconds");
+    put_measure(text, 2, "all", progress->seconds);
+    put_measure(text, 2, "read", figures->read_seconds);
+    put_measure(text, 2, "compute", figures->compute_seconds);
+    put_measure(text, 2, "write", figures->write_seconds);
+    end_group(text);
+    put_measure(text, 1, "records_per_second", rate((double)progress->records, progress->seconds));
+    put_measure(text, 1, "tokens_in_per_second", rate((double)progress->tokens_in, progress->seconds));
+    put_measure(text, 1, "tokens_out_per_second", rate((double)progress->tokens_out, progress->seconds));
+    put_measure(text, 1, "workers_busy",
+                rate(figures->compute_seconds, progress->seconds * (double)progress->threads));
+    put_measure(text, 1, "encoder_padding", waste(progress->positions, progress->positions_computed));
+    put_measure(text, 1, "decoder_lanes_idle", waste(progress->rows, progress->rows_computed));
+}
+
+static const char *outcome(grus_status status)
+{
+    switch (status) {
+    case GRUS_OK:
+        return "done";
+    case GRUS_E_FAILED:
+        return "some shards failed";
+    case GRUS_E_INTERRUPTED:
+        return "interrupted";
+    default:
+        return "failed";
+    }
+}
+
+void grus_report_text(const grus_context *context, const grus_figures *figures, grus_status status, grus_buffer *text)
+{
+    const grus_run_options *options = context->job->options;
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    grus_buffer_byte(text, '{');
+    put_text(text, 1, "outcome", outcome(status));
+    put_counts(figures, text);
+    put_speed(figures, text);
+    put_count(text, 1, "peak_memory", (uint64_t)usage.ru_maxrss * 1024);
+    put_count(text, 1, "predicted_memory", context->plan->memory);
+    put_count(text, 1, "threads", context->plan->threads);
+    put_count(text, 1, "slots", context->plan->slots);
+    put_count(text, 1, "batch_tokens", context->plan->batch_tokens);
+    put_count(text, 1, "rank", options->rank);
+    put_count(text, 1, "world_size", options->world_size);
+    put_text(text, 1, "kernel", grus_kernel_name());
+    put_text(text, 1, "version", grus_version());
+    grus_buffer_text(text, "\n}\n");
+}

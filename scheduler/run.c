@@ -1,0 +1,336 @@
+// run.c: grus_run from beginning to end: settle, list, plan, claim, start the threads, join them, report.
+#include "config.h"
+
+#include "base/grus.h"
+
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/output.h"
+#include "scheduler/clock.h"
+#include "scheduler/cpus.h"
+#include "scheduler/monitor.h"
+#include "scheduler/reader.h"
+#include "scheduler/report.h"
+#include "scheduler/worker.h"
+#include "scheduler/writer.h"
+
+// ---- stopping ----
+
+// Both are read and written with atomic built-ins. A stop holds for the runs that are under way, or for the next one;
+// the last run to end takes it back.
+static volatile bool stop_asked;
+static int runs_under_way;
+
+void grus_run_stop(void)
+{
+    __atomic_store_n(&stop_asked, true, __ATOMIC_RELAXED);
+}
+
+static void enter_run(void)
+{
+    __atomic_add_fetch(&runs_under_way, 1, __ATOMIC_ACQ_REL);
+}
+
+static void leave_run(void)
+{
+    if (__atomic_sub_fetch(&runs_under_way, 1, __ATOMIC_ACQ_REL) == 0)
+        __atomic_store_n(&stop_asked, false, __ATOMIC_RELAXED);
+}
+
+// ---- before the threads ----
+
+typedef struct grus_run_state {
+    grus_job job;
+    grus_plan plan;
+    grus_shards shards;
+    size_t *todo;
+    grus_context context;
+} grus_run_state;
+
+static bool to_stdout(const char *outdir)
+{
+    return strcmp(outdir, "-") == 0;
+}
+
+static grus_status check_places(const grus_shards *shards, const char *outdir, grus_error *error)
+{
+    if (!outdir || !*outdir)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "no output directory is given");
+    if (to_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "standard output takes the records of standard input alone");
+    return GRUS_OK;
+}
+
+// An output that would take the name of its own input could not be committed after all the work.
+static grus_status check_overlap(const grus_shard *shard, const char *outdir, const char *suffix, grus_error *error)
+{
+    char *path = NULL;
+    struct stat facts;
+    if (asprintf(&path, "%s/%s%s", outdir, shard->stem, suffix) < 0)
+        return grus_fail_memory(error, strlen(outdir));
+    bool same = stat(path, &facts) == 0 && facts.st_dev == shard->device && facts.st_ino == shard->inode;
+    free(path);
+    if (!same)
+        return GRUS_OK;
+    return grus_fail(error, GRUS_E_USAGE, shard->path, NULL, "is input and output at once; choose another directory");
+}
+
+// Fills todo with the shards of this process that are not done, and counts. What came from standard input cannot be
+// told to be the same: it is always run, and the commit compares it with what is there.
+static grus_status select_shards(grus_run_state *state, const char *outdir, grus_error *error)
+{
+    const grus_run_options *options = state->job.options;
+    grus_progress *progress = &state->context.figures.progress;
+    state->todo = calloc(grus_max(state->shards.n, 1), sizeof *state->todo);
+    if (!state->todo)
+        return grus_fail_memory(error, state->shards.n * sizeof *state->todo);
+    bool unknown = false;
+    for (size_t i = 0; i < state->shards.n; i++) {
+        const grus_shard *shard = &state->shards.list[i];
+        if (!grus_shard_is_mine(i, options->rank, options->world_size))
+            continue;
+        progress->shards++;
+        if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && !shard->fault) {
+            grus_status status = check_overlap(shard, outdir, state->job.suffix, error);
+            if (status != GRUS_OK)
+                return status;
+            if (grus_output_is_done(outdir, shard->stem, state->job.suffix)) {
+                progress->shards_skipped++;
+                continue;
+            }
+        }
+        state->todo[state->context.n_todo++] = i;
+        progress->bytes_total += shard->bytes;
+        unknown = unknown || (shard->bytes == 0 && grus_shard_is_stdin(shard));
+    }
+    if (unknown)
+        progress->bytes_total = 0;
+    return GRUS_OK;
+}
+
+// Faulty shards are told even when none is left to run.
+static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs,
+                               grus_error *error)
+{
+    grus_status status = grus_shards_list(&state->shards, inputs, n_inputs, error);
+    if (status == GRUS_E_INPUT && state->shards.n > 1)
+        for (size_t i = 0; i < state->shards.n; i++) {
+            grus_error fault;
+            grus_shard_fault(&state->shards.list[i], &fault);
+            grus_context_shard_error(&state->context, &fault);
+        }
+    return status;
+}
+
+static grus_status claim(const grus_run_state *state, const char *outdir, grus_error *error)
+{
+    if (to_stdout(outdir))
+        return GRUS_OK;
+    grus_status status = grus_outdir_prepare(outdir, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_buffer text = {0};
+    grus_claim_text(&state->job, &state->shards, &text);
+    grus_buffer_byte(&text, '\0');
+    status = text.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
+    grus_buffer_free(&text);
+    return status;
+}
+
+static grus_status make_plan(grus_run_state *state, grus_error *error)
+{
+    const grus_run_options *options = state->job.options;
+    size_t threads = options->threads ? options->threads : grus_cpus();
+    grus_status status = grus_job_plan(&state->job, threads, &state->plan, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_progress *progress = &state->context.figures.progress;
+    progress->memory = state->plan.memory;
+    progress->threads = state->plan.threads;
+    progress->slots = state->plan.slots;
+    progress->batch_tokens = state->plan.batch_tokens;
+    return GRUS_OK;
+}
+
+static void tell_plan(const grus_run_state *state)
+{
+    const grus_run_events *events = state->context.events;
+    if (events && events->on_plan)
+        events->on_plan(events->context, &state->context.figures.progress);
+}
+
+// ---- the threads ----
+
+static grus_status no_thread(grus_error *error)
+{
+    return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "a thread was refused by the system");
+}
+
+static void work(grus_context *context)
+{
+#pragma omp parallel num_threads((int)context->plan->threads)
+    grus_worker_run(context);
+}
+
+// Signals are for the threads of the caller.
+static bool start_thread(pthread_t *thread, void *(*function)(void *), grus_context *context)
+{
+    return pthread_create(thread, NULL, function, context) == 0;
+}
+
+static grus_status run_threads(grus_context *context, grus_error *error)
+{
+    sigset_t all, before;
+    pthread_t reader, writer;
+    grus_monitor monitor;
+    grus_status status = GRUS_OK;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool has_monitor = grus_monitor_start(&monitor, context);
+    bool has_writer = has_monitor && start_thread(&writer, grus_writer_main, context);
+    bool has_reader = has_writer && start_thread(&reader, grus_reader_main, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (has_reader) {
+        work(context);
+        pthread_join(reader, NULL);
+    } else {
+        status = no_thread(error);
+        grus_queue_stop(context->queue);
+    }
+    if (has_writer)
+        pthread_join(writer, NULL);
+    if (has_monitor)
+        grus_monitor_end(&monitor);
+    return status;
+}
+
+static grus_status conclude(grus_context *context, grus_error *error)
+{
+    const grus_progress *progress = &context->figures.progress;
+    if (context->has_fatal) {
+        *error = context->fatal;
+        return error->status;
+    }
+    if (progress->shards_done + progress->shards_failed + progress->shards_skipped < progress->shards)
+        return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped with %zu of %zu shards done",
+                         progress->shards_done + progress->shards_skipped, progress->shards);
+    if (progress->shards_failed)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "%zu of %zu shards failed", progress->shards_failed,
+                         progress->shards);
+    return GRUS_OK;
+}
+
+static grus_status execute(grus_run_state *state, grus_error *error)
+{
+    grus_context *context = &state->context;
+    context->queue = grus_queue_new(state->plan.slots, state->plan.big_slots);
+    if (!context->queue)
+        return grus_fail_memory(error, state->plan.slots * sizeof(grus_slot));
+    grus_status status = run_threads(context, error);
+    grus_queue_free(context->queue);
+    return status == GRUS_OK ? conclude(context, error) : status;
+}
+
+// ---- after them ----
+
+static grus_status write_report(const grus_run_state *state, const grus_figures *figures, const char *outdir,
+                                grus_status outcome, grus_error *error)
+{
+    const grus_run_options *options = state->job.options;
+    if (!options->report && to_stdout(outdir))
+        return GRUS_OK;
+    char *path = NULL;
+    int length;
+    if (options->report)
+        length = asprintf(&path, "%s", options->report);
+    else if (options->world_size > 1)
+        length = asprintf(&path, "%s/report-%zu.json", outdir, options->rank);
+    else
+        length = asprintf(&path, "%s/report.json", outdir);
+    if (length < 0)
+        return grus_fail_memory(error, strlen(outdir));
+    grus_buffer text = {0};
+    grus_report_text(&state->context, figures, outcome, &text);
+    grus_status status = text.failed ? grus_fail_memory(error, text.size)
+                                     : grus_file_replace(path, text.data, text.size, error);
+    grus_buffer_free(&text);
+    free(path);
+    return status;
+}
+
+// Everything between entering and leaving; figures of the context are the result in every case.
+static grus_status run(grus_run_state *state, const char *const *inputs, size_t n_inputs, const char *outdir,
+                       grus_error *error)
+{
+    const grus_run_options *options = state->job.options;
+    grus_context *context = &state->context;
+    grus_status status = list_shards(state, inputs, n_inputs, error);
+    if (status == GRUS_OK)
+        status = check_places(&state->shards, outdir, error);
+    if (status == GRUS_OK)
+        status = make_plan(state, error);
+    if (status == GRUS_OK && !options->dry_run)
+        status = claim(state, outdir, error);
+    if (status == GRUS_OK)
+        status = select_shards(state, outdir, error);
+    if (status != GRUS_OK)
+        return status;
+    tell_plan(state);
+    if (options->dry_run || context->n_todo == 0)
+        return GRUS_OK;
+
+    context->todo = state->todo;
+    status = execute(state, error);
+    grus_figures figures = grus_context_figures(context);
+    grus_error unwritten;
+    if (write_report(state, &figures, outdir, status, &unwritten) != GRUS_OK && status == GRUS_OK) {
+        *error = unwritten;
+        status = unwritten.status;
+    }
+    return status;
+}
+
+grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
+                     const grus_run_options *options, const grus_run_events *events, grus_progress *last,
+                     grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    if (last)
+        *last = (grus_progress){0};
+    grus_run_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return grus_fail_memory(error, sizeof *state);
+    grus_context *context = &state->context;
+    context->job = &state->job;
+    context->plan = &state->plan;
+    context->shards = &state->shards;
+    context->outdir = outdir;
+    context->events = events;
+    context->stop = &stop_asked;
+    context->started = grus_seconds();
+    enter_run();
+    grus_status status = grus_job_settle(&state->job, model, options, error);
+    if (status == GRUS_OK && !grus_context_init(context))
+        status = no_thread(error);
+    else if (status == GRUS_OK) {
+        status = run(state, inputs, n_inputs, outdir, error);
+        if (!options->dry_run)
+            grus_context_progress(context, true);
+        if (last)
+            *last = grus_context_figures(context).progress;
+        grus_context_destroy(context);
+    }
+    leave_run();
+    grus_shards_free(&state->shards);
+    free(state->todo);
+    free(state);
+    return status;
+}

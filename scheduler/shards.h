@@ -1,0 +1,44 @@
+// shards.h: the INPUTs of a run as one list of shards, in the order that every process of the run sees.
+// Opening and reading them is the reader's business.
+#ifndef GRUS_SCHEDULER_SHARDS_H
+#define GRUS_SCHEDULER_SHARDS_H
+
+#include <sys/types.h>
+
+#include "io/record.h"
+
+typedef struct grus_shard {
+    char *path;       // "-" is standard input
+    const char *name; // of the file, without its directory; points into path
+    char *stem;       // NULL where the type of an unusable input is unknown
+    char *fault;      // why it cannot be opened, else NULL
+    grus_shard_kind kind;
+    uint64_t bytes; // of the file; 0 for what is no regular file
+    dev_t device;
+    ino_t inode;
+} grus_shard;
+
+typedef struct grus_shards {
+    grus_shard *list;
+    size_t n, capacity;
+} grus_shards; // zero-initialised is empty
+
+// A file is a shard, a directory stands for its files of known type in byte order of the name (names that begin with a
+// dot are left out), "-" is standard input. A shard that cannot be opened stays in its place, with a fault.
+// GRUS_E_USAGE: a file of unknown type, two shards of one stem. GRUS_E_INPUT: not one can be opened; the list is then
+// whole all the same. Free shards in every case.
+grus_status grus_shards_list(grus_shards *shards, const char *const *inputs, size_t n_inputs, grus_error *error);
+void grus_shards_free(grus_shards *shards);
+
+bool grus_shard_is_stdin(const grus_shard *shard);
+
+// Fills *error with the fault of the shard; returns GRUS_E_INPUT.
+grus_status grus_shard_fault(const grus_shard *shard, grus_error *error);
+
+// Shard i of a run belongs to process i mod world_size.
+static inline bool grus_shard_is_mine(size_t i, size_t rank, size_t world_size)
+{
+    return i % world_size == rank;
+}
+
+#endif
