@@ -130,13 +130,10 @@ static bool finish(const searching *g, sentence *s, bool finite)
 {
     grus_result *result = &g->results[s->sequence];
     result->finite = finite;
-    result->n_hypotheses = 0;
     if (!finite)
         return true;
-    for (size_t rank = 0; rank < s->n_live; rank++) // not ended at the limit: kept as they are
-        keep(g->search, s,
-             (kept){grus_normalize(g->search, s->live[rank].logprob, s->step), s->live[rank].logprob, s->step,
-                    (uint32_t)rank, false});
+    if (s->n_kept == 0) // a vocabulary of nothing but an end token that may not come
+        keep(g->search, s, (kept){0, 0, 0, 0, false});
     grus_hypothesis *hypotheses = grus_arena_alloc(g->arena, s->n_kept, sizeof *hypotheses);
     if (!hypotheses)
         return false;
@@ -191,18 +188,21 @@ static bool rank_candidates(searching *g, const sentence *s, float *logits, size
     return true;
 }
 
-// Moves the taken candidates into the sentence: ended ones are kept, the others live on in rank order.
+// Moves the taken candidates into the sentence: ended ones are kept, the others live on in rank order; at the limit
+// these are kept too, as they are.
 static void advance(searching *g, sentence *s, size_t n_taken)
 {
     const grus_search *search = g->search;
-    size_t n_live = 0;
+    size_t n_live = 0, length = s->step + 1;
     for (size_t i = 0; i < n_taken; i++) {
         const candidate *c = g->taken + i;
+        double score = grus_normalize(search, c->logprob, length);
         if (c->token == g->decoder->config->eos) {
-            keep(search, s,
-                 (kept){grus_normalize(search, c->logprob, s->step + 1), c->logprob, s->step, c->rank, true});
+            keep(search, s, (kept){score, c->logprob, s->step, c->rank, true});
             continue;
         }
+        if (length == s->limit)
+            keep(search, s, (kept){score, c->logprob, length, (uint32_t)n_live, false});
         s->nodes[s->step * search->beam_size + n_live] = (node){c->rank, c->token};
         g->new_live[n_live++] = (live){c->logprob, s->live[c->rank].row};
     }
@@ -264,16 +264,12 @@ static bool expand_all(searching *g, float *logits, size_t ld)
         sentence *s = &g->sentences[i];
         size_t n_taken;
         bool finite = rank_candidates(g, s, logits, ld, &n_taken);
-        bool stuck = finite && n_taken == 0; // a vocabulary of nothing but a banned end token
-        if (finite && !stuck)
+        if (finite)
             advance(g, s, n_taken);
-        if (finite && !stuck && !decided(g->search, s)) {
+        if (finite && !decided(g->search, s)) {
             i++;
             continue;
         }
-        // A decision before the limit leaves live hypotheses that lost; only at the limit do they compete.
-        if (finite && !stuck && s->step < s->limit)
-            s->n_live = 0;
         if (!finish(g, s, finite))
             return false;
         sentence last = g->sentences[--g->n_sentences];

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""Writes the golden cases of tests/golden, and its README.md: small models and what PyTorch makes of them.
+
+    make_golden.py --out tests/golden [--only NAME]
+
+Each case is searched by counting up its seed until nothing in it hangs by a thread: every decision of PyTorch (tokens
+taken, hypotheses kept, labels, greatest weights) has a margin above 1e-3, float32 and float64 agree, and the outputs of a
+decoder end at different lengths. The first table below is the list of cases; README.md is written from it.
+"""
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+
+import numpy as np
+import torch
+
+import formats
+import make_cases
+import sweep
+import task
+from model import Model
+
+MARGIN = 1e-3
+SHORT = [0, 1, 2, 3, 5, 9]
+SMALL = {"dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
+         "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
+         "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
+         "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
+         "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False}
+
+BEAM = "--beam-size 5 --n-best 3 --length-norm avg --attention soft"
+GREEDY = "--task translate --attention soft"
+HARD = "--beam-size 3 --length-norm gnmt --attention hard"
+FORCED = "--task score --token-scores --attention soft"
+LINES = [GREEDY, BEAM, FORCED, HARD]
+
+
+def seq2seq_grid():
+    """Six scores, three queries; bridges, inputs, readouts, sizes and tasks go round."""
+    hidden, cases = [7, 1, 5, 12, 3, 33], []
+    for k, (score, query) in enumerate((s, q) for s in make_cases.SCORES for q in make_cases.QUERIES):
+        bi = k % 2 == 0 and score not in make_cases.SAME_SIZE or k % 5 == 1
+        readout = make_cases.READOUTS[k % 8]
+        want = {"score": score, "query": query, "bridge": make_cases.BRIDGES[(k + k // 4) % 4], "input": make_cases.INPUTS[k % 9],
+                "readout": readout, "readout_sized": k % 3 != 1, "activation": ["tanh", None, "none"][k // 2 % 3],
+                "hidden": 7 if hidden[k % 6] == 33 and k > 6 else hidden[k % 6], "layers": [1, 2, 1, 3][k % 4] if hidden[k % 6] < 12 else 1,
+                "bidirectional": bi, "dec_layers": [1, 2, 1][k % 3], "source_type": ["char", "whitespace", "ids"][k % 3],
+                "target_type": ["whitespace", "char", "whitespace", "ids"][k % 4],
+                "encoder_bias": ["both", "both", "none", "ih", "both", "hh"][k % 6], "decoder_bias": ["both", "hh", "none"][k // 3 % 3]}
+        lengths = SHORT + ([40] if k % 6 == 4 else [])
+        cases.append((f"{score}-{query}".replace("_", "-"), "score × query; the rest in turn", {"kind": "seq2seq", **want}, LINES[(k + k // 4) % 4], lengths))
+    return cases
+
+
+def encoder_grid():
+    """Six scores, both queries of the pooling; heads and options go round."""
+    cases = []
+    lines = ["--task embed --attention soft", "--attention soft", "--attention soft", "--task embed", "--task classify --attention soft"]
+    for k, (score, query) in enumerate((s, q) for s in make_cases.SCORES for q in ["last_hidden", "learned"]):
+        heads = [["sequence"], ["sequence", "token"], ["token"], [], ["sequence", "token"]][k % 5]
+        want = {"score": score, "pool_query": query, "pooling": "attention", "heads": heads, "hidden": [7, 1, 16, 33, 5][k % 5],
+                "layers": [2, 1, 1, 1, 3][k % 5], "bidirectional": k % 3 != 0, "head_inputs": [["state", "pooled"], None, ["pooled", "state"]][k % 3],
+                "source_type": ["whitespace", "char", "ids"][k % 3], "normalize": k % 4 == 3}
+        cases.append((f"pool-{score}-{query}".replace("_", "-"), "pooling score × query; the rest in turn", {"kind": "encoder", **want}, lines[k % 5], SHORT + [30]))
+    return cases
+
+
+def zero(name):
+    def change(case):
+        case.tensors[name][:] = 0
+    return change
+
+
+def equal_outputs(case):
+    """All tokens are equally likely at every step: only the rules for ties decide."""
+    case.tensors["decoder.output.weight"][:] = 0
+    case.tensors["decoder.output.bias"][:] = 0.25
+
+
+def equal_outputs_low_end(case):
+    """The same with the end token on line 1, so that hypotheses end by ties too."""
+    equal_outputs(case)
+    tokens = [t for t in case.target_tokens if t != "</s>"]
+    case.target_tokens = tokens[:1] + ["</s>"] + tokens[1:]
+    case.files["target.vocab"] = "".join(t + "\n" for t in case.target_tokens)
+
+
+def huge_scores(case):
+    case.tensors["attention.context"] *= np.float32(2e4 / np.abs(case.tensors["attention.context"]).sum())
+
+
+def unused(case):
+    case.tensors["decoder.dropout.mask"] = np.ones((2, 3), np.float32)
+
+
+def mixed(case):
+    case.dtype = {case_name: ["F32", "F16", "BF16"][i % 3] for i, case_name in enumerate(case.tensors)}
+
+
+def special():
+    s, e = {"kind": "seq2seq", "hidden": 7, "layers": 1, "bidirectional": True, "dec_layers": 1}, {"kind": "encoder", "hidden": 7, "layers": 1}
+    luong = {**s, "score": "general", "query": "state", "input": ["embedding", "readout"], "readout": ["context", "state"],
+             "readout_sized": True, "activation": "tanh"}
+    bahdanau = {**s, "score": "additive", "query": "previous_state", "input": ["embedding", "context"],
+                "readout": ["state", "context", "embedding"], "bridge": "linear_tanh", "readout_sized": False}
+    rename = make_cases.RENAMES[3]
+    return [
+        # decoders
+        ("luong-input-feeding", "Luong's decoder: the readout feeds the next step", {**luong, "bridge": "last", "layers": 2, "dec_layers": 2},
+         "--beam-size 4 --n-best 4 --length-norm avg --length-penalty 0.6 --attention soft", SHORT + [25]),
+        ("bahdanau", "Bahdanau's decoder as in the PyTorch tutorials", bahdanau, GREEDY, SHORT + [25]),
+        ("last-fewer-layers", "three encoder layers, one decoder layer: starts from the top one",
+         {**luong, "layers": 3, "bidirectional": False, "bridge": "last", "dec_layers": 1}, GREEDY, SHORT),
+        ("last-two-of-three", "three encoder layers, two decoder layers: starts from the top two",
+         {**luong, "layers": 3, "bidirectional": True, "hidden": 3, "bridge": "last", "dec_layers": 2}, FORCED, SHORT),
+        ("linear-three-layers", "three decoder layers from one bridge", {**bahdanau, "dec_layers": 3}, HARD, SHORT),
+        ("mean-length-0", "the mean of nothing is zero", {**bahdanau, "bridge": "mean_tanh", "bridge_bias": True}, BEAM, [0, 1, 4, 2]),
+        ("tied", "output weight is the embedding, with bias", {**luong, "bridge": "zeros", "tied": True}, BEAM, SHORT),
+        ("tied-no-bias", "the same without bias, no readout projection",
+         {**s, "score": "dot", "query": "embedding", "bridge": "linear_tanh", "input": ["context", "embedding"], "readout": ["embedding"],
+          "readout_sized": False, "tied": True, "output_bias": False, "hidden": 4, "target_type": "char"}, GREEDY, SHORT),
+        ("readout-only", "the readout is the only input", {**luong, "bridge": "mean_tanh", "input": ["readout"]}, GREEDY, SHORT),
+        ("context-only", "the context is the only input and the only readout",
+         {**s, "score": "cosine", "query": "previous_state", "bridge": "last", "input": ["context"], "readout": ["context"], "hidden": 5,
+          "readout_sized": False, "temperature": True}, GREEDY, SHORT),
+        ("context-of-state", "with query `state` the context that enters is the previous step's",
+         {**luong, "bridge": "last", "input": ["context", "readout", "embedding"]}, FORCED, SHORT),
+        ("features", "vectors in, text out", {**bahdanau, "features": True}, BEAM, SHORT + [33]),
+        ("no-biases", "no bias anywhere", {**bahdanau, "encoder_bias": "none", "decoder_bias": "none", "output_bias": False, "bridge_bias": False,
+                                           "bias_key": False, "bias_query": False, "bias_energy": False}, GREEDY, SHORT),
+        # search
+        ("norm-none", "n-best without length normalisation", {**bahdanau, "tune": {"beam_size": 4}},
+         "--beam-size 4 --n-best 4 --length-norm none", SHORT),
+        ("norm-avg", "n-best, mean log-probability", bahdanau, "--beam-size 6 --n-best 3 --length-norm avg", SHORT),
+        ("norm-gnmt", "n-best, GNMT's penalty", luong | {"bridge": "last"}, "--beam-size 4 --n-best 2 --length-norm gnmt --length-penalty 0.8", SHORT),
+        ("min-length", "no end token among the first four", bahdanau, "--beam-size 3 --n-best 2 --min-length 4 --length-norm avg", SHORT),
+        ("limits", "cut by max_length and by the factor", {**luong, "bridge": "last"},
+         "--beam-size 2 --max-length 14 --max-length-factor 0.7 --attention hard", SHORT + [20]),
+        ("wide-beam", "more hypotheses than tokens", {**bahdanau, "target_vocab": 4, "target_unk": False},
+         "--beam-size 12 --n-best 6 --length-norm avg --max-length 6", [0, 1, 2, 5]),
+        ("generation-defaults", "search options from config.json", {**bahdanau, "generation": {
+            "beam_size": 3, "n_best": 2, "length_norm": "gnmt", "length_penalty": 0.5, "max_length_factor": 1.5, "max_length": 25, "min_length": 1}},
+         "", SHORT),
+        ("generation-overridden", "the command line wins over config.json", {**bahdanau, "generation": {
+            "beam_size": 3, "n_best": 3, "length_norm": "gnmt", "min_length": 2}}, "-b 4 --n-best 1 --length-norm none --min-length 0", SHORT),
+        ("exact-ties", "all tokens equal: lower id, then earlier hypothesis", {**bahdanau, "change": equal_outputs, "ties": True, "target_type": "char"},
+         "--beam-size 3 --n-best 3 --max-length 7 --length-norm avg", [0, 1, 4]),
+        ("exact-ties-end", "the same, the end token has id 1", {**bahdanau, "change": equal_outputs_low_end, "ties": True, "target_type": "char"},
+         "--beam-size 3 --n-best 3 --max-length 7", [0, 1, 4]),
+        # forced
+        ("score-normalised", "score of the target, GNMT's penalty", {**luong, "bridge": "last"},
+         "--task score --length-norm gnmt --length-penalty 0.7 --attention hard", SHORT),
+        ("score-ids", "ids in, ids as targets", {**bahdanau, "source_type": "ids", "target_type": "ids"}, "--task score --token-scores --length-norm avg", SHORT),
+        # tokens and files
+        ("whitespace-bos-eos", "source with start and end tokens: an empty text has length 2",
+         {**bahdanau, "source_type": "whitespace", "source_bos": True, "source_eos": True}, GREEDY, SHORT),
+        ("lowercase", "text is lower-cased first", {**bahdanau, "source_type": "char", "lowercase": True, "source_vocab": 40}, GREEDY, SHORT),
+        ("bpe", "subword-nmt codes 0.2 on both sides", {**bahdanau, "source_type": "bpe", "target_type": "bpe", "bpe_version": "0.2"}, BEAM, SHORT),
+        ("bpe-old", "codes 0.1, forced targets", {**bahdanau, "source_type": "bpe", "target_type": "bpe", "bpe_version": "0.1"}, FORCED, SHORT),
+        ("f16", "weights in F16", {**luong, "bridge": "last", "dtype": "F16"}, BEAM, SHORT),
+        ("bf16", "weights in BF16", {**bahdanau, "dtype": "BF16"}, BEAM, SHORT),
+        ("mixed-dtypes", "F32, F16 and BF16 in one file, and a tensor that nothing uses",
+         {**bahdanau, "change": lambda case: (unused(case), mixed(case))}, GREEDY, SHORT),
+        ("renamed", "prefixes renamed, the longest fits", {**bahdanau, "rename": rename}, GREEDY, SHORT),
+        ("equal-scores", "all scores equal: attention is uniform", {**bahdanau, "change": zero("attention.energy.weight")}, GREEDY, SHORT),
+        ("h100", "two layers of 100, F16", {**luong, "hidden": 100, "layers": 2, "bidirectional": False, "bridge": "last", "dtype": "F16",
+                                                      "dec_layers": 1}, BEAM, SHORT + [17]),
+        # encoders
+        ("mean", "mean of the outputs, two heads on sequences", {**e, "pooling": "mean", "heads": ["sequence", "sequence"], "bidirectional": True}, "", SHORT + [200]),
+        ("max", "maximum of the outputs", {**e, "pooling": "max", "heads": ["sequence", "token"], "bidirectional": True,
+                                           "head_inputs": ["state", "pooled"]}, "", SHORT + [200]),
+        ("last", "final states of every prefix: the output at each position", {**e, "pooling": "last", "heads": [], "bidirectional": False, "layers": 3,
+                                                                              "prefixes": 14}, "", []),
+        ("last-bidirectional", "final states, both directions, normalised", {**e, "pooling": "last", "heads": ["sequence"], "bidirectional": True, "layers": 2,
+                                                                             "normalize": True}, "--task embed", SHORT + [200]),
+        ("tagger", "no pooling, one head on tokens", {**e, "pooling": None, "heads": ["token"], "bidirectional": True, "source_type": "whitespace",
+                                                      "head_inputs": None, "source_eos": True}, "--task tag", SHORT + [200]),
+        ("two-tasks", "classify leaves the token heads out", {**e, "pooling": "attention", "score": "additive", "pool_query": "learned", "source_bos": True,
+                                                              "heads": ["sequence", "token"], "bidirectional": True}, "--task classify --attention soft", SHORT),
+        ("one-label", "a head with one label and no bias", {**e, "pooling": "mean", "heads": ["sequence"], "labels": 1, "head_bias": False,
+                                                                     "bidirectional": False}, "", [0, 1, 6]),
+        ("features-encoder", "vectors in, attention pooling", {**e, "features": True, "pooling": "attention", "score": "general", "pool_query": "learned",
+                                                               "heads": ["sequence"], "bidirectional": True}, "--attention soft", SHORT + [60]),
+        ("huge-scores", "scores in the thousands: finite weights that sum to 1",
+         {**e, "pooling": "attention", "score": "dot", "pool_query": "learned", "heads": [], "bidirectional": True, "temperature": False,
+          "change": huge_scores}, "--attention soft", SHORT),
+        ("long", "lengths up to 200", {**e, "hidden": 16, "pooling": "attention", "score": "scaled_dot", "pool_query": "last_hidden", "heads": ["token"],
+                                      "bidirectional": True, "head_inputs": ["state"], "temperature": True}, "--attention soft", [200, 1, 128, 0, 65, 199]),
+        ("h384", "384 units, F16, features", {**e, "hidden": 384, "bidirectional": False, "features": True, "feature_dim": 8, "pooling": "attention",
+                                              "score": "dot", "pool_query": "last_hidden", "heads": [], "dtype": "F16", "temperature": True},
+         "--attention soft", [0, 1, 2, 20]),
+        ("h65-bf16", "65 units both ways, BF16", {**e, "hidden": 65, "bidirectional": True, "pooling": "attention", "score": "euclidean", "heads": [],
+                                                 "pool_query": "learned", "dtype": "BF16", "source_type": "whitespace"}, "--attention soft", SHORT),
+    ]
+
+
+def agree(a, b):
+    """Float32 and float64 give the same texts and the same numbers."""
+    return not task.compare(json.loads(formats.dumps(a.fields)), json.loads(formats.dumps(b.fields)),
+                            lambda field, x: 2e-6 + 2e-6 * abs(x))
+
+
+def attempt(seed, want, line, lengths, scratch):
+    """-> (case, records, smallest margin) or None"""
+    case = make_cases.Draw(seed, want)
+    if not case.stable:
+        return None
+    ties = want.get("ties", False)
+    if "change" in want:
+        want["change"](case)
+    case.write(scratch)
+    nets, options = [Model.load(scratch, dtype) for dtype in (torch.float32, torch.float64)], task.parse_options(line.split())
+    records, results, turns = [], [], 0
+    if "prefixes" in want:
+        longest = case.record("", want["prefixes"])
+        key = "features" if case.source_tokens is None else "text"
+        tries = [[{"id": n, key: longest[key][:n]}] for n in range(want["prefixes"] + 1)]
+    else:
+        tries = [[case.record(i, n, [0, 1, 3, 6, 2, 12, 5][i % 7] if options.task == "score" else None) for _ in range(25)]
+                 for i, n in enumerate(lengths)]
+    for several in tries:
+        for record in several:
+            a, b = (task.process(net, record, options) for net in nets)
+            if ties or a.margin > MARGIN and agree(a, b):
+                records.append(record)
+                results.append(a)
+                break
+            turns += 1
+        else:
+            return None
+    steps = [r.detail["steps"] for r in results if "steps" in r.detail]
+    if steps and not ties and (len(set(steps)) < 3 or sum(s > 1 for s in steps) < len(steps) / 2):
+        return None
+    outputs = {json.dumps(r.fields.get("output")) for r in results}
+    if steps and not ties and len(outputs) < min(4, len(records)):
+        return None
+    for head in getattr(nets[0], "heads", {}):
+        labels = {json.dumps(r.fields[head]["label"] if isinstance(r.fields[head], dict) else label)
+                  for r in results if head in r.fields for label in (r.fields[head] if isinstance(r.fields[head], list) else [0])}
+        if labels and len(labels) < min(2, len(nets[0].heads[head]["names"])):
+            return None
+    return case, records, min((r.margin for r in results), default=float("inf"))
+
+
+README = """# Golden cases
+
+Each directory holds a model directory `model/`, a shard `input.jsonl`, the options of one `grus run` on it in `options` (one
+line, may be empty), and in `expected.jsonl` the records that must come out: the input's own fields, then the result's. Texts
+and labels must be the same; numbers within 1e-5 + 1e-5 |x| (written so that a NaN fails). Numbers are float32 with nine
+significant digits.
+
+The expected results are PyTorch's, float32, computed by `tests/oracle`; nothing of grus took part. They were written by
+
+    python3 tests/oracle/make_golden.py --out tests/golden
+
+with Python {python}, PyTorch {torch}, NumPy {numpy}. Weights are random, of the seed in the table (which was counted up
+until the case was a good one): scaled so that attention is not flat and outputs end at different lengths. No decision in a
+case is close: the smallest difference between what PyTorch took and what it left is the column "margin" (above {margin:g};
+"inf" where nothing is decided, 0 in `exact-ties…`, where the rules for ties decide). Float64 gives the same within 2e-6.
+
+`make_cases.py --case tests/golden/NAME` shows what lies behind a case's numbers: encoder outputs, pooled vectors,
+probabilities, attention, token ids. "lengths" are those of the sources, in tokens (bpe: words), without start and end tokens.
+`run_golden.py` runs all cases from Python. The whole directory has {size} kB.
+
+| case | what it is there for | model | options | lengths | seed | margin |
+|---|---|---|---|---|---|---|
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--only", help="one case, by name; the README stays")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    rows, scratch = [], os.path.join(args.out, ".scratch")
+    cases = seq2seq_grid() + encoder_grid() + special()
+    for n, (name, about, want, line, lengths) in enumerate(cases):
+        if args.only not in (None, name):
+            continue
+        full = {**SMALL, "tune": tune(line), **want}
+        for seed in range(1000 * (n + 1), 1000 * (n + 1) + 300):
+            shutil.rmtree(scratch, ignore_errors=True)
+            found = attempt(seed, dict(full), line, lengths, scratch)
+            if found:
+                break
+        else:
+            print(f"{name}: no good seed", file=sys.stderr)
+            continue
+        case, records, margin = found
+        where = os.path.join(args.out, name)
+        shutil.rmtree(where, ignore_errors=True)
+        case.write(os.path.join(where, "model"))
+        make_cases.write_case(where, records, line.split(), detail=False)
+        lengths = "0 to %d" % want["prefixes"] if "prefixes" in want else " ".join(map(str, lengths))
+        rows.append(f"| `{name}` | {about} | {sweep.describe(case.config)} | `{line or ' '}` | {lengths} | {seed} | {margin:.1g} |\n")
+        print(f"{name}: seed {seed}, margin {margin:.2g}", flush=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    if not args.only:
+        size = sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(args.out) for f in files) // 1000
+        with open(os.path.join(args.out, "README.md"), "w", encoding="utf-8") as f:
+            f.write(README.format(python=platform.python_version(), torch=torch.__version__, numpy=np.__version__,
+                                  margin=MARGIN, size=size) + "".join(rows))
+
+
+def tune(line):
+    """Search settings of a command line, for the choice of the end token's bias."""
+    options = task.parse_options(line.split())
+    return {key: getattr(options, key) for key in ("beam_size", "length_norm", "length_penalty", "max_length_factor", "min_length")
+            if getattr(options, key) is not None and options.task != "score"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""The mathematics of a model directory in PyTorch: the reference that grus is held against.
+
+Encoder (nn.GRU on packed sequences), attention, pooling, heads, and one step of the decoder. Plain code: nothing is
+fused and nothing is shared with grus. Search (greedy, beam, forced) is in search.py.
+
+Shapes: S sequences, T source positions, D encoder output, B hypotheses of a sequence, V target tokens.
+"""
+import json
+import math
+import os
+
+# OpenBLAS takes many virtual machines for a very old CPU; tell it what this one can do before torch loads it.
+try:
+    with open("/proc/cpuinfo") as cpuinfo:
+        _flags = next((line.split() for line in cpuinfo if line.startswith("flags")), [])
+    if "avx512dq" in _flags and "avx512vl" in _flags:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+    elif "avx2" in _flags and "fma" in _flags:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+except OSError:
+    pass
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import torch
+from torch import nn
+
+import formats
+
+torch.set_grad_enabled(False)
+
+
+class Encoded:
+    """S encoded sequences: `outputs` (S, T, D), zero behind each `lengths` (S); `finals` (layers, S, D)."""
+
+    def __init__(self, outputs, lengths, finals):
+        self.outputs, self.lengths, self.finals = outputs, lengths, finals
+        self.mask = torch.arange(outputs.shape[1])[None, :] < lengths[:, None]      # (S, T)
+        self.keys = None                                                           # projected keys, computed once
+
+    def select(self, rows):
+        part = Encoded(self.outputs[rows], self.lengths[rows], self.finals[:, rows])
+        part.keys = None if self.keys is None else self.keys[rows]
+        return part
+
+
+class Attention:
+    """score(q, k) / temperature, softmax over valid positions, weighted sum of the encoder outputs."""
+
+    def __init__(self, model, spec, query_size, key_size, learned=False):
+        self.score = spec["score"]
+        self.temperature = spec.get("temperature", 1)
+        self.learned = learned
+        if self.score == "general":
+            self.w = model.tensor("attention.general.weight", (key_size, query_size))
+        elif self.score == "additive":
+            a = spec["size"]
+            self.wk = model.tensor("attention.key.weight", (a, key_size))
+            self.bk = model.tensor("attention.key.bias", (a,), optional=True)
+            self.v = model.tensor("attention.energy.weight", (1, a))
+            if not learned:
+                self.wq = model.tensor("attention.query.weight", (a, query_size))
+                self.bq = model.tensor("attention.query.bias", (a,), optional=True)
+                self.bv = model.tensor("attention.energy.bias", (1,), optional=True)
+        elif query_size != key_size:
+            raise ValueError(f"{self.score}: query has {query_size} values, key {key_size}")
+        if learned and self.score != "additive":
+            self.context = model.tensor("attention.context", (key_size,))
+
+    def query(self, enc):
+        """The learned query, (S, 1, Dq)."""
+        return None if self.score == "additive" else self.context.expand(len(enc.lengths), 1, -1)
+
+    def scores(self, q, enc):
+        """q (S, B, Dq) -> (S, B, T)"""
+        k = enc.outputs
+        if self.score == "dot":
+            return q @ k.transpose(1, 2)
+        if self.score == "scaled_dot":
+            return q @ k.transpose(1, 2) / math.sqrt(k.shape[2])
+        if self.score == "cosine":
+            nq = q.norm(dim=2).clamp(min=1e-8)[:, :, None]
+            nk = k.norm(dim=2).clamp(min=1e-8)[:, None, :]
+            return q @ k.transpose(1, 2) / (nq * nk)
+        if self.score == "euclidean":
+            return -(q[:, :, None, :] - k[:, None, :, :]).norm(dim=3)
+        if self.score == "general":
+            return (q @ self.w.T) @ k.transpose(1, 2)
+        if enc.keys is None:
+            enc.keys = nn.functional.linear(k, self.wk, self.bk)                   # (S, T, A)
+        if self.learned:
+            return (torch.tanh(enc.keys) @ self.v[0])[:, None, :]
+        query = nn.functional.linear(q, self.wq, self.bq)                          # (S, B, A)
+        energy = torch.tanh(query[:, :, None, :] + enc.keys[:, None, :, :]) @ self.v[0]
+        return energy if self.bv is None else energy + self.bv
+
+    def __call__(self, q, enc):
+        """-> context (S, B, D), weights (S, B, T)"""
+        scores = self.scores(q, enc) / self.temperature
+        scores = scores.masked_fill(~enc.mask[:, None, :], -math.inf)
+        weights = torch.softmax(scores, dim=2)
+        weights = torch.where((enc.lengths > 0)[:, None, None], weights, torch.zeros_like(weights))
+        return weights @ enc.outputs, weights
+
+
+class Model:
+    """A configuration and its tensors (names as in the file, {name: array})."""
+
+    def __init__(self, config, tensors, directory=None, dtype=torch.float32):
+        self.config, self.dtype, self.directory = config, dtype, directory
+        self.file_tensors, self.used = tensors, set()
+        encoder = config["encoder"]
+        source = config["source"]
+        self.layers = encoder.get("num_layers", 1)
+        self.directions = 2 if encoder.get("bidirectional", False) else 1
+        self.hidden = encoder["hidden_size"]
+        self.d = self.hidden * self.directions
+        self.features = source.get("input", "tokens") == "features"
+        if self.features:
+            size = source["feature_dim"]
+        else:
+            size = source["embedding_dim"]
+            self.embedding = self.tensor("encoder.embedding.weight", (None, size))
+        self.rnn = self.gru("encoder.rnn", size, self.hidden, self.layers, self.directions == 2)
+        if config["model_type"] == "encoder":
+            self._init_encoder_model()
+        else:
+            self._init_decoder()
+        if directory:
+            self._init_text()
+
+    # ------------------------------------------------------------------------------------------ loading
+
+    @classmethod
+    def load(cls, directory, dtype=torch.float32):
+        with open(os.path.join(directory, "config.json"), encoding="utf-8") as f:
+            config = json.load(f)
+        return cls(config, formats.read_safetensors(os.path.join(directory, "model.safetensors")), directory, dtype)
+
+    def file_name(self, name):
+        """The longest key of `tensors` that ends at a dot of the name, or is all of it, is replaced once."""
+        table = self.config.get("tensors", {})
+        fitting = [key for key in table if name == key or name.startswith(key + ".")]
+        if not fitting:
+            return name
+        key = max(fitting, key=len)
+        return table[key] + name[len(key):]
+
+    def tensor(self, name, shape, optional=False):
+        stored = self.file_name(name)
+        if stored not in self.file_tensors:
+            if optional:
+                return None
+            raise KeyError(f"missing tensor {stored} ({name})")
+        self.used.add(stored)
+        x = torch.tensor(self.file_tensors[stored], dtype=self.dtype)
+        if len(x.shape) != len(shape) or any(want not in (None, have) for want, have in zip(shape, x.shape)):
+            raise ValueError(f"{stored}: shape {tuple(x.shape)}, expected {shape}")
+        return x
+
+    def gru(self, prefix, size, hidden, layers, bidirectional):
+        rnn = nn.GRU(size, hidden, layers, batch_first=True, bidirectional=bidirectional).to(self.dtype).eval()
+        for name, parameter in rnn.named_parameters():
+            x = self.tensor(f"{prefix}.{name}", tuple(parameter.shape), optional=name.startswith("bias"))
+            parameter.copy_(torch.zeros_like(parameter) if x is None else x)
+        return rnn
+
+    def _init_text(self):
+        """Tokenizers and label files."""
+        join, source = os.path.join, self.config["source"]
+        if not self.features:
+            spec = source["tokenizer"]
+            self.tokenizer = formats.Tokenizer(spec, self.directory, spec.get("vocab"))
+            self.front = [self.tokenizer.id(spec["bos"])] if spec.get("bos") is not None else []
+            self.back = [self.tokenizer.id(spec["eos"])] if spec.get("eos") is not None else []
+        for head in getattr(self, "heads", {}).values():
+            head["names"] = formats.read_vocab(join(self.directory, head["labels"]))
+        if self.config["model_type"] == "seq2seq":
+            spec = self.config["decoder"]
+            self.target = formats.Tokenizer(spec["tokenizer"], self.directory, spec.get("vocab"))
+            self.bos, self.eos = self.target.id(spec["bos"]), self.target.id(spec["eos"])
+
+    # ------------------------------------------------------------------------------------------ encoder
+
+    def source_ids(self, value):
+        return self.front + self.tokenizer.encode(value) + self.back
+
+    def vectors(self, sequence):
+        """A list of ids, or of feature vectors -> (T, E)"""
+        if self.features:
+            return torch.tensor(sequence, dtype=torch.float32).to(self.dtype).reshape(len(sequence), -1)
+        ids = torch.tensor(sequence, dtype=torch.long)
+        if len(ids) and (ids.min() < 0 or ids.max() >= len(self.embedding)):
+            raise ValueError("id out of range")
+        return self.embedding[ids]
+
+    def encode(self, sequences):
+        """Ids or features of S sequences -> Encoded. Those of length 0 keep zeros."""
+        lengths = torch.tensor([len(s) for s in sequences])
+        outputs = torch.zeros(len(sequences), int(lengths.max()), self.d, dtype=self.dtype)
+        finals = torch.zeros(self.layers, len(sequences), self.d, dtype=self.dtype)
+        rows = [i for i, s in enumerate(sequences) if len(s)]
+        if rows:
+            packed = nn.utils.rnn.pack_sequence([self.vectors(sequences[i]) for i in rows], enforce_sorted=False)
+            out, last = self.rnn(packed)
+            outputs[rows] = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0]
+            last = last.view(self.layers, self.directions, len(rows), self.hidden)
+            finals[:, rows] = last.transpose(1, 2).reshape(self.layers, len(rows), self.d)
+        return Encoded(outputs, lengths, finals)
+
+    # ------------------------------------------------------------------------------------------ pooling and heads
+
+    def _init_encoder_model(self):
+        self.pooling = self.config.get("pooling")
+        if self.pooling and self.pooling["type"] == "attention":
+            self.attention = Attention(self, self.pooling, self.d, self.d, self.pooling["query"] == "learned")
+        self.heads = {}
+        for name, spec in self.config.get("heads", {}).items():
+            parts = spec.get("inputs", ["state"]) if spec["on"] == "token" else ["pooled"]
+            weight = self.tensor(f"heads.{name}.weight", (None, self.d * len(parts)))
+            bias = self.tensor(f"heads.{name}.bias", (len(weight),), optional=True)
+            self.heads[name] = {"on": spec["on"], "labels": spec["labels"], "parts": parts, "w": weight, "b": bias}
+
+    def pool(self, enc):
+        """One sequence -> pooled vector (D), attention weights (T) or None"""
+        kind, weights = self.pooling["type"], None
+        empty = enc.outputs.shape[1] == 0
+        if kind == "attention":
+            query = self.attention.query(enc) if self.attention.learned else enc.finals[-1][:, None, :]
+            context, weights = self.attention(query, enc)
+            pooled, weights = context[0, 0], weights[0, 0]
+        elif empty:
+            pooled = torch.zeros(self.d, dtype=self.dtype)
+        else:
+            pooled = {"mean": enc.outputs[0].mean(0), "max": enc.outputs[0].max(0)[0], "last": enc.finals[-1, 0]}[kind]
+        if self.pooling.get("normalize", False):
+            pooled = nn.functional.normalize(pooled, dim=0, eps=1e-12)
+        return pooled, weights
+
+    def head(self, name, enc, pooled):
+        """Probabilities: (C) of a sequence head, (T, C) of a token head"""
+        head = self.heads[name]
+        if head["on"] == "sequence":
+            x = pooled
+        else:
+            states = enc.outputs[0]
+            x = torch.cat([states if part == "state" else pooled.expand(len(states), -1) for part in head["parts"]], dim=1)
+        return torch.softmax(nn.functional.linear(x, head["w"], head["b"]), dim=-1)
+
+    # ------------------------------------------------------------------------------------------ decoder
+
+    def _init_decoder(self):
+        spec = self.config["decoder"]
+        self.dec_layers, self.dec_hidden = spec.get("num_layers", 1), spec["hidden_size"]
+        self.dec_embedding = self.tensor("decoder.embedding.weight", (None, spec["embedding_dim"]))
+        self.query = spec["attention"]["query"]
+        query_size = spec["embedding_dim"] if self.query == "embedding" else self.dec_hidden
+        self.attention = Attention(self, self.config["attention"], query_size, self.d)
+        sizes = {"state": self.dec_hidden, "context": self.d, "embedding": spec["embedding_dim"]}
+        readout = spec["readout"]
+        self.readout_inputs, concat = readout["inputs"], sum(sizes[part] for part in readout["inputs"])
+        self.readout_weight = self.readout_bias = None
+        self.readout_tanh = readout.get("activation", "none") == "tanh"
+        if readout.get("size") is None:
+            self.readout_size, self.readout_tanh = concat, False        # the activation belongs to the layer
+        else:
+            self.readout_size = readout["size"]
+            self.readout_weight = self.tensor("decoder.readout.weight", (self.readout_size, concat))
+            self.readout_bias = self.tensor("decoder.readout.bias", (self.readout_size,), optional=True)
+        sizes["readout"] = self.readout_size
+        self.inputs = spec["input"]
+        self.dec_rnn = self.gru("decoder.rnn", sum(sizes[part] for part in self.inputs), self.dec_hidden, self.dec_layers, False)
+        self.bridge = spec["bridge"]
+        if self.bridge in ("linear_tanh", "mean_tanh"):
+            self.bridge_weight = self.tensor("bridge.weight", (self.dec_layers * self.dec_hidden, self.d))
+            self.bridge_bias = self.tensor("bridge.bias", (self.dec_layers * self.dec_hidden,), optional=True)
+        elif self.bridge == "last" and (self.dec_layers > self.layers or self.dec_hidden != self.d):
+            raise ValueError("bridge last: sizes do not fit")
+        vocabulary = len(self.dec_embedding)
+        if spec.get("tied", False):
+            self.out_weight = self.dec_embedding
+        else:
+            self.out_weight = self.tensor("decoder.output.weight", (vocabulary, self.readout_size))
+        self.out_bias = self.tensor("decoder.output.bias", (vocabulary,), optional=True)
+
+    def start(self, enc):
+        """State before the first step, with one hypothesis each: h (layers, S, 1, H), context (S, 1, D), readout (S, 1, R)"""
+        s = len(enc.lengths)
+        if self.bridge == "zeros":
+            h = torch.zeros(self.dec_layers, s, self.dec_hidden, dtype=self.dtype)
+        elif self.bridge == "last":
+            h = enc.finals[self.layers - self.dec_layers:]
+        else:
+            x = enc.finals[-1]
+            if self.bridge == "mean_tanh":
+                x = enc.outputs.sum(1) / enc.lengths.clamp(min=1)[:, None]
+            h = torch.tanh(nn.functional.linear(x, self.bridge_weight, self.bridge_bias))
+            h = h.view(s, self.dec_layers, self.dec_hidden).transpose(0, 1)
+        context = torch.zeros(s, 1, self.d, dtype=self.dtype)
+        readout = torch.zeros(s, 1, self.readout_size, dtype=self.dtype)
+        return h[:, :, None, :], context, readout
+
+    def step(self, enc, previous, state):
+        """previous tokens (S, B) -> log-probabilities (S, B, V), attention (S, B, T), next state"""
+        h, context, readout = state
+        s, b = previous.shape
+        embedding = self.dec_embedding[previous]                                   # (S, B, E)
+        if self.query != "state":                                                  # this step's context feeds the cell
+            context, weights = self.attention(h[-1] if self.query == "previous_state" else embedding, enc)
+        parts = {"embedding": embedding, "context": context, "readout": readout}
+        x = torch.cat([parts[part] for part in self.inputs], dim=2)
+        out, h = self.dec_rnn(x.reshape(s * b, 1, -1), h.reshape(self.dec_layers, s * b, -1).contiguous())
+        h = h.view(self.dec_layers, s, b, self.dec_hidden)
+        top = out.view(s, b, self.dec_hidden)
+        if self.query == "state":
+            context, weights = self.attention(top, enc)
+        parts = {"state": top, "context": context, "embedding": embedding}
+        readout = torch.cat([parts[part] for part in self.readout_inputs], dim=2)
+        if self.readout_weight is not None:
+            readout = nn.functional.linear(readout, self.readout_weight, self.readout_bias)
+        if self.readout_tanh:
+            readout = torch.tanh(readout)
+        logits = nn.functional.linear(readout, self.out_weight, self.out_bias)
+        return torch.log_softmax(logits, dim=2), weights, (h, context, readout)

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Checks the reference itself: the cell against its formulas, packing, masks, beam search against enumeration, the
+batched search against the plain one, forced scores against the search's own. Needs no grus; takes about a minute.
+"""
+import argparse
+import itertools
+import sys
+import tempfile
+
+import numpy as np
+import torch
+
+import formats
+import make_cases
+import search
+import task
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def cell(x, h, w_ih, w_hh, b_ih, b_hh):
+    i, r = np.split(w_ih @ x + b_ih, 3), np.split(w_hh @ h + b_hh, 3)
+    reset, update = sigmoid(i[0] + r[0]), sigmoid(i[1] + r[1])
+    return (1 - update) * np.tanh(i[2] + reset * r[2]) + update * h
+
+
+def stack(net, xs):
+    """The encoder by the formulas of the contract, in double. -> outputs (T, D), finals (layers, D)"""
+    finals, h = [], net.hidden
+    for layer in range(net.layers):
+        outputs, last = [], []
+        for suffix in ["", "_reverse"][:net.directions]:
+            get = lambda kind, shape: net.tensor(f"encoder.rnn.{kind}_l{layer}{suffix}", shape, optional=True)
+            w = [get("weight_ih", (3 * h, None)), get("weight_hh", (3 * h, h)), get("bias_ih", (3 * h,)), get("bias_hh", (3 * h,))]
+            w = [np.zeros(3 * h) if x is None else x.numpy() for x in w]
+            state, out = np.zeros(h), []
+            for x in xs[::-1] if suffix else xs:
+                state = cell(x, state, *w)
+                out.append(state)
+            outputs.append(out[::-1] if suffix else out)
+            last.append(state)
+        xs = [np.concatenate(parts) for parts in zip(*outputs)]
+        finals.append(np.concatenate(last))
+    return np.array(xs), np.array(finals)
+
+
+def enumerate_all(net, enc, gen):
+    """Scores of every possible output, best first."""
+    top, found = search.limit(gen, int(enc.lengths[0])), []
+    others = [v for v in range(len(net.out_weight)) if v != net.eos]
+    for n in range(top + 1):
+        for tokens in itertools.product(others, repeat=n):
+            if n < gen["min_length"] and n < top:
+                continue
+            logps = search.forced(net, enc, tokens)[0]
+            if n == top:                                            # cut at the limit: no end token
+                found.append((search.normalised(gen, sum(logps[:-1]), top), tokens))
+            else:
+                found.append((search.normalised(gen, sum(logps), n + 1), tokens))
+    return sorted(found, key=lambda f: -f[0])
+
+
+def check(ok, what):
+    if not ok:
+        print("FAILED:", what)
+        sys.exit(1)
+
+
+def encoders(count):
+    for seed in range(count):
+        draw = make_cases.draw(seed, {"kind": "encoder", "hidden": [1, 7, 33][seed % 3]})
+        net = draw.net(torch.float64)
+        sequences = [draw.sequence(n) for n in (5, 0, 1, 9, 2)]
+        batch = net.encode(sequences)
+        for i, s in enumerate(sequences):
+            single = net.encode([s])
+            check(torch.allclose(batch.outputs[i, :len(s)], single.outputs[0], atol=1e-12), f"packing, seed {seed}")
+            check(not len(s) or not batch.outputs[i, len(s):].any(), f"padding, seed {seed}")
+            if len(s):
+                out, finals = stack(net, net.vectors(s).numpy())
+                check(np.allclose(out, single.outputs[0], atol=1e-12), f"outputs, seed {seed}")
+                check(np.allclose(finals, single.finals[:, 0], atol=1e-12), f"final states, seed {seed}")
+            if net.pooling:
+                weights = net.pool(single)[1]
+                check(weights is None or len(s) == 0 or abs(float(weights.sum()) - 1) < 1e-9, f"weights, seed {seed}")
+    print(f"encoders: {count}")
+
+
+def exhaustive(count):
+    for seed in range(count):
+        draw = make_cases.draw(seed, {"kind": "seq2seq", "target_vocab": 4, "target_type": "ids", "target_unk": False, "hidden": 5,
+                                      "features": False})
+        net = draw.net(torch.float64)
+        gen = search.settings({}, {"beam_size": 200, "n_best": 4, "max_length": 4, "length_norm": ["none", "avg", "gnmt"][seed % 3],
+                                   "length_penalty": [1, 0.5][seed % 2], "min_length": seed % 4 // 2})
+        enc = net.encode([draw.sequence(1 + seed % 5)])
+        best = search.search(net, enc, gen).best
+        for got, (score, tokens) in zip(best, enumerate_all(net, enc, gen)):
+            check(abs(got.score - score) < 1e-9, f"exhaustive, seed {seed}: {got.tokens} {got.score}, {tokens} {score}")
+    print(f"beam against all outputs: {count}")
+
+
+def batched(count):
+    rs, ties = np.random.RandomState(0), 0
+    for seed in range(count):
+        draw = make_cases.draw(seed, {"kind": "seq2seq"})
+        net = draw.net()
+        beam = int(rs.choice([1, 1, 3, 5, 8]))
+        gen = search.settings({}, {"beam_size": beam, "n_best": 1 + rs.randint(beam), "max_length": 30, "min_length": int(rs.choice([0, 3])),
+                                   "length_norm": str(rs.choice(["none", "avg", "gnmt"]))})
+        sequences = [draw.sequence(int(n)) for n in rs.randint(0, 12, size=20)]
+        for s, many in zip(sequences, search.search_batch(net, sequences, gen, batch=7)):
+            one = search.search(net, net.encode([s]), gen)
+            if [h.tokens for h in one.best] != [h.tokens for h in many.best]:
+                check(min(one.margin, many.margin) < task.TIE, f"batch, seed {seed}")
+                ties += 1
+                continue
+            check(all(abs(a.score - b.score) < 1e-4 for a, b in zip(one.best, many.best)), f"batch scores, seed {seed}")
+            h = one.best[0]
+            forced = search.forced(net, net.encode([s]), h.tokens)[0][:h.steps]
+            check(abs(sum(forced) - h.logp) < 1e-4, f"forced, seed {seed}")
+    print(f"batched search against plain: {count} models, {ties} true ties")
+
+
+def files(scratch):
+    tensors = {"a": np.float32([[1.5, -2, 3e-3]]), "b": np.float32(np.random.RandomState(1).randn(5))}
+    for dtype in ("F32", "F16", "BF16"):
+        formats.write_safetensors(scratch, tensors, dtype)
+        back = formats.read_safetensors(scratch)
+        kind = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[dtype]
+        for name, x in tensors.items():
+            check(np.array_equal(back[name], torch.tensor(x).to(kind).float().numpy()), f"safetensors {dtype}")
+    text = b"abc\n" * 100000
+    check(formats.unzstd(formats.zstd(text) + formats.zstd(b"x")) == text + b"x", "zstd")
+    print("files: safetensors, zstd")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=30)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as directory:
+        files(directory + "/x.safetensors")
+    encoders(args.count)
+    exhaustive(args.count)
+    batched(args.count)
+    print("all passed")
+
+
+if __name__ == "__main__":
+    main()
