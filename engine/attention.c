@@ -9,48 +9,62 @@
 
 #include "base/error.h"
 
-// A score is sum_i over one row of keys; what it needs beside the two vectors it finds in the attention.
-typedef float score_fn(const grus_attention *attention, const float *query, const float *key, size_t columns);
+// out[t] = score(query, keys[t]) for n keys that lie `columns` floats apart; what a score needs beside these it finds in
+// the attention.
+typedef void score_fn(const grus_attention *attention, const float *query, const float *keys, size_t n, size_t columns,
+                      float *out);
 
 struct grus_score {
     const char *name;
-    bool equal_sizes;    // Dq must be Dk
-    bool project_query;  // by weight_general, before scoring
-    bool additive;       // queries and keys are projected to size A
+    bool equal_sizes;   // Dq must be Dk
+    bool project_query; // by weight_general, before scoring
+    bool additive;      // queries and keys are projected to size A
     score_fn *score;
 };
 
-static float score_dot(const grus_attention *attention, const float *query, const float *key, size_t columns)
+static void score_dot(const grus_attention *attention, const float *query, const float *keys, size_t n, size_t columns,
+                      float *out)
 {
-    return attention->kernel->vector->dot(query, key, columns);
+    attention->kernel->vector->dots(query, keys, n, columns, out);
 }
 
-static float score_scaled_dot(const grus_attention *attention, const float *query, const float *key, size_t columns)
+static void score_scaled_dot(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                             size_t columns, float *out)
 {
-    return attention->kernel->vector->dot(query, key, columns) / sqrtf((float)columns);
+    attention->kernel->vector->dots(query, keys, n, columns, out);
+    for (size_t t = 0; t < n; t++)
+        out[t] /= sqrtf((float)columns);
 }
 
-static float norm(const grus_attention *attention, const float *x, size_t columns)
+static float bounded_norm(const grus_attention *attention, const float *x, size_t columns)
 {
     return fmaxf(sqrtf(attention->kernel->vector->dot(x, x, columns)), 1e-8f);
 }
 
 // torch.nn.functional.cosine_similarity, each norm bounded from below.
-static float score_cosine(const grus_attention *attention, const float *query, const float *key, size_t columns)
+static void score_cosine(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                         size_t columns, float *out)
 {
-    return attention->kernel->vector->dot(query, key, columns) /
-           (norm(attention, query, columns) * norm(attention, key, columns));
+    float query_norm = bounded_norm(attention, query, columns);
+    attention->kernel->vector->dots(query, keys, n, columns, out);
+    for (size_t t = 0; t < n; t++)
+        out[t] /= query_norm * bounded_norm(attention, keys + t * columns, columns);
 }
 
-static float score_euclidean(const grus_attention *attention, const float *query, const float *key, size_t columns)
+static void score_euclidean(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                            size_t columns, float *out)
 {
-    return -attention->kernel->vector->distance(query, key, columns);
+    for (size_t t = 0; t < n; t++)
+        out[t] = -attention->kernel->vector->distance(query, keys + t * columns, columns);
 }
 
 // Bahdanau et al. 2015; the biases b_q + b_k are in the projected key.
-static float score_additive(const grus_attention *attention, const float *query, const float *key, size_t columns)
+static void score_additive(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                           size_t columns, float *out)
 {
-    return attention->kernel->vector->energy(attention->energy, query, key, columns) + attention->energy_bias;
+    for (size_t t = 0; t < n; t++)
+        out[t] = attention->kernel->vector->energy(attention->energy, query, keys + t * columns, columns) +
+                 attention->energy_bias;
 }
 
 static const struct grus_score scores[] = {
@@ -230,9 +244,9 @@ void grus_attend(const grus_attention *attention, const grus_keys *keys, const f
         memset(context, 0, attention->key * sizeof *context);
         return;
     }
+    attention->score->score(attention, query, keys->rows + first * keys->columns, length, keys->columns, weights);
     for (size_t t = 0; t < length; t++)
-        weights[t] = attention->score->score(attention, query, keys->rows + (first + t) * keys->columns, keys->columns) /
-                     attention->temperature;
+        weights[t] /= attention->temperature;
     attention->kernel->vector->softmax(weights, length);
     attention->kernel->vector->weighted_sum(weights, keys->values + first * attention->key, length, attention->key,
                                             context);

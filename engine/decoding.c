@@ -14,14 +14,14 @@ struct grus_decoding {
     const grus_decoder *decoder;
     const grus_encoded *encoded;
     grus_keys keys;
-    float *initial; // (records, layers, state floats): what the bridge made
+    float *initial; // (records, layers, H): what the bridge made
     size_t side;    // the one written last
     struct side {
-        float *state;   // (layers, max_rows, state floats)
+        float *state;   // (layers, max_rows, H)
         float *context; // (max_rows, D)
         float *readout; // (max_rows, readout_ld)
     } sides[2];
-    size_t max_rows, state_ld, readout_ld;
+    size_t max_rows, readout_ld;
     float *zeros, *dump;           // rows that are only read, or only written
     float *panels, *gi, *acc;      // scratch of products and gates
     float *query_scratch, *logits; // (…), (max_rows, output width)
@@ -73,11 +73,12 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
     for (size_t i = 0; i < d->encoded->n; i++)
         longest = grus_max(longest, d->encoded->length[i]);
     for (size_t side = 0; side < 2; side++)
-        if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * d->state_ld) ||
+        if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * decoder->hidden) ||
             !allocate_floats(arena, &d->sides[side].context, rows * decoder->values) ||
             !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
             return false;
-    return allocate_floats(arena, &d->zeros, longest_row(decoder)) && allocate_floats(arena, &d->dump, d->state_ld) &&
+    return allocate_floats(arena, &d->zeros, longest_row(decoder)) &&
+           allocate_floats(arena, &d->dump, decoder->hidden) &&
            allocate_floats(arena, &d->panels, grus_panels_floats(kernel, rows, widest_product_input(decoder))) &&
            allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
@@ -123,7 +124,7 @@ static void bridge_linear(grus_decoding *d, float *product)
             float *row = product + i * width;
             decoder->kernel->vector->tanh_bias(row, decoder->bridge_bias, layers * hidden);
             for (size_t layer = 0; layer < layers; layer++)
-                memcpy(d->initial + ((first + i) * layers + layer) * d->state_ld, row + layer * hidden,
+                memcpy(d->initial + ((first + i) * layers + layer) * decoder->hidden, row + layer * hidden,
                        hidden * sizeof *row);
         }
     }
@@ -134,7 +135,7 @@ static void bridge_last(grus_decoding *d)
     const grus_decoder *decoder = d->decoder;
     for (size_t i = 0; i < d->encoded->n; i++)
         for (size_t layer = 0; layer < decoder->layers; layer++)
-            memcpy(d->initial + (i * decoder->layers + layer) * d->state_ld,
+            memcpy(d->initial + (i * decoder->layers + layer) * decoder->hidden,
                    d->encoded->final[decoder->first_final + layer] + i * decoder->values,
                    decoder->hidden * sizeof(float));
 }
@@ -148,9 +149,8 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     *d = (grus_decoding){.decoder = decoder,
                          .encoded = encoded,
                          .max_rows = grus_whole_tiles(decoder->kernel, max_rows),
-                         .state_ld = grus_gru_state_floats(decoder->gru),
                          .readout_ld = readout_ld(decoder)};
-    size_t initial = encoded->n * decoder->layers * d->state_ld;
+    size_t initial = encoded->n * decoder->layers * decoder->hidden;
     float *product = NULL;
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
         (decoder->bridge.data && !allocate_floats(arena, &product, d->max_rows * decoder->bridge.width)))
@@ -171,9 +171,10 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
 
 static const float *previous_state(const grus_decoding *d, const grus_row *row, size_t layer)
 {
+    const grus_decoder *decoder = d->decoder;
     if (row->parent == GRUS_NO_ROW)
-        return d->initial + (row->sequence * d->decoder->layers + layer) * d->state_ld;
-    return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * d->state_ld;
+        return d->initial + (row->sequence * decoder->layers + layer) * decoder->hidden;
+    return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * decoder->hidden;
 }
 
 // Where each row reads and writes in this step; d->side is already the one to write.
@@ -265,7 +266,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             layer_input(d, gru, n);
         for (size_t i = 0; i < whole; i++) {
             d->h_prev[i] = i < n ? previous_state(d, rows + i, layer) : d->zeros;
-            d->h_new[i] = i < n ? d->sides[d->side].state + (layer * d->max_rows + i) * d->state_ld : d->dump;
+            d->h_new[i] = i < n ? d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden : d->dump;
             d->h_read[i] = d->h_new[i];
         }
         grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_prev, gru->hidden}, 1, n, d->panels);
@@ -323,10 +324,10 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float 
 size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows)
 {
     const grus_kernel *kernel = decoder->kernel;
-    size_t rows = grus_whole_tiles(kernel, max_rows), state_ld = grus_gru_state_floats(decoder->gru);
-    size_t row_floats = 2 * (decoder->layers * state_ld + decoder->values + readout_ld(decoder)) + decoder->gru->width +
+    size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
+    size_t row_floats = 2 * (decoder->layers * hidden + decoder->values + readout_ld(decoder)) + decoder->gru->width +
                         decoder->output.width + decoder->bridge.width;
-    size_t floats = records * decoder->layers * state_ld + rows * row_floats + longest_row(decoder) + state_ld +
+    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder) + hidden +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
     return floats * sizeof(float) + 10 * rows * sizeof(void *) + sizeof(grus_decoding) + 32 * GRUS_ALIGN +

@@ -77,14 +77,14 @@ size_t grus_encoder_bytes(const grus_encoder *encoder)
 
 // Scratch of one pass, shared by all passes of a batch.
 typedef struct scratch {
-    float *state;        // (B, state floats)
     float *panels;       // (B, H) packed
     float *input_panels; // (chunk rows, layer input) packed
     float *gi;           // (chunk rows, width)
     const float *zeros;  // a row of zeros as long as any that is read
     const float **rows;  // (chunk rows): input rows, then gi rows
-    const float **state_read;
-    float **state_rows;  // (B)
+    const float **h_prev; // (B): where each lane's state lies: in the output, or zeros
+    float **h_new;        // (B): where it goes: into the output, or the dump
+    float *dump;
     float *acc;
 } scratch;
 
@@ -105,11 +105,6 @@ static size_t chunk_rows(size_t lanes)
     return grus_max(CHUNK_ROWS, lanes);
 }
 
-static size_t state_floats(const grus_encoder *encoder)
-{
-    return grus_gru_state_floats(encoder->gru);
-}
-
 static size_t widest_input(const grus_encoder *encoder)
 {
     return grus_max(encoder->input, encoder->layers > 1 ? encoder->output : 0);
@@ -119,23 +114,20 @@ static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t rows = chunk_rows(lanes), width = encoder->gru->width;
-    s->state = grus_arena_alloc(arena, lanes * state_floats(encoder), sizeof(float));
     s->panels = grus_arena_alloc(arena, grus_panels_floats(kernel, lanes, encoder->hidden), sizeof(float));
     s->input_panels = grus_arena_alloc(arena, grus_panels_floats(kernel, rows, widest_input(encoder)), sizeof(float));
     s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
     size_t n_zeros = grus_max(width, widest_input(encoder));
     float *zeros = grus_arena_alloc(arena, n_zeros, sizeof(float));
     s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
-    s->state_read = grus_arena_alloc(arena, lanes, sizeof *s->state_read);
-    s->state_rows = grus_arena_alloc(arena, lanes, sizeof *s->state_rows);
+    s->h_prev = grus_arena_alloc(arena, lanes, sizeof *s->h_prev);
+    s->h_new = grus_arena_alloc(arena, lanes, sizeof *s->h_new);
+    s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
-    if (!s->state || !s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->state_read ||
-        !s->state_rows || !s->acc)
+    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->dump || !s->acc)
         return false;
     memset(zeros, 0, n_zeros * sizeof *zeros);
     s->zeros = zeros;
-    for (size_t lane = 0; lane < lanes; lane++)
-        s->state_read[lane] = s->state_rows[lane] = s->state + lane * state_floats(encoder);
     return true;
 }
 
@@ -188,41 +180,44 @@ static void input_products(const pass *p, size_t first, size_t last)
         s->rows[i] = s->gi + i * gru->width;
 }
 
+// A lane without a state: its column of the panels becomes zero.
 static void clear_state(const pass *p, size_t lane)
 {
     size_t tile = p->gru->kernel->tile, hidden = p->gru->hidden;
-    memset(p->scratch->state_rows[lane], 0, state_floats(p->encoder) * sizeof(float));
+    p->scratch->h_prev[lane] = p->scratch->zeros;
     float *panel = p->scratch->panels + lane / tile * hidden * tile + lane % tile;
     for (size_t k = 0; k < hidden; k++)
         panel[k * tile] = 0;
 }
 
+// States are written where they belong in the output and read from there in the next step. What a lane beyond its end
+// computes goes to the dump.
 static void run_step(const pass *p, size_t step, const float *const *gi)
 {
     const grus_lane_plan *plan = p->plan;
     scratch *s = p->scratch;
-    size_t n = step_rows(p, step), hidden = p->gru->hidden, first_slot = step * plan->lanes;
-    for (size_t lane = 0; lane < plan->active[step]; lane++)
-        if (plan->position[first_slot + lane] == p->offset[plan->sequence[first_slot + lane]])
+    size_t n = step_rows(p, step), first_slot = step * plan->lanes;
+    for (size_t lane = 0; lane < n; lane++) {
+        uint32_t sequence = plan->sequence[first_slot + lane];
+        bool ended = sequence == GRUS_NO_SEQUENCE;
+        if (ended || plan->position[first_slot + lane] == p->offset[sequence])
             clear_state(p, lane);
-    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, gi, s->state_read, s->state_rows, s->acc});
-    for (size_t lane = 0; lane < plan->active[step]; lane++)
-        memcpy(p->output + slot_position(p, first_slot + lane) * p->encoder->output, s->state_rows[lane],
-               hidden * sizeof(float));
-    grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->state_read, hidden}, 1, n, s->panels);
+        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
+    }
+    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, gi, s->h_prev, s->h_new, s->acc});
+    for (size_t lane = 0; lane < n; lane++)
+        s->h_prev[lane] = s->h_new[lane];
+    grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);
 }
 
 static grus_status run_pass(const pass *p, const volatile bool *stop, grus_error *error)
 {
-    scratch *s = p->scratch;
-    memset(s->panels, 0, grus_panels_floats(p->encoder->kernel, p->plan->lanes, p->gru->hidden) * sizeof(float));
-    memset(s->state, 0, p->plan->lanes * state_floats(p->encoder) * sizeof(float));
     for (size_t first = 0, last; first < p->plan->steps; first = last) {
         if (stop && *stop)
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         last = chunk_end(p, first);
         input_products(p, first, last);
-        const float *const *gi = s->rows;
+        const float *const *gi = p->scratch->rows;
         for (size_t step = first; step < last; gi += step_rows(p, step), step++)
             run_step(p, step, gi);
     }
@@ -305,7 +300,7 @@ size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t r
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t lanes = grus_encoder_lanes(kernel), rows = chunk_rows(lanes), width = encoder->gru->width;
-    size_t floats = lanes * state_floats(encoder) + grus_panels_floats(kernel, lanes, encoder->hidden) +
+    size_t floats = encoder->hidden + grus_panels_floats(kernel, lanes, encoder->hidden) +
                     grus_panels_floats(kernel, rows, widest_input(encoder)) + rows * width +
                     grus_max(width, widest_input(encoder)) + grus_gru_acc_floats(kernel) +
                     grus_min(2, encoder->layers) * positions * encoder->output +

@@ -39,7 +39,7 @@ static grus_status read_biases(grus_gru *gru, const grus_tensor_source *source, 
         status = grus_read_optional(source, prefix, name_hh, 3 * gru->hidden, 0, &bias_hh, parameters, error);
     if (!status) {
         gru->bias = grus_alloc_zero(gru->width, sizeof *gru->bias);
-        gru->bias_hn = grus_alloc_zero(grus_gru_state_floats(gru), sizeof *gru->bias_hn);
+        gru->bias_hn = grus_alloc_zero(gru->width / 3, sizeof *gru->bias_hn);
         if (gru->bias && gru->bias_hn)
             order_biases(gru, bias_ih, bias_hh);
         else
@@ -136,7 +136,7 @@ void grus_gru_free(grus_gru *gru)
 size_t grus_gru_bytes(const grus_gru *gru)
 {
     return grus_weights_bytes(gru->kernel, &gru->weight_hh) + grus_weights_bytes(gru->kernel, &gru->weight_ih) +
-           (gru->width + grus_gru_state_floats(gru)) * sizeof(float) +
+           (gru->width + gru->width / 3) * sizeof(float) +
            (gru->table ? grus_whole_tiles(gru->kernel, gru->table_entries) * gru->width * sizeof(float) : 0);
 }
 
@@ -162,7 +162,8 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t fir
         h_prev[lane] = step->h_prev[first_lane + lane] + group * panel;
         h_new[lane] = step->h_new[first_lane + lane] + group * panel;
     }
-    kernel->vector->gates(tile, panel, step->acc, gi, gru->bias + 3 * group * panel, gru->bias_hn + group * panel,
+    size_t units = grus_min(panel, gru->hidden - group * panel);
+    kernel->vector->gates(tile, panel, units, step->acc, gi, gru->bias + 3 * group * panel, gru->bias_hn + group * panel,
                           h_prev, h_new);
 }
 

@@ -38,7 +38,7 @@ typedef struct grus_gru_step {
     size_t n;
     const float *panels;        // the lanes' previous states, packed: (n / tile, hidden, tile)
     const float *const *gi;     // (n) rows of width: the input products
-    const float *const *h_prev; // (n) rows of groups * panel
+    const float *const *h_prev; // (n) rows of hidden
     float *const *h_new;        // (n) likewise, written; may be h_prev
     float *acc;                 // scratch, grus_gru_acc_floats
 } grus_gru_step;
@@ -46,11 +46,5 @@ typedef struct grus_gru_step {
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step);
 
 size_t grus_gru_acc_floats(const grus_kernel *kernel);
-
-// Floats of a state row: hidden rounded up to whole panels.
-static inline size_t grus_gru_state_floats(const grus_gru *gru)
-{
-    return gru->groups * gru->kernel->panel;
-}
 
 #endif

@@ -99,7 +99,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     size_t many = 1 << 16;
     facts.position_bytes =
         (grus_encode_bytes(encoder, 2 * many, 1) - grus_encode_bytes(encoder, many, 1)) / many;
-    facts.lane_bytes = (encoder->directions * grus_gru_state_floats(encoder->gru) + encoder->hidden) * sizeof(float);
+    facts.lane_bytes = encoder->hidden * sizeof(float);
     if (!engine->config->seq2seq) {
         if (engine->pooling.kind == GRUS_POOL_ATTENTION)
             facts.weight_bytes += grus_attention_bytes(&engine->pooling.attention);

@@ -15,14 +15,16 @@ typedef struct grus_vector {
     // W_h{r,z,n} h and, for each lane, the input products gi[lane] (3, width):
     //   r = sigma(gi_r + b_r + acc_r), z = sigma(gi_z + b_z + acc_z), n = tanh(gi_n + b_n + r * (acc_n + b_hn))
     //   h_new[lane] = n + z * (h_prev[lane] - n)
-    // bias is (3, width) with b_hr and b_hz added in, bias_hn (width). h_new[lane] may be h_prev[lane].
-    void (*gates)(size_t lanes, size_t width, const float *acc, const float *const *gi, const float *bias,
+    // for its first `units` <= width units. bias is (3, width) with b_hr and b_hz added in, bias_hn (width). h_new[lane]
+    // may be h_prev[lane].
+    void (*gates)(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi, const float *bias,
                   const float *bias_hn, const float *const *h_prev, float *const *h_new);
 
     // panel[k * lanes + lane] = rows[lane][k] for k < count.
     void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);
 
     float (*dot)(const float *a, const float *b, size_t n);
+    void (*dots)(const float *a, const float *rows, size_t n_rows, size_t size, float *out); // out[i] = a . rows[i]
     float (*distance)(const float *a, const float *b, size_t n);                       // ||a - b||
     float (*energy)(const float *v, const float *q, const float *k, size_t n);         // v . tanh(q + k)
     void (*weighted_sum)(const float *weight, const float *rows, size_t n_rows, size_t size, float *out); // out is (size)

@@ -52,15 +52,35 @@ static inline vec splat(float x)
     return x - (vec){0};
 }
 
-// Halves added to halves: one order for every length.
+// Halves added to halves, down to four.
+static inline quad sum_to_quad(vec x)
+{
+#if LANES == 16
+    typedef float octet __attribute__((vector_size(32)));
+    octet y = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+              __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+    return __builtin_shufflevector(y, y, 0, 1, 2, 3) + __builtin_shufflevector(y, y, 4, 5, 6, 7);
+#elif LANES == 8
+    return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+    return x;
+#endif
+}
+
+// One order for every length.
 static inline float sum(vec x)
 {
-    float part[LANES];
-    memcpy(part, &x, sizeof x);
-    for (size_t width = LANES / 2; width > 0; width /= 2)
-        for (size_t i = 0; i < width; i++)
-            part[i] += part[i + width];
-    return part[0];
+    quad y = sum_to_quad(x);
+    return (y[0] + y[2]) + (y[1] + y[3]);
+}
+
+// The sums of four vectors, each in the order of sum().
+static inline quad sum_each(vec a, vec b, vec c, vec d)
+{
+    quad x = sum_to_quad(a), y = sum_to_quad(b), z = sum_to_quad(c), w = sum_to_quad(d);
+    quad xy_02 = __builtin_shufflevector(x, y, 0, 1, 4, 5) + __builtin_shufflevector(x, y, 2, 3, 6, 7);
+    quad zw_02 = __builtin_shufflevector(z, w, 0, 1, 4, 5) + __builtin_shufflevector(z, w, 2, 3, 6, 7);
+    return __builtin_shufflevector(xy_02, zw_02, 0, 2, 4, 6) + __builtin_shufflevector(xy_02, zw_02, 1, 3, 5, 7);
 }
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, e^r by the degree-7 polynomial of Cephes expf; relative error
@@ -106,14 +126,14 @@ static inline vec vtanh(vec x)
     return x * p / q;
 }
 
-static void gates(size_t lanes, size_t width, const float *acc, const float *const *gi, const float *bias,
-                  const float *bias_hn, const float *const *h_prev, float *const *h_new)
+static void gates(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi,
+                  const float *bias, const float *bias_hn, const float *const *h_prev, float *const *h_new)
 {
     for (size_t lane = 0; lane < lanes; lane++) {
         const float *acc_r = acc + lane * width, *acc_z = acc_r + lanes * width, *acc_n = acc_z + lanes * width;
         const float *gi_r = gi[lane], *gi_z = gi_r + width, *gi_n = gi_z + width;
-        for (size_t i = 0; i < width; i += LANES) {
-            size_t n = width - i;
+        for (size_t i = 0; i < units; i += LANES) {
+            size_t n = units - i;
             vec r = vsigmoid(load_upto(gi_r + i, n) + load_upto(bias + i, n) + load_upto(acc_r + i, n));
             vec z = vsigmoid(load_upto(gi_z + i, n) + load_upto(bias + width + i, n) + load_upto(acc_z + i, n));
             vec recurrent = load_upto(acc_n + i, n) + load_upto(bias_hn + i, n);
@@ -136,9 +156,40 @@ static inline void transpose4(const float *const *rows, size_t k, float *panel, 
     *(quad_any *)(panel + 3 * lanes) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
+#if LANES == 16
+// Four rows by sixteen columns: transposed inside each quarter of the vectors, whose quarters then go to their columns.
+static inline void transpose16(const float *const *rows, size_t k, float *panel, size_t lanes)
+{
+    vec a = load(rows[0] + k), b = load(rows[1] + k), c = load(rows[2] + k), d = load(rows[3] + k);
+#define LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HIGH(x, y) __builtin_shufflevector(x, y, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define FIRST(x, y) __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define SECOND(x, y) __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+    vec ab_low = LOW(a, b), ab_high = HIGH(a, b), cd_low = LOW(c, d), cd_high = HIGH(c, d);
+    vec columns[4] = {FIRST(ab_low, cd_low), SECOND(ab_low, cd_low), FIRST(ab_high, cd_high), SECOND(ab_high, cd_high)};
+#undef LOW
+#undef HIGH
+#undef FIRST
+#undef SECOND
+    for (size_t i = 0; i < 4; i++, panel += lanes) {
+        vec x = columns[i];
+        *(quad_any *)panel = __builtin_shufflevector(x, x, 0, 1, 2, 3);
+        *(quad_any *)(panel + 4 * lanes) = __builtin_shufflevector(x, x, 4, 5, 6, 7);
+        *(quad_any *)(panel + 8 * lanes) = __builtin_shufflevector(x, x, 8, 9, 10, 11);
+        *(quad_any *)(panel + 12 * lanes) = __builtin_shufflevector(x, x, 12, 13, 14, 15);
+    }
+}
+#endif
+
 static void pack(size_t lanes, size_t count, const float *const *rows, float *panel)
 {
     size_t quads = lanes / 4 * 4, k = 0;
+#if LANES == 16
+    if (quads == lanes)
+        for (; k + 16 <= count; k += 16)
+            for (size_t lane = 0; lane < lanes; lane += 4)
+                transpose16(rows + lane, k, panel + k * lanes + lane, lanes);
+#endif
     for (; k + 4 <= count; k += 4) {
         for (size_t lane = 0; lane < quads; lane += 4)
             transpose4(rows + lane, k, panel + k * lanes + lane, lanes);
@@ -153,15 +204,30 @@ static void pack(size_t lanes, size_t count, const float *const *rows, float *pa
 
 static float dot(const float *a, const float *b, size_t n)
 {
-    vec even = {0}, odd = {0};
-    size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        even += load(a + i) * load(b + i);
-        odd += load(a + i + LANES) * load(b + i + LANES);
+    vec total = {0};
+    for (size_t i = 0; i < n; i += LANES)
+        total += load_upto(a + i, n - i) * load_upto(b + i, n - i);
+    return sum(total);
+}
+
+// Four rows at a time hide the latency of one; each sum is that of dot().
+static void dots(const float *a, const float *rows, size_t n_rows, size_t size, float *out)
+{
+    size_t row = 0;
+    for (; row + 4 <= n_rows; row += 4) {
+        const float *b = rows + row * size, *c = b + size, *d = c + size, *e = d + size;
+        vec of_b = {0}, of_c = {0}, of_d = {0}, of_e = {0};
+        for (size_t i = 0; i < size; i += LANES) {
+            vec x = load_upto(a + i, size - i);
+            of_b += x * load_upto(b + i, size - i);
+            of_c += x * load_upto(c + i, size - i);
+            of_d += x * load_upto(d + i, size - i);
+            of_e += x * load_upto(e + i, size - i);
+        }
+        *(quad_any *)(out + row) = sum_each(of_b, of_c, of_d, of_e);
     }
-    for (; i < n; i += LANES)
-        even += load_upto(a + i, n - i) * load_upto(b + i, n - i);
-    return sum(even + odd);
+    for (; row < n_rows; row++)
+        out[row] = dot(a, rows + row * size, size);
 }
 
 static float distance(const float *a, const float *b, size_t n)
@@ -298,6 +364,7 @@ const grus_vector VECTOR_TABLE = {
     .gates = gates,
     .pack = pack,
     .dot = dot,
+    .dots = dots,
     .distance = distance,
     .energy = energy,
     .weighted_sum = weighted_sum,

@@ -100,6 +100,14 @@ static void check_sums(const grus_vector *v, uint64_t *seed, size_t n)
         energy += (double)a[i] * tanh((double)b[i] + (double)c[i]);
     }
     ASSERT_NEAR(v->dot(a, b, n), dot, 1e-5);
+    float rows[7 * 300], dots[8] = {0};
+    for (size_t row = 0; row < 7; row++)
+        memcpy(rows + row * n, row == 5 ? b : c, n * sizeof *rows);
+    dots[7] = 55;
+    v->dots(a, rows, 7, n, dots);
+    ASSERT_NEAR(dots[5], v->dot(a, b, n), 0);
+    ASSERT_NEAR(dots[2], v->dot(a, c, n), 0);
+    ASSERT_NEAR(dots[7], 55, 0);
     ASSERT_NEAR(v->distance(a, b, n), sqrt(distance), 1e-5);
     ASSERT_NEAR(v->energy(a, b, c, n), energy, 1e-5);
 }
@@ -188,8 +196,8 @@ START_TEST(packing_transposes)
     uint64_t seed = 13;
     for (size_t t = 0; t < n_tables; t++)
         for (size_t lanes = 1; lanes <= 14; lanes++)
-            for (size_t count = 1; count <= 19; count++) {
-                float data[14][19], panel[14 * 19];
+            for (size_t count = 1; count <= 37; count++) {
+                float data[14][37], panel[14 * 37];
                 const float *rows[14];
                 for (size_t lane = 0; lane < lanes; lane++) {
                     rows[lane] = data[lane];
