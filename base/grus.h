@@ -72,9 +72,20 @@ GRUS_API grus_status grus_shard_describe(const char *path, size_t max_record, FI
 
 // ---- runs ----
 
-typedef enum grus_task { GRUS_TASK_OWN, GRUS_TASK_EMBED, GRUS_TASK_CLASSIFY, GRUS_TASK_TAG, GRUS_TASK_TRANSLATE, GRUS_TASK_SCORE } grus_task;
+typedef enum grus_task {
+    GRUS_TASK_OWN,
+    GRUS_TASK_EMBED,
+    GRUS_TASK_CLASSIFY,
+    GRUS_TASK_TAG,
+    GRUS_TASK_TRANSLATE,
+    GRUS_TASK_SCORE
+} grus_task;
 typedef enum grus_length_norm { GRUS_NORM_NONE, GRUS_NORM_AVG, GRUS_NORM_GNMT } grus_length_norm;
-typedef enum grus_attention_output { GRUS_ATTENTION_NONE, GRUS_ATTENTION_SOFT, GRUS_ATTENTION_HARD } grus_attention_output;
+typedef enum grus_attention_output {
+    GRUS_ATTENTION_NONE,
+    GRUS_ATTENTION_SOFT,
+    GRUS_ATTENTION_HARD
+} grus_attention_output;
 typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
 
 // Search options; a model's own defaults come from "generation" in its config.json.
@@ -93,18 +104,18 @@ typedef struct grus_run_options {
     grus_search search;
     grus_attention_output attention;
     bool token_scores;
-    const char *text_key, *id_key, *target_key;  // JSONL fields
-    size_t text_column, target_column;           // TSV columns, from 1
-    size_t threads;                              // 0: what the affinity mask and the cgroup quota allow
-    size_t batch_tokens;                         // source positions a batch; 0: the default. Never changes a result
-    size_t max_memory;                           // bytes; 0: no bound asked
-    bool fail_on_error;                          // --on-error fail
-    size_t max_record;                           // bytes of one record
-    int level;                                   // zstd level of the output
+    const char *text_key, *id_key, *target_key; // JSONL fields
+    size_t text_column, target_column;          // TSV columns, from 1
+    size_t threads;                             // 0: what the affinity mask and the cgroup quota allow
+    size_t batch_tokens;                        // source positions a batch; 0: the default. Never changes a result
+    size_t max_memory;                          // bytes; 0: no bound asked
+    bool fail_on_error;                         // --on-error fail
+    size_t max_record;                          // bytes of one record
+    int level;                                  // zstd level of the output
     grus_format format;
     size_t rank, world_size;
-    size_t checkpoint_records;                   // 0: none
-    const char *report;                          // NULL: OUTDIR/report.json
+    size_t checkpoint_records; // 0: none
+    const char *report;        // NULL: OUTDIR/report.json
     uint64_t seed;
     bool strict;
     bool dry_run;
@@ -116,10 +127,10 @@ GRUS_API void grus_run_options_init(grus_run_options *options, const grus_model 
 typedef struct grus_progress {
     size_t shards, shards_done, shards_skipped, shards_failed;
     uint64_t records, records_failed;
-    uint64_t tokens_in, tokens_out; // source positions; generated tokens, the end tokens included
-    uint64_t bytes_in, bytes_total; // compressed bytes read, and to read (0: unknown)
-    double seconds;                 // since the start
-    uint64_t memory;                // bytes predicted for the whole run
+    uint64_t tokens_in, tokens_out;         // source positions; generated tokens, the end tokens included
+    uint64_t bytes_in, bytes_total;         // compressed bytes read, and to read (0: unknown)
+    double seconds;                         // since the start
+    uint64_t memory;                        // bytes predicted for the whole run
     uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
     uint64_t rows, rows_computed;           // the same for decoder lanes
     size_t threads, slots, batch_tokens;    // of the plan
@@ -141,6 +152,12 @@ typedef struct grus_run_events {
 GRUS_API grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
                               const grus_run_options *options, const grus_run_events *events, grus_progress *last,
                               grus_error *error);
+
+// Runs the model over JSONL records in memory, in the calling thread: *output gets one line for each line, as a shard
+// would; the caller frees it. Of options what shards and threads need is not looked at. With fail_on_error the first
+// record in error is GRUS_E_FAILED.
+GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
+                                   size_t size, char **output, size_t *output_size, grus_error *error);
 
 // Asks every grus_run of this process to stop; safe in a signal handler.
 GRUS_API void grus_run_stop(void);

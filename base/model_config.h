@@ -40,7 +40,13 @@ typedef struct grus_tokenizer_config {
     char *bos, *eos; // tokens; NULL means null
 } grus_tokenizer_config;
 
-typedef enum grus_pooling_kind { GRUS_POOL_NONE, GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST } grus_pooling_kind;
+typedef enum grus_pooling_kind {
+    GRUS_POOL_NONE,
+    GRUS_POOL_ATTENTION,
+    GRUS_POOL_MEAN,
+    GRUS_POOL_MAX,
+    GRUS_POOL_LAST
+} grus_pooling_kind;
 
 typedef struct grus_pooling_config {
     grus_pooling_kind kind;
@@ -60,7 +66,12 @@ typedef struct grus_head_config {
     size_t n_labels;           // filled in by the loader from the labels file
 } grus_head_config;
 
-typedef enum grus_bridge_kind { GRUS_BRIDGE_ZEROS, GRUS_BRIDGE_LAST, GRUS_BRIDGE_LINEAR_TANH, GRUS_BRIDGE_MEAN_TANH } grus_bridge_kind;
+typedef enum grus_bridge_kind {
+    GRUS_BRIDGE_ZEROS,
+    GRUS_BRIDGE_LAST,
+    GRUS_BRIDGE_LINEAR_TANH,
+    GRUS_BRIDGE_MEAN_TANH
+} grus_bridge_kind;
 typedef enum grus_query_kind { GRUS_QUERY_PREVIOUS_STATE, GRUS_QUERY_STATE, GRUS_QUERY_EMBEDDING } grus_query_kind;
 // The parts of a decoder's input (embedding, context, readout) and of a readout (state, context, embedding).
 typedef enum grus_part { GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT, GRUS_PART_STATE } grus_part;

@@ -8,7 +8,8 @@
 
 const char *grus_dtype_name(grus_dtype dtype)
 {
-    static const char *const names[] = {[GRUS_F32] = "F32", [GRUS_F16] = "F16", [GRUS_BF16] = "BF16", [GRUS_I64] = "I64"};
+    static const char *const names[] = {
+        [GRUS_F32] = "F32", [GRUS_F16] = "F16", [GRUS_BF16] = "BF16", [GRUS_I64] = "I64"};
     return names[dtype];
 }
 

@@ -88,17 +88,45 @@ static grus_status read_packed(const grus_attention *attention, const grus_tenso
     return status;
 }
 
+// weight_general for queries, and transposed for keys.
+static grus_status read_general(grus_attention *attention, const grus_tensor_source *tensors, size_t query,
+                                size_t *parameters, grus_error *error)
+{
+    size_t key = attention->key;
+    float *dense = NULL;
+    grus_status status =
+        grus_read_tensor(tensors, "attention", "general.weight", key, query, &dense, parameters, error);
+    if (status)
+        return status;
+    float *transposed = grus_alloc(key * query, sizeof *transposed);
+    if (!transposed)
+        status = grus_fail_memory(error, key * query * sizeof *transposed);
+    for (size_t i = 0; i < key && !status; i++)
+        for (size_t j = 0; j < query; j++)
+            transposed[j * key + i] = dense[i * query + j];
+    if (!status)
+        status = grus_weights_pack(attention->kernel, (grus_matrix){dense, key, query, query},
+                                   &attention->weight_general, error);
+    if (!status)
+        status = grus_weights_pack(attention->kernel, (grus_matrix){transposed, query, key, key},
+                                   &attention->weight_key, error);
+    free(transposed);
+    free(dense);
+    return status;
+}
+
 static grus_status read_additive(grus_attention *attention, const grus_tensor_source *tensors, size_t *parameters,
                                  grus_error *error)
 {
     size_t size = attention->size;
     float *bias_query = NULL, *bias_value = NULL;
-    grus_status status = read_packed(attention, tensors, "key.weight", size, attention->key, &attention->weight_key,
-                                     parameters, error);
+    grus_status status =
+        read_packed(attention, tensors, "key.weight", size, attention->key, &attention->weight_key, parameters, error);
     if (!status)
         status = grus_read_optional(tensors, "attention", "key.bias", size, 0, &attention->bias, parameters, error);
     if (!status)
-        status = grus_read_tensor(tensors, "attention", "energy.weight", 1, size, &attention->energy, parameters, error);
+        status =
+            grus_read_tensor(tensors, "attention", "energy.weight", 1, size, &attention->energy, parameters, error);
     if (!status && attention->query) {
         status = read_packed(attention, tensors, "query.weight", size, attention->query, &attention->weight_query,
                              parameters, error);
@@ -130,14 +158,14 @@ grus_status grus_attention_read(const grus_kernel *kernel, const grus_attention_
                                   .temperature = (float)config->temperature};
     if (query && score->equal_sizes && query != key)
         return grus_fail(error, GRUS_E_MODEL, tensors->file, "attention.score",
-                         "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query, key);
+                         "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query,
+                         key);
     if (score->additive)
         return read_additive(attention, tensors, parameters, error);
     grus_status status = GRUS_OK;
     size_t query_size = query ? query : key;
     if (score->project_query)
-        status = read_packed(attention, tensors, "general.weight", key, query_size, &attention->weight_general,
-                             parameters, error);
+        status = read_general(attention, tensors, query_size, parameters, error);
     if (!status && query == 0)
         status = grus_read_tensor(tensors, "attention", "context", key, 0, &attention->context, parameters, error);
     return status;
@@ -164,43 +192,52 @@ size_t grus_attention_bytes(const grus_attention *attention)
 
 #define KEY_CHUNK 384 // positions a product
 
-size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions)
+static bool projects_keys(const grus_attention *attention, bool fold)
 {
-    if (!attention->score->additive)
+    return attention->score->additive || (fold && attention->score->project_query);
+}
+
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold)
+{
+    if (!projects_keys(attention, fold))
         return 0;
     const grus_kernel *kernel = attention->kernel;
     size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK);
-    return (positions * attention->size + grus_panels_floats(kernel, chunk, attention->key) +
-            chunk * attention->weight_key.width) * sizeof(float) + chunk * sizeof(void *) + 4 * GRUS_ALIGN;
+    return (positions * attention->weight_key.out + grus_panels_floats(kernel, chunk, attention->key) +
+            chunk * attention->weight_key.width) *
+               sizeof(float) +
+           chunk * sizeof(void *) + 4 * GRUS_ALIGN;
 }
 
 grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
-                                size_t positions, grus_keys *keys, grus_error *error)
+                                size_t positions, bool fold, grus_keys *keys, grus_error *error)
 {
-    *keys = (grus_keys){values, values, attention->key};
-    if (!attention->score->additive)
+    *keys = (grus_keys){values, values, attention->key, false};
+    if (!projects_keys(attention, fold))
         return GRUS_OK;
     const grus_kernel *kernel = attention->kernel;
-    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), size = attention->size, width = attention->weight_key.width;
-    float *rows = grus_arena_alloc(arena, positions * size, sizeof *rows);
+    const grus_weights *weights = &attention->weight_key;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), columns = weights->out;
+    float *rows = grus_arena_alloc(arena, positions * columns, sizeof *rows);
     float *panels = grus_arena_alloc(arena, grus_panels_floats(kernel, chunk, attention->key), sizeof *panels);
-    float *product = grus_arena_alloc(arena, chunk * width, sizeof *product);
+    float *product = grus_arena_alloc(arena, chunk * weights->width, sizeof *product);
     const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
     if (!rows || !panels || !product || !pointers)
-        return grus_fail_memory(error, positions * size * sizeof *rows);
+        return grus_fail_memory(error, positions * columns * sizeof *rows);
     for (size_t first = 0; first < positions; first += chunk) {
         size_t n = grus_min(chunk, positions - first);
         for (size_t i = 0; i < n; i++)
             pointers[i] = values + (first + i) * attention->key;
         grus_panels_pack(kernel, &(grus_part_rows){pointers, attention->key}, 1, n, panels);
-        grus_product(kernel, &attention->weight_key, panels, n, 0, product, width);
+        grus_product(kernel, weights, panels, n, 0, product, weights->width);
         for (size_t i = 0; i < n; i++) {
-            memcpy(rows + (first + i) * size, product + i * width, size * sizeof *rows);
-            kernel->vector->add(rows + (first + i) * size, attention->bias, size);
+            float *row = rows + (first + i) * columns;
+            memcpy(row, product + i * weights->width, columns * sizeof *row);
+            if (attention->score->additive)
+                kernel->vector->add(row, attention->bias, columns);
         }
     }
-    keys->rows = rows;
-    keys->columns = size;
+    *keys = (grus_keys){values, rows, columns, attention->score->project_query};
     return GRUS_OK;
 }
 
@@ -220,11 +257,11 @@ size_t grus_attention_query_floats(const grus_attention *attention, size_t n)
            grus_whole_tiles(attention->kernel, n) * weights->width;
 }
 
-void grus_attention_project(const grus_attention *attention, const grus_queries *queries, float *scratch,
-                            const float **projected)
+void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
+                            float *scratch, const float **projected)
 {
     const grus_weights *weights = query_weights(attention);
-    if (!weights) {
+    if (!weights || keys->folded) {
         for (size_t i = 0; i < queries->n; i++)
             projected[i] = queries->rows[i];
         return;

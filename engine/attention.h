@@ -17,7 +17,7 @@ typedef struct grus_attention {
     float temperature;
     grus_weights weight_general; // (Dk, Dq)
     grus_weights weight_query;   // (A, Dq)
-    grus_weights weight_key;     // (A, Dk)
+    grus_weights weight_key;     // (A, Dk); of general its weight transposed, (Dq, Dk)
     float *bias;                 // (A) b_q + b_k
     float *energy;               // (A) v
     float energy_bias;           // b_v
@@ -34,14 +34,16 @@ size_t grus_attention_bytes(const grus_attention *attention);
 
 // What a batch's values become before the first query: computed once for each source position.
 typedef struct grus_keys {
-    const float *values;  // (positions, Dk)
-    const float *rows;    // (positions, A) projected, or values
-    size_t columns;       // of rows
+    const float *values; // (positions, Dk)
+    const float *rows;   // (positions, columns) projected, or values
+    size_t columns;      // of rows
+    bool folded;         // general: its weight is in rows
 } grus_keys;
 
-// GRUS_E_MEMORY when arena has none left.
+// fold: (W q).k is taken as q.(W^T k), which pays where a source has more queries than positions, as in a beam; only
+// general can. GRUS_E_MEMORY when arena has none left.
 grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
-                                size_t positions, grus_keys *keys, grus_error *error);
+                                size_t positions, bool fold, grus_keys *keys, grus_error *error);
 
 // What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected
 // into scratch (grus_attention_query_floats(n) floats); otherwise they are used as they are.
@@ -53,14 +55,14 @@ typedef struct grus_queries {
 size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
 
 // Projects n queries: projected[i] points to query i ready for grus_attend.
-void grus_attention_project(const grus_attention *attention, const grus_queries *queries, float *scratch,
-                            const float **projected);
+void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
+                            float *scratch, const float **projected);
 
 // One query over the positions [first, first + length) of keys: weights (length) and context (Dk), both written;
 // length 0 gives a zero context. query is NULL where it is learned.
 void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
                  size_t length, float *weights, float *context);
 
-size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions);
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold);
 
 #endif

@@ -92,8 +92,8 @@ static grus_status read_output(grus_decoder *decoder, const grus_tensor_source *
     grus_status status = grus_weights_pack(decoder->kernel, (grus_matrix){decoder->embedding, vocab, size, size},
                                            &decoder->output, error);
     if (!status)
-        status = grus_read_optional(tensors, "decoder.output", "bias", vocab, 0, &decoder->output_bias, parameters,
-                                    error);
+        status =
+            grus_read_optional(tensors, "decoder.output", "bias", vocab, 0, &decoder->output_bias, parameters, error);
     return status;
 }
 
@@ -114,7 +114,8 @@ grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *conf
                               .layers = from->num_layers,
                               .values = grus_config_output_size(config)};
     bool last = from->bridge == GRUS_BRIDGE_LAST;
-    decoder->first_final = config->encoder.num_layers - (last ? grus_min(from->num_layers, config->encoder.num_layers) : 1);
+    decoder->first_final =
+        config->encoder.num_layers - (last ? grus_min(from->num_layers, config->encoder.num_layers) : 1);
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
     decoder->gru = calloc(decoder->layers, sizeof *decoder->gru);
@@ -156,10 +157,11 @@ void grus_decoder_free(grus_decoder *decoder)
 size_t grus_decoder_bytes(const grus_decoder *decoder)
 {
     const grus_kernel *kernel = decoder->kernel;
-    size_t bytes = grus_weights_bytes(kernel, &decoder->bridge) + grus_weights_bytes(kernel, &decoder->readout) +
-                   grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
-                   (decoder->vocab * (decoder->embedding_size + 1) + decoder->layers * decoder->hidden +
-                    decoder->readout_size) * sizeof(float);
+    size_t bytes =
+        grus_weights_bytes(kernel, &decoder->bridge) + grus_weights_bytes(kernel, &decoder->readout) +
+        grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
+        (decoder->vocab * (decoder->embedding_size + 1) + decoder->layers * decoder->hidden + decoder->readout_size) *
+            sizeof(float);
     for (size_t i = 0; i < decoder->layers; i++)
         bytes += grus_gru_bytes(decoder->gru + i);
     return bytes;

@@ -43,9 +43,9 @@ typedef struct grus_row {
 typedef struct grus_decoding grus_decoding;
 
 // Starts decoding a batch that was encoded with its final states from first_final on: bridge, keys. At most max_rows
-// rows a step. NULL and GRUS_E_MEMORY when arena has none left.
+// rows a step; fold as in grus_attention_keys. GRUS_E_MEMORY when arena has none left.
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                                size_t max_rows, grus_decoding **decoding, grus_error *error);
+                                size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error);
 
 // One step of n <= max_rows rows. The logits of row i, without output_bias, are *logits + i * *ld (vocab of them),
 // valid until the next step. The rows' states become the parents of the next step's.

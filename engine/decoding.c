@@ -141,7 +141,7 @@ static void bridge_last(grus_decoding *d)
 }
 
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                                size_t max_rows, grus_decoding **decoding, grus_error *error)
+                                size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error)
 {
     grus_decoding *d = grus_arena_alloc(arena, 1, sizeof *d);
     if (!d)
@@ -158,7 +158,7 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     memset(d->initial, 0, initial * sizeof *d->initial);
     memset(d->zeros, 0, longest_row(decoder) * sizeof *d->zeros);
     grus_status status =
-        grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, &d->keys, error);
+        grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
     if (status)
         return status;
     if (product)
@@ -196,7 +196,7 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
 static void attend(grus_decoding *d, const grus_row *rows, size_t n, const float *const *queries)
 {
     const grus_decoder *decoder = d->decoder;
-    grus_attention_project(&decoder->attention, &(grus_queries){queries, n}, d->query_scratch, d->queries);
+    grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, d->query_scratch, d->queries);
     for (size_t i = 0; i < n; i++) {
         size_t sequence = rows[i].sequence;
         grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[sequence],
@@ -331,5 +331,5 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
     return floats * sizeof(float) + 10 * rows * sizeof(void *) + sizeof(grus_decoding) + 32 * GRUS_ALIGN +
-           grus_attention_keys_bytes(&decoder->attention, positions);
+           grus_attention_keys_bytes(&decoder->attention, positions, true);
 }

@@ -45,15 +45,15 @@ grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *conf
     encoder->gru = calloc(encoder->layers * directions, sizeof *encoder->gru);
     if (!encoder->gru)
         return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->gru);
-    grus_status status =
-        config->features ? GRUS_OK : read_embedding(config, tensors, encoder, parameters, error);
+    grus_status status = config->features ? GRUS_OK : read_embedding(config, tensors, encoder, parameters, error);
     grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
     for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
         size_t layer = i / directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
-        status = grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
-                               layer == 0 && !config->features ? &embedding : NULL, encoder->gru + i, parameters, error);
+        status =
+            grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
+                          layer == 0 && !config->features ? &embedding : NULL, encoder->gru + i, parameters, error);
     }
     return status;
 }
@@ -77,11 +77,11 @@ size_t grus_encoder_bytes(const grus_encoder *encoder)
 
 // Scratch of one pass, shared by all passes of a batch.
 typedef struct scratch {
-    float *panels;       // (B, H) packed
-    float *input_panels; // (chunk rows, layer input) packed
-    float *gi;           // (chunk rows, width)
-    const float *zeros;  // a row of zeros as long as any that is read
-    const float **rows;  // (chunk rows): input rows, then gi rows
+    float *panels;        // (B, H) packed
+    float *input_panels;  // (chunk rows, layer input) packed
+    float *gi;            // (chunk rows, width)
+    const float *zeros;   // a row of zeros as long as any that is read
+    const float **rows;   // (chunk rows): input rows, then gi rows
     const float **h_prev; // (B): where each lane's state lies: in the output, or zeros
     float **h_new;        // (B): where it goes: into the output, or the dump
     float *dump;
@@ -94,9 +94,9 @@ typedef struct pass {
     const grus_lane_plan *plan;
     const size_t *offset;
     bool backward;
-    const float *input;    // (P, gru->input), or NULL in favour of ids
-    const uint32_t *ids;   // (P)
-    float *output;         // (P, D), this direction's columns
+    const float *input;  // (P, gru->input), or NULL in favour of ids
+    const uint32_t *ids; // (P)
+    float *output;       // (P, D), this direction's columns
     scratch *scratch;
 } pass;
 
@@ -124,7 +124,8 @@ static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t
     s->h_new = grus_arena_alloc(arena, lanes, sizeof *s->h_new);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
-    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->dump || !s->acc)
+    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->dump ||
+        !s->acc)
         return false;
     memset(zeros, 0, n_zeros * sizeof *zeros);
     s->zeros = zeros;
@@ -280,8 +281,15 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
     for (size_t layer = 0; layer < encoder->layers; layer++) {
         float *output = buffers[layer % 2];
         for (size_t direction = 0; direction < encoder->directions; direction++) {
-            pass p = {encoder, encoder->gru + layer * encoder->directions + direction, &plan, encoded->offset,
-                      direction == 1, input, batch->ids, output + direction * encoder->hidden, &s};
+            pass p = {encoder,
+                      encoder->gru + layer * encoder->directions + direction,
+                      &plan,
+                      encoded->offset,
+                      direction == 1,
+                      input,
+                      batch->ids,
+                      output + direction * encoder->hidden,
+                      &s};
             grus_status status = run_pass(&p, stop, error);
             if (status)
                 return status;

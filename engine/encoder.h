@@ -10,11 +10,11 @@
 
 typedef struct grus_encoder {
     const grus_kernel *kernel;
-    size_t input;       // E or the feature dimension
+    size_t input;                              // E or the feature dimension
     size_t hidden, layers, directions, output; // output is D = hidden * directions
-    float *embedding;   // (vocab, input); NULL for features
+    float *embedding;                          // (vocab, input); NULL for features
     size_t vocab;
-    grus_gru *gru;      // (layers, directions)
+    grus_gru *gru; // (layers, directions)
 } grus_encoder;
 
 // What the encoder made of a batch; all of it in the arena.

@@ -32,12 +32,13 @@ static bool score_token(const grus_decoder *decoder, grus_forced *target, follow
     return ++f->step < target->length;
 }
 
-grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, grus_forced *forced,
-                       const volatile bool *stop, grus_infer_stats *stats, grus_error *error)
+grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
+                       grus_forced *forced, const volatile bool *stop, grus_infer_stats *stats, grus_error *error)
 {
     size_t max_rows = grus_search_rows(decoder->kernel, 1), n = 0, next = 0;
     grus_decoding *decoding;
-    grus_status status = grus_decoding_start(decoder, arena, encoded, max_rows, &decoding, error);
+    grus_status status =
+        grus_decoding_start(decoder, arena, encoded, max_rows, grus_search_folds(beam_size), &decoding, error);
     if (status)
         return status;
     follower *followers = grus_arena_alloc(arena, max_rows, sizeof *followers);

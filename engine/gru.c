@@ -163,8 +163,8 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t fir
         h_new[lane] = step->h_new[first_lane + lane] + group * panel;
     }
     size_t units = grus_min(panel, gru->hidden - group * panel);
-    kernel->vector->gates(tile, panel, units, step->acc, gi, gru->bias + 3 * group * panel, gru->bias_hn + group * panel,
-                          h_prev, h_new);
+    kernel->vector->gates(tile, panel, units, step->acc, gi, gru->bias + 3 * group * panel,
+                          gru->bias_hn + group * panel, h_prev, h_new);
 }
 
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step)

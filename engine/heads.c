@@ -14,8 +14,8 @@ grus_status grus_head_read(const grus_kernel *kernel, const grus_config *config,
 {
     size_t size = grus_config_output_size(config), parts = head_config->on_token ? head_config->n_inputs : 1;
     size_t labels = head_config->n_labels, columns = parts * size;
-    *head = (grus_head){.kernel = kernel, .on_token = head_config->on_token, .n_inputs = parts, .size = size,
-                        .n_labels = labels};
+    *head = (grus_head){
+        .kernel = kernel, .on_token = head_config->on_token, .n_inputs = parts, .size = size, .n_labels = labels};
     for (size_t i = 0; i < parts; i++)
         head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
     char prefix[200];
@@ -74,8 +74,8 @@ static void set_rows(const grus_head *head, const grus_encoded *encoded, const f
         ++*sequence;
     size_t of = head->on_token ? *sequence : row;
     for (size_t part = 0; part < head->n_inputs; part++)
-        c->rows[part][i] = head->inputs[part] == GRUS_HEAD_STATE ? encoded->output + row * head->size
-                                                                  : pooled + of * head->size;
+        c->rows[part][i] =
+            head->inputs[part] == GRUS_HEAD_STATE ? encoded->output + row * head->size : pooled + of * head->size;
 }
 
 grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_encoded *encoded, const float *pooled,

@@ -97,8 +97,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
         facts.encoder_flops += gru_flops(encoder->gru + i);
     size_t many = 1 << 16;
-    facts.position_bytes =
-        (grus_encode_bytes(encoder, 2 * many, 1) - grus_encode_bytes(encoder, many, 1)) / many;
+    facts.position_bytes = (grus_encode_bytes(encoder, 2 * many, 1) - grus_encode_bytes(encoder, many, 1)) / many;
     facts.lane_bytes = encoder->hidden * sizeof(float);
     if (!engine->config->seq2seq) {
         if (engine->pooling.kind == GRUS_POOL_ATTENTION)
@@ -113,8 +112,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
         facts.decoder_flops += gru_flops(decoder->gru + i);
     facts.decoder_flops += weights_flops(&decoder->readout) + weights_flops(&decoder->output);
     size_t rows = engine->kernel->tile;
-    facts.lane_bytes =
-        (grus_decoding_bytes(decoder, 1, 1, 2 * rows) - grus_decoding_bytes(decoder, 1, 1, rows)) / rows;
+    facts.lane_bytes = (grus_decoding_bytes(decoder, 1, 1, 2 * rows) - grus_decoding_bytes(decoder, 1, 1, rows)) / rows;
     return facts;
 }
 
@@ -202,8 +200,7 @@ static bool alloc_forced(const grus_infer_options *options, grus_arena *arena, c
                          grus_forced *forced)
 {
     for (size_t i = 0; i < encoded->n; i++) {
-        if (options->token_scores &&
-            !(forced[i].logprobs = grus_arena_alloc(arena, forced[i].length, sizeof(float))))
+        if (options->token_scores && !(forced[i].logprobs = grus_arena_alloc(arena, forced[i].length, sizeof(float))))
             return false;
         if (options->attention &&
             !(forced[i].attention = grus_arena_alloc(arena, forced[i].length * encoded->length[i], sizeof(float))))
@@ -240,7 +237,7 @@ static grus_status infer_forced(const grus_engine *engine, grus_arena *arena, co
     if (!forced || !hypotheses || !set_targets(engine, arena, batch, forced) ||
         !alloc_forced(options, arena, encoded, forced))
         return grus_fail_memory(error, batch->n * sizeof *forced);
-    grus_status status = grus_force(&engine->decoder, arena, encoded, forced, stop, stats, error);
+    grus_status status = grus_force(&engine->decoder, arena, encoded, 1, forced, stop, stats, error);
     for (size_t i = 0; i < batch->n && !status; i++) {
         const grus_forced *f = forced + i;
         hypotheses[i] = (grus_hypothesis){.length = f->length,
@@ -260,7 +257,7 @@ static grus_status infer_forced(const grus_engine *engine, grus_arena *arena, co
 
 // The attention of each best hypothesis: it is followed once more. A step of a row is the same to the last bit in any
 // company, so these are the very weights that the search used, and the search need not keep those of all its rows.
-static grus_status retrace(const grus_engine *engine, grus_arena *arena, const grus_encoded *encoded,
+static grus_status retrace(const grus_engine *engine, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
                            const volatile bool *stop, grus_result *results, grus_error *error)
 {
     grus_infer_stats not_counted = {0};
@@ -275,7 +272,7 @@ static grus_status retrace(const grus_engine *engine, grus_arena *arena, const g
     }
     if (!alloc_forced(&options, arena, encoded, forced))
         return grus_fail_memory(error, 0);
-    grus_status status = grus_force(&engine->decoder, arena, encoded, forced, stop, &not_counted, error);
+    grus_status status = grus_force(&engine->decoder, arena, encoded, beam_size, forced, stop, &not_counted, error);
     for (size_t i = 0; i < encoded->n && !status; i++)
         if (forced[i].length)
             results[i].hypotheses->attention = forced[i].attention;
@@ -350,5 +347,7 @@ grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, con
     if (options->force)
         return infer_forced(engine, arena, batch, &encoded, options, stop, results, stats, error);
     status = grus_search_run(&engine->decoder, arena, &encoded, &options->search, stop, results, stats, error);
-    return status || !options->attention ? status : retrace(engine, arena, &encoded, stop, results, error);
+    return status || !options->attention
+               ? status
+               : retrace(engine, arena, &encoded, options->search.beam_size, stop, results, error);
 }

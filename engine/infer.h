@@ -19,23 +19,23 @@ grus_status grus_engine_build(const grus_config *config, const grus_tensor_sourc
 void grus_engine_free(grus_engine *engine);
 
 typedef struct grus_engine_facts {
-    size_t source_vocab, target_vocab;  // rows of the embeddings; 0 where there is none
-    size_t parameters;                  // floats of the tensors used
-    size_t weight_bytes;                // memory held by packed weights and tables
-    double encoder_flops;               // a source position
-    double decoder_flops;               // a generated token, attention left out
-    size_t lanes;                       // lanes a batch is laid over, and rows a decoder step holds, at most
-    size_t position_bytes;              // workspace a source position of a batch
-    size_t lane_bytes;                  // workspace a lane
+    size_t source_vocab, target_vocab; // rows of the embeddings; 0 where there is none
+    size_t parameters;                 // floats of the tensors used
+    size_t weight_bytes;               // memory held by packed weights and tables
+    double encoder_flops;              // a source position
+    double decoder_flops;              // a generated token, attention left out
+    size_t lanes;                      // lanes a batch is laid over, and rows a decoder step holds, at most
+    size_t position_bytes;             // workspace a source position of a batch
+    size_t lane_bytes;                 // workspace a lane
 } grus_engine_facts;
 grus_engine_facts grus_engine_describe(const grus_engine *engine);
 
 // Sequences laid end to end: sequence i has length[i] positions, behind those of the sequences before it.
 typedef struct grus_batch {
     size_t n;
-    const size_t *length;   // (n)
-    const uint32_t *ids;    // (positions), each below source_vocab; NULL for feature models
-    const float *features;  // (positions, feature_dim); NULL for token models
+    const size_t *length;        // (n)
+    const uint32_t *ids;         // (positions), each below source_vocab; NULL for feature models
+    const float *features;       // (positions, feature_dim); NULL for token models
     const size_t *target_length; // (n) GRUS_TASK_SCORE: the forced targets, without the end token
     const uint32_t *targets;     // laid end to end, each below target_vocab
 } grus_batch;
@@ -88,6 +88,7 @@ grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, con
                        grus_infer_stats *stats, grus_error *error);
 
 // The most bytes that a workspace takes from the system for any batch within these bounds.
-size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions, size_t records);
+size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,
+                            size_t records);
 
 #endif

@@ -25,9 +25,9 @@ typedef void gemm_fn(dim_t m, dim_t n, dim_t k, const float *alpha, const float 
 #define PREFERS_ROWS(context) bli_cntx_get_l3_nat_ukr_prefs_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
 #endif
 
-static grus_kernel chosen;         // written once, under once
+static grus_kernel chosen;           // written once, under once
 static grus_status choice = GRUS_OK; // likewise
-static grus_error choice_error;    // likewise
+static grus_error choice_error;      // likewise
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 typedef struct cpu {
@@ -58,8 +58,8 @@ static const struct family {
     const char *name;
     bool avx2, avx512;
 } families[] = {
-    {"skx", true, true},      {"knl", true, true},   {"haswell", true, false}, {"zen", true, false},
-    {"zen2", true, false},    {"zen3", true, false}, {"zen4", true, true},     {"sandybridge", false, false},
+    {"skx", true, true},      {"knl", true, true},       {"haswell", true, false}, {"zen", true, false},
+    {"zen2", true, false},    {"zen3", true, false},     {"zen4", true, true},     {"sandybridge", false, false},
     {"penryn", false, false}, {"generic", false, false},
 };
 

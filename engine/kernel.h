@@ -10,8 +10,8 @@
 #include "engine/vector.h"
 
 typedef struct grus_kernel {
-    size_t panel;    // units (rows of a weight matrix) of a panel
-    size_t tile;     // lanes of a tile
+    size_t panel;      // units (rows of a weight matrix) of a panel
+    size_t tile;       // lanes of a tile
     bool weights_as_a; // the micro-kernel prefers columns: weights are its A, activations its B
     const char *name;
     const grus_vector *vector;

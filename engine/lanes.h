@@ -11,12 +11,12 @@
 
 // Lanes are ordered by load, the fullest first: at step s the lanes 0..active[s] carry a position each.
 typedef struct grus_lane_plan {
-    size_t lanes;      // whole tiles
-    size_t steps;      // load of the fullest lane
-    size_t *active;    // (steps)
+    size_t lanes;       // whole tiles
+    size_t steps;       // load of the fullest lane
+    size_t *active;     // (steps)
     uint32_t *sequence; // (steps, lanes); GRUS_NO_SEQUENCE where the lane has ended
-    size_t *position;  // (steps, lanes): offset[sequence] + step inside it, in forward order
-    size_t computed;   // slots that are computed: the sum over steps of active[s] rounded up to tiles
+    size_t *position;   // (steps, lanes): offset[sequence] + step inside it, in forward order
+    size_t computed;    // slots that are computed: the sum over steps of active[s] rounded up to tiles
 } grus_lane_plan;
 
 // Plans n sequences of length[i] positions, offset[i] the first position of each, over at most max_lanes lanes (a

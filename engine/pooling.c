@@ -15,8 +15,8 @@ grus_status grus_pooling_read(const grus_kernel *kernel, const grus_config *conf
 {
     const grus_pooling_config *from = &config->pooling;
     size_t size = grus_config_output_size(config);
-    *pooling = (grus_pooling){.kind = from->kind, .learned_query = from->learned_query, .normalize = from->normalize,
-                              .size = size};
+    *pooling = (grus_pooling){
+        .kind = from->kind, .learned_query = from->learned_query, .normalize = from->normalize, .size = size};
     if (from->kind != GRUS_POOL_ATTENTION)
         return GRUS_OK;
     return grus_attention_read(kernel, &from->attention, tensors, from->learned_query ? 0 : size, size,
@@ -43,7 +43,8 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
 {
     const grus_attention *attention = &pooling->attention;
     grus_keys keys;
-    grus_status status = grus_attention_keys(attention, arena, encoded->output, encoded->positions, &keys, error);
+    grus_status status =
+        grus_attention_keys(attention, arena, encoded->output, encoded->positions, false, &keys, error);
     if (status)
         return status;
     size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK), n_zeros = grus_max(attention->size, pooling->size);
@@ -58,7 +59,7 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
         size_t n = grus_min(chunk, encoded->n - first);
         for (size_t i = 0; i < n; i++)
             queries[i] = query_of(pooling, final, zeros, first + i);
-        grus_attention_project(attention, &(grus_queries){queries, n}, scratch, projected);
+        grus_attention_project(attention, &keys, &(grus_queries){queries, n}, scratch, projected);
         for (size_t i = 0; i < n; i++) {
             size_t from = encoded->offset[first + i];
             grus_attend(attention, &keys, projected[i], from, encoded->length[first + i], weights + from,
@@ -93,8 +94,7 @@ static void normalize(const grus_vector *vector, float *pooled, size_t size)
 }
 
 grus_status grus_pool(const grus_pooling *pooling, const grus_kernel *kernel, grus_arena *arena,
-                      const grus_encoded *encoded, const float *final, float *pooled, float *weights,
-                      grus_error *error)
+                      const grus_encoded *encoded, const float *final, float *pooled, float *weights, grus_error *error)
 {
     size_t size = pooling->size;
     if (pooling->kind == GRUS_POOL_ATTENTION) {
@@ -124,7 +124,7 @@ size_t grus_pool_bytes(const grus_pooling *pooling, size_t positions)
         return 0;
     const grus_attention *attention = &pooling->attention;
     size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK);
-    return grus_attention_keys_bytes(attention, positions) +
+    return grus_attention_keys_bytes(attention, positions, false) +
            (grus_max(attention->size, pooling->size) + grus_attention_query_floats(attention, chunk)) * sizeof(float) +
            2 * chunk * sizeof(void *) + 3 * GRUS_ALIGN;
 }

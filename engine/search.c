@@ -22,6 +22,11 @@ size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size)
     return grus_whole_tiles(kernel, beam_size == 1 ? GREEDY_ROWS : grus_max(BEAM_ROWS, beam_size));
 }
 
+bool grus_search_folds(size_t beam_size)
+{
+    return beam_size > 1;
+}
+
 double grus_normalize(const grus_search *search, double logprob, size_t length)
 {
     switch (search->length_norm) {
@@ -85,9 +90,9 @@ typedef struct searching {
     size_t max_sentences, n_sentences, next; // in flight; next sequence to admit
     sentence *sentences;
     grus_row *rows;
-    candidate *taken;        // (beam)
-    grus_candidate *of_row;  // (beam)
-    live *new_live;          // (beam)
+    candidate *taken;       // (beam)
+    grus_candidate *of_row; // (beam)
+    live *new_live;         // (beam)
 } searching;
 
 static bool keep(const grus_search *search, sentence *s, kept hypothesis)
@@ -119,8 +124,8 @@ static bool write_hypothesis(const searching *g, const sentence *s, const kept *
         tokens[step] = taken->token;
         rank = taken->parent;
     }
-    *to = (grus_hypothesis){.length = length, .ended = from->ended, .tokens = tokens, .logprob = from->logprob,
-                            .score = from->score};
+    *to = (grus_hypothesis){
+        .length = length, .ended = from->ended, .tokens = tokens, .logprob = from->logprob, .score = from->score};
     g->stats->tokens_out += length;
     return true;
 }
@@ -233,8 +238,8 @@ static bool admit(searching *g)
         node *nodes = grus_mul(limit, beam, &n_nodes) ? grus_arena_alloc(g->arena, n_nodes, sizeof *nodes) : NULL;
         if (!nodes)
             return false;
-        *s = (sentence){.sequence = sequence, .limit = limit, .n_live = 1, .live = s->live, .nodes = nodes,
-                        .kept = s->kept};
+        *s = (sentence){
+            .sequence = sequence, .limit = limit, .n_live = 1, .live = s->live, .nodes = nodes, .kept = s->kept};
         s->live[0] = (live){0, GRUS_NO_ROW};
         g->n_sentences++;
         g->next++;
@@ -303,10 +308,11 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
                             const grus_search *search, const volatile bool *stop, grus_result *results,
                             grus_infer_stats *stats, grus_error *error)
 {
-    searching g = {.decoder = decoder, .encoded = encoded, .search = search, .arena = arena, .results = results,
-                   .stats = stats};
-    grus_status status = grus_decoding_start(decoder, arena, encoded, grus_search_rows(decoder->kernel, search->beam_size),
-                                             &g.decoding, error);
+    searching g = {
+        .decoder = decoder, .encoded = encoded, .search = search, .arena = arena, .results = results, .stats = stats};
+    size_t beam = search->beam_size;
+    grus_status status = grus_decoding_start(decoder, arena, encoded, grus_search_rows(decoder->kernel, beam),
+                                             grus_search_folds(beam), &g.decoding, error);
     if (status)
         return status;
     if (!searching_alloc(&g) || !admit(&g))
@@ -338,8 +344,8 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
     double steps = bound_steps(search, positions, records);
     double nodes = steps * (double)beam * sizeof(node) + (double)records * GRUS_ALIGN;
     double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
-    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) +
-                                                search->n_best * sizeof(kept) + 2 * GRUS_ALIGN) +
+    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) + search->n_best * sizeof(kept) +
+                                                2 * GRUS_ALIGN) +
                    (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
     double bytes = nodes + tokens + fixed + hypotheses;

@@ -22,9 +22,12 @@ typedef struct grus_forced {
     double logprob;   // written: the sum
 } grus_forced;
 
-// Follows forced[i] on sequence i of the batch.
-grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, grus_forced *forced,
-                       const volatile bool *stop, grus_infer_stats *stats, grus_error *error);
+// Follows forced[i] on sequence i of the batch, with the keys as a search of this beam has them.
+grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
+                       grus_forced *forced, const volatile bool *stop, grus_infer_stats *stats, grus_error *error);
+
+// Whether the keys of a search with this beam are folded.
+bool grus_search_folds(size_t beam_size);
 
 // log-probability normalised for a length, as "length_norm" says.
 double grus_normalize(const grus_search *search, double logprob, size_t length);

@@ -25,9 +25,10 @@ typedef struct grus_vector {
 
     float (*dot)(const float *a, const float *b, size_t n);
     void (*dots)(const float *a, const float *rows, size_t n_rows, size_t size, float *out); // out[i] = a . rows[i]
-    float (*distance)(const float *a, const float *b, size_t n);                       // ||a - b||
-    float (*energy)(const float *v, const float *q, const float *k, size_t n);         // v . tanh(q + k)
-    void (*weighted_sum)(const float *weight, const float *rows, size_t n_rows, size_t size, float *out); // out is (size)
+    float (*distance)(const float *a, const float *b, size_t n);                             // ||a - b||
+    float (*energy)(const float *v, const float *q, const float *k, size_t n);               // v . tanh(q + k)
+    void (*weighted_sum)(const float *weight, const float *rows, size_t n_rows, size_t size,
+                         float *out);                         // out is (size)
     void (*tanh_bias)(float *x, const float *bias, size_t n); // x = tanh(x + bias)
     void (*add)(float *x, const float *y, size_t n);          // x += y
     void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept

@@ -126,8 +126,8 @@ static inline vec vtanh(vec x)
     return x * p / q;
 }
 
-static void gates(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi,
-                  const float *bias, const float *bias_hn, const float *const *h_prev, float *const *h_new)
+static void gates(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi, const float *bias,
+                  const float *bias_hn, const float *const *h_prev, float *const *h_new)
 {
     for (size_t lane = 0; lane < lanes; lane++) {
         const float *acc_r = acc + lane * width, *acc_z = acc_r + lanes * width, *acc_n = acc_z + lanes * width;

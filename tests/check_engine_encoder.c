@@ -36,7 +36,8 @@ static void plain_direction(const random_model *model, size_t layer, bool backwa
         size_t t = backward ? length - 1 - step : step;
         const double *x = in + t * input;
         for (size_t j = 0; j < hidden; j++) {
-            double r = sigmoid(affine(tensors[0], tensors[2], j, input, x) + affine(tensors[1], tensors[3], j, hidden, h));
+            double r =
+                sigmoid(affine(tensors[0], tensors[2], j, input, x) + affine(tensors[1], tensors[3], j, hidden, h));
             double z = sigmoid(affine(tensors[0], tensors[2], hidden + j, input, x) +
                                affine(tensors[1], tensors[3], hidden + j, hidden, h));
             double n = tanh(affine(tensors[0], tensors[2], 2 * hidden + j, input, x) +

@@ -186,8 +186,8 @@ START_TEST(forced_decoding_agrees_with_the_search)
             double sum = 0;
             for (size_t step = 0; step < forced[i].hypotheses[0].length; step++)
                 sum += (double)forced[i].hypotheses[0].token_logprobs[step];
-            ASSERT_NEAR(sum, expected[i], 1e-9);
-            ASSERT_NEAR(forced[i].hypotheses[0].logprob, expected[i], 1e-9);
+            ASSERT_NEAR(sum, expected[i], 1e-5);
+            ASSERT_NEAR(forced[i].hypotheses[0].logprob, expected[i], 1e-5);
         }
         grus_workspace_free(followed);
         grus_workspace_free(searched);
@@ -210,8 +210,11 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
                                                .normalize = variant / 8 % 2};
         char intent[] = "intent", slots[] = "slots";
         config.heads[0] = (grus_head_config){.name = intent, .n_labels = 5};
-        config.heads[1] = (grus_head_config){
-            .name = slots, .on_token = true, .n_inputs = 2, .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED}, .n_labels = 40};
+        config.heads[1] = (grus_head_config){.name = slots,
+                                             .on_token = true,
+                                             .n_inputs = 2,
+                                             .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED},
+                                             .n_labels = 40};
         fixture f;
         fixture_make(&f, config, variant + 1);
         grus_infer_options options = {.heads = true, .attention = true};

@@ -37,8 +37,8 @@ static void sweep_function(void (*apply)(float *, size_t), double (*exact)(doubl
         apply(y, SWEEP);
         for (int i = 0; i < SWEEP; i++) {
             double expected = exact((double)x[i]);
-            ck_assert_msg(fabs((double)y[i] - expected) <= relative * fabs(expected) + absolute, "%s(%.9g) = %.9g, not %.9g",
-                          name, (double)x[i], (double)y[i], expected);
+            ck_assert_msg(fabs((double)y[i] - expected) <= relative * fabs(expected) + absolute,
+                          "%s(%.9g) = %.9g, not %.9g", name, (double)x[i], (double)y[i], expected);
         }
     }
 }

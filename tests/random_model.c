@@ -40,8 +40,8 @@ static void add_tensor(random_model *model, uint64_t *state, const char *name, s
         tensor->data[i] = scale * random_float(state);
 }
 
-static void add_gru(random_model *model, uint64_t *state, const char *prefix, size_t input, size_t hidden, size_t layers,
-                    size_t directions)
+static void add_gru(random_model *model, uint64_t *state, const char *prefix, size_t input, size_t hidden,
+                    size_t layers, size_t directions)
 {
     for (size_t i = 0; i < layers * directions; i++) {
         size_t layer = i / directions;
@@ -91,8 +91,8 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
 {
     const grus_decoder_config *decoder = &config->decoder;
     size_t values = grus_config_output_size(config), hidden = decoder->hidden_size;
-    size_t readout = decoder->readout_size ? decoder->readout_size
-                                           : parts_size(config, decoder->readout, decoder->n_readout);
+    size_t readout =
+        decoder->readout_size ? decoder->readout_size : parts_size(config, decoder->readout, decoder->n_readout);
     add_tensor(model, state, "decoder.embedding.weight", decoder->vocab_size, decoder->embedding_dim);
     add_gru(model, state, "decoder.rnn", parts_size(config, decoder->inputs, decoder->n_inputs), hidden,
             decoder->num_layers, 1);
