@@ -128,7 +128,7 @@ typedef struct grus_progress {
     size_t shards, shards_done, shards_skipped, shards_failed;
     uint64_t records, records_failed;
     uint64_t tokens_in, tokens_out;         // source positions; generated tokens, the end tokens included
-    uint64_t bytes_in, bytes_total;         // compressed bytes read, and to read (0: unknown)
+    uint64_t bytes_in, bytes_total;         // compressed bytes done, and in all (0: unknown)
     double seconds;                         // since the start
     uint64_t memory;                        // bytes predicted for the whole run
     uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
@@ -161,6 +161,41 @@ GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_optio
 
 // Asks every grus_run of this process to stop; safe in a signal handler.
 GRUS_API void grus_run_stop(void);
+
+// ---- the attention of one record ----
+
+// What a head of an encoder model says: of the whole record, or of each source position.
+typedef struct grus_attention_head {
+    const char *name;
+    bool on_token;
+    size_t n;                  // 1; on_token: the columns of the map
+    const char *const *labels; // (n)
+    const float *probs;        // (n)
+} grus_attention_head;
+
+// Where a model looked. Source positions (bos and eos included where the model puts them) are columns; rows are the
+// steps of a decoder, the end token's included, or the one row of a pooling by attention. Each row sums to 1; a source
+// of length 0 has rows and no columns. All strings are \0-terminated UTF-8 of the vocabularies, never NULL but for
+// output; a \0 inside a token appears as U+2400. Everything belongs to the map and lives until it is freed.
+typedef struct grus_attention_map {
+    size_t rows, columns;
+    const float *weights;             // (rows, columns) row-major
+    const char *const *row_tokens;    // (rows) the generated tokens; "" for a pooling
+    const char *const *column_tokens; // (columns) "" for a source of features
+    const char *output;               // the decoder's text, as `grus run` would print it; NULL for encoder models
+    double score, logprob;            // of the output; 0 for encoder models
+    size_t n_heads;                   // 0 for seq2seq models
+    const grus_attention_head *heads; // (n_heads)
+    void *memory;                     // the library's
+} grus_attention_map;
+
+// Runs the model on one text (of `length` bytes, valid UTF-8) and fills *map, which the caller frees with
+// grus_attention_map_free. For a model of ids the text is decimal integers, for one of features a JSON list of lists.
+// search NULL: the model's own; encoder models do not look at it. GRUS_E_USAGE: the model has no attention, or search
+// contradicts itself. GRUS_E_FAILED: the record is in error, as `grus run` would mark it. After an error *map is empty.
+GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text, size_t length,
+                                      const grus_search *search, grus_attention_map *map, grus_error *error);
+GRUS_API void grus_attention_map_free(grus_attention_map *map);
 
 #ifdef __cplusplus
 }

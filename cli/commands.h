@@ -4,5 +4,6 @@
 
 int grus_command_run(int argc, char **argv);
 int grus_command_inspect(int argc, char **argv);
+int grus_command_attend(int argc, char **argv);
 
 #endif

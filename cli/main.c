@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <grus.h>
 #include "cli/commands.h"
 #include "cli/message.h"
+#include <grus.h>
 
 static const struct {
     const char *name;
@@ -18,7 +18,7 @@ static const struct {
     {"status", NULL, "OUTDIR", "tell what is done, missing and failed"},
     {"verify", NULL, "OUTDIR", "read every output again and compare it with its manifest"},
     {"bench", NULL, "MODEL [INPUT...]", "measure the throughput"},
-    {"attend", NULL, "MODEL TEXT", "draw the attention of one record"},
+    {"attend", grus_command_attend, "MODEL TEXT", "draw the attention of one record"},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

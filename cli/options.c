@@ -28,7 +28,8 @@ static bool check_range(const grus_option *option, const char *text, uint64_t va
     if (value >= option->min && (option->max == 0 || value <= option->max))
         return true;
     if (option->max)
-        grus_usage_error("--%s: %s is not between %" PRIu64 " and %" PRIu64, option->name, text, option->min, option->max);
+        grus_usage_error("--%s: %s is not between %" PRIu64 " and %" PRIu64, option->name, text, option->min,
+                         option->max);
     else
         grus_usage_error("--%s: %s is less than %" PRIu64, option->name, text, option->min);
     return false;

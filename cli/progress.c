@@ -64,6 +64,11 @@ static const char *duration(double seconds, char text[TEXT])
     return text;
 }
 
+static const char *plural(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 static uint64_t rate(uint64_t amount, double seconds)
 {
     return seconds > 0 ? (uint64_t)((double)amount / seconds + 0.5) : 0;
@@ -74,13 +79,13 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan)
     char memory[TEXT], input[TEXT];
     if (display->quiet)
         return;
-    fprintf(stderr, "grus: %zu %s", plan->shards, plan->shards == 1 ? "shard" : "shards");
+    fprintf(stderr, "grus: %zu %s", plan->shards, plural(plan->shards, "shard", "shards"));
     if (plan->shards_skipped)
         fprintf(stderr, " (%zu done before)", plan->shards_skipped);
     if (plan->bytes_total)
         fprintf(stderr, ", %s to read", bytes(plan->bytes_total, input));
     fprintf(stderr, "; %zu %s, batches of %zu tokens, kernel %s; at most %s of memory\n", plan->threads,
-            plan->threads == 1 ? "thread" : "threads", plan->batch_tokens, grus_kernel_name(),
+            plural(plan->threads, "thread", "threads"), plan->batch_tokens, grus_kernel_name(),
             bytes(plan->memory, memory));
 }
 
@@ -130,19 +135,21 @@ void grus_display_summary(grus_display *display, const grus_progress *last, cons
         return;
     if (last->shards_skipped == last->shards && status == GRUS_OK) {
         fprintf(stderr, "grus: nothing to do: %zu of %zu %s done before; results in %s\n", last->shards_skipped,
-                last->shards, last->shards == 1 ? "shard was" : "shards were", outdir);
+                last->shards, plural(last->shards, "shard was", "shards were"), outdir);
         return;
     }
-    fprintf(stderr, "grus: %s records in %s, %s records/s; %s tokens in", grouped(last->records, records),
-            duration(last->seconds, time), grouped(rate(last->records, last->seconds), per_second),
-            grouped(last->tokens_in, in));
+    fprintf(stderr, "grus: %s %s in %s, %s/s; %s tokens in", grouped(last->records, records),
+            plural(last->records, "record", "records"), duration(last->seconds, time),
+            grouped(rate(last->records, last->seconds), per_second), grouped(last->tokens_in, in));
     if (last->tokens_out)
         fprintf(stderr, ", %s out", grouped(last->tokens_out, out));
-    fprintf(stderr, "\ngrus: %zu of %zu shards done", last->shards_done + last->shards_skipped, last->shards);
+    fprintf(stderr, "\ngrus: %zu of %zu %s done", last->shards_done + last->shards_skipped, last->shards,
+            plural(last->shards, "shard", "shards"));
     if (last->shards_failed)
         fprintf(stderr, ", %zu failed", last->shards_failed);
     if (last->records_failed)
-        fprintf(stderr, "; %s records in error", grouped(last->records_failed, failed));
+        fprintf(stderr, "; %s %s in error", grouped(last->records_failed, failed),
+                plural(last->records_failed, "record", "records"));
     if (strcmp(outdir, "-") != 0)
         fprintf(stderr, "; results in %s", outdir);
     fputc('\n', stderr);

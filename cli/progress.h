@@ -7,12 +7,12 @@
 typedef enum grus_progress_mode { GRUS_PROGRESS_AUTO, GRUS_PROGRESS_ALWAYS, GRUS_PROGRESS_NEVER } grus_progress_mode;
 
 typedef struct grus_display {
-    bool quiet;    // no plan, no summary
-    bool line;     // a progress line is wanted
-    bool redraw;   // on a terminal: the line is drawn over itself
+    bool quiet;  // no plan, no summary
+    bool line;   // a progress line is wanted
+    bool redraw; // on a terminal: the line is drawn over itself
     bool color;
-    bool drawn;    // there is a line to be cleared
-    double shown;  // seconds at which the last one was shown
+    bool drawn;   // there is a line to be cleared
+    double shown; // seconds at which the last one was shown
 } grus_display;
 
 // auto: a line where standard error is a terminal that can redraw it.

@@ -9,19 +9,14 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/search.h"
 #include "cli/signals.h"
 
 enum option_number {
     OPT_OUTPUT,
     OPT_TASK,
-    OPT_BEAM_SIZE,
-    OPT_N_BEST,
-    OPT_LENGTH_NORM,
-    OPT_LENGTH_PENALTY,
-    OPT_MAX_LENGTH,
-    OPT_MAX_LENGTH_FACTOR,
-    OPT_MIN_LENGTH,
-    OPT_ATTENTION,
+    OPT_SEARCH,
+    OPT_ATTENTION = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
     OPT_TOKEN_SCORES,
     OPT_TEXT_KEY,
     OPT_ID_KEY,
@@ -50,29 +45,23 @@ enum option_number {
 
 // Each list is in the order of the enumeration that it stands for.
 static const char *const tasks[] = {"own", "embed", "classify", "tag", "translate", "score", NULL};
-static const char *const norms[] = {"none", "avg", "gnmt", NULL};
 static const char *const attentions[] = {"none", "soft", "hard", NULL};
 static const char *const policies[] = {"skip", "fail", NULL};
 static const char *const formats[] = {"jsonl", "txt", "npy", NULL};
 static const char *const modes[] = {"auto", "always", "never", NULL};
 
+// clang-format off
 #define COUNT(name, letter, argument, min, max, help) {name, letter, GRUS_OPTION_COUNT, argument, help, min, max, NULL}
 #define SIZE(name, min, help) {name, 0, GRUS_OPTION_SIZE, "SIZE", help, min, 0, NULL}
-#define REAL(name, help) {name, 0, GRUS_OPTION_REAL, "NUMBER", help, 0, 0, NULL}
 #define TEXT(name, letter, argument, help) {name, letter, GRUS_OPTION_TEXT, argument, help, 0, 0, NULL}
 #define CHOICE(name, list, help) {name, 0, GRUS_OPTION_CHOICE, "NAME", help, 0, 0, list}
 #define FLAG(name, letter, help) {name, letter, GRUS_OPTION_FLAG, NULL, help, 0, 0, NULL}
+// clang-format on
 
 static const grus_option options[N_OPTIONS] = {
     [OPT_OUTPUT] = TEXT("output", 'o', "OUTDIR", "where the results go; - with the input -"),
     [OPT_TASK] = CHOICE("task", tasks, "embed, classify, tag, translate, score [own: the model's]"),
-    [OPT_BEAM_SIZE] = COUNT("beam-size", 'b', "N", 1, 1024, "hypotheses that the search keeps [the model's]"),
-    [OPT_N_BEST] = COUNT("n-best", 0, "N", 1, 1024, "hypotheses that are printed [the model's]"),
-    [OPT_LENGTH_NORM] = CHOICE("length-norm", norms, "none, avg, gnmt [the model's]"),
-    [OPT_LENGTH_PENALTY] = REAL("length-penalty", "exponent of the length normalisation [the model's]"),
-    [OPT_MAX_LENGTH] = COUNT("max-length", 0, "N", 1, 1000000, "most steps of an output [the model's]"),
-    [OPT_MAX_LENGTH_FACTOR] = REAL("max-length-factor", "most steps for each source position [the model's]"),
-    [OPT_MIN_LENGTH] = COUNT("min-length", 0, "N", 0, 1000000, "least tokens of an output [the model's]"),
+    GRUS_SEARCH_ROWS(OPT_SEARCH),
     [OPT_ATTENTION] = CHOICE("attention", attentions, "none, soft (weights), hard (alignment) [none]"),
     [OPT_TOKEN_SCORES] = FLAG("token-scores", 0, "with --task score: the log-probability of each token"),
     [OPT_TEXT_KEY] = TEXT("text-key", 0, "KEY", "JSON field of the text [text]"),
@@ -101,10 +90,11 @@ static const grus_option options[N_OPTIONS] = {
 
 static int print_help(void)
 {
-    printf("usage: grus run MODEL INPUT... -o OUTDIR [OPTION]...\n\n"
-           "Runs the model over every record of the inputs. An INPUT is a shard (.jsonl, .txt, .tsv, each also with\n"
-           ".zst), a directory of shards, or - for JSONL on standard input. What OUTDIR holds already is not done again.\n"
-           "\n");
+    printf(
+        "usage: grus run MODEL INPUT... -o OUTDIR [OPTION]...\n\n"
+        "Runs the model over every record of the inputs. An INPUT is a shard (.jsonl, .txt, .tsv, each also with\n"
+        ".zst), a directory of shards, or - for JSONL on standard input. What OUTDIR holds already is not done again.\n"
+        "\n");
     grus_options_help(options, N_OPTIONS);
     printf("\nExit codes: 0 all done; 1 a shard failed; 2 usage; 3 model; 4 no input can be opened; 5 output; "
            "128 + n signal n.\n");
@@ -123,28 +113,10 @@ static void take_text(const grus_option_value *value, const char **to)
         *to = value->text;
 }
 
-static void take_real(const grus_option_value *value, double *to)
-{
-    if (value->set)
-        *to = value->real;
-}
-
-static void take_search(const grus_option_value *values, grus_search *search)
-{
-    take_count(&values[OPT_BEAM_SIZE], &search->beam_size);
-    take_count(&values[OPT_N_BEST], &search->n_best);
-    if (values[OPT_LENGTH_NORM].set)
-        search->length_norm = (grus_length_norm)values[OPT_LENGTH_NORM].count;
-    take_real(&values[OPT_LENGTH_PENALTY], &search->length_penalty);
-    take_count(&values[OPT_MAX_LENGTH], &search->max_length);
-    take_real(&values[OPT_MAX_LENGTH_FACTOR], &search->max_length_factor);
-    take_count(&values[OPT_MIN_LENGTH], &search->min_length);
-}
-
 // What the command line says, over the defaults that are in run.
 static void take_options(const grus_option_value *values, grus_run_options *run)
 {
-    take_search(values, &run->search);
+    grus_search_take(values + OPT_SEARCH, &run->search);
     run->task = (grus_task)values[OPT_TASK].count;
     run->attention = (grus_attention_output)values[OPT_ATTENTION].count;
     run->format = (grus_format)values[OPT_FORMAT].count;
@@ -222,10 +194,10 @@ static int execute(const grus_model *model, char **inputs, size_t n_inputs, cons
         .on_shard_error = on_shard_error,
         .on_warning = on_warning,
     };
-    grus_status status =
-        grus_run(model, (const char *const *)inputs, n_inputs, outdir, run, &events, &last, &error);
+    grus_status status = grus_run(model, (const char *const *)inputs, n_inputs, outdir, run, &events, &last, &error);
     grus_display_clear(display);
-    if (last.shards && !run->dry_run && status != GRUS_E_USAGE)
+    bool ran = status == GRUS_OK || status == GRUS_E_FAILED || last.records > 0;
+    if (ran && last.shards && !run->dry_run)
         grus_display_summary(display, &last, outdir, status);
     if (status == GRUS_OK)
         return GRUS_OK;

@@ -52,8 +52,8 @@ grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, g
     host_name(host);
     *temp = (grus_temp){.fd = -1};
     for (int attempt = 0; attempt < 8; attempt++) {
-        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s", dir, STEM_MAX, stem, (long)getpid(),
-                     random_number(), host) < 0) {
+        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s", dir, STEM_MAX, stem, (long)getpid(), random_number(),
+                     host) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }

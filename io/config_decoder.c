@@ -80,9 +80,9 @@ static void check_tied(const grus_json_object *object, const grus_config *config
 
 static void read_own(const grus_json_object *object, grus_config *config)
 {
-    static const char *const keys[] = {"vocab",      "tokenizer", "bos",       "eos",   "embedding_dim", "hidden_size",
-                                       "num_layers", "bridge",    "attention", "input", "readout",       "tied",
-                                       NULL};
+    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",    "eos",       "embedding_dim",
+                                       "hidden_size", "num_layers", "bridge", "attention", "input",
+                                       "readout",     "tied",       NULL};
     grus_decoder_config *decoder = &config->decoder;
     grus_json_allow(object, keys);
     grus_json_object tokenizer = grus_json_child(object, "tokenizer", GRUS_REQUIRED);

@@ -107,8 +107,7 @@ static grus_status read_regular(int fd, const char *path, size_t limit, grus_sta
     }
 }
 
-grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content,
-                           grus_error *error)
+grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content, grus_error *error)
 {
     int fd = grus_fd_open(path, status, error);
     if (fd < 0)

@@ -18,7 +18,6 @@ int grus_fd_open(const char *path, grus_status status, grus_error *error);
 grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what);
 
 // Appends the whole of a regular file; one of more than limit bytes, or not a regular one, is refused with this status.
-grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content,
-                           grus_error *error);
+grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content, grus_error *error);
 
 #endif

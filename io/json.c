@@ -127,7 +127,8 @@ void grus_json_allow(const grus_json_object *object, const char *const keys[])
     json_t *value;
     if (dead(object))
         return;
-    json_object_foreach (object->json, key, value) {
+    json_object_foreach(object->json, key, value)
+    {
         if (is_one_of(key, keys))
             continue;
         grus_buffer list = {0};
@@ -261,7 +262,8 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
         wrong_name(object, key, "a list, not empty, of ", names);
         return 0;
     }
-    json_array_foreach (list, i, value) {
+    json_array_foreach(list, i, value)
+    {
         size_t index = 0;
         if (!find_name(value, names, &index)) {
             wrong_name(object, key, "a list with nothing else in it than ", names);

@@ -15,7 +15,7 @@
 struct decimal {
     char digits[MAX_DIGITS + 1];
     int n;
-    int exponent; // of the first digit
+    int exponent;  // of the first digit
     int precision; // digits tried, which decides the notation as in %.*g
 };
 
@@ -130,9 +130,9 @@ static void set_digits(struct decimal *decimal, uint64_t integer, int exponent, 
     drop_trailing_zeros(decimal);
 }
 
-// The same as shortest_float, some twenty times faster, for values near 1; false where it cannot be sure. Each product or
-// quotient below is one correctly rounded operation on exact numbers, so the result is on the right side of a boundary
-// (a half of the last digit, the midpoint of two floats) unless it falls on the boundary itself.
+// The same as shortest_float, some twenty times faster, for values near 1; false where it cannot be sure. Each
+// product or quotient below is one correctly rounded operation on exact numbers, so the result is on the right side
+// of a boundary (a half of the last digit, the midpoint of two floats) unless it falls on the boundary itself.
 static bool shortest_float_fast(float value, struct decimal *decimal)
 {
     if (!(value >= 1e-12f && value < 1e12f))

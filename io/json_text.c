@@ -24,8 +24,8 @@ void grus_json_member(grus_buffer *out, const char *name)
 
 static void append_escape(grus_buffer *out, unsigned char byte)
 {
-    static const char letters[] = {['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
-                                   ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char letters[] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     if (byte < sizeof letters && letters[byte]) {
         grus_buffer_byte(out, '\\');
         grus_buffer_byte(out, letters[byte]);

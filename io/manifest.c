@@ -96,8 +96,7 @@ static grus_status write_text(const char *partial, const char *stem, const char 
     return status;
 }
 
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest,
-                                grus_error *error)
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error)
 {
     grus_buffer text = {0};
     grus_manifest_text(manifest, &text);

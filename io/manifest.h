@@ -13,8 +13,7 @@ char *grus_output_path(const char *outdir, const char *stem, const char *suffix)
 
 // Writes it as every finished file is written. One that is there already and says something else is replaced: the
 // caller has just put the output it describes in its place.
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest,
-                                grus_error *error);
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error);
 
 // Removes a manifest whose output is gone and that says something else than this one, before the output gets its name.
 grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const char *suffix,

@@ -125,7 +125,8 @@ static void read_heads(const grus_json_object *root, grus_config *config)
     const char *name;
     json_t *value;
     grus_json_object object = grus_json_child(root, "heads", GRUS_OPTIONAL);
-    json_object_foreach (object.json, name, value) {
+    json_object_foreach(object.json, name, value)
+    {
         if (config->n_heads == GRUS_MAX_HEADS) {
             grus_json_refuse(&object, name, "more than %d heads", GRUS_MAX_HEADS);
             return;
@@ -149,7 +150,8 @@ static void read_renames(const grus_json_object *root, grus_config *config)
     const char *from;
     json_t *value;
     grus_json_object object = grus_json_child(root, "tensors", GRUS_OPTIONAL);
-    json_object_foreach (object.json, from, value) {
+    json_object_foreach(object.json, from, value)
+    {
         if (config->n_renames == GRUS_MAX_RENAMES) {
             grus_json_refuse(&object, from, "more than %d prefixes", GRUS_MAX_RENAMES);
             return;

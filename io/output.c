@@ -22,9 +22,9 @@
 
 struct grus_output {
     char *outdir, *stem, *suffix;
-    bool standard;  // to standard output, never committed
-    bool failed;    // a write was refused; nothing more is tried
-    grus_temp temp; // fd is standard output's with standard
+    bool standard;   // to standard output, never committed
+    bool failed;     // a write was refused; nothing more is tried
+    grus_temp temp;  // fd is standard output's with standard
     ZSTD_CCtx *zstd; // NULL: not compressed
     char *block;     // (BLOCK_BYTES), block_size of them waiting
     size_t block_size;
@@ -196,8 +196,7 @@ static grus_status adopt(grus_output *output, const char *path, grus_error *erro
 
 static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
 {
-    grus_status status =
-        grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
+    grus_status status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
     if (status)
         return status;
     char *path = grus_output_path(output->outdir, output->stem, output->suffix);

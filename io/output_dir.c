@@ -84,7 +84,8 @@ static grus_status name_difference(const char *path, const char *above, json_t *
     const char *key;
     json_t *value, *const sides[] = {is, was};
     for (size_t side = 0; side < 2; side++) {
-        json_object_foreach (sides[side], key, value) {
+        json_object_foreach(sides[side], key, value)
+        {
             json_t *before = json_object_get(was, key), *now = json_object_get(is, key);
             if (before && now && json_equal(before, now))
                 continue;

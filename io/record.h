@@ -5,7 +5,12 @@
 
 #include "base/buffer.h"
 
-typedef enum grus_shard_kind { GRUS_SHARD_JSONL, GRUS_SHARD_TXT, GRUS_SHARD_TSV, GRUS_SHARD_SAFETENSORS } grus_shard_kind;
+typedef enum grus_shard_kind {
+    GRUS_SHARD_JSONL,
+    GRUS_SHARD_TXT,
+    GRUS_SHARD_TSV,
+    GRUS_SHARD_SAFETENSORS
+} grus_shard_kind;
 
 // By the name: .jsonl .txt .tsv .safetensors, each also with .zst; "-" is .jsonl. false for another name.
 bool grus_shard_kind_of(const char *path, grus_shard_kind *kind);
@@ -18,7 +23,7 @@ typedef struct grus_record_format {
     const char *text_key, *id_key, *target_key;
     size_t text_column, target_column; // TSV, from 1
     bool want_target;
-    bool want_ids;        // the text is a list of integers (JSONL), or decimal integers (TXT, TSV: left to the tokenizer)
+    bool want_ids; // the text is a list of integers (JSONL), or decimal integers (TXT, TSV: left to the tokenizer)
     bool want_target_ids; // the same for the target
     bool want_features;   // JSONL "features": [[…], …], feature_dim wide
     size_t feature_dim;
@@ -33,19 +38,19 @@ typedef struct grus_record {
     size_t n_ids, ids_capacity, n_target_ids, target_ids_capacity;
     float *features; // (n_positions, feature_dim)
     size_t n_positions, features_capacity;
-    bool is_object; // the line is a JSON object that a result can be spliced into
+    bool is_object; // the line is a JSON object that an error can be spliced into: it has no field "error" of its own
 } grus_record;
 
-// Parses line number `number` (from 1). On GRUS_E_FAILED the record is in error: error->place is the short name of the
-// cause ("bad_json", "bad_utf8", "no_text", "no_target", "bad_text", "result_field", "bad_features", "blank"), error->cause says it
-// in words. GRUS_E_MEMORY otherwise.
+// Parses one line. On GRUS_E_FAILED the record is in error: error->place is the short name of the cause ("blank",
+// "bad_json", "bad_utf8", "no_text", "no_target", "bad_text", "bad_id", "no_features", "bad_features", "result_field"),
+// error->cause says it in words. GRUS_E_MEMORY otherwise.
 grus_status grus_record_parse(const grus_record_format *format, const char *line, size_t length, grus_record *record,
                               grus_error *error);
 void grus_record_free(grus_record *record);
 
-// Begins an output line: for a JSON object all of the record's own bytes up to its closing brace, else {"id": number;
-// the caller then appends `, "name": value` members with grus_json_member and closes with grus_record_end ("}\n").
-// For an object without members no comma is written.
+// Begins an output line: for a JSON object all of the record's own bytes up to its closing brace, else {"id": number
+// (under the name that id_key says, if any); the caller then appends `, "name": value` members with grus_json_member
+// and closes with grus_record_end ("}\n"). For an object without members no comma is written.
 void grus_record_begin(const grus_record_format *format, const char *line, size_t length, uint64_t number,
                        grus_buffer *out);
 // Begins the output line of a record in error: its own bytes where is_object, else {"error": TEXT, "line": number.
@@ -56,8 +61,9 @@ void grus_record_error(const grus_record_format *format, const char *line, size_
 // JSON writing, appended to out.
 void grus_json_member(grus_buffer *out, const char *name); // `, "name": ` or, right behind `{`, `"name": `
 void grus_json_string(grus_buffer *out, const char *text, size_t length); // quoted and escaped
-void grus_json_float(grus_buffer *out, float value);   // shortest text that reads back as this float
-void grus_json_double(grus_buffer *out, double value); // the same for double
+// The shortest text that reads back as this value; null where it is not finite.
+void grus_json_float(grus_buffer *out, float value);
+void grus_json_double(grus_buffer *out, double value);
 void grus_record_end(grus_buffer *out);
 
 #endif

@@ -85,8 +85,8 @@ static grus_status take_ids(const json_t *object, const char *field, const char 
 static grus_status take_row(const json_t *row, size_t width, float *to, size_t number, grus_error *error)
 {
     if (!json_is_array(row) || json_array_size(row) != width)
-        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features", "row %zu of \"features\" is not a list of %zu numbers",
-                         number, width);
+        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
+                         "row %zu of \"features\" is not a list of %zu numbers", number, width);
     for (size_t i = 0; i < width; i++) {
         const json_t *value = json_array_get(row, i);
         to[i] = (float)json_number_value(value);
@@ -141,8 +141,8 @@ static grus_status take_all(const grus_record_format *format, const json_t *obje
     if (format->want_features)
         status = take_features(object, format->feature_dim, record, error);
     else if (format->want_ids)
-        status = take_ids(object, format->text_key, "no_text", &record->ids, &record->n_ids, &record->ids_capacity,
-                          error);
+        status =
+            take_ids(object, format->text_key, "no_text", &record->ids, &record->n_ids, &record->ids_capacity, error);
     else
         status = take_text(object, format->text_key, "no_text", &record->text, error);
     if (status || !format->want_target)

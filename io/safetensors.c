@@ -74,9 +74,8 @@ static bool known_keys(json_t *about)
 {
     const char *key;
     json_t *value;
-    json_object_foreach (about, key, value)
-        if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 && strcmp(key, "data_offsets") != 0)
-            return false;
+    json_object_foreach(about, key, value) if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
+                                               strcmp(key, "data_offsets") != 0) return false;
     return true;
 }
 
@@ -123,8 +122,8 @@ static grus_status read_entry(const grus_safetensors *file, const char *name, js
         return refuse(file, name, "data_offsets is not a pair of offsets", error);
     if (entry->begin > entry->end || entry->end > data_bytes(file))
         return grus_fail(error, GRUS_E_MODEL, file->path, name,
-                         "data_offsets [%zu, %zu] are not inside the %zu bytes of data that the file has",
-                         entry->begin, entry->end, data_bytes(file));
+                         "data_offsets [%zu, %zu] are not inside the %zu bytes of data that the file has", entry->begin,
+                         entry->end, data_bytes(file));
     if (entry->end - entry->begin != bytes)
         return grus_fail(error, GRUS_E_MODEL, file->path, name,
                          "data_offsets span %zu bytes, dtype and shape ask for %zu", entry->end - entry->begin, bytes);
@@ -137,9 +136,8 @@ static grus_status check_metadata(const grus_safetensors *file, json_t *metadata
     json_t *value;
     if (!json_is_object(metadata))
         return refuse(file, "__metadata__", "expected an object of strings", error);
-    json_object_foreach (metadata, key, value)
-        if (!json_is_string(value))
-            return refuse(file, "__metadata__", "expected an object of strings", error);
+    json_object_foreach(metadata, key, value) if (!json_is_string(value)) return refuse(
+        file, "__metadata__", "expected an object of strings", error);
     return GRUS_OK;
 }
 
@@ -161,8 +159,8 @@ static grus_status check_cover(const grus_safetensors *file, grus_error *error)
             return refuse(file, entry->tensor.name, "overlaps the tensor before it", error);
         if (entry->begin > at)
             return grus_fail(error, GRUS_E_MODEL, file->path, entry->tensor.name,
-                             "begins at offset %zu, but the tensor before it ends at %zu: there is a gap",
-                             entry->begin, at);
+                             "begins at offset %zu, but the tensor before it ends at %zu: there is a gap", entry->begin,
+                             at);
         at = entry->end;
     }
     if (at != data_bytes(file))
@@ -178,7 +176,8 @@ static grus_status read_entries(grus_safetensors *file, grus_error *error)
     file->entries = grus_alloc_zero(json_object_size(file->json), sizeof *file->entries);
     if (!file->entries)
         return grus_fail_memory(error, json_object_size(file->json));
-    json_object_foreach (file->json, name, about) {
+    json_object_foreach(file->json, name, about)
+    {
         bool metadata = strcmp(name, "__metadata__") == 0;
         grus_status status = metadata ? check_metadata(file, about, error)
                                       : read_entry(file, name, about, &file->entries[file->n_entries], error);

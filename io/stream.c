@@ -32,9 +32,10 @@ struct grus_stream {
     enum state state;
     unsigned char *raw; // (RAW_BYTES), read but not consumed: raw_at … raw_size
     size_t raw_at, raw_size;
-    bool raw_end;       // nothing is left to read
-    char *text;         // (TEXT_BYTES), decompressed; NULL for plain
-    ZSTD_DCtx *zstd;    // NULL for plain
+    bool raw_end;         // nothing is left to read
+    uint64_t frame_start; // where the frame that is being read began
+    char *text;           // (TEXT_BYTES), decompressed; NULL for plain
+    ZSTD_DCtx *zstd;      // NULL for plain
     XXH64_state_t *hash;
     grus_input_counts counts;
 };
@@ -181,6 +182,7 @@ static grus_status begin_frame(grus_stream *stream, grus_error *error)
         stream->state = STATE_END;
         return GRUS_OK;
     }
+    stream->frame_start = offset(stream);
     stream->state = STATE_FRAME;
     return GRUS_OK;
 }
@@ -191,7 +193,10 @@ static grus_status bad_frame(const grus_stream *stream, size_t result, grus_erro
         return grus_fail_memory(error, (size_t)1 << WINDOW_LOG_MAX);
     if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
         return damaged(stream, error, "the zstd frame asks for a window of more than 128 MiB", NULL);
-    return damaged(stream, error, "the zstd frame is damaged", ZSTD_getErrorName(result));
+    char what[120];
+    snprintf(what, sizeof what, "the zstd frame that began at byte %" PRIu64 " is damaged here or soon after",
+             stream->frame_start);
+    return damaged(stream, error, what, ZSTD_getErrorName(result));
 }
 
 // Some of the frame's content, possibly none.

@@ -16,8 +16,10 @@
 #include "io/tokenizer_type.h"
 
 static const grus_tokenizer_type *const types[] = {
-    &grus_tokenizer_char,
-    &grus_tokenizer_whitespace,
+    &grus_tokenizer_char,          &grus_tokenizer_whitespace, &grus_tokenizer_bpe,
+#ifdef GRUS_SENTENCEPIECE
+    &grus_tokenizer_sentencepiece,
+#endif
     &grus_tokenizer_ids,
 };
 
@@ -77,7 +79,7 @@ static grus_status set_special(const grus_tokenizer *tokenizer, const char *dir,
     if (*id != GRUS_NO_ID)
         return GRUS_OK;
     return refuse(dir, key, error, "\"%s\" is not %s", token,
-                  tokenizer->vocab ? "a line of the vocabulary" : "a decimal id");
+                  tokenizer->vocab ? "a line of the vocabulary" : tokenizer->type->special_is);
 }
 
 static grus_status load(grus_tokenizer *tokenizer, const char *dir, const grus_tokenizer_config *config,
@@ -98,8 +100,7 @@ grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *co
 {
     const grus_tokenizer_type *type = find_type(config->kind);
     if (!type)
-        return refuse(dir, "tokenizer.type", error, "this build of grus has no %s tokenizer",
-                      kind_name(config->kind));
+        return refuse(dir, "tokenizer.type", error, "this build of grus has no %s tokenizer", kind_name(config->kind));
     grus_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer)
         return grus_fail_memory(error, sizeof *tokenizer);
@@ -142,26 +143,11 @@ bool grus_tokenizer_takes_ids(const grus_tokenizer *tokenizer)
     return tokenizer->type->takes_ids;
 }
 
-static uint32_t decimal_id(const grus_tokenizer *tokenizer, const char *token)
-{
-    uint64_t id = 0;
-    if (*token == '\0')
-        return GRUS_NO_ID;
-    for (; *token; token++) {
-        if (*token < '0' || *token > '9')
-            return GRUS_NO_ID;
-        id = id * 10 + (uint64_t)(*token - '0');
-        if (id >= GRUS_NO_ID)
-            return GRUS_NO_ID;
-    }
-    return tokenizer->size == 0 || id < tokenizer->size ? (uint32_t)id : GRUS_NO_ID;
-}
-
 uint32_t grus_tokenizer_special(const grus_tokenizer *tokenizer, const char *token)
 {
     if (tokenizer->vocab)
         return grus_vocab_id(tokenizer->vocab, token, strlen(token));
-    return tokenizer->type->takes_ids ? decimal_id(tokenizer, token) : GRUS_NO_ID;
+    return tokenizer->type->special ? tokenizer->type->special(tokenizer, token) : GRUS_NO_ID;
 }
 
 // ---- for the types ----
@@ -197,9 +183,30 @@ grus_status grus_tokenizer_append_id(const grus_tokenizer *tokenizer, uint64_t i
     return grus_ids_append(ids, (uint32_t)id) ? GRUS_OK : grus_fail_memory(error, ids->size);
 }
 
-bool grus_is_word_space(char byte)
+static bool is_word_space(char byte)
 {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+bool grus_next_word(const char *text, size_t length, size_t *at, const char **word, size_t *size)
+{
+    size_t start = *at;
+    while (start < length && is_word_space(text[start]))
+        start++;
+    size_t end = start;
+    while (end < length && !is_word_space(text[end]))
+        end++;
+    *at = end;
+    *word = text + start;
+    *size = end - start;
+    return end > start;
+}
+
+size_t grus_code_point_size(const char *text, size_t length)
+{
+    // NUL has the length 0 there.
+    int size = u8_mblen((const uint8_t *)text, length);
+    return size > 0 ? (size_t)size : 1;
 }
 
 // ---- encoding and decoding ----
@@ -257,4 +264,15 @@ grus_status grus_tokenizer_encode_ids(const grus_tokenizer *tokenizer, const uin
 void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
 {
     tokenizer->type->decode(tokenizer, ids, n, text);
+}
+
+void grus_tokenizer_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)
+{
+    if (!tokenizer->vocab) {
+        tokenizer->type->token(tokenizer, id, text);
+        return;
+    }
+    size_t length;
+    const char *token = grus_vocab_token(tokenizer->vocab, id, &length);
+    grus_buffer_append(text, token, length);
 }

@@ -36,5 +36,7 @@ grus_status grus_tokenizer_encode_ids(const grus_tokenizer *tokenizer, const uin
 
 // Appends the text of ids (no bos, no end token among them) as raw UTF-8.
 void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
+// Appends one token as the vocabulary has it, special ones and joiners included; a decimal id where there is none.
+void grus_tokenizer_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text);
 
 #endif

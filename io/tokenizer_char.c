@@ -1,22 +1,17 @@
 // tokenizer_char.c: one token for each Unicode code point.
 #include "config.h"
 
-#include <unistr.h>
-
-#include "base/memory.h"
 #include "io/tokenizer_type.h"
 
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
     for (size_t at = 0; at < length;) {
-        int size = u8_mblen((const uint8_t *)text + at, length - at);
-        // NUL has the length 0 there, and text is valid.
-        size_t bytes = grus_max(size > 0 ? (size_t)size : 1, 1);
-        grus_status status = grus_tokenizer_append_token(tokenizer, text + at, bytes, ids, error);
+        size_t size = grus_code_point_size(text + at, length - at);
+        grus_status status = grus_tokenizer_append_token(tokenizer, text + at, size, ids, error);
         if (status)
             return status;
-        at += bytes;
+        at += size;
     }
     return GRUS_OK;
 }
@@ -30,5 +25,4 @@ static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t 
     }
 }
 
-const grus_tokenizer_type grus_tokenizer_char = {
-    .kind = GRUS_TOKENIZER_CHAR, .encode = encode, .decode = decode};
+const grus_tokenizer_type grus_tokenizer_char = {.kind = GRUS_TOKENIZER_CHAR, .encode = encode, .decode = decode};

@@ -24,19 +24,11 @@ static grus_status append_number(const grus_tokenizer *tokenizer, const char *di
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
-    for (size_t at = 0; at < length;) {
-        size_t start = at;
-        while (at < length && !grus_is_word_space(text[at]))
-            at++;
-        if (at == start) {
-            at++;
-            continue;
-        }
-        grus_status status = append_number(tokenizer, text + start, at - start, ids, error);
-        if (status)
-            return status;
-    }
-    return GRUS_OK;
+    const char *word;
+    grus_status status = GRUS_OK;
+    for (size_t at = 0, size; !status && grus_next_word(text, length, &at, &word, &size);)
+        status = append_number(tokenizer, word, size, ids, error);
+    return status;
 }
 
 static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
@@ -46,5 +38,31 @@ static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t 
         grus_buffer_printf(text, "%s%" PRIu32, i > 0 ? " " : "", ids[i]);
 }
 
-const grus_tokenizer_type grus_tokenizer_ids = {
-    .kind = GRUS_TOKENIZER_IDS, .takes_ids = true, .encode = encode, .decode = decode};
+static void append_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)
+{
+    (void)tokenizer;
+    grus_buffer_printf(text, "%" PRIu32, id);
+}
+
+static uint32_t special(const grus_tokenizer *tokenizer, const char *token)
+{
+    uint64_t id = 0;
+    if (*token == '\0')
+        return GRUS_NO_ID;
+    for (; *token; token++) {
+        if (*token < '0' || *token > '9')
+            return GRUS_NO_ID;
+        id = id * 10 + (uint64_t)(*token - '0');
+        if (id >= GRUS_NO_ID)
+            return GRUS_NO_ID;
+    }
+    return tokenizer->size == 0 || id < tokenizer->size ? (uint32_t)id : GRUS_NO_ID;
+}
+
+const grus_tokenizer_type grus_tokenizer_ids = {.kind = GRUS_TOKENIZER_IDS,
+                                                .takes_ids = true,
+                                                .encode = encode,
+                                                .decode = decode,
+                                                .special = special,
+                                                .special_is = "a decimal id",
+                                                .token = append_token};

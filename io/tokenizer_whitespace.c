@@ -6,19 +6,11 @@
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
-    for (size_t at = 0; at < length;) {
-        size_t start = at;
-        while (at < length && !grus_is_word_space(text[at]))
-            at++;
-        if (at == start) {
-            at++;
-            continue;
-        }
-        grus_status status = grus_tokenizer_append_token(tokenizer, text + start, at - start, ids, error);
-        if (status)
-            return status;
-    }
-    return GRUS_OK;
+    const char *word;
+    grus_status status = GRUS_OK;
+    for (size_t at = 0, size; !status && grus_next_word(text, length, &at, &word, &size);)
+        status = grus_tokenizer_append_token(tokenizer, word, size, ids, error);
+    return status;
 }
 
 static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)

@@ -17,9 +17,9 @@
 
 struct grus_vocab {
     grus_buffer text;
-    size_t size;      // lines
-    size_t *starts;   // (size + 1): line i is text[starts[i] … starts[i + 1] - 2], a \n behind it
-    uint32_t *table;  // (table_mask + 1): ids, GRUS_NO_ID where free
+    size_t size;       // lines
+    size_t *starts;    // (size + 1): line i is text[starts[i] … starts[i + 1] - 2], a \n behind it
+    uint32_t *table;   // (table_mask + 1): ids, GRUS_NO_ID where free
     size_t table_mask; // a power of two, less one
 };
 
@@ -100,26 +100,27 @@ static grus_status fill_table(grus_vocab *vocab, grus_error *error)
 
 static grus_status load(grus_vocab *vocab, const char *path, grus_error *error)
 {
-    grus_status status = grus_file_read(path, VOCAB_MAX, GRUS_E_MODEL, &vocab->text, error);
-    if (status)
-        return status;
-    if (vocab->text.size == 0)
+    if (vocab->text.size == 0 && !vocab->text.failed)
         return refuse(error, path, 0, "is empty: one token a line was expected");
-    if (vocab->text.data[vocab->text.size - 1] != '\n')
+    if (!vocab->text.failed && vocab->text.data[vocab->text.size - 1] != '\n')
         grus_buffer_byte(&vocab->text, '\n');
     if (vocab->text.failed)
         return grus_fail_memory(error, vocab->text.size);
-    status = find_lines(vocab, path, error);
+    grus_status status = find_lines(vocab, path, error);
     if (!status)
         status = check_lines(vocab, path, error);
     return status ? status : fill_table(vocab, error);
 }
 
-grus_status grus_vocab_read(const char *path, grus_vocab **vocab_out, grus_error *error)
+grus_status grus_vocab_take(grus_buffer *lines, const char *path, grus_vocab **vocab_out, grus_error *error)
 {
     grus_vocab *vocab = calloc(1, sizeof *vocab);
-    if (!vocab)
+    if (!vocab) {
+        grus_buffer_free(lines);
         return grus_fail_memory(error, sizeof *vocab);
+    }
+    vocab->text = *lines;
+    *lines = (grus_buffer){0};
     grus_status status = load(vocab, path, error);
     if (status) {
         grus_vocab_free(vocab);
@@ -127,6 +128,16 @@ grus_status grus_vocab_read(const char *path, grus_vocab **vocab_out, grus_error
     }
     *vocab_out = vocab;
     return GRUS_OK;
+}
+
+grus_status grus_vocab_read(const char *path, grus_vocab **vocab, grus_error *error)
+{
+    grus_buffer lines = {0};
+    grus_status status = grus_file_read(path, VOCAB_MAX, GRUS_E_MODEL, &lines, error);
+    if (!status)
+        return grus_vocab_take(&lines, path, vocab, error);
+    grus_buffer_free(&lines);
+    return status;
 }
 
 void grus_vocab_free(grus_vocab *vocab)

@@ -17,6 +17,22 @@ AC_DEFUN([GRUS_APPEND_CFLAGS], [
   done
 ])
 
+# GRUS_APPEND_CXXFLAGS(VARIABLE, FLAGS)
+# -------------------------------------
+# The same for the C++ compiler; to be used where C++ is the language of tests.
+AC_DEFUN([GRUS_APPEND_CXXFLAGS], [
+  for grus_flag in $2; do
+    AC_MSG_CHECKING([whether $CXX takes $grus_flag])
+    grus_saved_CXXFLAGS=$CXXFLAGS
+    CXXFLAGS="$CXXFLAGS $[]$1 $grus_flag -Werror"
+    AC_COMPILE_IFELSE([AC_LANG_SOURCE([[int grus_probe(int x); int grus_probe(int x) { return x + 1; }]])],
+      [grus_taken=yes], [grus_taken=no])
+    CXXFLAGS=$grus_saved_CXXFLAGS
+    AC_MSG_RESULT([$grus_taken])
+    AS_IF([test "x$grus_taken" = xyes], [AS_VAR_APPEND([$1], [" $grus_flag"])])
+  done
+])
+
 # GRUS_APPEND_LDFLAGS(VARIABLE, FLAGS, [COMPILER-FLAGS])
 # ------------------------------------------------------
 # The same for flags of the link; COMPILER-FLAGS are in force during the probe and go nowhere.
@@ -118,4 +134,46 @@ AC_DEFUN([GRUS_CHECK_BLIS], [
   AC_SUBST([BLIS_CPPFLAGS])
   AC_SUBST([BLIS_LDFLAGS])
   AC_SUBST([BLIS_LIBS])
+])
+
+# GRUS_CHECK_SENTENCEPIECE
+# ------------------------
+# Sets SENTENCEPIECE_CFLAGS and SENTENCEPIECE_LIBS, in which is the runtime library of C++, so that the linker of C will
+# do; grus_sentencepiece to yes or no; and the condition HAVE_SENTENCEPIECE. Defines GRUS_SENTENCEPIECE.
+AC_DEFUN([GRUS_CHECK_SENTENCEPIECE], [
+  AC_ARG_WITH([sentencepiece],
+    [AS_HELP_STRING([--with-sentencepiece], [tokenize with the library of SentencePiece, yes, no or auto [auto]])],
+    [], [with_sentencepiece=auto])
+  grus_sentencepiece=no
+  AS_IF([test "x$with_sentencepiece" != xno],
+    [PKG_CHECK_MODULES([SENTENCEPIECE], [sentencepiece >= 0.1.95], [GRUS_TRY_SENTENCEPIECE], [:])
+     AS_IF([test "x$with_sentencepiece:$grus_sentencepiece" = xyes:no],
+       [GRUS_MISSING([SentencePiece and a C++ compiler for C++17], [g++ libsentencepiece-dev])])])
+  AS_IF([test "x$grus_sentencepiece" = xyes],
+    [grus_sentencepiece_tokenizer=' sentencepiece'
+     AC_DEFINE([GRUS_SENTENCEPIECE], [1], [Define to build the tokenizer of SentencePiece models.])],
+    [grus_sentencepiece_tokenizer=' (sentencepiece: Debian package libsentencepiece-dev)'
+     SENTENCEPIECE_CFLAGS= SENTENCEPIECE_LIBS=])
+  AM_CONDITIONAL([HAVE_SENTENCEPIECE], [test "x$grus_sentencepiece" = xyes])
+])
+
+# Whether a program that is compiled as C++ and linked as C can be made with it, and with which runtime library.
+AC_DEFUN([GRUS_TRY_SENTENCEPIECE], [
+  grus_saved_LIBS=$LIBS
+  LIBS=
+  AC_SEARCH_LIBS([__cxa_throw], [stdc++ c++], [grus_cxx_runtime=$LIBS], [grus_cxx_runtime=])
+  SENTENCEPIECE_LIBS="-lsentencepiece $grus_cxx_runtime"
+  AC_LANG_PUSH([C++])
+  grus_saved_CXXFLAGS=$CXXFLAGS
+  CXXFLAGS="$CXXFLAGS -std=gnu++17 $SENTENCEPIECE_CFLAGS"
+  LIBS="$SENTENCEPIECE_LIBS"
+  AC_MSG_CHECKING([whether $CXX can use SentencePiece])
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sentencepiece_processor.h>]],
+      [[sentencepiece::SentencePieceProcessor processor;
+        return processor.LoadFromSerializedProto({"", 0}).ok() ? 0 : processor.GetPieceSize();]])],
+    [grus_sentencepiece=yes])
+  AC_MSG_RESULT([$grus_sentencepiece])
+  CXXFLAGS=$grus_saved_CXXFLAGS
+  LIBS=$grus_saved_LIBS
+  AC_LANG_POP([C++])
 ])

@@ -30,18 +30,16 @@ grus_figures grus_context_figures(grus_context *context)
     return figures;
 }
 
-void grus_context_add_read(grus_context *context, uint64_t bytes, double seconds)
+void grus_context_add_read(grus_context *context, double seconds)
 {
     pthread_mutex_lock(&context->lock);
-    context->figures.progress.bytes_in += bytes;
     context->figures.read_seconds += seconds;
     pthread_mutex_unlock(&context->lock);
 }
 
-void grus_context_add_slot(grus_context *context, const grus_slot *slot, double write_seconds)
+static void add_results(grus_figures *figures, const grus_slot *slot)
 {
-    pthread_mutex_lock(&context->lock);
-    grus_progress *progress = &context->figures.progress;
+    grus_progress *progress = &figures->progress;
     progress->records += slot->n_records;
     progress->records_failed += grus_slot_records_failed(slot);
     progress->tokens_in += slot->n_positions;
@@ -51,9 +49,18 @@ void grus_context_add_slot(grus_context *context, const grus_slot *slot, double 
     progress->rows += slot->stats.rows;
     progress->rows_computed += slot->stats.rows_computed;
     for (int i = 0; i < GRUS_N_CAUSES; i++)
-        context->figures.causes[i] += slot->causes[i];
-    context->figures.compute_seconds += slot->seconds;
-    context->figures.write_seconds += write_seconds;
+        figures->causes[i] += slot->causes[i];
+}
+
+void grus_context_add_slot(grus_context *context, const grus_slot *slot, bool wanted, double write_seconds)
+{
+    pthread_mutex_lock(&context->lock);
+    grus_figures *figures = &context->figures;
+    if (wanted)
+        add_results(figures, slot);
+    figures->progress.bytes_in += slot->bytes_in;
+    figures->compute_seconds += slot->seconds;
+    figures->write_seconds += write_seconds;
     pthread_mutex_unlock(&context->lock);
 }
 

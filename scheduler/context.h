@@ -46,8 +46,9 @@ void grus_context_destroy(grus_context *context);
 // A copy of the figures, seconds filled in.
 grus_figures grus_context_figures(grus_context *context);
 
-void grus_context_add_read(grus_context *context, uint64_t bytes, double seconds);
-void grus_context_add_slot(grus_context *context, const grus_slot *slot, double write_seconds);
+void grus_context_add_read(grus_context *context, double seconds);
+// wanted: the slot's records are part of an output; else its bytes alone count, as done.
+void grus_context_add_slot(grus_context *context, const grus_slot *slot, bool wanted, double write_seconds);
 void grus_context_add_shard(grus_context *context, bool failed);
 
 bool grus_context_stopping(const grus_context *context);

@@ -182,7 +182,8 @@ grus_status grus_shard_describe(const char *path, size_t max_record, FILE *to, g
         return grus_fail(error, GRUS_E_USAGE, path, NULL,
                          "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
     if (kind == GRUS_SHARD_SAFETENSORS)
-        return grus_fail(error, GRUS_E_USAGE, path, NULL, "feature shards in safetensors are not read by this version yet");
+        return grus_fail(error, GRUS_E_USAGE, path, NULL,
+                         "feature shards in safetensors are not read by this version yet");
     grus_input *input = NULL;
     grus_status status = grus_input_open(path, max_record, &input, error);
     if (status != GRUS_OK)

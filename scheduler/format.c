@@ -67,14 +67,16 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
     size_t bytes = sum(jsonl ? bounds->bytes : 0, product(bounds->records, RECORD_BYTES));
     if (job->embedding)
-        bytes = sum(bytes, product(bounds->records, product(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
+        bytes =
+            sum(bytes, product(bounds->records, product(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
     bytes = sum(bytes, heads_bound(job, bounds));
     if (job->hypotheses)
         bytes = sum(bytes, hypotheses_bound(job, bounds));
+    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
     if (job->options->attention == GRUS_ATTENTION_SOFT)
-        bytes = sum(bytes, product(bounds->cells, FLOAT_BYTES));
+        bytes = sum(bytes, product(cells, FLOAT_BYTES));
     if (job->options->attention == GRUS_ATTENTION_HARD)
-        bytes = sum(bytes, product(bounds->cells, PAIR_BYTES));
+        bytes = sum(bytes, product(cells, PAIR_BYTES));
     return bytes;
 }
 

@@ -95,8 +95,8 @@ static grus_status check_values(const grus_run_options *options, grus_error *err
     if (options->level < 1 || options->level > 22)
         return grus_fail(error, GRUS_E_USAGE, NULL, "--level", "%d is not between 1 and 22", options->level);
     if (options->world_size == 0 || options->rank >= options->world_size)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu", options->rank,
-                         options->world_size);
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu",
+                         options->rank, options->world_size);
     if (options->checkpoint_records)
         return refuse(error, "--checkpoint-records", "this version cannot resume inside a shard yet");
     if (options->format == GRUS_FORMAT_NPY)
@@ -236,15 +236,14 @@ static void describe_records(grus_job *job)
     };
 }
 
-grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options,
-                            grus_error *error)
+grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error)
 {
     *job = (grus_job){.model = model, .options = options};
     grus_status status = check_values(options, error);
     if (status != GRUS_OK)
         return status;
-    status = model->config.seq2seq ? settle_decoder(job, options->task, error)
-                                   : settle_encoder(job, options->task, error);
+    status =
+        model->config.seq2seq ? settle_decoder(job, options->task, error) : settle_encoder(job, options->task, error);
     if (status != GRUS_OK)
         return status;
     if (options->token_scores && !job->infer.force)
@@ -269,6 +268,13 @@ size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
     else if (job->hypotheses)
         rows = grus_steps_bound(&job->infer.search, positions);
     return grus_mul(positions, rows, &cells) ? cells : SIZE_MAX;
+}
+
+size_t grus_job_most_cells(const grus_job *job, size_t positions)
+{
+    // A forced target takes its positions from the same sum: the product is greatest where both have half.
+    size_t half = positions / 2 + 1;
+    return job->infer.force ? grus_job_cells(job, half, half) : grus_job_cells(job, positions, 0);
 }
 
 static size_t workspace_cost(const void *context, size_t positions, size_t records)

@@ -16,24 +16,25 @@ typedef struct grus_job {
     grus_infer_options infer;
 
     // Which results are printed.
-    bool embedding;               // the pooled vector
-    bool heads[GRUS_MAX_HEADS];   // predictions of head i
-    bool hypotheses;              // seq2seq models, forced ones included
-    const char *suffix;           // of output shards
+    bool embedding;             // the pooled vector
+    bool heads[GRUS_MAX_HEADS]; // predictions of head i
+    bool hypotheses;            // seq2seq models, forced ones included
+    const char *suffix;         // of output shards
 
     grus_record_format record; // kind is to be set for each shard; its result_fields point into this job
     const char *result_fields[GRUS_MAX_RESULT_FIELDS];
 } grus_job;
 
 // GRUS_E_USAGE names the option that does not go with another or with the model. A job must not be copied.
-grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options,
-                            grus_error *error);
+grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
 
 // The plan of this job with so many threads at most.
 grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error);
 
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.
 size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);
+// The same for any records that share so many positions and targets among them.
+size_t grus_job_most_cells(const grus_job *job, size_t positions);
 
 const char *grus_task_name(grus_task task);
 const char *grus_length_norm_name(grus_length_norm norm);

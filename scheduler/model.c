@@ -63,7 +63,7 @@ static grus_status hash_model(grus_model *model, uint64_t weights, grus_error *e
 {
     const grus_config *config = &model->config;
     const grus_tokenizer_config *source = &config->tokenizer, *target = &config->decoder.tokenizer;
-    const char *names[] = {"config.json",  source->vocab, source->codes, source->model,
+    const char *names[] = {"config.json", source->vocab, source->codes, source->model,
                            target->vocab, target->codes, target->model};
     XXH64_state_t *state = XXH64_createState();
     if (!state)
@@ -174,8 +174,9 @@ static grus_status settle_sizes(grus_model *model, grus_error *error)
     if (grus_tokenizer_size(model->target) == 0)
         grus_tokenizer_set_size(model->target, model->facts.target_vocab);
     if (decoder->bos >= model->facts.target_vocab || decoder->eos >= model->facts.target_vocab)
-        return grus_fail(error, GRUS_E_MODEL, model->dir, "decoder", "bos %zu or eos %zu is not below the %zu rows of the embedding",
-                         decoder->bos, decoder->eos, model->facts.target_vocab);
+        return grus_fail(error, GRUS_E_MODEL, model->dir, "decoder",
+                         "bos %zu or eos %zu is not below the %zu rows of the embedding", decoder->bos, decoder->eos,
+                         model->facts.target_vocab);
     grus_buffer text = {0}, scratch = {0};
     grus_status status = GRUS_OK;
     if (grus_tokenizer_takes_ids(model->target))
@@ -236,15 +237,13 @@ static grus_status report_unused(const grus_model *model, const char *path, bool
     return GRUS_OK;
 }
 
-static grus_status load_tensors(grus_model *model, bool strict, grus_warning_fn *warn, void *context,
-                                grus_error *error)
+static grus_status load_tensors(grus_model *model, bool strict, grus_warning_fn *warn, void *context, grus_error *error)
 {
     char *path = grus_path_join(model->dir, "model.safetensors");
     if (!path)
         return grus_fail_memory(error, strlen(model->dir));
     grus_safetensors *file = NULL;
-    grus_status status =
-        grus_safetensors_open(path, model->config.renames, model->config.n_renames, &file, error);
+    grus_status status = grus_safetensors_open(path, model->config.renames, model->config.n_renames, &file, error);
     if (status != GRUS_OK)
         goto no_file;
     grus_tensor_source tensors = grus_safetensors_source(file);

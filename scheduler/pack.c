@@ -61,8 +61,8 @@ grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char
     grus_status status;
     if (too_long) {
         packed->record.is_object = false;
-        status = grus_fail(&packed->error, GRUS_E_FAILED, NULL, "too_big", "the line is longer than %zu bytes (--max-record)",
-                           job->options->max_record);
+        status = grus_fail(&packed->error, GRUS_E_FAILED, NULL, "too_big",
+                           "the line is longer than %zu bytes (--max-record)", job->options->max_record);
     } else {
         status = grus_record_parse(&format, line, length, &packed->record, &packed->error);
     }
@@ -150,10 +150,8 @@ grus_status grus_pack_add(grus_slot *slot, const grus_job *job, const grus_packe
                           size_t length, uint64_t number, grus_error *error)
 {
     grus_slot_record *record = &slot->records[slot->n_records];
-    *record = (grus_slot_record){.start = slot->lines.size,
-                                 .length = length,
-                                 .error = GRUS_NO_ERROR,
-                                 .is_object = packed->record.is_object};
+    *record = (grus_slot_record){
+        .start = slot->lines.size, .length = length, .error = GRUS_NO_ERROR, .is_object = packed->record.is_object};
     grus_buffer_append(&slot->lines, line, length);
     if (packed->bad) {
         record->error = slot->errors.size;

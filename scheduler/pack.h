@@ -1,5 +1,5 @@
-// pack.h: lines into slots: a line is parsed and tokenized, and goes into the batch that is being filled if there is room.
-// What goes into a batch depends on the lines and the plan alone.
+// pack.h: lines into slots: a line is parsed and tokenized, and goes into the batch that is being filled if there is
+// room. What goes into a batch depends on the lines and the plan alone.
 #ifndef GRUS_SCHEDULER_PACK_H
 #define GRUS_SCHEDULER_PACK_H
 

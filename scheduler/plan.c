@@ -38,8 +38,10 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
 {
     size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
     grus_plan plan = {.threads = threads, .slots = slots, .big_slots = big_slots, .batch_tokens = batch_tokens};
-    plan.slot = bounds_of(costs, positions, grus_min(positions, GRUS_BATCH_RECORDS), GRUS_BATCH_BYTES, GRUS_BATCH_CELLS);
-    plan.big = bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
+    plan.slot =
+        bounds_of(costs, positions, grus_min(positions, GRUS_BATCH_RECORDS), GRUS_BATCH_BYTES, GRUS_BATCH_CELLS);
+    plan.big =
+        bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
 
     size_t worker = costs->workspace(costs->context, plan.slot.positions, plan.slot.records);
     size_t big_worker = costs->workspace(costs->context, plan.big.positions, plan.big.records);
@@ -79,6 +81,8 @@ grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t 
         for (size_t slots = 2 * n + 2; slots >= n + 1; slots--)
             if (shrink_batch(costs, n, slots, tokens, max_memory, plan))
                 return GRUS_OK;
-    return grus_fail(error, GRUS_E_USAGE, NULL, "--max-memory",
-                     "%zu bytes are too few: one thread with the smallest batches takes %zu", max_memory, plan->memory);
+    return grus_fail(
+        error, GRUS_E_USAGE, NULL, "--max-memory",
+        "%zu bytes are too few: one thread with the smallest batches takes %zu (less with a smaller --max-record)",
+        max_memory, plan->memory);
 }

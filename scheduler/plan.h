@@ -6,14 +6,14 @@
 #include "scheduler/slot.h"
 
 // Limits of a record, the same for every run: over one of them it is in error ("too_long").
-#define GRUS_RECORD_POSITIONS 16384 // source positions and forced target tokens
+#define GRUS_RECORD_POSITIONS 16384   // source positions and forced target tokens
 #define GRUS_RECORD_CELLS (16u << 20) // attention weights, where they are asked for
 
 // Limits of a batch of several records.
 #define GRUS_BATCH_TOKENS 16384 // the default of --batch-tokens
 #define GRUS_BATCH_RECORDS 4096
 #define GRUS_BATCH_BYTES ((size_t)2 << 20)
-#define GRUS_BATCH_CELLS ((size_t)2 << 20)
+#define GRUS_BATCH_CELLS ((size_t)1 << 20)
 #define GRUS_LEAST_POSITIONS 1024 // a slot has room for as many, however small the batches
 
 typedef struct grus_plan {
@@ -27,11 +27,11 @@ typedef struct grus_plan {
 typedef struct grus_plan_costs {
     const void *context;
     size_t fixed; // bytes: weights, input, output, parser, the program itself
-    size_t (*workspace)(const void *context, size_t positions, size_t records);           // a worker
-    size_t (*output)(const void *context, const grus_slot_bounds *bounds); // the text of a slot's results
-    size_t feature_dim; // 0 for token models
-    bool targets;       // records have forced targets
-    size_t max_record;  // bytes of one line
+    size_t (*workspace)(const void *context, size_t positions, size_t records); // a worker
+    size_t (*output)(const void *context, const grus_slot_bounds *bounds);      // the text of a slot's results
+    size_t feature_dim;                                                         // 0 for token models
+    bool targets;                                                               // records have forced targets
+    size_t max_record;                                                          // bytes of one line
 } grus_plan_costs;
 
 // threads and batch_tokens are what is wanted. With max_memory not 0 batch, slots and threads are reduced, in this

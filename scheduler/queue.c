@@ -181,6 +181,14 @@ void grus_queue_abandon(grus_queue *queue, size_t shard)
     pthread_mutex_unlock(&queue->lock);
 }
 
+bool grus_queue_is_stopped(grus_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool stopped = queue->stopped;
+    pthread_mutex_unlock(&queue->lock);
+    return stopped;
+}
+
 bool grus_queue_is_abandoned(grus_queue *queue, size_t shard)
 {
     pthread_mutex_lock(&queue->lock);

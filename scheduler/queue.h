@@ -1,8 +1,8 @@
 // queue.h: the ordered queue of slots between one reader, many workers and one writer.
 //
-// A ring: the reader reserves the slot before the work on it starts, workers take slots in order and finish them in any,
-// the writer gets them back in order. The number of slots bounds the memory and how far the reader runs ahead. A few
-// slots at a time may be big (grus_slot). Nothing here knows what a slot holds.
+// A ring: the reader reserves the slot before the work on it starts, workers take slots in order and finish them in
+// any, the writer gets them back in order. The number of slots bounds the memory and how far the reader runs ahead. A
+// few slots at a time may be big (grus_slot). Nothing here knows what a slot holds.
 #ifndef GRUS_SCHEDULER_QUEUE_H
 #define GRUS_SCHEDULER_QUEUE_H
 
@@ -35,6 +35,7 @@ void grus_queue_release(grus_queue *queue, grus_slot *slot);
 void grus_queue_abandon(grus_queue *queue, size_t shard);
 
 // Anybody's.
+bool grus_queue_is_stopped(grus_queue *queue);
 bool grus_queue_is_abandoned(grus_queue *queue, size_t shard);
 void grus_queue_stop(grus_queue *queue); // wakes all who wait; every function above then gives up
 

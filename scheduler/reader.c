@@ -25,14 +25,16 @@ typedef struct grus_reader {
     double waited;     // seconds, since the last count, for a free slot or for standard input
     double counted;    // when the figures were brought up to date last
     uint64_t bytes_in; // of the shard, as counted
+    uint64_t taken;    // bytes of its lines; too few where a line ended with \r or was too long
 } grus_reader;
 
 static void count(grus_reader *reader)
 {
     double now = grus_seconds();
     uint64_t bytes = reader->input ? grus_input_count(reader->input).bytes_in : reader->bytes_in;
-    grus_context_add_read(reader->context, bytes - reader->bytes_in, now - reader->counted - reader->waited);
+    reader->slot->bytes_in = bytes - reader->bytes_in;
     reader->bytes_in = bytes;
+    grus_context_add_read(reader->context, now - reader->counted - reader->waited);
     reader->counted = now;
     reader->waited = 0;
 }
@@ -98,13 +100,18 @@ static void end_shard(grus_reader *reader, const grus_error *error)
     end_slot(reader);
 }
 
-// Waits until standard input has something, so that a stop need not wait for it. false after a stop.
+// Waits until standard input has something, so that a stop, or an output that nobody reads any more, need not wait for
+// it. What was read before is taken first; where that cannot be told, as in a compressed stream, there is no waiting
+// here but in the read itself. false after a stop.
 static bool wait_for_stdin(grus_reader *reader)
 {
+    grus_input_counts counts = grus_input_count(reader->input);
+    if (counts.bytes_in != counts.bytes_out || counts.bytes_out != reader->taken)
+        return true;
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
     double from = grus_seconds();
     while (poll(&stdin_poll, 1, POLL_MS) == 0)
-        if (grus_context_stopping(reader->context))
+        if (grus_queue_is_stopped(reader->context->queue))
             return false;
     reader->waited += grus_seconds() - from;
     return true;
@@ -153,6 +160,7 @@ static grus_status read_lines(grus_reader *reader, grus_error *error)
         grus_status status = grus_input_line(reader->input, &kind, &line, &length, error);
         if (status != GRUS_OK || kind == GRUS_LINE_END)
             return status;
+        reader->taken += length + 1;
         status = grus_pack_line(job, reader->shard->kind, line, length, kind == GRUS_LINE_TOO_LONG, number,
                                 &reader->packed, error);
         if (status == GRUS_OK && reader->packed.bad && job->options->fail_on_error)
@@ -179,7 +187,7 @@ static bool read_shard(grus_reader *reader, size_t index)
     reader->index = index;
     reader->shard = &reader->context->shards->list[index];
     reader->first = true;
-    reader->bytes_in = 0;
+    reader->bytes_in = reader->taken = 0;
     reader->input = NULL;
     grus_status status = begin_slot(reader) ? GRUS_OK : GRUS_E_INTERRUPTED;
     if (status == GRUS_OK && reader->slot->failed) {
@@ -192,7 +200,8 @@ static bool read_shard(grus_reader *reader, size_t index)
         status = grus_fail(&error, GRUS_E_INPUT, reader->shard->path, NULL,
                            "feature shards in safetensors are not read by this version yet; take JSONL");
     if (status == GRUS_OK)
-        status = grus_input_open(reader->shard->path, reader->context->job->options->max_record, &reader->input, &error);
+        status =
+            grus_input_open(reader->shard->path, reader->context->job->options->max_record, &reader->input, &error);
     if (status == GRUS_OK)
         status = read_lines(reader, &error);
     if (status != GRUS_E_INTERRUPTED)

@@ -150,8 +150,7 @@ static void put_speed(const grus_figures *figures, grus_buffer *text)
     put_measure(text, 1, "records_per_second", rate((double)progress->records, progress->seconds));
     put_measure(text, 1, "tokens_in_per_second", rate((double)progress->tokens_in, progress->seconds));
     put_measure(text, 1, "tokens_out_per_second", rate((double)progress->tokens_out, progress->seconds));
-    put_measure(text, 1, "workers_busy",
-                rate(figures->compute_seconds, progress->seconds * (double)progress->threads));
+    put_measure(text, 1, "workers_busy", rate(figures->compute_seconds, progress->seconds * (double)progress->threads));
     put_measure(text, 1, "encoder_padding", waste(progress->positions, progress->positions_computed));
     put_measure(text, 1, "decoder_lanes_idle", waste(progress->rows, progress->rows_computed));
 }

@@ -3,7 +3,6 @@
 
 #include "base/grus.h"
 
-#include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +73,8 @@ static grus_status check_overlap(const grus_shard *shard, const char *outdir, co
     struct stat facts;
     if (asprintf(&path, "%s/%s%s", outdir, shard->stem, suffix) < 0)
         return grus_fail_memory(error, strlen(outdir));
-    bool same = stat(path, &facts) == 0 && facts.st_dev == shard->device && facts.st_ino == shard->inode;
+    bool same =
+        !shard->fault && stat(path, &facts) == 0 && facts.st_dev == shard->device && facts.st_ino == shard->inode;
     free(path);
     if (!same)
         return GRUS_OK;
@@ -96,7 +96,7 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
         if (!grus_shard_is_mine(i, options->rank, options->world_size))
             continue;
         progress->shards++;
-        if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && !shard->fault) {
+        if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && shard->stem) {
             grus_status status = check_overlap(shard, outdir, state->job.suffix, error);
             if (status != GRUS_OK)
                 return status;
@@ -115,8 +115,7 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
 }
 
 // Faulty shards are told even when none is left to run.
-static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs,
-                               grus_error *error)
+static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs, grus_error *error)
 {
     grus_status status = grus_shards_list(&state->shards, inputs, n_inputs, error);
     if (status == GRUS_E_INPUT && state->shards.n > 1)
@@ -257,8 +256,8 @@ static grus_status write_report(const grus_run_state *state, const grus_figures 
         return grus_fail_memory(error, strlen(outdir));
     grus_buffer text = {0};
     grus_report_text(&state->context, figures, outcome, &text);
-    grus_status status = text.failed ? grus_fail_memory(error, text.size)
-                                     : grus_file_replace(path, text.data, text.size, error);
+    grus_status status =
+        text.failed ? grus_fail_memory(error, text.size) : grus_file_replace(path, text.data, text.size, error);
     grus_buffer_free(&text);
     free(path);
     return status;
@@ -275,10 +274,10 @@ static grus_status run(grus_run_state *state, const char *const *inputs, size_t 
         status = check_places(&state->shards, outdir, error);
     if (status == GRUS_OK)
         status = make_plan(state, error);
-    if (status == GRUS_OK && !options->dry_run)
-        status = claim(state, outdir, error);
     if (status == GRUS_OK)
         status = select_shards(state, outdir, error);
+    if (status == GRUS_OK && !options->dry_run)
+        status = claim(state, outdir, error);
     if (status != GRUS_OK)
         return status;
     tell_plan(state);

@@ -125,8 +125,9 @@ static grus_status add_directory(grus_shards *shards, const char *dir, grus_erro
     grus_status status = read_names(stream, dir, &names, &n, error);
     closedir(stream);
     if (status == GRUS_OK && n == 0)
-        status = add_shard(shards, strdup(dir), "a directory without shards (.jsonl .txt .tsv .safetensors, or these with .zst)",
-                           NULL, error);
+        status =
+            add_shard(shards, strdup(dir),
+                      "a directory without shards (.jsonl .txt .tsv .safetensors, or these with .zst)", NULL, error);
     if (n > 1)
         qsort(names, n, sizeof *names, by_text);
     for (size_t i = 0; i < n; i++) {
@@ -172,9 +173,9 @@ static grus_status check_stems(const grus_shards *shards, grus_error *error)
     grus_status status = GRUS_OK;
     for (size_t i = 1; i < n && status == GRUS_OK; i++)
         if (strcmp(sorted[i - 1]->stem, sorted[i]->stem) == 0)
-            status = grus_fail(error, GRUS_E_USAGE, sorted[i]->path, NULL,
-                               "would be written to the same output shard, %s, as %s", sorted[i]->stem,
-                               sorted[i - 1]->path);
+            status =
+                grus_fail(error, GRUS_E_USAGE, sorted[i]->path, NULL,
+                          "would be written to the same output shard, %s, as %s", sorted[i]->stem, sorted[i - 1]->path);
     free(sorted);
     return status;
 }

@@ -37,15 +37,15 @@ static bool fit_all(grus_slot *slot, const grus_slot_bounds *bounds)
     void *records = slot->records, *length = slot->length, *target_length = slot->target_length;
     void *ids = slot->ids.data, *targets = slot->targets.data, *features = slot->features;
     size_t floats = 0, n_ids = bounds->feature_dim ? 0 : bounds->positions;
-    bool fits = grus_mul(bounds->positions, bounds->feature_dim, &floats) &&
-                fit(&records, &slot->records_capacity, bounds->records, sizeof *slot->records) &&
-                fit(&length, &slot->length_capacity, bounds->records, sizeof *slot->length) &&
-                fit(&target_length, &slot->target_capacity, bounds->targets ? bounds->records : 0,
-                    sizeof *slot->target_length) &&
-                fit(&ids, &slot->ids.capacity, n_ids, sizeof *slot->ids.data) &&
-                fit(&targets, &slot->targets.capacity, bounds->targets ? bounds->positions : 0,
-                    sizeof *slot->targets.data) &&
-                fit(&features, &slot->features_capacity, floats, sizeof *slot->features);
+    bool fits =
+        grus_mul(bounds->positions, bounds->feature_dim, &floats) &&
+        fit(&records, &slot->records_capacity, bounds->records, sizeof *slot->records) &&
+        fit(&length, &slot->length_capacity, bounds->records, sizeof *slot->length) &&
+        fit(&target_length, &slot->target_capacity, bounds->targets ? bounds->records : 0,
+            sizeof *slot->target_length) &&
+        fit(&ids, &slot->ids.capacity, n_ids, sizeof *slot->ids.data) &&
+        fit(&targets, &slot->targets.capacity, bounds->targets ? bounds->positions : 0, sizeof *slot->targets.data) &&
+        fit(&features, &slot->features_capacity, floats, sizeof *slot->features);
     slot->records = records;
     slot->length = length;
     slot->target_length = target_length;
@@ -70,7 +70,7 @@ grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, gru
 {
     clear(slot);
     slot->first = slot->last = slot->failed = false;
-    slot->first_number = 0;
+    slot->first_number = slot->bytes_in = 0;
     slot->input = (grus_input_counts){0};
     slot->stats = (grus_infer_stats){0};
     slot->seconds = 0;

@@ -20,11 +20,11 @@ typedef enum grus_slot_state {
 typedef struct grus_slot_bounds {
     size_t positions; // source positions and forced target tokens
     size_t records;
-    size_t bytes;         // of the lines
-    size_t cells;         // attention weights, where asked for
-    size_t feature_dim;   // 0 for token models
-    bool targets;         // records have a forced target
-    size_t out_bytes;     // of the output; only kept between batches, not a bound
+    size_t bytes;       // of the lines
+    size_t cells;       // attention weights, where asked for
+    size_t feature_dim; // 0 for token models
+    bool targets;       // records have a forced target
+    size_t out_bytes;   // of the output; only kept between batches, not a bound
 } grus_slot_bounds;
 
 #define GRUS_NO_ERROR SIZE_MAX
@@ -44,8 +44,8 @@ typedef struct grus_slot {
 
     // The reader's from reserve to fill, then read-only.
     size_t shard;
-    bool first, last; // of its shard's slots
-    uint64_t first_number; // line number of records[0]
+    bool first, last;          // of its shard's slots
+    uint64_t first_number;     // line number of records[0]
     grus_slot_record *records; // (n_records)
     size_t n_records, records_capacity;
     grus_buffer lines, errors;
@@ -55,6 +55,7 @@ typedef struct grus_slot {
     grus_ids ids, targets;
     float *features; // (positions, feature_dim)
     size_t n_positions, n_targets, n_cells, features_capacity;
+    uint64_t bytes_in;       // of the file, read since the slot before
     grus_input_counts input; // of the whole shard, where last
 
     // The worker's from take to finish, then read-only.

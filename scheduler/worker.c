@@ -10,16 +10,9 @@
 #include "scheduler/clock.h"
 #include "scheduler/format.h"
 
-typedef struct grus_worker {
-    grus_context *context;
-    grus_workspace *workspace; // made at the first slot, made anew behind a big one, whose memory goes back
-    grus_result *results;
-    size_t results_capacity;
-} grus_worker;
-
 static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error)
 {
-    const grus_job *job = worker->context->job;
+    const grus_job *job = worker->job;
     if (slot->n_sequences == 0)
         return GRUS_OK;
     void *results = worker->results;
@@ -38,39 +31,42 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
         .target_length = job->infer.force ? slot->target_length : NULL,
         .targets = job->infer.force ? slot->targets.data : NULL,
     };
-    return grus_infer(job->model->engine, worker->workspace, &batch, &job->infer, worker->context->stop,
-                      worker->results, &slot->stats, error);
+    return grus_infer(job->model->engine, worker->workspace, &batch, &job->infer, worker->stop, worker->results,
+                      &slot->stats, error);
 }
 
-static void work(grus_worker *worker, grus_slot *slot)
+grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error)
 {
-    grus_context *context = worker->context;
-    const grus_shard *shard = &context->shards->list[slot->shard];
-    grus_error error;
-    double from = grus_seconds();
-    grus_status status = infer(worker, slot, &error);
+    grus_status status = infer(worker, slot, error);
     if (status == GRUS_OK)
-        status = grus_format_slot(context->job, shard->kind, slot, worker->results, &error);
-    if (status != GRUS_OK) {
-        grus_error_in_file(&error, shard->path);
-        grus_slot_fail(slot, &error);
-    }
-    if (slot->big) {
+        status = grus_format_slot(worker->job, kind, slot, worker->results, error);
+    if (slot->big && worker->workspace) {
         grus_workspace_free(worker->workspace);
         worker->workspace = NULL;
     }
-    slot->seconds = grus_seconds() - from;
+    return status;
+}
+
+void grus_worker_free(grus_worker *worker)
+{
+    if (worker->workspace)
+        grus_workspace_free(worker->workspace);
+    free(worker->results);
 }
 
 void grus_worker_run(grus_context *context)
 {
-    grus_worker worker = {.context = context};
+    grus_worker worker = {.job = context->job, .stop = context->stop};
     for (grus_slot *slot; (slot = grus_queue_take(context->queue)) != NULL;) {
-        if (!slot->skip && !slot->failed)
-            work(&worker, slot);
+        const grus_shard *shard = &context->shards->list[slot->shard];
+        grus_error error;
+        double from = grus_seconds();
+        if (!slot->skip && !slot->failed && grus_worker_compute(&worker, shard->kind, slot, &error) != GRUS_OK) {
+            grus_error_in_file(&error, shard->path);
+            grus_slot_fail(slot, &error);
+        }
+        slot->seconds = grus_seconds() - from;
         grus_queue_finish(context->queue, slot);
     }
-    if (worker.workspace)
-        grus_workspace_free(worker.workspace);
-    free(worker.results);
+    grus_worker_free(&worker);
 }

@@ -4,6 +4,18 @@
 
 #include "scheduler/context.h"
 
+typedef struct grus_worker {
+    const grus_job *job;
+    const volatile bool *stop; // may be NULL
+    grus_workspace *workspace; // made at the first slot, made anew behind a big one, whose memory goes back
+    grus_result *results;
+    size_t results_capacity;
+} grus_worker; // zero-initialised but for job and stop
+
+// Runs the slot's records through the engine and fills its output. kind is that of the slot's shard.
+grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error);
+void grus_worker_free(grus_worker *worker);
+
 // Works until the queue has nothing more. A failure fails the slot, and with it the slot's shard alone.
 void grus_worker_run(grus_context *context);
 

@@ -100,11 +100,10 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
         writer->failed = false;
         writer->records = writer->records_failed = 0;
     }
-    bool written = !writer->failed;
-    if (written && write_slot(writer, slot, &error) != GRUS_OK)
+    bool wanted = !writer->failed;
+    if (wanted && write_slot(writer, slot, &error) != GRUS_OK)
         fail_shard(writer, slot, &error);
-    if (written)
-        grus_context_add_slot(writer->context, slot, grus_seconds() - from);
+    grus_context_add_slot(writer->context, slot, wanted, grus_seconds() - from);
     if (slot->last && !writer->interrupted)
         grus_context_add_shard(writer->context, writer->failed);
 }

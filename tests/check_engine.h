@@ -14,11 +14,11 @@ TCase *encoder_case(void);
 TCase *infer_case(void);
 
 // NaN fails.
-#define ASSERT_NEAR(found, expected, tolerance)                                                                        \
-    do {                                                                                                               \
-        double found_ = (double)(found), expected_ = (double)(expected);                                               \
-        ck_assert_msg(fabs(found_ - expected_) <= (tolerance), "%s: found %.9g, expected %.9g", #found, found_,        \
-                      expected_);                                                                                      \
+#define ASSERT_NEAR(found, expected, tolerance)                                                                 \
+    do {                                                                                                        \
+        double found_ = (double)(found), expected_ = (double)(expected);                                        \
+        ck_assert_msg(fabs(found_ - expected_) <= (tolerance), "%s: found %.9g, expected %.9g", #found, found_, \
+                      expected_);                                                                               \
     } while (0)
 
 #endif

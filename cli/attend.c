@@ -1,0 +1,229 @@
+// attend.c: `grus attend`.
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/heatmap.h"
+#include "cli/message.h"
+#include "cli/options.h"
+#include "cli/search.h"
+#include "cli/svg.h"
+
+#define DEFAULT_WIDTH 80
+#define LONGEST_TEXT ((size_t)16 << 20) // of a text on standard input
+
+enum option_number {
+    OPT_SVG,
+    OPT_WIDTH,
+    OPT_STYLE,
+    OPT_SEARCH,
+    OPT_STRICT = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
+    OPT_HELP,
+    N_OPTIONS,
+};
+
+enum style { STYLE_AUTO, STYLE_COLOR, STYLE_BLOCKS, STYLE_ASCII };
+static const char *const styles[] = {"auto", "color", "blocks", "ascii", NULL};
+
+static const grus_option options[N_OPTIONS] = {
+    [OPT_SVG] = {"svg", 0, GRUS_OPTION_TEXT, "FILE", "write an SVG picture there instead; - is standard output", 0, 0,
+                 NULL},
+    [OPT_WIDTH] = {"width", 'w', GRUS_OPTION_COUNT, "N", "columns of the picture [the terminal's, else 80]",
+                   GRUS_HEATMAP_LEAST_WIDTH, 100000, NULL},
+    [OPT_STYLE] = {"style", 0, GRUS_OPTION_CHOICE, "NAME", "auto, color, blocks, ascii [auto]", 0, 0, styles},
+    GRUS_SEARCH_ROWS(OPT_SEARCH),
+    [OPT_STRICT] = {"strict", 0, GRUS_OPTION_FLAG, NULL, "a tensor that the configuration does not use is an error", 0,
+                    0, NULL},
+    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
+};
+
+static int print_help(void)
+{
+    printf("usage: grus attend MODEL TEXT [OPTION]...\n\n"
+           "Runs the model on one text and draws its attention: source across, target down. TEXT - is standard input;\n"
+           "a model of features takes a JSON list of lists.\n\n");
+    grus_options_help(options, N_OPTIONS);
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+static void on_warning(void *context, const char *text)
+{
+    (void)context;
+    grus_print_warning(text);
+}
+
+static int fail(grus_status status, const char *file, const char *cause)
+{
+    grus_error error = {.status = status};
+    snprintf(error.file, sizeof error.file, "%s", file);
+    snprintf(error.cause, sizeof error.cause, "%s", cause);
+    return grus_fail_command(&error);
+}
+
+static int fail_memory(void)
+{
+    return fail(GRUS_E_MEMORY, "", "out of memory");
+}
+
+// ---- the text ----
+
+// All of standard input, the last \n left out. *text is the caller's.
+static int read_text(char **text, size_t *length)
+{
+    size_t capacity = 0;
+    *text = NULL;
+    *length = 0;
+    for (size_t got = 1; got > 0; *length += got) {
+        if (*length > LONGEST_TEXT)
+            return fail(GRUS_E_INPUT, "-", "the text is longer than 16 MiB");
+        if (*length + 1 >= capacity) {
+            capacity = capacity ? 2 * capacity : 4096;
+            char *grown = realloc(*text, capacity);
+            if (!grown)
+                return fail_memory();
+            *text = grown;
+        }
+        got = fread(*text + *length, 1, capacity - *length - 1, stdin);
+    }
+    if (ferror(stdin))
+        return fail(GRUS_E_INPUT, "-", strerror(errno));
+    if (*length && (*text)[*length - 1] == '\n')
+        --*length;
+    (*text)[*length] = '\0';
+    return GRUS_OK;
+}
+
+static int take_text(const char *argument, char **text, size_t *length)
+{
+    if (strcmp(argument, "-") == 0)
+        return read_text(text, length);
+    *text = strdup(argument);
+    *length = strlen(argument);
+    return *text ? GRUS_OK : fail_memory();
+}
+
+// ---- the terminal ----
+
+static size_t find_width(const grus_option_value *asked)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (asked->set)
+        return (size_t)asked->count;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    unsigned long set = columns ? strtoul(columns, NULL, 10) : 0;
+    return set > 0 && set < 100000 ? set : DEFAULT_WIDTH;
+}
+
+static grus_heatmap_style find_style(uint64_t asked)
+{
+    const char *terminal = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    switch ((enum style)asked) {
+    case STYLE_COLOR:
+        return GRUS_HEATMAP_COLOR;
+    case STYLE_BLOCKS:
+        return GRUS_HEATMAP_BLOCKS;
+    case STYLE_ASCII:
+        return GRUS_HEATMAP_ASCII;
+    case STYLE_AUTO:
+        break;
+    }
+    bool color = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !(no_color && *no_color);
+    return color ? GRUS_HEATMAP_COLOR : GRUS_HEATMAP_ASCII;
+}
+
+static int draw(const grus_attention_map *map, const grus_option_value *values)
+{
+    if (!grus_heatmap_draw(map, find_style(values[OPT_STYLE].count), find_width(&values[OPT_WIDTH]), stdout))
+        return fail_memory();
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return fail(GRUS_E_OUTPUT, "-", strerror(errno));
+    return GRUS_OK;
+}
+
+// ---- the file ----
+
+// Closes the file, or only flushes standard output, and tells of the first error.
+static int finish_svg(FILE *file, const char *path, bool drawn)
+{
+    bool failed = fflush(file) != 0 || ferror(file);
+    int cause = errno;
+    if (file != stdout && fclose(file) != 0 && !failed) {
+        failed = true;
+        cause = errno;
+    }
+    if (!drawn)
+        return fail_memory();
+    return failed ? fail(GRUS_E_OUTPUT, path, strerror(cause)) : GRUS_OK;
+}
+
+// What can be renamed appears only when it is whole; a device or a pipe is written to as it is.
+static int write_svg(const grus_attention_map *map, const char *source, const char *path)
+{
+    struct stat facts;
+    if (strcmp(path, "-") == 0)
+        return finish_svg(stdout, path, grus_svg_draw(map, source, stdout));
+    bool direct = stat(path, &facts) == 0 && !S_ISREG(facts.st_mode);
+    size_t size = strlen(path) + 32;
+    char *temporary = malloc(size);
+    if (!temporary)
+        return fail_memory();
+    snprintf(temporary, size, direct ? "%s" : "%s.%ld.partial", path, (long)getpid());
+    FILE *file = fopen(temporary, direct ? "we" : "wxe");
+    int code =
+        file ? finish_svg(file, path, grus_svg_draw(map, source, file)) : fail(GRUS_E_OUTPUT, path, strerror(errno));
+    if (code == GRUS_OK && !direct && rename(temporary, path) != 0)
+        code = fail(GRUS_E_OUTPUT, path, strerror(errno));
+    if (code != GRUS_OK && file && !direct)
+        remove(temporary);
+    free(temporary);
+    return code;
+}
+
+// ---- the command ----
+
+static int attend(const grus_model *model, const char *text, size_t length, const grus_option_value *values)
+{
+    grus_run_options defaults;
+    grus_attention_map map;
+    grus_error error;
+    grus_run_options_init(&defaults, model);
+    grus_search_take(values + OPT_SEARCH, &defaults.search);
+    if (grus_attend_text(model, text, length, &defaults.search, &map, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    bool features = map.columns && map.column_tokens[0][0] == '\0';
+    int code = values[OPT_SVG].set ? write_svg(&map, features ? NULL : text, values[OPT_SVG].text) : draw(&map, values);
+    grus_attention_map_free(&map);
+    return code;
+}
+
+int grus_command_attend(int argc, char **argv)
+{
+    grus_option_value values[N_OPTIONS] = {0};
+    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
+    if (first < 0)
+        return GRUS_E_USAGE;
+    if (values[OPT_HELP].set)
+        return print_help();
+    if (argc - first != 2)
+        return grus_usage_error("attend: a model and a text are needed; put a text of several words in quotes");
+    grus_model *model;
+    grus_error error;
+    if (grus_model_load(argv[first], values[OPT_STRICT].set, on_warning, NULL, &model, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    char *text;
+    size_t length;
+    int code = take_text(argv[first + 1], &text, &length);
+    if (code == GRUS_OK)
+        code = attend(model, text, length, values);
+    free(text);
+    grus_model_free(model);
+    return code;
+}

@@ -1,0 +1,133 @@
+// tokenizer_sentencepiece.cc: SentencePiece's library behind the interface of tokenizers. The pieces of its model are
+// the ids. The one C++ file of grus, and left out where the library is not there: no exception leaves it.
+#include "config.h"
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <sentencepiece_processor.h>
+
+extern "C" {
+#include "base/error.h"
+#include "io/file.h"
+#include "io/model_dir.h"
+#include "io/tokenizer_type.h"
+}
+
+using sentencepiece::SentencePieceProcessor;
+
+static const size_t model_max = size_t{1} << 30; // bytes
+
+static const SentencePieceProcessor *processor_of(const grus_tokenizer *tokenizer)
+{
+    return static_cast<const SentencePieceProcessor *>(tokenizer->own);
+}
+
+static grus_status load(grus_tokenizer *tokenizer, const char *path, const grus_buffer *content, grus_error *error)
+{
+    try {
+        auto processor = std::make_unique<SentencePieceProcessor>();
+        const auto status = processor->LoadFromSerializedProto({content->data ? content->data : "", content->size});
+        if (!status.ok())
+            return grus_fail(error, GRUS_E_MODEL, path, nullptr, "is not a model of SentencePiece: %s",
+                             status.code() == sentencepiece::util::StatusCode::kInternal ? "it cannot be parsed"
+                                                                                         : status.error_message());
+        tokenizer->size = static_cast<size_t>(processor->GetPieceSize());
+        tokenizer->own = processor.release();
+        return GRUS_OK;
+    } catch (const std::bad_alloc &) {
+        return grus_fail_memory(error, content->size);
+    } catch (const std::exception &exception) {
+        return grus_fail(error, GRUS_E_MODEL, path, nullptr, "is not a model of SentencePiece: %s", exception.what());
+    }
+}
+
+static grus_status open_model(grus_tokenizer *tokenizer, const char *dir, const grus_tokenizer_config *config,
+                              grus_error *error)
+{
+    char *path = grus_path_join(dir, config->model);
+    if (!path)
+        return grus_fail_memory(error, strlen(dir) + strlen(config->model));
+    grus_buffer content = {};
+    grus_status status = grus_file_read(path, model_max, GRUS_E_MODEL, &content, error);
+    if (status == GRUS_OK)
+        status = load(tokenizer, path, &content, error);
+    grus_buffer_free(&content);
+    free(path);
+    return status;
+}
+
+static void close_model(grus_tokenizer *tokenizer)
+{
+    delete processor_of(tokenizer);
+}
+
+static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
+                          grus_error *error)
+{
+    try {
+        std::vector<int> found;
+        const auto status = processor_of(tokenizer)->Encode({text, length}, &found);
+        if (!status.ok())
+            return grus_fail(error, GRUS_E_FAILED, nullptr, "sentencepiece", "SentencePiece refuses the text: %s",
+                             status.error_message());
+        for (const int id : found)
+            if (!grus_ids_append(ids, static_cast<uint32_t>(id)))
+                return grus_fail_memory(error, ids->size);
+        return GRUS_OK;
+    } catch (const std::bad_alloc &) {
+        return grus_fail_memory(error, length);
+    } catch (const std::exception &exception) {
+        return grus_fail(error, GRUS_E_FAILED, nullptr, "sentencepiece", "SentencePiece refuses the text: %s",
+                         exception.what());
+    }
+}
+
+static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+{
+    try {
+        std::vector<int> known;
+        for (size_t i = 0; i < n; i++)
+            if (ids[i] < tokenizer->size)
+                known.push_back(static_cast<int>(ids[i]));
+        std::string decoded;
+        if (processor_of(tokenizer)->Decode(known, &decoded).ok())
+            grus_buffer_append(text, decoded.data(), decoded.size());
+    } catch (const std::exception &) {
+        text->failed = true;
+    }
+}
+
+// A piece that the model lacks has the id of <unk> there, so the way back is tried too.
+static uint32_t special(const grus_tokenizer *tokenizer, const char *token)
+{
+    try {
+        const SentencePieceProcessor *processor = processor_of(tokenizer);
+        const int id = processor->PieceToId(token);
+        const bool known = id >= 0 && id < processor->GetPieceSize() && processor->IdToPiece(id) == token;
+        return known ? static_cast<uint32_t>(id) : GRUS_NO_ID;
+    } catch (const std::exception &) {
+        return GRUS_NO_ID;
+    }
+}
+
+static void append_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)
+{
+    try {
+        const std::string piece = id < tokenizer->size ? processor_of(tokenizer)->IdToPiece(static_cast<int>(id)) : "";
+        grus_buffer_append(text, piece.data(), piece.size());
+    } catch (const std::exception &) {
+        text->failed = true;
+    }
+}
+
+const grus_tokenizer_type grus_tokenizer_sentencepiece = {
+    GRUS_TOKENIZER_SENTENCEPIECE, false,        open_model, close_model, encode, decode, special,
+    "a piece of the model",       append_token,
+};

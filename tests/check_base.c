@@ -1,0 +1,224 @@
+// check_base.c: what every layer stands on: exact conversions, checked sizes, the arena, the buffer, error texts.
+#include "config.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/tensor.h"
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The value of a binary floating-point number, by its definition.
+static float value_of(unsigned bits, int exponent_bits, int fraction_bits)
+{
+    int exponent = (int)(bits >> fraction_bits) & ((1 << exponent_bits) - 1), bias = (1 << (exponent_bits - 1)) - 1;
+    double fraction = (double)(bits & ((1u << fraction_bits) - 1)), one = ldexp(1, fraction_bits), value;
+    if (exponent == (1 << exponent_bits) - 1)
+        value = fraction > 0 ? (double)NAN : HUGE_VAL;
+    else if (exponent == 0)
+        value = ldexp(fraction, 1 - bias - fraction_bits);
+    else
+        value = ldexp(one + fraction, exponent - bias - fraction_bits);
+    return (float)(bits >> (exponent_bits + fraction_bits) ? -value : value);
+}
+
+static void expect_all(grus_dtype dtype, int exponent_bits, int fraction_bits)
+{
+    static unsigned char data[2 * 65536 + 1];
+    static float values[65536];
+    for (unsigned i = 0; i < 65536; i++) {
+        data[2 * i + 1] = (unsigned char)(i & 0xff);
+        data[2 * i + 2] = (unsigned char)(i >> 8);
+    }
+    // No alignment is promised.
+    grus_tensor tensor = {.dtype = dtype, .rank = 1, .shape = {65536}, .count = 65536, .data = data + 1};
+    grus_tensor_floats(&tensor, 0, 65536, values);
+    for (unsigned i = 0; i < 65536; i++) {
+        float expected = value_of(i, exponent_bits, fraction_bits);
+        if (isnan(expected))
+            ck_assert_msg(isnan(values[i]), "%04x is not NaN", i);
+        else
+            ck_assert_msg(bits_of(values[i]) == bits_of(expected), "%04x is %a, not %a", i, (double)values[i],
+                          (double)expected);
+    }
+}
+
+START_TEST(half_floats)
+{
+    expect_all(GRUS_F16, 5, 10);
+    expect_all(GRUS_BF16, 8, 7);
+}
+END_TEST
+
+START_TEST(floats)
+{
+    // 1, -2.5, the smallest subnormal, and a NaN of some payload, little-endian.
+    static const unsigned char data[] = {0, 0, 128, 63, 0, 0, 32, 192, 1, 0, 0, 0, 5, 0, 192, 127};
+    grus_tensor tensor = {.dtype = GRUS_F32, .rank = 1, .shape = {4}, .count = 4, .data = data};
+    float values[3];
+    grus_tensor_floats(&tensor, 1, 3, values);
+    ck_assert_uint_eq(bits_of(values[0]), bits_of(-2.5f));
+    ck_assert_uint_eq(bits_of(values[1]), 1);
+    ck_assert_uint_eq(bits_of(values[2]), 0x7fc00005);
+    ck_assert_str_eq(grus_dtype_name(GRUS_BF16), "BF16");
+    ck_assert_uint_eq(grus_dtype_size(GRUS_I64), 8);
+}
+END_TEST
+
+START_TEST(sizes)
+{
+    size_t result = 5;
+    ck_assert(!grus_mul(SIZE_MAX / 2 + 1, 2, &result));
+    ck_assert(!grus_add(SIZE_MAX, 1, &result));
+    ck_assert(grus_mul((size_t)1 << 32, ((size_t)1 << 32) - 1, &result));
+    ck_assert_uint_eq(result, SIZE_MAX - (((size_t)1 << 32) - 1));
+    ck_assert_uint_eq(grus_div_up(0, 3), 0);
+    ck_assert_uint_eq(grus_div_up(7, 3), 3);
+    ck_assert_uint_eq(grus_div_up(SIZE_MAX, SIZE_MAX), 1);
+    ck_assert_uint_eq(grus_min(3, 4) + 10 * grus_max(3, 4), 43);
+}
+END_TEST
+
+START_TEST(allocation)
+{
+    ck_assert_ptr_null(grus_alloc(SIZE_MAX / 2 + 1, 2));
+    ck_assert_ptr_null(grus_alloc(SIZE_MAX, 1));
+    char *memory = grus_alloc_zero(33, 3);
+    ck_assert_uint_eq((uintptr_t)memory % GRUS_ALIGN, 0);
+    for (int i = 0; i < 99; i++)
+        ck_assert_int_eq(memory[i], 0);
+    free(memory);
+    memory = grus_alloc(0, 8);
+    ck_assert_ptr_nonnull(memory);
+    free(memory);
+}
+END_TEST
+
+START_TEST(growth)
+{
+    void *array = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        ck_assert(grus_grow(&array, &capacity, i + 1, sizeof(int)));
+        ((int *)array)[i] = (int)i;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        ck_assert_int_eq(((int *)array)[i], (int)i);
+    size_t before = capacity;
+    void *same = array;
+    ck_assert(!grus_grow(&array, &capacity, SIZE_MAX, sizeof(int)));
+    ck_assert(array == same && capacity == before);
+    free(array);
+}
+END_TEST
+
+START_TEST(arena)
+{
+    grus_arena *memory = grus_arena_new(1000);
+    char *blocks[100];
+    for (int i = 0; i < 100; i++) {
+        blocks[i] = grus_arena_alloc(memory, (size_t)i * 7, 1);
+        ck_assert_ptr_nonnull(blocks[i]);
+        ck_assert_uint_eq((uintptr_t)blocks[i] % GRUS_ALIGN, 0);
+        memset(blocks[i], i, (size_t)i * 7);
+    }
+    for (int i = 0; i < 100; i++)
+        for (int k = 0; k < i * 7; k++)
+            ck_assert_int_eq(blocks[i][k], i);
+    size_t held = grus_arena_bytes(memory);
+    // After a reset the same fits without more from the system.
+    grus_arena_reset(memory);
+    for (int i = 0; i < 100; i++)
+        ck_assert_ptr_nonnull(grus_arena_alloc(memory, (size_t)i * 7, 1));
+    ck_assert_uint_le(grus_arena_bytes(memory), held);
+    ck_assert_ptr_null(grus_arena_alloc(memory, SIZE_MAX / 4, 8));
+    ck_assert_ptr_null(grus_arena_alloc(memory, SIZE_MAX / 2 + 1, 1));
+    grus_arena_free(memory);
+    grus_arena_free(NULL);
+}
+END_TEST
+
+START_TEST(buffer)
+{
+    grus_buffer bytes = {0};
+    grus_buffer_append(&bytes, "a\0b", 3);
+    grus_buffer_byte(&bytes, '-');
+    grus_buffer_text(&bytes, "text");
+    grus_buffer_append(&bytes, NULL, 0);
+    grus_buffer_printf(&bytes, "%d%s", 42, "!");
+    ck_assert_uint_eq(bytes.size, 11);
+    ck_assert_mem_eq(bytes.data, "a\0b-text42!", 11);
+    ck_assert(!bytes.failed);
+    // An append that cannot be is remembered, and nothing is added behind the gap.
+    grus_buffer_append(&bytes, "x", SIZE_MAX - 5);
+    ck_assert(bytes.failed);
+    grus_buffer_byte(&bytes, 'y');
+    ck_assert_uint_eq(bytes.size, 11);
+    grus_buffer_clear(&bytes);
+    ck_assert(!bytes.failed && bytes.size == 0);
+    grus_buffer_byte(&bytes, 'z');
+    ck_assert_uint_eq(bytes.size, 1);
+    grus_buffer_free(&bytes);
+    ck_assert_ptr_null(bytes.data);
+}
+END_TEST
+
+START_TEST(errors)
+{
+    grus_error error;
+    char text[2200], small[12];
+    ck_assert_int_eq(grus_fail(&error, GRUS_E_MODEL, "f", "p", "%d wrong", 3), GRUS_E_MODEL);
+    ck_assert_int_eq(error.status, GRUS_E_MODEL);
+    ck_assert_str_eq(grus_error_text(&error, text, sizeof text), "f:p: 3 wrong");
+    ck_assert_str_eq(grus_error_text(&error, small, sizeof small), "f:p: 3 wron");
+    grus_fail(&error, GRUS_E_INPUT, "f", NULL, "gone");
+    ck_assert_str_eq(grus_error_text(&error, text, sizeof text), "f: gone");
+    grus_fail(&error, GRUS_E_USAGE, NULL, NULL, "gone");
+    ck_assert_str_eq(grus_error_text(&error, text, sizeof text), "gone");
+    ck_assert_int_eq(grus_error_in_file(&error, "g"), GRUS_E_USAGE);
+    ck_assert_str_eq(error.file, "g");
+    grus_error_in_file(&error, "h");
+    ck_assert_str_eq(error.file, "g");
+    ck_assert_int_eq(grus_fail_memory(&error, 17), GRUS_E_MEMORY);
+    ck_assert_ptr_nonnull(strstr(error.cause, "17 bytes"));
+    ck_assert_int_eq(grus_fail(NULL, GRUS_E_OUTPUT, NULL, NULL, "x"), GRUS_E_OUTPUT);
+    // A text that is too long is cut and ended.
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    grus_fail(&error, GRUS_E_OUTPUT, text, text, "%s", text);
+    ck_assert_uint_eq(strlen(error.file), sizeof error.file - 1);
+    ck_assert_uint_eq(strlen(error.place), sizeof error.place - 1);
+    ck_assert_uint_eq(strlen(error.cause), sizeof error.cause - 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base");
+    TCase *tests = tcase_create("base");
+    tcase_add_test(tests, half_floats);
+    tcase_add_test(tests, floats);
+    tcase_add_test(tests, sizes);
+    tcase_add_test(tests, allocation);
+    tcase_add_test(tests, growth);
+    tcase_add_test(tests, arena);
+    tcase_add_test(tests, buffer);
+    tcase_add_test(tests, errors);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Damages the files of a small model and small shards, one at a time, and runs the command on them.
+
+Whatever the damage, grus must end by itself, with one of its own exit codes, and say what is wrong when that is not 0;
+when it is 0, there must be one valid JSON line for each record. A failure leaves its files behind and names them.
+
+    GRUS=build/grus python3 tests/fuzz/mutate.py --runs 2000 --seed 1
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+E, H = 4, 5
+CHARS = ["<unk>", "<s>", "</s>"] + list("abcdefgh")
+TEXTS = ["a", "abc", "", "hgfedcba", "x y", "\u00e9", "abc" * 20]
+MAGIC = [b"\0", b"\xff", b"\n", b"\r", b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\u0000", b"\\ud800", b"-1", b"1e999",
+         b"18446744073709551616", b"null", b"true", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", struct.pack("<Q", 2 ** 63),
+         struct.pack("<I", 0xFD2FB528), struct.pack("<I", 0x184D2A50)]
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def safetensors(tensors, rng):
+    header, data = {}, b""
+    for name, shape in tensors.items():
+        count = 1
+        for n in shape:
+            count *= n
+        values = struct.pack("<%df" % count, *(rng.uniform(-1, 1) for _ in range(count)))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def gru(prefix, size):
+    return {prefix + ".weight_ih_l0": [3 * H, size], prefix + ".weight_hh_l0": [3 * H, H],
+            prefix + ".bias_ih_l0": [3 * H], prefix + ".bias_hh_l0": [3 * H]}
+
+
+def make_models(root, rng):
+    source = {"tokenizer": {"type": "char", "vocab": "chars.vocab"}, "embedding_dim": E}
+    encoder = {"hidden_size": H}
+    tensors = {"encoder.embedding.weight": [len(CHARS), E], **gru("encoder.rnn", E)}
+    models = {
+        "seq2seq": ({"model_type": "seq2seq", "source": source, "encoder": encoder, "attention": {"score": "dot"},
+                     "decoder": {"vocab": "chars.vocab", "tokenizer": {"type": "char"}, "bos": "<s>", "eos": "</s>",
+                                 "embedding_dim": E, "hidden_size": H, "bridge": "last",
+                                 "attention": {"query": "state"}, "input": ["embedding"],
+                                 "readout": {"inputs": ["state", "context"]}},
+                     "generation": {"beam_size": 2, "max_length": 8}},
+                    {**tensors, "decoder.embedding.weight": [len(CHARS), E], **gru("decoder.rnn", E),
+                     "decoder.output.weight": [len(CHARS), 2 * H]}),
+        "encoder": ({"model_type": "encoder", "source": source, "encoder": encoder,
+                     "pooling": {"type": "attention", "score": "scaled_dot", "query": "last_hidden"},
+                     "heads": {"kind": {"on": "sequence", "labels": "kind.labels"}}},
+                    {**tensors, "heads.kind.weight": [2, H]}),
+    }
+    for name, (config, shapes) in models.items():
+        os.makedirs(os.path.join(root, name))
+        write(os.path.join(root, name, "config.json"), json.dumps(config, indent=1).encode())
+        write(os.path.join(root, name, "model.safetensors"), safetensors(shapes, rng))
+        write(os.path.join(root, name, "chars.vocab"), "".join(c + "\n" for c in CHARS).encode())
+    write(os.path.join(root, "encoder", "kind.labels"), b"one\ntwo\n")
+
+
+def make_shards(root):
+    os.makedirs(root)
+    write(os.path.join(root, "a.jsonl"), "".join(json.dumps({"id": i, "text": t, "n": [i, {"k": None}]}) + "\n"
+                                                 for i, t in enumerate(TEXTS)).encode())
+    write(os.path.join(root, "b.txt"), "".join(t + "\n" for t in TEXTS).encode())
+    write(os.path.join(root, "c.tsv"), "".join(t + "\tsecond\n" for t in TEXTS).encode())
+    if shutil.which("zstd"):
+        for name in ("a.jsonl", "b.txt"):
+            subprocess.run(["zstd", "-q", "--check", os.path.join(root, name)], check=True)
+
+
+def damage(data, rng):
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 1, 1, 2, 5, 20])):
+        at = rng.randrange(len(data) + 1)
+        end = min(len(data), at + rng.choice([1, 1, 2, 8, 64]))
+        how = rng.randrange(7)
+        if how == 0 and at < len(data):
+            data[at] ^= 1 << rng.randrange(8)
+        elif how == 1:
+            data[at:end] = rng.randbytes(end - at)
+        elif how == 2:
+            data[at:at] = rng.choice(MAGIC)
+        elif how == 3:
+            data[at:end] = rng.choice(MAGIC)
+        elif how == 4:
+            del data[at:end]
+        elif how == 5:
+            data[at:at] = data[at:end] * rng.choice([1, 2, 100])
+        elif rng.randrange(4) == 0:
+            del data[at:]
+    return bytes(data)
+
+
+def records_in(data):
+    return data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
+
+
+def complaint(result, shard):
+    """What is wrong with how the command behaved, or None."""
+    if result.returncode not in range(6):
+        return "exit code %d" % result.returncode
+    if result.returncode != 0:
+        return None if b"grus: " in result.stderr else "exit code %d without a message" % result.returncode
+    if shard is not None:
+        lines = result.stdout.split(b"\n")
+        if lines.pop() != b"" or len(lines) != shard:
+            return "%d lines for %d records" % (len(lines), shard)
+        for line in lines:
+            try:
+                json.loads(line)
+            except ValueError as error:
+                return "not JSON: %s: %r" % (error, line[:200])
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", help="where failing files go [a new directory]")
+    options = parser.parse_args()
+    grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
+    rng = random.Random(options.seed)
+    keep = options.keep or tempfile.mkdtemp(prefix="grus-fuzz-failed-")
+    os.makedirs(keep, exist_ok=True)
+    failures, codes = 0, {}
+    with tempfile.TemporaryDirectory(prefix="grus-fuzz-") as root:
+        models, shards = os.path.join(root, "models"), os.path.join(root, "shards")
+        make_models(models, rng)
+        make_shards(shards)
+        victims = [os.path.join(models, m, f) for m in sorted(os.listdir(models))
+                   for f in sorted(os.listdir(os.path.join(models, m)))]
+        victims += [os.path.join(shards, f) for f in sorted(os.listdir(shards))]
+        for run in range(-len(victims), options.runs):
+            victim = victims[run % len(victims)]
+            with open(victim, "rb") as f:
+                sound = f.read()
+            write(victim, sound if run < 0 else damage(sound, rng))  # the first round is undamaged and must succeed
+            in_model = victim.startswith(models)
+            model = os.path.dirname(victim) if in_model else os.path.join(models, rng.choice(["seq2seq", "encoder"]))
+            shard = os.path.join(shards, "a.jsonl") if in_model else victim
+            out = os.path.join(root, "out")
+            command = [grus, "run", model, shard, "-o", out, "-t", "1", "--quiet"]
+            try:
+                result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                wrong, code = None, result.returncode
+                count = None
+                if code == 0:
+                    done = os.path.join(out, os.path.basename(shard).split(".")[0] + ".jsonl.zst")
+                    unpacked = subprocess.run(["zstd", "-dcq", done], capture_output=True) if shutil.which("zstd") else None
+                    if unpacked is not None:
+                        result.stdout = unpacked.stdout
+                        if not shard.endswith(".zst"):
+                            with open(shard, "rb") as f:
+                                count = records_in(f.read())
+                        else:
+                            count = result.stdout.count(b"\n")
+                wrong = complaint(result, count)
+                if run < 0 and code != 0:
+                    wrong = "exit code %d on sound files: %s" % (code, result.stderr.decode(errors="replace").strip())
+            except subprocess.TimeoutExpired:
+                wrong, code = "no end within 60 s", "time"
+            codes[code] = codes.get(code, 0) + 1
+            if wrong:
+                failures += 1
+                place = os.path.join(keep, "%d-%d" % (options.seed, run))
+                shutil.rmtree(place, ignore_errors=True)
+                shutil.copytree(model, os.path.join(place, "model"))
+                shutil.copy(shard, place)
+                print("FAIL seed %d run %d, %s damaged: %s\n     files in %s" %
+                      (options.seed, run, os.path.relpath(victim, root), wrong, place), flush=True)
+            shutil.rmtree(out, ignore_errors=True)
+            write(victim, sound)
+            if run < 0 and wrong:
+                break
+    if not failures:
+        os.rmdir(keep) if not os.listdir(keep) else None
+    print("%d runs, %d failures; exit codes %s" %
+          (sum(codes.values()), failures, ", ".join("%s: %d" % (c, codes[c]) for c in sorted(codes, key=str))))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

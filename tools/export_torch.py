@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+"""Turns a trained PyTorch model into a grus model directory: config.json, model.safetensors and the vocabulary files.
+
+From Python:   export(module_or_state_dict, config, "models/mine", files={"source.vocab": "path/of/it"}, dtype="f16")
+Command line:  export_torch.py model.pt config.json models/mine --dtype f16 --rename enc.gru=encoder.rnn
+
+model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key). config is the
+config.json that grus will read (doc/model-format.md). Every tensor that the configuration needs is checked for presence
+and shape; those that it does not use are left out, and listed.
+"""
+import argparse
+import json
+import os
+import shutil
+import struct
+import sys
+import tempfile
+
+import torch
+
+DTYPES = {"f32": ("F32", torch.float32), "f16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat16)}
+NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64",
+         torch.int32: "I32", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16", torch.bool: "BOOL"}
+
+
+class ExportError(Exception):
+    pass
+
+
+def write_safetensors(path, tensors, metadata=None):
+    """tensors: name -> torch tensor. Data starts at a multiple of 8 and has no gaps; wider types come first."""
+    order = sorted(tensors, key=lambda n: (-tensors[n].element_size(), n))
+    header, at = {"__metadata__": metadata} if metadata else {}, 0
+    for name in order:
+        t = tensors[name]
+        end = at + t.numel() * t.element_size()
+        header[name] = {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name in order:
+            t = tensors[name].detach().contiguous().view(-1)
+            f.write((t.view(torch.int16) if t.dtype == torch.bfloat16 else t).numpy().tobytes())
+
+
+def read_safetensors(path):
+    """name -> torch tensor in its own type."""
+    types = {v: k for k, v in NAMES.items()}
+    with open(path, "rb") as f:
+        size, = struct.unpack("<Q", f.read(8))
+        header, data = json.loads(f.read(size)), bytearray(f.read())
+    header.pop("__metadata__", None)
+    out = {}
+    for name, h in header.items():
+        begin, end = h["data_offsets"]
+        dtype = types[h["dtype"]]
+        t = torch.frombuffer(data, dtype=dtype, offset=begin, count=(end - begin) // torch.tensor([], dtype=dtype).element_size()) \
+            if end > begin else torch.empty(0, dtype=dtype)
+        out[name] = t.reshape(h["shape"])
+    return out
+
+
+def rename(name, prefixes):
+    """Replaces the longest prefix that ends at a dot of the name or is the whole name, once. An empty prefix fits all."""
+    for old in sorted(prefixes, key=len, reverse=True):
+        if name == old:
+            return prefixes[old]
+        if not old:
+            return prefixes[old] + "." + name
+        if name.startswith(old + "."):
+            rest = name[len(old) + 1:]
+            return prefixes[old] + "." + rest if prefixes[old] else rest
+    return name
+
+
+def named_files(config):
+    """The files that the configuration names, in order."""
+    out = []
+    for place in (config.get("source", {}).get("tokenizer", {}), config.get("decoder", {}),
+                  config.get("decoder", {}).get("tokenizer", {}), *config.get("heads", {}).values()):
+        out += [place[k] for k in ("vocab", "codes", "model", "labels") if isinstance(place.get(k), str)]
+    return list(dict.fromkeys(out))
+
+
+def count_lines(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+
+
+def expected_tensors(config, sizes):
+    """name -> (shape, required). sizes: lines of each named file. None in a shape: any size."""
+    want = {}
+
+    def need(name, *shape):
+        want[name] = (shape, True)
+
+    def may(name, *shape):
+        want[name] = (shape, False)
+
+    def stack(prefix, layers, width, hidden, both):
+        for k in range(layers):
+            for suffix in ("", "_reverse")[:1 + both]:
+                need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
+                need(f"{prefix}.weight_hh_l{k}{suffix}", 3 * hidden, hidden)
+                may(f"{prefix}.bias_ih_l{k}{suffix}", 3 * hidden)
+                may(f"{prefix}.bias_hh_l{k}{suffix}", 3 * hidden)
+
+    def attention(a, Dk, Dq, learned=False):
+        kind, A = a.get("score"), a.get("size")
+        if kind == "additive":
+            if not A:
+                raise ExportError("config: attention score additive needs a size")
+            need("attention.key.weight", A, Dk)
+            may("attention.key.bias", A)
+            need("attention.energy.weight", 1, A)
+            if not learned:
+                need("attention.query.weight", A, Dq)
+                may("attention.query.bias", A)
+                may("attention.energy.bias", 1)
+        elif kind == "general":
+            need("attention.general.weight", Dk, Dq)
+        elif kind not in ("dot", "scaled_dot", "cosine", "euclidean"):
+            raise ExportError(f"config: unknown attention score {kind!r}")
+        elif Dk != Dq:
+            raise ExportError(f"config: attention score {kind} needs query and key of one size, has {Dq} and {Dk}")
+
+    try:
+        source, e = config["source"], config["encoder"]
+        both, H, layers = bool(e.get("bidirectional", False)), e["hidden_size"], e.get("num_layers", 1)
+        D = H * (1 + both)
+        if source.get("input", "tokens") == "features":
+            width = source["feature_dim"]
+        else:
+            width = source["embedding_dim"]
+            need("encoder.embedding.weight", sizes.get(source["tokenizer"].get("vocab")), width)
+        stack("encoder.rnn", layers, width, H, both)
+
+        if config["model_type"] == "encoder":
+            pooling = config.get("pooling", {})
+            if pooling.get("type") == "attention":
+                learned = pooling.get("query") == "learned"
+                attention(pooling, D, D, learned)
+                if learned and pooling["score"] != "additive":
+                    need("attention.context", D)
+            for name, head in config.get("heads", {}).items():
+                inputs = head.get("inputs", ["state"]) if head["on"] == "token" else ["pooled"]
+                C = sizes.get(head["labels"])
+                need(f"heads.{name}.weight", C, D * len(inputs))
+                may(f"heads.{name}.bias", C)
+        else:
+            d = config["decoder"]
+            V, E, H, layers = sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
+            r = d["readout"]
+            widths = {"state": H, "context": D, "embedding": E}
+            R = sum(widths[i] for i in r["inputs"])
+            attention(config["attention"], D, E if d["attention"]["query"] == "embedding" else H)
+            need("decoder.embedding.weight", V, E)
+            if r.get("size"):
+                need("decoder.readout.weight", r["size"], R)
+                may("decoder.readout.bias", r["size"])
+                R = r["size"]
+            widths["readout"] = R
+            stack("decoder.rnn", layers, sum(widths[i] for i in d["input"]), H, False)
+            if d["bridge"] in ("linear_tanh", "mean_tanh"):
+                need("bridge.weight", layers * H, D)
+                may("bridge.bias", layers * H)
+            elif d["bridge"] == "last" and (H != D or layers > e.get("num_layers", 1)):
+                raise ExportError(f"config: bridge last needs decoder.hidden_size {D} and at most {e.get('num_layers', 1)} layers")
+            if not d.get("tied", False):
+                need("decoder.output.weight", V, R)
+            elif R != E:
+                raise ExportError(f"config: tied needs a readout of embedding_dim {E}, has {R}")
+            may("decoder.output.bias", V)
+    except KeyError as k:
+        raise ExportError(f"config: key or value {k} is missing or unknown") from None
+    return want
+
+
+def as_state(obj, key=None):
+    """A state_dict out of a module, a state_dict, or a dictionary that holds one under key."""
+    if key:
+        if not isinstance(obj, dict) or key not in obj:
+            raise ExportError(f"no entry {key!r} in the saved object")
+        obj = obj[key]
+    if isinstance(obj, torch.nn.Module):
+        obj = obj.state_dict()
+    if not isinstance(obj, dict) or not all(isinstance(v, torch.Tensor) for v in obj.values()):
+        held = [k for k, v in obj.items() if isinstance(v, (dict, torch.nn.Module))] if isinstance(obj, dict) else []
+        hint = f"; it holds {', '.join(map(str, held))} (--key)" if held else ""
+        raise ExportError("this is no module and no state_dict" + hint)
+    return obj
+
+
+def check(state, want):
+    """Returns the tensors of state that want names; raises ExportError with every fault."""
+    faults, used = [], {}
+    for name, (shape, required) in want.items():
+        text = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
+        if name not in state:
+            if required:
+                faults.append(f"{name}: missing, expected {text}")
+            continue
+        got = state[name]
+        if got.dim() != len(shape) or any(n is not None and n != m for n, m in zip(shape, got.shape)):
+            faults.append(f"{name}: expected {text}, is {list(got.shape)}")
+        elif not got.is_floating_point():
+            faults.append(f"{name}: expected a floating-point type, is {got.dtype}")
+        else:
+            used[name] = got
+    if faults:
+        raise ExportError("\n".join(faults))
+    return used
+
+
+def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
+    """Writes the model directory out; files: name in the configuration -> path (default: none to copy, they lie in out).
+    Returns the names of the tensors that were left out."""
+    files = files or {}
+    paths = {n: files.get(n, os.path.join(out, n)) for n in named_files(config)}
+    for n, path in paths.items():
+        if not os.path.isfile(path):
+            raise ExportError(f"{path}: the configuration names it, and it is not there")
+    state = {}
+    for old, t in as_state(model, key).items():
+        new = rename(old, renames or {})
+        if new in state:
+            raise ExportError(f"two tensors would be called {new}")
+        state[new] = t.detach().cpu()
+    decoder = config.get("decoder", {})
+    tied = ("decoder.output.weight", "decoder.embedding.weight")
+    if decoder.get("tied") and all(n in state for n in tied) and not torch.equal(*(state[n] for n in tied)):
+        raise ExportError("config: tied, but decoder.output.weight and decoder.embedding.weight differ")
+    used = check(state, expected_tensors(config, {n: count_lines(p) for n, p in paths.items()}))
+    tensors = {}
+    for name, t in used.items():
+        small = t.to(DTYPES[dtype][1])
+        if not torch.isfinite(small).all():
+            raise ExportError(f"{name}: holds values that are " + (f"too large for {dtype}" if torch.isfinite(t).all() else "not finite"))
+        tensors[rename(name, config.get("tensors", {}))] = small
+
+    os.makedirs(out, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as temp:
+        write_safetensors(os.path.join(temp, "model.safetensors"), tensors, {"format": "pt"})
+        with open(os.path.join(temp, "config.json"), "w", encoding="utf-8") as f:
+            json.dump(config, f, indent=2, ensure_ascii=False)
+            f.write("\n")
+        for n, path in paths.items():
+            target = os.path.join(out, n)
+            if os.path.abspath(path) != os.path.abspath(target):
+                os.makedirs(os.path.dirname(os.path.join(temp, n)), exist_ok=True)
+                shutil.copyfile(path, os.path.join(temp, n))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.replace(os.path.join(temp, n), target)
+        for n in ("model.safetensors", "config.json"):
+            os.replace(os.path.join(temp, n), os.path.join(out, n))
+    return sorted(set(state) - set(used))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model", help="what torch.save wrote (only from a source that you trust: it is a pickle)")
+    p.add_argument("config", help="config.json of the model")
+    p.add_argument("out", help="model directory to write")
+    p.add_argument("--files", metavar="DIR", help="where the vocabulary files lie [folder of CONFIG]")
+    p.add_argument("--dtype", choices=sorted(DTYPES), default="f32")
+    p.add_argument("--key", help="entry of the saved dictionary that holds the weights")
+    p.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="replace a prefix of the tensor names")
+    a = p.parse_args()
+    try:
+        with open(a.config, encoding="utf-8") as f:
+            config = json.load(f)
+        folder = a.files or os.path.dirname(os.path.abspath(a.config))
+        renames = {}
+        for r in a.rename:
+            if "=" not in r:
+                p.error(f"--rename needs OLD=NEW, not {r!r}")
+            old, new = r.split("=", 1)
+            renames[old] = new
+        model = torch.load(a.model, map_location="cpu")
+        files = {n: os.path.join(folder, n) for n in named_files(config)}
+        left = export(model, config, a.out, files, a.dtype, renames, a.key)
+    except (ExportError, OSError, ValueError) as e:
+        for line in str(e).split("\n"):
+            print(f"export_torch: {line}", file=sys.stderr)
+        return 1
+    for name in left:
+        print(f"left out: {name}")
+    size = os.path.getsize(os.path.join(a.out, "model.safetensors"))
+    print(f"{a.out}: {size} bytes, {a.dtype}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
