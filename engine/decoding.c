@@ -95,7 +95,7 @@ static void mean_output(const grus_encoded *encoded, size_t sequence, size_t siz
     for (size_t i = 0; i < size; i++) {
         double total = 0;
         for (size_t t = 0; t < length; t++)
-            total += rows[t * size + i];
+            total += (double)rows[t * size + i];
         mean[i] = length ? (float)(total / (double)length) : 0;
     }
 }

@@ -214,7 +214,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi)
 static grus_status run_pass(const pass *p, const volatile bool *stop, grus_error *error)
 {
     for (size_t first = 0, last; first < p->plan->steps; first = last) {
-        if (stop && *stop)
+        if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         last = chunk_end(p, first);
         input_products(p, first, last);

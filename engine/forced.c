@@ -26,7 +26,7 @@ static bool score_token(const grus_decoder *decoder, grus_forced *target, follow
     grus_normalizer normalizer =
         grus_logits_normalize(decoder->kernel->vector, logits, decoder->output_bias, decoder->vocab);
     float logprob = (logits[target->tokens[f->step]] - normalizer.shift) - normalizer.log_sum;
-    target->logprob += logprob;
+    target->logprob += (double)logprob;
     if (target->logprobs)
         target->logprobs[f->step] = logprob;
     return ++f->step < target->length;
@@ -53,7 +53,7 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
         }
         if (n == 0)
             return GRUS_OK;
-        if (stop && *stop)
+        if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         for (size_t i = 0; i < n; i++) {
             rows[i] = row_of(decoder, encoded, forced, followers + i);

@@ -287,15 +287,22 @@ static size_t total_of(const size_t *lengths, size_t n)
     return total;
 }
 
-// Floats of attention: steps times source positions of each sequence, at most longest_steps for each position.
-static size_t attention_floats(const grus_infer_options *options, size_t positions, size_t target_positions)
+// Attention weights that a batch may give: steps times source positions of each sequence.
+static size_t count_cells(const grus_batch *batch, const grus_infer_options *options)
 {
-    size_t steps = options->force ? target_positions + 1 : grus_search_limit(&options->search, positions), floats;
-    return grus_mul(steps, positions, &floats) ? floats : SIZE_MAX / 16;
+    size_t cells = 0;
+    for (size_t i = 0; i < batch->n && options->attention; i++) {
+        size_t steps =
+            options->force ? batch->target_length[i] + 1 : grus_search_limit(&options->search, batch->length[i]);
+        size_t more;
+        if (!grus_mul(steps, batch->length[i], &more) || !grus_add(cells, more, &cells))
+            return SIZE_MAX / sizeof(float) / 4;
+    }
+    return cells;
 }
 
 static size_t bound(const grus_engine *engine, const grus_infer_options *options, size_t positions, size_t records,
-                    size_t target_positions)
+                    size_t target_positions, size_t cells)
 {
     const grus_decoder *decoder = &engine->decoder;
     size_t bytes = grus_encode_bytes(&engine->encoder, positions, records) + ((size_t)64 << 10);
@@ -311,7 +318,7 @@ static size_t bound(const grus_engine *engine, const grus_infer_options *options
     size_t force_bytes = grus_decoding_bytes(decoder, positions, records, grus_search_rows(engine->kernel, 1)) +
                          grus_force_bytes(decoder, records);
     if (options->attention)
-        bytes += attention_floats(options, positions, target_positions) * sizeof(float) + records * GRUS_ALIGN;
+        bytes += cells * sizeof(float) + records * GRUS_ALIGN;
     if (options->force)
         return bytes + force_bytes + 2 * (target_positions + records) * sizeof(float) +
                records * (sizeof(grus_hypothesis) + 2 * GRUS_ALIGN);
@@ -320,9 +327,9 @@ static size_t bound(const grus_engine *engine, const grus_infer_options *options
 }
 
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,
-                            size_t records)
+                            size_t records, size_t cells)
 {
-    return bound(engine, options, positions, records, positions);
+    return bound(engine, options, positions, records, positions, cells);
 }
 
 grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
@@ -331,7 +338,8 @@ grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, con
 {
     grus_arena *arena = workspace->arena;
     size_t target_positions = options->force ? total_of(batch->target_length, batch->n) : 0;
-    size_t bytes = bound(engine, options, total_of(batch->length, batch->n), batch->n, target_positions);
+    size_t bytes = bound(engine, options, total_of(batch->length, batch->n), batch->n, target_positions,
+                         count_cells(batch, options));
     if (!grus_arena_reserve(arena, bytes))
         return grus_fail_memory(error, bytes);
     bool seq2seq = engine->config->seq2seq;

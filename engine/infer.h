@@ -81,14 +81,21 @@ typedef struct grus_infer_stats {
 grus_workspace *grus_workspace_new(const grus_engine *engine);
 void grus_workspace_free(grus_workspace *workspace);
 
+// The caller's wish to stop: *stop is set from another thread.
+static inline bool grus_stop_asked(const volatile bool *stop)
+{
+    return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+}
+
 // Runs the batch and fills results (n), which live in the workspace until its next use. stats is added to.
 // Fails only with GRUS_E_MEMORY (nothing is then valid) or GRUS_E_INTERRUPTED (*stop became true; may be NULL).
 grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
                        const grus_infer_options *options, const volatile bool *stop, grus_result *results,
                        grus_infer_stats *stats, grus_error *error);
 
-// The most bytes that a workspace takes from the system for any batch within these bounds.
+// The most bytes that a workspace takes from the system for any batch within these bounds; cells are attention weights,
+// steps times source positions summed over the records. Forced targets count among the positions.
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,
-                            size_t records);
+                            size_t records, size_t cells);
 
 #endif

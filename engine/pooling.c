@@ -74,7 +74,7 @@ static void pool_mean(const float *rows, size_t length, size_t size, float *pool
     for (size_t i = 0; i < size; i++) {
         double total = 0;
         for (size_t t = 0; t < length; t++)
-            total += rows[t * size + i];
+            total += (double)rows[t * size + i];
         pooled[i] = (float)(total / (double)length);
     }
 }

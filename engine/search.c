@@ -184,7 +184,7 @@ static bool rank_candidates(searching *g, const sentence *s, float *logits, size
             return false;
         size_t n = grus_logits_best(vector, row, decoder->vocab, &normalizer, banned, beam, g->of_row);
         for (size_t i = 0; i < n; i++) {
-            candidate c = {s->live[rank].logprob + g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
+            candidate c = {s->live[rank].logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
             if (*n_taken == beam && c.logprob < g->taken[beam - 1].logprob)
                 break;
             *n_taken = take(g->taken, *n_taken, beam, c);
@@ -318,7 +318,7 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
     if (!searching_alloc(&g) || !admit(&g))
         return grus_fail_memory(error, 0);
     while (g.n_sentences > 0) {
-        if (stop && *stop)
+        if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         size_t n = lay_rows(&g), ld;
         float *logits;

@@ -45,8 +45,8 @@ static grus_status add_line(grus_benchmark_work *work, grus_shard_kind kind, gru
     if (status != GRUS_OK)
         return status;
     bool big = grus_pack_is_big(&plan->slot, packed, length);
-    bool fits = work->n_slots && number > 1 &&
-                grus_pack_fits(last_slot(work), &plan->slot, plan->batch_tokens, packed, length);
+    bool fits =
+        work->n_slots && number > 1 && grus_pack_fits(last_slot(work), &plan->slot, plan->batch_tokens, packed, length);
     if (!fits)
         status = add_slot(work, kind, big, error);
     if (status != GRUS_OK)

@@ -277,10 +277,11 @@ size_t grus_job_most_cells(const grus_job *job, size_t positions)
     return job->infer.force ? grus_job_cells(job, half, half) : grus_job_cells(job, positions, 0);
 }
 
-static size_t workspace_cost(const void *context, size_t positions, size_t records)
+static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
 {
     const grus_job *job = context;
-    return grus_workspace_bound(job->model->engine, &job->infer, positions, records);
+    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
+    return grus_workspace_bound(job->model->engine, &job->infer, bounds->positions, bounds->records, cells);
 }
 
 static size_t output_cost(const void *context, const grus_slot_bounds *bounds)

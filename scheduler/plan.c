@@ -43,8 +43,8 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
     plan.big =
         bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
 
-    size_t worker = costs->workspace(costs->context, plan.slot.positions, plan.slot.records);
-    size_t big_worker = costs->workspace(costs->context, plan.big.positions, plan.big.records);
+    size_t worker = costs->workspace(costs->context, &plan.slot);
+    size_t big_worker = costs->workspace(costs->context, &plan.big);
     size_t big_more = big_worker > worker ? big_worker - worker : 0;
     plan.memory = sum(costs->fixed, product(threads, worker));
     plan.memory = sum(plan.memory, product(slots, grus_slot_bytes(&plan.slot)));

@@ -27,11 +27,11 @@ typedef struct grus_plan {
 typedef struct grus_plan_costs {
     const void *context;
     size_t fixed; // bytes: weights, input, output, parser, the program itself
-    size_t (*workspace)(const void *context, size_t positions, size_t records); // a worker
-    size_t (*output)(const void *context, const grus_slot_bounds *bounds);      // the text of a slot's results
-    size_t feature_dim;                                                         // 0 for token models
-    bool targets;                                                               // records have forced targets
-    size_t max_record;                                                          // bytes of one line
+    size_t (*workspace)(const void *context, const grus_slot_bounds *bounds); // a worker
+    size_t (*output)(const void *context, const grus_slot_bounds *bounds);    // the text of a slot's results
+    size_t feature_dim;                                                       // 0 for token models
+    bool targets;                                                             // records have forced targets
+    size_t max_record;                                                        // bytes of one line
 } grus_plan_costs;
 
 // threads and batch_tokens are what is wanted. With max_memory not 0 batch, slots and threads are reduced, in this

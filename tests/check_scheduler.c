@@ -170,10 +170,10 @@ typedef struct costs_context {
     size_t position, record; // bytes
 } costs_context;
 
-static size_t workspace_cost(const void *context, size_t positions, size_t records)
+static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
 {
     const costs_context *costs = context;
-    return costs->position * positions + costs->record * records;
+    return costs->position * bounds->positions + costs->record * bounds->records;
 }
 
 static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
@@ -206,7 +206,7 @@ START_TEST(plan_without_bound_is_what_was_asked)
     ck_assert_uint_eq(plan.big.positions, GRUS_RECORD_POSITIONS);
     ck_assert_uint_ge(plan.big.bytes, costs.max_record);
 
-    size_t expected = costs.fixed + plan.threads * workspace_cost(&some_costs, plan.slot.positions, plan.slot.records) +
+    size_t expected = costs.fixed + plan.threads * workspace_cost(&some_costs, &plan.slot) +
                       plan.slots * grus_slot_bytes(&plan.slot) + plan.big_slots * grus_slot_bytes(&plan.big);
     ck_assert_uint_eq(plan.memory, expected);
     ck_assert_int_eq(grus_plan_make(&costs, 4, 1, 0, &plan, &error), GRUS_OK);
