@@ -109,8 +109,8 @@ static inline vec vsigmoid(vec x)
 }
 
 // tanh(x) = x P(x^2) / Q(x^2), the 13/6 minimax of Eigen (Eigen/src/Core/MathFunctionsImpl.h), x clamped where tanh
-// rounds to 1; relative error <= 6e-7. NaN in, NaN out.
-static inline vec vtanh(vec x)
+// rounds to 1; relative error <= 6e-7. NaN in, NaN out. Numerator and denominator apart; 4.8e-3 < Q < 1.
+static inline void tanh_parts(vec x, vec *numerator, vec *denominator)
 {
     x = VMIN(splat(7.90531110763549805f), VMAX(splat(-7.90531110763549805f), x));
     vec x2 = x * x;
@@ -122,8 +122,24 @@ static inline vec vtanh(vec x)
     p = p * x2 + 4.89352455891786e-03f;
     vec q = x2 * 1.19825839466702e-06f + 1.18534705686654e-04f;
     q = q * x2 + 2.26843463243900e-03f;
-    q = q * x2 + 4.89352518554385e-03f;
-    return x * p / q;
+    *denominator = q * x2 + 4.89352518554385e-03f;
+    *numerator = x * p;
+}
+
+static inline vec vtanh(vec x)
+{
+    vec numerator, denominator;
+    tanh_parts(x, &numerator, &denominator);
+    return numerator / denominator;
+}
+
+// The three gates of one vector of units. With a = e^-z and n = P / Q the new state n + sigma(z) (h - n) is
+// (a P + h Q) / ((1 + a) Q): one division for two. a is at most 2.1e38, so nothing overflows.
+static inline vec gate(vec r, vec z, vec n, vec recurrent, vec h)
+{
+    vec a = vexp(-z), p, q;
+    tanh_parts(n + vsigmoid(r) * recurrent, &p, &q);
+    return (a * p + h * q) / ((1.0f + a) * q);
 }
 
 static void gates(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi, const float *bias,
@@ -131,14 +147,21 @@ static void gates(size_t lanes, size_t width, size_t units, const float *acc, co
 {
     for (size_t lane = 0; lane < lanes; lane++) {
         const float *acc_r = acc + lane * width, *acc_z = acc_r + lanes * width, *acc_n = acc_z + lanes * width;
-        const float *gi_r = gi[lane], *gi_z = gi_r + width, *gi_n = gi_z + width;
-        for (size_t i = 0; i < units; i += LANES) {
+        const float *gi_r = gi[lane], *gi_z = gi_r + width, *gi_n = gi_z + width, *h = h_prev[lane];
+        const float *bias_z = bias + width, *bias_n = bias_z + width;
+        float *to = h_new[lane];
+        size_t i = 0;
+        for (; i + LANES <= units; i += LANES)
+            store(to + i, gate(load(gi_r + i) + load(bias + i) + load(acc_r + i),
+                               load(gi_z + i) + load(bias_z + i) + load(acc_z + i), load(gi_n + i) + load(bias_n + i),
+                               load(acc_n + i) + load(bias_hn + i), load(h + i)));
+        if (i < units) {
             size_t n = units - i;
-            vec r = vsigmoid(load_upto(gi_r + i, n) + load_upto(bias + i, n) + load_upto(acc_r + i, n));
-            vec z = vsigmoid(load_upto(gi_z + i, n) + load_upto(bias + width + i, n) + load_upto(acc_z + i, n));
-            vec recurrent = load_upto(acc_n + i, n) + load_upto(bias_hn + i, n);
-            vec c = vtanh(load_upto(gi_n + i, n) + load_upto(bias + 2 * width + i, n) + r * recurrent);
-            store_upto(h_new[lane] + i, c + z * (load_upto(h_prev[lane] + i, n) - c), n);
+            vec last = gate(load_part(gi_r + i, n) + load_part(bias + i, n) + load_part(acc_r + i, n),
+                            load_part(gi_z + i, n) + load_part(bias_z + i, n) + load_part(acc_z + i, n),
+                            load_part(gi_n + i, n) + load_part(bias_n + i, n),
+                            load_part(acc_n + i, n) + load_part(bias_hn + i, n), load_part(h + i, n));
+            store_upto(to + i, last, n);
         }
     }
 }
@@ -205,8 +228,11 @@ static void pack(size_t lanes, size_t count, const float *const *rows, float *pa
 static float dot(const float *a, const float *b, size_t n)
 {
     vec total = {0};
-    for (size_t i = 0; i < n; i += LANES)
-        total += load_upto(a + i, n - i) * load_upto(b + i, n - i);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        total += load(a + i) * load(b + i);
+    if (i < n)
+        total += load_part(a + i, n - i) * load_part(b + i, n - i);
     return sum(total);
 }
 
@@ -217,12 +243,20 @@ static void dots(const float *a, const float *rows, size_t n_rows, size_t size, 
     for (; row + 4 <= n_rows; row += 4) {
         const float *b = rows + row * size, *c = b + size, *d = c + size, *e = d + size;
         vec of_b = {0}, of_c = {0}, of_d = {0}, of_e = {0};
-        for (size_t i = 0; i < size; i += LANES) {
-            vec x = load_upto(a + i, size - i);
-            of_b += x * load_upto(b + i, size - i);
-            of_c += x * load_upto(c + i, size - i);
-            of_d += x * load_upto(d + i, size - i);
-            of_e += x * load_upto(e + i, size - i);
+        size_t i = 0;
+        for (; i + LANES <= size; i += LANES) {
+            vec x = load(a + i);
+            of_b += x * load(b + i);
+            of_c += x * load(c + i);
+            of_d += x * load(d + i);
+            of_e += x * load(e + i);
+        }
+        if (i < size) {
+            vec x = load_part(a + i, size - i);
+            of_b += x * load_part(b + i, size - i);
+            of_c += x * load_part(c + i, size - i);
+            of_d += x * load_part(d + i, size - i);
+            of_e += x * load_part(e + i, size - i);
         }
         *(quad_any *)(out + row) = sum_each(of_b, of_c, of_d, of_e);
     }

@@ -1,4 +1,4 @@
-// format.c: results as JSON members, or as lines of text.
+// format.c: results as JSON members, as lines of text, or as the rows of a matrix.
 #include "config.h"
 
 #include "scheduler/format.h"
@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/npy.h"
 
 // ---- bounds ----
 
@@ -144,10 +145,11 @@ static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothe
     grus_json_string(out, scratch->data ? scratch->data : "", scratch->size);
 }
 
+// Summed in double, told as float: what the tokens' log-probabilities are.
 static void put_number(grus_buffer *out, const char *name, double value)
 {
     grus_json_member(out, name);
-    grus_json_double(out, value);
+    grus_json_float(out, (float)value);
 }
 
 static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
@@ -283,7 +285,7 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
         if (job->heads[i])
             put_plain_labels(out, job->model->labels[i], &result->predictions[i]);
     if (job->infer.force)
-        grus_json_double(out, result->hypotheses[0].score);
+        grus_json_float(out, (float)result->hypotheses[0].score);
     else if (job->hypotheses)
         put_plain_output(out, job, &result->hypotheses[0], scratch);
     grus_buffer_byte(out, '\n');
@@ -297,6 +299,8 @@ static void put_error(const grus_job *job, const grus_record_format *format, gru
     const grus_slot_record *record = &slot->records[i];
     if (job->options->format == GRUS_FORMAT_TXT)
         grus_buffer_byte(&slot->out, '\n');
+    else if (job->options->format == GRUS_FORMAT_NPY)
+        grus_npy_missing(&slot->out, grus_config_output_size(&job->model->config));
     else
         grus_record_error(format, slot->lines.data + record->start, record->length, record->is_object,
                           slot->first_number + i, words, &slot->out);
@@ -327,6 +331,8 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
                 status = grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", not_finite);
         } else if (job->options->format == GRUS_FORMAT_TXT) {
             put_line(&slot->out, job, result, &scratch);
+        } else if (job->options->format == GRUS_FORMAT_NPY) {
+            grus_npy_floats(&slot->out, result->embedding, grus_config_output_size(&job->model->config));
         } else {
             grus_record_begin(&format, slot->lines.data + record->start, record->length, slot->first_number + i,
                               &slot->out);
