@@ -152,9 +152,11 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t fir
     size_t panel = kernel->panel, tile = kernel->tile, panel_floats = gru->hidden * panel;
     const float *weights = gru->weight_hh.data + 3 * group * panel_floats;
     const float *x = step->panels + first_lane * gru->hidden;
-    for (size_t gate = 0; gate < 3; gate++)
-        grus_kernel_run(kernel, gru->hidden, weights + gate * panel_floats, x, 0, step->acc + gate * tile * panel,
-                        panel);
+    for (size_t k = 0; k < gru->hidden; k += GRUS_KERNEL_DEPTH)
+        for (size_t gate = 0; gate < 3; gate++)
+            grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),
+                            weights + gate * panel_floats + k * panel, x + k * tile, k ? 1 : 0,
+                            step->acc + gate * tile * panel, panel);
     const float *gi[MAX_TILE], *h_prev[MAX_TILE];
     float *h_new[MAX_TILE];
     for (size_t lane = 0; lane < tile; lane++) {

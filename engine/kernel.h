@@ -23,6 +23,10 @@ typedef struct grus_kernel {
 // names a kernel that is unknown or that the CPU cannot run.
 grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error);
 
+// Sums over k are cut into blocks of this depth, in order, so that a tile of activations stays in the L1 cache while
+// weight panels pass over it. A constant: the order of summation is the same for every batch.
+#define GRUS_KERNEL_DEPTH ((size_t)512)
+
 // c[lane * ldc + unit] = beta * c + sum over k of x[k * tile + lane] * w[k * panel + unit]; beta is 0 or 1.
 // c is (tile, ldc) of which (tile, panel) is written.
 void grus_kernel_run(const grus_kernel *kernel, size_t k, const float *w, const float *x, float beta, float *c,

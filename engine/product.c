@@ -49,9 +49,11 @@ void grus_product(const grus_kernel *kernel, const grus_weights *weights, const 
         size_t to = grus_min(weights->panels, from + block);
         for (size_t row = 0; row < n; row += kernel->tile) {
             const float *x = panels + row / kernel->tile * tile_floats;
-            for (size_t p = from; p < to; p++)
-                grus_kernel_run(kernel, weights->in, weights->data + p * panel_floats, x, beta,
-                                y + row * ldy + p * kernel->panel, ldy);
+            for (size_t k = 0; k < weights->in; k += GRUS_KERNEL_DEPTH)
+                for (size_t p = from; p < to; p++)
+                    grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, weights->in - k),
+                                    weights->data + p * panel_floats + k * kernel->panel, x + k * kernel->tile,
+                                    k ? 1 : beta, y + row * ldy + p * kernel->panel, ldy);
         }
     }
 }

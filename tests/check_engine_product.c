@@ -64,7 +64,7 @@ START_TEST(products_of_every_edge_shape)
     size_t tile = kernel->tile, panel = kernel->panel;
     const size_t rows[] = {1, 2, tile - 1, tile, tile + 1, 3 * tile, 3 * tile + 2};
     const size_t outs[] = {1, panel - 1, panel, panel + 1, 2 * panel + 7};
-    const size_t ks[] = {1, 2, 3, 7, 8, 33, 100, 513};
+    const size_t ks[] = {1, 2, 3, 7, 8, 33, 100, 513, 1100};
     uint64_t seed = 3;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
         for (size_t o = 0; o < sizeof outs / sizeof *outs; o++)
