@@ -58,8 +58,16 @@ typedef struct grus_model grus_model;
 
 typedef void grus_warning_fn(void *context, const char *text);
 
-// Reads DIR/config.json and what it names. With strict a tensor that the configuration does not use is an error,
-// else it is passed to warn (may be NULL). The caller frees *model.
+typedef enum grus_load_flags {
+    GRUS_LOAD_STRICT = 1,         // a tensor that the configuration does not use is an error, not a warning
+    GRUS_LOAD_ALLOW_NONFINITE = 2 // a NaN or an infinity among the weights is a warning, not an error
+} grus_load_flags;
+
+// Reads DIR/config.json and what it names. flags are grus_load_flags; warnings go to warn (may be NULL). The caller
+// frees *model.
+GRUS_API grus_status grus_model_load_with(const char *dir, unsigned flags, grus_warning_fn *warn, void *context,
+                                          grus_model **model, grus_error *error);
+// The same with GRUS_LOAD_STRICT or without any flag.
 GRUS_API grus_status grus_model_load(const char *dir, bool strict, grus_warning_fn *warn, void *context,
                                      grus_model **model, grus_error *error);
 GRUS_API void grus_model_free(grus_model *model);
@@ -155,12 +163,68 @@ GRUS_API grus_status grus_run(const grus_model *model, const char *const *inputs
 
 // Runs the model over JSONL records in memory, in the calling thread: *output gets one line for each line, as a shard
 // would; the caller frees it. Of options what shards and threads need is not looked at. With fail_on_error the first
-// record in error is GRUS_E_FAILED.
+// record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY is GRUS_E_USAGE.
 GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
                                    size_t size, char **output, size_t *output_size, grus_error *error);
 
 // Asks every grus_run of this process to stop; safe in a signal handler.
 GRUS_API void grus_run_stop(void);
+
+// ---- after a run ----
+
+typedef enum grus_shard_state {
+    GRUS_STATE_DONE,    // its output is there, as long as its manifest says
+    GRUS_STATE_PARTIAL, // a process that is alive, or on another host, has begun it
+    GRUS_STATE_BROKEN,  // of output and manifest one is missing, or they do not fit
+    GRUS_STATE_MISSING,
+} grus_shard_state;
+
+typedef struct grus_shard_overview {
+    const char *input; // the file's name
+    size_t rank;       // whose it is
+    grus_shard_state state;
+    uint64_t records, records_failed; // of one that is done
+    char detail[160];                 // why it is not done, or "" when there is no more to say
+} grus_shard_overview;
+
+// What OUTDIR holds of its run. Everything belongs to the overview and lives until it is freed.
+typedef struct grus_overview {
+    size_t world_size;
+    size_t n;                          // shards of the run
+    const grus_shard_overview *shards; // (n) in the order of the run
+    size_t done, partial, broken, missing;
+    size_t failed;                    // of those that are not done, in the last run of their rank, as its report says
+    uint64_t records, records_failed; // of the done ones
+    const char *retry;                // the ranks that have shards left, as Slurm's --array takes them; "" for none
+    size_t n_stale;
+    const char *const *stale; // (n_stale) partial files of other hosts, untouched for more than 7 days
+    void *memory;             // the library's
+} grus_overview;
+
+// Looks at run.json, manifests, reports and the names of partial files, and changes nothing. The caller frees
+// *overview. GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *overview is empty.
+GRUS_API grus_status grus_outdir_examine(const char *outdir, grus_overview *overview, grus_error *error);
+GRUS_API void grus_overview_free(grus_overview *overview);
+
+// Prints it as `grus status` does, with --json or without.
+GRUS_API grus_status grus_overview_print(const grus_overview *overview, bool as_json, FILE *to, grus_error *error);
+
+typedef struct grus_verified {
+    uint64_t shards;                         // of the run
+    uint64_t outputs;                        // that have a manifest and were read
+    uint64_t missing;                        // shards with neither output nor manifest: not done, and no difference
+    uint64_t inputs;                         // compared
+    uint64_t records, records_failed, bytes; // of the outputs read
+    uint64_t differences;
+} grus_verified;
+
+// Reads every output of outdir again and compares it with its manifest, and the inputs (files or directories, n_inputs
+// may be 0) by name with the manifests of their outputs. Each difference is given to on_difference (may be NULL).
+// GRUS_E_FAILED: there are differences. GRUS_E_OUTPUT: outdir is not the output directory of a run, or cannot be read.
+// counts (may be NULL) is filled in every case.
+GRUS_API grus_status grus_outdir_verify(const char *outdir, const char *const *inputs, size_t n_inputs,
+                                        void (*on_difference)(void *context, const grus_error *difference),
+                                        void *context, grus_verified *counts, grus_error *error);
 
 // ---- the attention of one record ----
 
@@ -196,6 +260,41 @@ typedef struct grus_attention_map {
 GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text, size_t length,
                                       const grus_search *search, grus_attention_map *map, grus_error *error);
 GRUS_API void grus_attention_map_free(grus_attention_map *map);
+
+// ---- benchmarks ----
+
+// One part of a run, or the whole of it, repeated until its time is up.
+typedef struct grus_benchmark_part {
+    char name[24];  // "read", "parse", "encode", "infer", "format", "write", "run"
+    size_t threads; // that do it
+    size_t repetitions;
+    double records, tokens;     // source records and positions that one repetition goes through
+    double bytes;               // of text, where it is about text, else 0
+    double flops;               // attention's scores left out; 0 where it computes nothing
+    double min, median, max;    // seconds of one repetition
+    double cpu;                 // seconds of CPU time of all threads, the median
+    double padding, rows_empty; // shares of encoder positions and decoder rows computed for nobody
+} grus_benchmark_part;
+
+#define GRUS_BENCHMARK_PARTS 8
+
+typedef struct grus_benchmark_options {
+    double seconds; // for each part, about
+    size_t records; // that the parts are measured on, at most
+} grus_benchmark_options;
+
+typedef struct grus_benchmark_result {
+    size_t n;
+    grus_benchmark_part parts[GRUS_BENCHMARK_PARTS];
+    uint64_t records, records_failed, positions; // that the parts were measured on
+} grus_benchmark_result;
+
+// Measures the parts of a run one by one on the inputs' first records, held in memory, then a whole grus_run over all
+// of the inputs into a temporary directory (TMPDIR, else /tmp). Without inputs, batches of log-normal lengths and
+// random ids are made up, and what needs text is left out. options are those of the run.
+GRUS_API grus_status grus_benchmark(const grus_model *model, const char *const *inputs, size_t n_inputs,
+                                    const grus_run_options *options, const grus_benchmark_options *how,
+                                    grus_benchmark_result *result, grus_error *error);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 const char *grus_dtype_name(grus_dtype dtype)
 {
     static const char *const names[] = {
@@ -55,4 +57,20 @@ void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, f
         else
             out[i] = float_of_bits((uint32_t)load_u16(bytes + 4 * i) | (uint32_t)load_u16(bytes + 4 * i + 2) << 16);
     }
+}
+
+size_t grus_tensor_find_nonfinite(const grus_tensor *tensor)
+{
+    float block[256];
+    for (size_t first = 0, n; first < tensor->count; first += n) {
+        n = grus_min(tensor->count - first, sizeof block / sizeof *block);
+        grus_tensor_floats(tensor, first, n, block);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t bits;
+            memcpy(&bits, &block[i], sizeof bits);
+            if ((bits & 0x7f800000u) == 0x7f800000u)
+                return first + i;
+        }
+    }
+    return tensor->count;
 }

@@ -32,4 +32,7 @@ size_t grus_dtype_size(grus_dtype dtype);
 // Converts count elements from the first on to float; every F16 and BF16 value is exact in float. Not for GRUS_I64.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
+// The number of the first element that is a NaN or an infinity; tensor->count when there is none. Not for GRUS_I64.
+size_t grus_tensor_find_nonfinite(const grus_tensor *tensor);
+
 #endif

@@ -2,8 +2,11 @@
 #ifndef GRUS_CLI_COMMANDS_H
 #define GRUS_CLI_COMMANDS_H
 
+int grus_command_bench(int argc, char **argv);
 int grus_command_run(int argc, char **argv);
 int grus_command_inspect(int argc, char **argv);
 int grus_command_attend(int argc, char **argv);
+int grus_command_status(int argc, char **argv);
+int grus_command_verify(int argc, char **argv);
 
 #endif

@@ -10,14 +10,14 @@
 
 static const struct {
     const char *name;
-    int (*command)(int argc, char **argv); // NULL: not in this version
+    int (*command)(int argc, char **argv);
     const char *arguments, *help;
 } commands[] = {
     {"run", grus_command_run, "MODEL INPUT... -o OUTDIR", "run a model over every record of the inputs"},
     {"inspect", grus_command_inspect, "MODEL|SHARD", "tell what a model or a shard holds"},
-    {"status", NULL, "OUTDIR", "tell what is done, missing and failed"},
-    {"verify", NULL, "OUTDIR", "read every output again and compare it with its manifest"},
-    {"bench", NULL, "MODEL [INPUT...]", "measure the throughput"},
+    {"status", grus_command_status, "OUTDIR", "tell what is done, missing and failed"},
+    {"verify", grus_command_verify, "OUTDIR", "read every output again and compare it with its manifest"},
+    {"bench", grus_command_bench, "MODEL [INPUT...]", "measure the throughput"},
     {"attend", grus_command_attend, "MODEL TEXT", "draw the attention of one record"},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -26,8 +26,7 @@ static int print_help(void)
 {
     printf("usage: grus COMMAND [ARGUMENT]...\n\nTrained GRU and attention models over large corpora, on CPUs.\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        if (commands[i].command)
-            printf("  grus %-8s %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+        printf("  grus %-8s %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
     printf("\n  grus COMMAND --help                  what the command takes\n"
            "  grus --version                       version and kernel\n");
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
@@ -50,10 +49,7 @@ int main(int argc, char **argv)
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         return print_version();
     for (size_t i = 0; i < N_COMMANDS; i++)
-        if (strcmp(name, commands[i].name) == 0) {
-            if (!commands[i].command)
-                return grus_usage_error("%s: this command is not in version %s yet", name, grus_version());
+        if (strcmp(name, commands[i].name) == 0)
             return commands[i].command(argc - 1, argv + 1);
-        }
     return grus_usage_error("%s: no such command; grus --help lists them", name);
 }

@@ -38,6 +38,7 @@ enum option_number {
     OPT_REPORT,
     OPT_SEED,
     OPT_STRICT,
+    OPT_ALLOW_NONFINITE,
     OPT_DRY_RUN,
     OPT_HELP,
     N_OPTIONS,
@@ -84,6 +85,7 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_REPORT] = TEXT("report", 0, "FILE", "what the run did, as JSON [OUTDIR/report.json]"),
     [OPT_SEED] = COUNT("seed", 0, "N", 0, 0, "for tasks that draw random numbers; none does yet"),
     [OPT_STRICT] = FLAG("strict", 0, "a tensor that the configuration does not use is an error"),
+    [OPT_ALLOW_NONFINITE] = FLAG("allow-nonfinite", 0, "a NaN or an infinity among the weights is no error"),
     [OPT_DRY_RUN] = FLAG("dry-run", 0, "print the plan and the memory it takes; run nothing"),
     [OPT_HELP] = FLAG("help", 'h', "this text"),
 };
@@ -231,7 +233,9 @@ int grus_command_run(int argc, char **argv)
 
     grus_model *model;
     grus_error error;
-    if (grus_model_load(argv[first], values[OPT_STRICT].set, on_warning, NULL, &model, &error) != GRUS_OK)
+    unsigned flags = (values[OPT_STRICT].set ? GRUS_LOAD_STRICT : 0) |
+                     (values[OPT_ALLOW_NONFINITE].set ? GRUS_LOAD_ALLOW_NONFINITE : 0);
+    if (grus_model_load_with(argv[first], flags, on_warning, NULL, &model, &error) != GRUS_OK)
         return grus_fail_command(&error);
     grus_run_options_init(&run, model);
     take_options(values, &run);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,9 +17,6 @@
 #include "base/error.h"
 #include "io/file.h"
 #include "io/output.h"
-
-#define STEM_MAX 120 // bytes of a stem in a temporary name, whose whole must stay under 255
-#define HOST_MAX 64
 
 static grus_status refused(grus_error *error, const char *path, const char *what)
 {
@@ -35,12 +33,11 @@ static uint64_t random_number(void)
     return (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&number;
 }
 
-// Letters, digits, dots and dashes of this machine's name.
-static void host_name(char host[HOST_MAX])
+void grus_temp_host(char host[GRUS_HOST_MAX])
 {
-    if (gethostname(host, HOST_MAX) != 0)
+    if (gethostname(host, GRUS_HOST_MAX) != 0)
         strcpy(host, "unknown");
-    host[HOST_MAX - 1] = '\0';
+    host[GRUS_HOST_MAX - 1] = '\0';
     for (char *at = host; *at; at++)
         if (!((*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || *at == '.'))
             *at = '-';
@@ -48,20 +45,22 @@ static void host_name(char host[HOST_MAX])
 
 grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
 {
-    char host[HOST_MAX];
-    host_name(host);
+    char host[GRUS_HOST_MAX];
+    grus_temp_host(host);
     *temp = (grus_temp){.fd = -1};
     for (int attempt = 0; attempt < 8; attempt++) {
-        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s", dir, STEM_MAX, stem, (long)getpid(), random_number(),
-                     host) < 0) {
+        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
+                     random_number(), host) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }
         do
             temp->fd = open(temp->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         while (temp->fd < 0 && errno == EINTR);
-        if (temp->fd >= 0)
+        if (temp->fd >= 0) {
+            flock(temp->fd, LOCK_EX | LOCK_NB); // tells grus_partials_sweep that the owner lives
             return GRUS_OK;
+        }
         if (errno != EEXIST)
             break;
         free(temp->path);

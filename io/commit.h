@@ -5,6 +5,9 @@
 
 #include "base/grus.h"
 
+#define GRUS_TEMP_STEM_MAX ((size_t)120) // bytes of a stem in a temporary name, whose whole must stay under 255
+#define GRUS_HOST_MAX 64
+
 // A file being written. Its name is DIR/STEM.PID-RANDOM@HOST, so that no two attempts share it and the owner can be
 // told from it; it is made with O_EXCL, and no symbolic link is followed.
 typedef struct grus_temp {
@@ -12,7 +15,11 @@ typedef struct grus_temp {
     char *path;
 } grus_temp;
 
-// GRUS_E_OUTPUT when it cannot be made. A long stem is cut.
+// Letters, digits, dots and dashes of this machine's name.
+void grus_temp_host(char host[GRUS_HOST_MAX]);
+
+// GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
+// until it is closed.
 grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
 
 // fsync (once: after a failure nobody knows what is on the disk) and close. temp->path stays.

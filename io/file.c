@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 
+#define DIGEST_BLOCK ((size_t)64 << 10)
 #define READ_AT_ONCE ((size_t)1 << 30) // Linux moves less than 2 GiB a call
 
 // A descriptor that somebody else made non-blocking is waited for.
@@ -113,6 +116,31 @@ grus_status grus_file_read(const char *path, size_t limit, grus_status status, g
     if (fd < 0)
         return status;
     grus_status result = read_regular(fd, path, limit, status, content, error);
+    close(fd);
+    return result;
+}
+
+grus_status grus_file_digest(const char *path, grus_status status, uint64_t *bytes, uint64_t *xxh64, grus_error *error)
+{
+    int fd = grus_fd_open(path, status, error);
+    if (fd < 0)
+        return status;
+    char *block = malloc(DIGEST_BLOCK);
+    XXH64_state_t *hash = XXH64_createState();
+    grus_status result = block && hash ? GRUS_OK : grus_fail_memory(error, DIGEST_BLOCK);
+    *bytes = 0;
+    if (!result)
+        XXH64_reset(hash, 0);
+    for (size_t got = 1; !result && got > 0;) {
+        if (!grus_fd_read(fd, block, DIGEST_BLOCK, &got))
+            result = grus_fail_errno(error, status, path, "cannot be read");
+        XXH64_update(hash, block, got);
+        *bytes += got;
+    }
+    if (!result)
+        *xxh64 = XXH64_digest(hash);
+    XXH64_freeState(hash);
+    free(block);
     close(fd);
     return result;
 }

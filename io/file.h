@@ -20,4 +20,7 @@ grus_status grus_fail_errno(grus_error *error, grus_status status, const char *p
 // Appends the whole of a regular file; one of more than limit bytes, or not a regular one, is refused with this status.
 grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content, grus_error *error);
 
+// Size and XXH64 of a whole file; this status when it cannot be read.
+grus_status grus_file_digest(const char *path, grus_status status, uint64_t *bytes, uint64_t *xxh64, grus_error *error);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "io/file.h"
 
 // ---- mistakes ----
 
@@ -277,4 +278,25 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
         indices[n++] = index;
     }
     return n;
+}
+
+grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error)
+{
+    grus_buffer text = {0};
+    json_error_t problem = {0};
+    *json = NULL;
+    grus_status result = grus_file_read(path, limit, status, &text, error);
+    if (!result && text.size)
+        *json = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &problem);
+    if (!result && !json_is_object(*json)) {
+        // Of most allocations that fail, jansson tells by saying nothing.
+        bool no_memory = text.size && !*json && problem.text[0] == '\0';
+        result = no_memory || json_error_code(&problem) == json_error_out_of_memory
+                     ? grus_fail_memory(error, text.size)
+                     : grus_fail(error, status, path, NULL, "is damaged: not a JSON object");
+        json_decref(*json);
+        *json = NULL;
+    }
+    grus_buffer_free(&text);
+    return result;
 }

@@ -55,4 +55,8 @@ size_t grus_json_choice(const grus_json_object *object, const char *key, bool re
 size_t grus_json_choices(const grus_json_object *object, const char *key, bool required, const char *const names[],
                          size_t *indices);
 
+// Reads a file that is one JSON object as a whole; the caller frees *json. This status when it cannot be read, has more
+// than limit bytes or is anything else.
+grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error);
+
 #endif

@@ -1,5 +1,5 @@
 // json_number.c: numbers as text: the fewest significant digits that read back as the same value, in the notation of
-// printf's %g, whatever the locale. No infinity or NaN ever comes out: they become null.
+// printf's %g, whatever the locale. No infinity or NaN ever comes out: they become null. And text as the nearest float.
 #include "config.h"
 
 #include <math.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/json_value.h"
 #include "io/record.h"
 
 #define MAX_DIGITS 17
@@ -192,4 +193,101 @@ void grus_json_double(grus_buffer *out, double value)
         return;
     shortest_double(fabs(value), &decimal);
     append_decimal(out, &decimal);
+}
+
+// ---- reading ----
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+// The power of ten behind e or E, kept from overflow: what a number's digits can add to it is far less.
+static int64_t read_exponent(const char *at, const char *end)
+{
+    const int64_t great = INT64_C(100000000000000000);
+    if (at == end)
+        return 0;
+    at++;
+    bool negative = *at == '-';
+    at += negative || *at == '+';
+    int64_t exponent = 0;
+    for (; at < end && exponent < great; at++)
+        exponent = 10 * exponent + (*at - '0');
+    return negative ? -exponent : exponent;
+}
+
+#define EXACT_INTEGER (UINT64_C(1) << 53)
+#define EXACT_POWER 22
+
+// Digits and power of ten that a double holds exactly give, by one operation, the double nearest to the number; unless
+// that is a midpoint of two floats, it is on the same side of every midpoint as the number.
+static bool to_float_fast(const char *at, const char *end, float *value)
+{
+    uint64_t digits = 0;
+    int64_t exponent = 0;
+    bool fraction = false;
+    for (; at < end && (is_digit(*at) || *at == '.'); at++) {
+        if (*at == '.') {
+            fraction = true;
+            continue;
+        }
+        digits = 10 * digits + (uint64_t)(*at - '0');
+        exponent -= fraction;
+        if (digits >= EXACT_INTEGER)
+            return false;
+    }
+    exponent += read_exponent(at, end);
+    if (exponent < -EXACT_POWER || exponent > EXACT_POWER)
+        return false;
+    double near = scale((double)digits, (int)exponent);
+    *value = (float)near;
+    return !is_midpoint(near);
+}
+
+#define FLOAT_DIGITS 128    // more than any midpoint of two floats has
+#define FLOAT_EXPONENT 9999 // beyond this, with so many digits, all is 0 or infinite
+
+// Any number, by the C library, as an integer and an exponent, so that no locale's point is needed. Digits too many to
+// matter one by one become a single 1.
+static float to_float_slow(const char *at, const char *end)
+{
+    char text[FLOAT_DIGITS + 32];
+    size_t n = 0;
+    int64_t exponent = 0;
+    bool fraction = false, more = false;
+    for (; at < end && (is_digit(*at) || *at == '.'); at++) {
+        if (*at == '.') {
+            fraction = true;
+        } else if (n < FLOAT_DIGITS) {
+            exponent -= fraction;
+            if (n > 0 || *at != '0')
+                text[n++] = *at;
+        } else {
+            exponent += !fraction;
+            more = more || *at != '0';
+        }
+    }
+    if (n == 0)
+        return 0;
+    if (more) {
+        text[n++] = '1';
+        exponent--;
+    }
+    exponent += read_exponent(at, end);
+    exponent = exponent > FLOAT_EXPONENT ? FLOAT_EXPONENT : exponent < -FLOAT_EXPONENT ? -FLOAT_EXPONENT : exponent;
+    snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+    return strtof(text, NULL);
+}
+
+bool grus_json_to_float(const grus_json_span *number, float *value)
+{
+    const char *at = number->text, *end = at + number->length;
+    bool negative = *at == '-';
+    at += negative;
+    if (!to_float_fast(at, end, value))
+        *value = to_float_slow(at, end);
+    if (negative)
+        *value = -*value;
+    return isfinite(*value);
 }

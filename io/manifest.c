@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "base/error.h"
 #include "io/commit.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/record.h"
 
 #define MANIFEST_MAX ((size_t)1 << 20) // bytes; one that we wrote has a few hundred
@@ -136,32 +136,89 @@ grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const
     return status;
 }
 
-// The output_bytes of a manifest; false when there is none that can be understood.
-static bool read_output_bytes(const char *path, uint64_t *bytes)
+// ---- reading ----
+
+static bool take_count(const json_t *value, uint64_t *count)
 {
-    grus_buffer text = {0};
-    grus_error ignored;
-    bool understood = false;
-    if (grus_file_read(path, MANIFEST_MAX, GRUS_E_OUTPUT, &text, &ignored) == GRUS_OK && text.size > 0) {
-        json_t *json = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
-        const json_t *value = json_object_get(json, "output_bytes");
-        understood = json_is_integer(value) && json_integer_value(value) >= 0;
-        if (understood)
-            *bytes = (uint64_t)json_integer_value(value);
-        json_decref(json);
+    *count = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+static bool take_hash(const json_t *value, uint64_t *hash)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return false;
+    *hash = strtoull(text, NULL, 16);
+    return true;
+}
+
+// The first key whose value is absent or of a wrong type; NULL when all are as they should be.
+static const char *take_members(const json_t *json, grus_manifest *manifest)
+{
+    const struct {
+        const char *key;
+        bool is_hash;
+        uint64_t *to;
+    } members[] = {
+        {"input_bytes", false, &manifest->input_bytes},       {"input_xxh64", true, &manifest->input_xxh64},
+        {"records_in", false, &manifest->records_in},         {"records_out", false, &manifest->records_out},
+        {"records_failed", false, &manifest->records_failed}, {"output_bytes", false, &manifest->output_bytes},
+        {"output_xxh64", true, &manifest->output_xxh64},
+    };
+    if (!json_is_string(json_object_get(json, "input")))
+        return "input";
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(json, members[i].key);
+        if (!(members[i].is_hash ? take_hash(value, members[i].to) : take_count(value, members[i].to)))
+            return members[i].key;
     }
-    grus_buffer_free(&text);
-    return understood;
+    return NULL;
+}
+
+static grus_status read_manifest(const char *path, grus_manifest *manifest, grus_error *error)
+{
+    json_t *json;
+    grus_status status = grus_json_read_file(path, MANIFEST_MAX, GRUS_E_OUTPUT, &json, error);
+    if (status)
+        return status;
+    const char *wrong = take_members(json, manifest);
+    if (wrong)
+        status = grus_fail(error, GRUS_E_OUTPUT, path, wrong, "is damaged: absent, or not what a manifest has there");
+    else if (!(manifest->input = strdup(json_string_value(json_object_get(json, "input")))))
+        status = grus_fail_memory(error, json_string_length(json_object_get(json, "input")));
+    json_decref(json);
+    return status;
+}
+
+grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
+                               grus_error *error)
+{
+    *manifest = (grus_manifest){0};
+    *exists = false;
+    char *path = grus_manifest_path(outdir, stem);
+    if (!path)
+        return grus_fail_memory(error, strlen(outdir));
+    struct stat about;
+    *exists = lstat(path, &about) == 0 || errno != ENOENT;
+    grus_status status = *exists ? read_manifest(path, manifest, error) : GRUS_OK;
+    free(path);
+    return status;
 }
 
 bool grus_output_is_done(const char *outdir, const char *stem, const char *suffix)
 {
-    char *path = grus_manifest_path(outdir, stem), *output = grus_output_path(outdir, stem, suffix);
+    grus_manifest manifest;
+    grus_error ignored;
+    bool exists;
+    char *output = grus_output_path(outdir, stem, suffix);
     struct stat about;
-    uint64_t bytes;
-    bool done = path && output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
-                read_output_bytes(path, &bytes) && bytes == (uint64_t)about.st_size;
+    bool done = output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
+                grus_manifest_read(outdir, stem, &manifest, &exists, &ignored) == GRUS_OK && exists;
+    if (done) {
+        done = manifest.output_bytes == (uint64_t)about.st_size;
+        free(manifest.input);
+    }
     free(output);
-    free(path);
     return done;
 }

@@ -11,6 +11,11 @@ void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text);
 char *grus_manifest_path(const char *outdir, const char *stem);
 char *grus_output_path(const char *outdir, const char *stem, const char *suffix);
 
+// Reads it back; kernel and version are left NULL, the caller frees input. *exists tells whether there is one; without
+// one the manifest is empty. GRUS_E_OUTPUT: it cannot be read or understood.
+grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
+                               grus_error *error);
+
 // Writes it as every finished file is written. One that is there already and says something else is replaced: the
 // caller has just put the output it describes in its place.
 grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error);

@@ -181,6 +181,40 @@ grus_status grus_output_write(grus_output *output, const char *data, size_t size
     return GRUS_OK;
 }
 
+// Hashes what the file holds now, in output->block.
+static grus_status hash_file(grus_output *output, grus_error *error)
+{
+    const char *path = output->temp.path;
+    int fd = grus_fd_open(path, GRUS_E_OUTPUT, error);
+    if (fd < 0)
+        return GRUS_E_OUTPUT;
+    grus_status status = GRUS_OK;
+    uint64_t bytes = 0;
+    XXH64_reset(output->hash, 0);
+    for (size_t got = BLOCK_BYTES; got == BLOCK_BYTES && !status; bytes += got) {
+        if (!grus_fd_read(fd, output->block, BLOCK_BYTES, &got))
+            status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be read");
+        XXH64_update(output->hash, output->block, got);
+    }
+    close(fd);
+    if (!status && bytes != output->bytes)
+        status = grus_fail(error, GRUS_E_OUTPUT, path, NULL, "changed while it was written");
+    return status;
+}
+
+grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error)
+{
+    grus_status status = flush_block(output, false, error);
+    if (status)
+        return status;
+    if (lseek(output->temp.fd, 0, SEEK_SET) != 0 || !grus_fd_write(output->temp.fd, data, size))
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, output->temp.path, "cannot be written");
+    else
+        status = hash_file(output, error);
+    output->failed = status != GRUS_OK;
+    return status;
+}
+
 // The finished shard exists: from another process, or from a run that was killed before it wrote the manifest.
 static grus_status adopt(grus_output *output, const char *path, grus_error *error)
 {

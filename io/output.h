@@ -31,6 +31,10 @@ typedef struct grus_output grus_output;
 grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level, grus_output **output,
                              grus_error *error);
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error);
+// Puts data over the first size bytes, which were written before, of a shard that is neither compressed nor on standard
+// output: for a format whose beginning tells how much follows. Reads the file once, for its hash. Only the commit may
+// come after it.
+grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error);
 // Ends the frame, fsyncs, renames without replacing, fsyncs the directory, writes the manifest (output_bytes and
 // output_xxh64 are filled in here). Frees output in every case. An existing finished shard with equal bytes is adopted.
 grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error);

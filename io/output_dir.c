@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "io/claim.h"
 #include "io/commit.h"
 #include "io/file.h"
 #include "io/output.h"
-
-#define RUN_MAX ((size_t)256 << 20) // bytes of run.json, which lists every shard
 
 // Makes path and the directories above it where missing. path is changed and restored on the way.
 static grus_status make_dirs(char *path, grus_error *error)
@@ -103,7 +102,7 @@ static grus_status name_difference(const char *path, const char *above, json_t *
 static grus_status compare_run(const char *path, const char *text, grus_error *error)
 {
     grus_buffer found = {0};
-    grus_status status = grus_file_read(path, RUN_MAX, GRUS_E_OUTPUT, &found, error);
+    grus_status status = grus_file_read(path, GRUS_RUN_MAX, GRUS_E_OUTPUT, &found, error);
     json_t *was = NULL, *is = NULL;
     if (!status) {
         was = found.size ? json_loadb(found.data, found.size, JSON_REJECT_DUPLICATES, NULL) : NULL;

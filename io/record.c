@@ -143,6 +143,12 @@ void grus_record_free(grus_record *record)
     *record = (grus_record){0};
 }
 
+void grus_record_place(grus_shard_kind kind, uint64_t number, char place[GRUS_RECORD_PLACE])
+{
+    const char *unit = kind == GRUS_SHARD_SAFETENSORS ? "sequence" : "line";
+    snprintf(place, GRUS_RECORD_PLACE, "%s %" PRIu64, unit, number);
+}
+
 // An object's own bytes up to its closing brace. What stands behind the brace is white space.
 static void append_object(const char *line, size_t length, grus_buffer *out)
 {
@@ -166,9 +172,9 @@ void grus_record_begin(const grus_record_format *format, const char *line, size_
 void grus_record_error(const grus_record_format *format, const char *line, size_t length, bool is_object,
                        uint64_t number, const char *cause, grus_buffer *out)
 {
-    bool splice = is_object && format->kind == GRUS_SHARD_JSONL;
+    bool splice = format->kind == GRUS_SHARD_SAFETENSORS || (is_object && format->kind == GRUS_SHARD_JSONL);
     if (splice)
-        append_object(line, length, out);
+        grus_record_begin(format, line, length, number, out);
     else
         grus_buffer_byte(out, '{');
     grus_json_member(out, "error");

@@ -1,5 +1,5 @@
-// record.h: one line of a shard to one record, and a result back into it. What a record's failure means for the shard
-// is the scheduler's business.
+// record.h: one line of a shard to one record, and a result back into it; shards without lines are feature_shard.h's.
+// What a record's failure means for the shard is the scheduler's business.
 #ifndef GRUS_IO_RECORD_H
 #define GRUS_IO_RECORD_H
 
@@ -48,13 +48,17 @@ grus_status grus_record_parse(const grus_record_format *format, const char *line
                               grus_error *error);
 void grus_record_free(grus_record *record);
 
+// Where record `number` of a shard of this kind is, for errors: "line 3", "sequence 0".
+#define GRUS_RECORD_PLACE 32
+void grus_record_place(grus_shard_kind kind, uint64_t number, char place[GRUS_RECORD_PLACE]);
+
 // Begins an output line: for a JSON object all of the record's own bytes up to its closing brace, else {"id": number
 // (under the name that id_key says, if any); the caller then appends `, "name": value` members with grus_json_member
 // and closes with grus_record_end ("}\n"). For an object without members no comma is written.
 void grus_record_begin(const grus_record_format *format, const char *line, size_t length, uint64_t number,
                        grus_buffer *out);
-// Begins the output line of a record in error: its own bytes where is_object, else {"error": TEXT, "line": number.
-// Complete with "}\n"; nothing is to be added.
+// The output line of a record in error: its own bytes where is_object, {"id": number of a safetensors shard, and else
+// {"error": TEXT, "line": number. Complete with "}\n"; nothing is to be added.
 void grus_record_error(const grus_record_format *format, const char *line, size_t length, bool is_object,
                        uint64_t number, const char *cause, grus_buffer *out);
 

@@ -1,15 +1,19 @@
-// record_json.c: one line of JSONL to text, target, ids and features. jansson judges what is JSON and what is UTF-8.
+// record_json.c: one line of JSONL to text, target, ids and features. json_scan.c judges what is JSON and what is UTF-8;
+// a field counts once the whole line is known to be good.
 #include "config.h"
 
 #include "io/record_json.h"
 
-#include <inttypes.h>
-#include <jansson.h>
-#include <math.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json_value.h"
+
+// The fields that matter; of those with one name the last. Absent is GRUS_JSON_NONE.
+struct fields {
+    grus_json_span text, target, features;
+    size_t result; // the first of format->result_fields that is there; n_result_fields: none
+    bool error;
+};
 
 static grus_status bad(grus_error *error, const char *cause, const char *field, const char *what)
 {
@@ -24,133 +28,155 @@ static bool is_blank(const char *line, size_t length)
     return true;
 }
 
-// Numbers that no integer of jansson's holds are read as reals; elsewhere 1 and 1.0 stay apart.
-static json_t *parse(const char *line, size_t length, json_error_t *problem)
+static void note_field(const grus_record_format *format, const grus_json_span *key, const grus_json_span *value,
+                       struct fields *fields)
 {
-    json_t *json = json_loadb(line, length, JSON_ALLOW_NUL, problem);
-    if (!json && json_error_code(problem) == json_error_numeric_overflow)
-        json = json_loadb(line, length, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, problem);
-    return json;
+    if (format->want_features && grus_json_key_is(key, "features"))
+        fields->features = *value;
+    if (!format->want_features && grus_json_key_is(key, format->text_key))
+        fields->text = *value;
+    if (format->want_target && grus_json_key_is(key, format->target_key))
+        fields->target = *value;
+    if (grus_json_key_is(key, "error"))
+        fields->error = true;
+    for (size_t i = 0; i < fields->result; i++)
+        if (grus_json_key_is(key, format->result_fields[i]))
+            fields->result = i;
 }
 
-static grus_status not_json(const json_error_t *problem, grus_error *error)
+static grus_status not_json(const grus_json_scan *scan, size_t length, grus_error *error)
 {
-    switch (json_error_code(problem)) {
-    case json_error_out_of_memory:
-        return grus_fail_memory(error, 0);
-    case json_error_invalid_utf8:
-        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_utf8", "%s, byte %d", problem->text, problem->position);
-    default:
-        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_json", "%s, column %d", problem->text, problem->column);
-    }
+    if (scan->bad_utf8)
+        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_utf8", "byte %zu of the line is not UTF-8", scan->column);
+    return grus_fail(error, GRUS_E_FAILED, NULL, "bad_json", "%s, column %zu%s", scan->reason, scan->column,
+                     scan->column > length ? ", where the line ends" : "");
 }
 
-static grus_status take_text(const json_t *object, const char *field, const char *missing, grus_buffer *to,
-                             grus_error *error)
+static grus_status find_fields(const grus_record_format *format, const char *line, size_t length, struct fields *fields,
+                               grus_error *error)
 {
-    const json_t *value = json_object_get(object, field);
-    if (!value)
-        return bad(error, missing, field, "is missing");
-    if (!json_is_string(value))
-        return bad(error, "bad_text", field, "is not a string");
-    grus_buffer_append(to, json_string_value(value), json_string_length(value));
-    return to->failed ? grus_fail_memory(error, json_string_length(value)) : GRUS_OK;
-}
-
-static grus_status take_ids(const json_t *object, const char *field, const char *missing, uint64_t **ids, size_t *n,
-                            size_t *capacity, grus_error *error)
-{
-    const json_t *list = json_object_get(object, field);
-    if (!list)
-        return bad(error, missing, field, "is missing");
-    if (!json_is_array(list))
-        return bad(error, "bad_text", field, "is not a list of integers");
-    size_t size = json_array_size(list);
-    void *grown = *ids;
-    if (!grus_grow(&grown, capacity, size, sizeof **ids))
-        return grus_fail_memory(error, size);
-    *ids = grown;
-    for (size_t i = 0; i < size; i++) {
-        const json_t *value = json_array_get(list, i);
-        if (!json_is_integer(value))
-            return bad(error, json_is_real(value) ? "bad_id" : "bad_text", field, "is not a list of integers");
-        if (json_integer_value(value) < 0)
-            return bad(error, "bad_id", field, "holds a negative id");
-        (*ids)[i] = (uint64_t)json_integer_value(value);
-    }
-    *n = size;
+    grus_json_scan scan;
+    grus_json_span key, value;
+    bool object = grus_json_scan_object(&scan, line, length, &value);
+    while (object && grus_json_next_member(&scan, &key, &value))
+        note_field(format, &key, &value, fields);
+    if (scan.reason)
+        return not_json(&scan, length, error);
+    if (!object)
+        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_json", "the line is not a JSON object");
     return GRUS_OK;
 }
 
-static grus_status take_row(const json_t *row, size_t width, float *to, size_t number, grus_error *error)
+static grus_status take_text(const grus_json_span *value, const char *field, const char *missing, grus_buffer *to,
+                             grus_error *error)
 {
-    if (!json_is_array(row) || json_array_size(row) != width)
-        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
-                         "row %zu of \"features\" is not a list of %zu numbers", number, width);
-    for (size_t i = 0; i < width; i++) {
-        const json_t *value = json_array_get(row, i);
-        to[i] = (float)json_number_value(value);
-        if (!json_is_number(value) || !isfinite(to[i]))
+    if (value->type == GRUS_JSON_NONE)
+        return bad(error, missing, field, "is missing");
+    if (value->type != GRUS_JSON_STRING)
+        return bad(error, "bad_text", field, "is not a string");
+    grus_json_unescape(value, to);
+    return to->failed ? grus_fail_memory(error, value->length) : GRUS_OK;
+}
+
+static grus_status take_id(const grus_json_span *item, const char *field, uint64_t *id, grus_error *error)
+{
+    if (item->type == GRUS_JSON_REAL)
+        return bad(error, "bad_id", field, "holds a number that is not an integer");
+    if (item->type != GRUS_JSON_INTEGER)
+        return bad(error, "bad_text", field, "is not a list of integers");
+    if (!grus_json_to_uint64(item, id))
+        return bad(error, "bad_id", field, item->text[0] == '-' ? "holds a negative id" : "holds an id too great");
+    return GRUS_OK;
+}
+
+static grus_status take_ids(const grus_json_span *list, const char *field, const char *missing, uint64_t **ids,
+                            size_t *n, size_t *capacity, grus_error *error)
+{
+    if (list->type == GRUS_JSON_NONE)
+        return bad(error, missing, field, "is missing");
+    if (list->type != GRUS_JSON_ARRAY)
+        return bad(error, "bad_text", field, "is not a list of integers");
+    void *grown = *ids;
+    if (!grus_grow(&grown, capacity, list->n_items, sizeof **ids))
+        return grus_fail_memory(error, list->n_items);
+    *ids = grown;
+    grus_json_scan items;
+    grus_json_span item;
+    grus_json_scan_items(&items, list);
+    for (size_t i = 0; grus_json_next_item(&items, &item); i++) {
+        grus_status status = take_id(&item, field, *ids + i, error);
+        if (status)
+            return status;
+    }
+    *n = list->n_items;
+    return GRUS_OK;
+}
+
+static grus_status take_row(const grus_json_span *row, float *to, size_t number, grus_error *error)
+{
+    grus_json_scan items;
+    grus_json_span item;
+    grus_json_scan_items(&items, row);
+    for (size_t i = 0; grus_json_next_item(&items, &item); i++) {
+        bool numeric = item.type == GRUS_JSON_INTEGER || item.type == GRUS_JSON_REAL;
+        if (!numeric || !grus_json_to_float(&item, to + i))
             return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
                              "value %zu in row %zu of \"features\" is not a finite number", i, number);
     }
     return GRUS_OK;
 }
 
-static grus_status take_features(const json_t *object, size_t width, grus_record *record, grus_error *error)
+// Memory is taken row by row: how wide a row of the line is shows only there.
+static grus_status take_rows(const grus_json_span *rows, size_t width, grus_record *record, grus_error *error)
 {
-    const json_t *rows = json_object_get(object, "features");
-    if (!rows)
-        return bad(error, "no_features", "features", "is missing");
-    if (!json_is_array(rows))
-        return bad(error, "bad_features", "features", "is not a list of rows");
-    size_t n = json_array_size(rows);
-    if (n == 0)
-        return GRUS_OK;
-    // The first row's width is checked before memory is taken for all of them.
-    const json_t *first = json_array_get(rows, 0);
-    size_t values;
-    void *features = record->features;
-    if (json_is_array(first) && json_array_size(first) == width &&
-        (!grus_mul(n, width, &values) || !grus_grow(&features, &record->features_capacity, values, sizeof(float))))
-        return grus_fail_memory(error, n);
-    record->features = features;
-    for (size_t i = 0; i < n; i++) {
-        grus_status status = take_row(json_array_get(rows, i), width, record->features + i * width, i, error);
+    grus_json_scan items;
+    grus_json_span row;
+    grus_json_scan_items(&items, rows);
+    for (size_t i = 0; grus_json_next_item(&items, &row); i++) {
+        if (row.type != GRUS_JSON_ARRAY || row.n_items != width)
+            return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
+                             "row %zu of \"features\" is not a list of %zu numbers", i, width);
+        void *features = record->features;
+        if (!grus_grow(&features, &record->features_capacity, (i + 1) * width, sizeof(float)))
+            return grus_fail_memory(error, (i + 1) * width);
+        record->features = features;
+        grus_status status = take_row(&row, record->features + i * width, i, error);
         if (status)
             return status;
     }
-    record->n_positions = n;
+    record->n_positions = rows->n_items;
     return GRUS_OK;
 }
 
-static grus_status check_result_fields(const grus_record_format *format, const json_t *object, grus_error *error)
+static grus_status take_features(const grus_json_span *rows, size_t width, grus_record *record, grus_error *error)
 {
-    for (size_t i = 0; i < format->n_result_fields; i++)
-        if (json_object_get(object, format->result_fields[i]))
-            return bad(error, "result_field", format->result_fields[i], "is there already, and is the result's name");
-    return GRUS_OK;
+    if (rows->type == GRUS_JSON_NONE)
+        return bad(error, "no_features", "features", "is missing");
+    if (rows->type != GRUS_JSON_ARRAY)
+        return bad(error, "bad_features", "features", "is not a list of rows");
+    return take_rows(rows, width, record, error);
 }
 
-static grus_status take_all(const grus_record_format *format, const json_t *object, grus_record *record,
+static grus_status take_all(const grus_record_format *format, const struct fields *fields, grus_record *record,
                             grus_error *error)
 {
-    grus_status status = check_result_fields(format, object, error);
-    if (status)
-        return status;
+    if (fields->result < format->n_result_fields)
+        return bad(error, "result_field", format->result_fields[fields->result],
+                   "is there already, and is the result's name");
+    grus_status status;
     if (format->want_features)
-        status = take_features(object, format->feature_dim, record, error);
+        status = take_features(&fields->features, format->feature_dim, record, error);
     else if (format->want_ids)
-        status =
-            take_ids(object, format->text_key, "no_text", &record->ids, &record->n_ids, &record->ids_capacity, error);
+        status = take_ids(&fields->text, format->text_key, "no_text", &record->ids, &record->n_ids,
+                          &record->ids_capacity, error);
     else
-        status = take_text(object, format->text_key, "no_text", &record->text, error);
+        status = take_text(&fields->text, format->text_key, "no_text", &record->text, error);
     if (status || !format->want_target)
         return status;
     if (format->want_target_ids)
-        return take_ids(object, format->target_key, "no_target", &record->target_ids, &record->n_target_ids,
+        return take_ids(&fields->target, format->target_key, "no_target", &record->target_ids, &record->n_target_ids,
                         &record->target_ids_capacity, error);
-    return take_text(object, format->target_key, "no_target", &record->target, error);
+    return take_text(&fields->target, format->target_key, "no_target", &record->target, error);
 }
 
 grus_status grus_record_parse_json(const grus_record_format *format, const char *line, size_t length,
@@ -158,17 +184,10 @@ grus_status grus_record_parse_json(const grus_record_format *format, const char 
 {
     if (is_blank(line, length))
         return grus_fail(error, GRUS_E_FAILED, NULL, "blank", "the line is blank");
-    json_error_t problem;
-    json_t *json = parse(line, length, &problem);
-    if (!json)
-        return not_json(&problem, error);
-    grus_status status;
-    if (json_is_object(json)) {
-        record->is_object = !json_object_get(json, "error");
-        status = take_all(format, json, record, error);
-    } else {
-        status = grus_fail(error, GRUS_E_FAILED, NULL, "bad_json", "the line is not a JSON object");
-    }
-    json_decref(json);
-    return status;
+    struct fields fields = {.result = format->n_result_fields};
+    grus_status status = find_fields(format, line, length, &fields, error);
+    if (status)
+        return status;
+    record->is_object = !fields.error;
+    return take_all(format, &fields, record, error);
 }

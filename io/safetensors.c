@@ -1,10 +1,9 @@
-// safetensors.c: the header is read and judged before memory is taken for the data it speaks of; then the data is read
+// safetensors.c: the header is judged (safetensors_header.c) before memory is taken for its data; then the data is read
 // (not mapped: a file that another process cuts short would end this one).
 #include "config.h"
 
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,196 +14,26 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/safetensors_header.h"
 
-#define LENGTH_BYTES ((size_t)8)
 #define HEADER_MAX ((size_t)100 * 1000 * 1000)
-
-struct entry {
-    grus_tensor tensor; // its data is set once the file is read
-    size_t begin, end;  // offsets in the data
-    bool used;
-};
 
 struct grus_safetensors {
     char *path;
     const grus_rename *renames; // (n_renames), the caller's
     size_t n_renames;
-    size_t file_bytes, header_bytes;
-    char *header;
-    json_t *json; // owns the names
-    struct entry *entries;
-    size_t n_entries;
-    char *data; // (file_bytes - LENGTH_BYTES - header_bytes)
+    grus_safetensors_header header;
+    bool *used; // (header.n) by the source
+    char *data; // (header.data_bytes)
     uint64_t hash;
 };
 
-static size_t data_bytes(const grus_safetensors *file)
-{
-    return file->file_bytes - LENGTH_BYTES - file->header_bytes;
-}
-
-// ---- the header ----
-
-static grus_status refuse(const grus_safetensors *file, const char *name, const char *cause, grus_error *error)
-{
-    return grus_fail(error, GRUS_E_MODEL, file->path, name, "%s", cause);
-}
-
-static bool read_dtype(const json_t *json, grus_dtype *dtype)
-{
-    const char *text = json_string_value(json);
-    for (grus_dtype kind = GRUS_F32; text && kind <= GRUS_I64; kind++) {
-        if (strcmp(text, grus_dtype_name(kind)) == 0) {
-            *dtype = kind;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_size(const json_t *json, size_t *size)
-{
-    if (!json_is_integer(json) || json_integer_value(json) < 0)
-        return false;
-    *size = (size_t)json_integer_value(json);
-    return true;
-}
-
-static bool known_keys(json_t *about)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(about, key, value) if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
-                                               strcmp(key, "data_offsets") != 0) return false;
-    return true;
-}
-
-static grus_status read_shape(const grus_safetensors *file, const json_t *shape, grus_tensor *tensor, size_t *bytes,
-                              grus_error *error)
-{
-    if (!json_is_array(shape))
-        return refuse(file, tensor->name, "shape is not a list", error);
-    if (json_array_size(shape) > GRUS_TENSOR_RANK)
-        return refuse(file, tensor->name, "shape has more than 8 dimensions", error);
-    tensor->rank = json_array_size(shape);
-    tensor->count = 1;
-    bool empty = false;
-    size_t product = 1;
-    for (size_t i = 0; i < tensor->rank; i++) {
-        if (!read_size(json_array_get(shape, i), &tensor->shape[i]))
-            return refuse(file, tensor->name, "shape is not a list of sizes", error);
-        empty = empty || tensor->shape[i] == 0;
-        if (tensor->shape[i] > 0 && !grus_mul(product, tensor->shape[i], &product))
-            return refuse(file, tensor->name, "the product of shape overflows", error);
-    }
-    tensor->count = empty ? 0 : product;
-    if (!grus_mul(tensor->count, grus_dtype_size(tensor->dtype), bytes))
-        return refuse(file, tensor->name, "the product of shape overflows", error);
-    return GRUS_OK;
-}
-
-static grus_status read_entry(const grus_safetensors *file, const char *name, json_t *about, struct entry *entry,
-                              grus_error *error)
-{
-    entry->tensor.name = name;
-    if (!json_is_object(about) || !known_keys(about))
-        return refuse(file, name, "expected an object of dtype, shape and data_offsets", error);
-    const json_t *dtype = json_object_get(about, "dtype"), *offsets = json_object_get(about, "data_offsets");
-    if (!read_dtype(dtype, &entry->tensor.dtype))
-        return grus_fail(error, GRUS_E_MODEL, file->path, name, "dtype %.40s is not one of F32, F16, BF16, I64",
-                         json_is_string(dtype) ? json_string_value(dtype) : "(not a string)");
-    size_t bytes = 0;
-    grus_status status = read_shape(file, json_object_get(about, "shape"), &entry->tensor, &bytes, error);
-    if (status)
-        return status;
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
-        !read_size(json_array_get(offsets, 0), &entry->begin) || !read_size(json_array_get(offsets, 1), &entry->end))
-        return refuse(file, name, "data_offsets is not a pair of offsets", error);
-    if (entry->begin > entry->end || entry->end > data_bytes(file))
-        return grus_fail(error, GRUS_E_MODEL, file->path, name,
-                         "data_offsets [%zu, %zu] are not inside the %zu bytes of data that the file has", entry->begin,
-                         entry->end, data_bytes(file));
-    if (entry->end - entry->begin != bytes)
-        return grus_fail(error, GRUS_E_MODEL, file->path, name,
-                         "data_offsets span %zu bytes, dtype and shape ask for %zu", entry->end - entry->begin, bytes);
-    return GRUS_OK;
-}
-
-static grus_status check_metadata(const grus_safetensors *file, json_t *metadata, grus_error *error)
-{
-    const char *key;
-    json_t *value;
-    if (!json_is_object(metadata))
-        return refuse(file, "__metadata__", "expected an object of strings", error);
-    json_object_foreach(metadata, key, value) if (!json_is_string(value)) return refuse(
-        file, "__metadata__", "expected an object of strings", error);
-    return GRUS_OK;
-}
-
-static int by_offset(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-// The tensors must cover the data from the first byte to the last, each byte once.
-static grus_status check_cover(const grus_safetensors *file, grus_error *error)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < file->n_entries; i++) {
-        const struct entry *entry = &file->entries[i];
-        if (entry->begin < at)
-            return refuse(file, entry->tensor.name, "overlaps the tensor before it", error);
-        if (entry->begin > at)
-            return grus_fail(error, GRUS_E_MODEL, file->path, entry->tensor.name,
-                             "begins at offset %zu, but the tensor before it ends at %zu: there is a gap", entry->begin,
-                             at);
-        at = entry->end;
-    }
-    if (at != data_bytes(file))
-        return grus_fail(error, GRUS_E_MODEL, file->path, NULL,
-                         "has %zu bytes behind the last tensor that belong to none", data_bytes(file) - at);
-    return GRUS_OK;
-}
-
-static grus_status read_entries(grus_safetensors *file, grus_error *error)
-{
-    const char *name;
-    json_t *about;
-    file->entries = grus_alloc_zero(json_object_size(file->json), sizeof *file->entries);
-    if (!file->entries)
-        return grus_fail_memory(error, json_object_size(file->json));
-    json_object_foreach(file->json, name, about)
-    {
-        bool metadata = strcmp(name, "__metadata__") == 0;
-        grus_status status = metadata ? check_metadata(file, about, error)
-                                      : read_entry(file, name, about, &file->entries[file->n_entries], error);
-        if (status)
-            return status;
-        file->n_entries += !metadata;
-    }
-    qsort(file->entries, file->n_entries, sizeof *file->entries, by_offset);
-    return check_cover(file, error);
-}
-
-static grus_status parse_header(grus_safetensors *file, grus_error *error)
-{
-    json_error_t problem;
-    char place[40];
-    if (file->header_bytes == 0 || file->header[0] != '{')
-        return refuse(file, "header", "does not begin with {", error);
-    file->json = json_loadb(file->header, file->header_bytes, JSON_REJECT_DUPLICATES, &problem);
-    if (file->json)
-        return read_entries(file, error);
-    if (json_error_code(&problem) == json_error_out_of_memory)
-        return grus_fail_memory(error, file->header_bytes);
-    snprintf(place, sizeof place, "header byte %d", problem.position);
-    return grus_fail(error, GRUS_E_MODEL, file->path, place, "%s", problem.text);
-}
-
 // ---- the file ----
+
+static grus_status refuse(const grus_safetensors *file, const char *cause, grus_error *error)
+{
+    return grus_fail(error, GRUS_E_MODEL, file->path, NULL, "%s", cause);
+}
 
 static grus_status read_part(grus_safetensors *file, int fd, XXH64_state_t *hash, void *to, size_t size,
                              grus_error *error)
@@ -213,53 +42,58 @@ static grus_status read_part(grus_safetensors *file, int fd, XXH64_state_t *hash
     if (!grus_fd_read(fd, to, size, &got))
         return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be read");
     XXH64_update(hash, to, got);
-    return got == size ? GRUS_OK : refuse(file, NULL, "became shorter while it was read", error);
+    return got == size ? GRUS_OK : refuse(file, "became shorter while it was read", error);
 }
 
-static grus_status read_length(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
+static grus_status measure(const grus_safetensors *file, int fd, size_t *bytes, grus_error *error)
 {
     struct stat about;
     if (fstat(fd, &about) != 0)
         return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be examined");
     if (!S_ISREG(about.st_mode))
-        return refuse(file, NULL, "is not a regular file", error);
-    file->file_bytes = (size_t)about.st_size;
-    if (file->file_bytes < LENGTH_BYTES)
-        return refuse(file, NULL, "is no safetensors file: it has fewer than 8 bytes", error);
-    unsigned char bytes[LENGTH_BYTES];
-    grus_status status = read_part(file, fd, hash, bytes, LENGTH_BYTES, error);
+        return refuse(file, "is not a regular file", error);
+    *bytes = (size_t)about.st_size;
+    if (*bytes < GRUS_SAFETENSORS_LENGTH_BYTES)
+        return refuse(file, "is no safetensors file: it has fewer than 8 bytes", error);
+    return GRUS_OK;
+}
+
+static grus_status read_header(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
+{
+    unsigned char bytes[GRUS_SAFETENSORS_LENGTH_BYTES];
+    size_t file_bytes = 0, length = 0;
+    grus_status status = measure(file, fd, &file_bytes, error);
+    if (!status)
+        status = read_part(file, fd, hash, bytes, sizeof bytes, error);
+    if (!status)
+        status =
+            grus_safetensors_header_length(file->path, GRUS_E_MODEL, bytes, file_bytes, HEADER_MAX, &length, error);
     if (status)
         return status;
-    uint64_t length = 0;
-    for (size_t i = LENGTH_BYTES; i-- > 0;)
-        length = length << 8 | bytes[i];
-    if (length > HEADER_MAX || length > file->file_bytes - LENGTH_BYTES)
-        return grus_fail(error, GRUS_E_MODEL, file->path, "header",
-                         "is said to have %llu bytes; the file has %zu, and at most %zu are accepted",
-                         (unsigned long long)length, file->file_bytes, HEADER_MAX);
-    file->header_bytes = (size_t)length;
-    return GRUS_OK;
+    char *text = malloc(length + 1);
+    if (!text)
+        return grus_fail_memory(error, length);
+    status = read_part(file, fd, hash, text, length, error);
+    if (!status)
+        status = grus_safetensors_header_parse(file->path, GRUS_E_MODEL, text, length,
+                                               file_bytes - sizeof bytes - length, &file->header, error);
+    free(text);
+    return status;
 }
 
 static grus_status read_file(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
 {
-    grus_status status = read_length(file, fd, hash, error);
+    grus_status status = read_header(file, fd, hash, error);
     if (status)
         return status;
-    file->header = malloc(file->header_bytes + 1);
-    if (!file->header)
-        return grus_fail_memory(error, file->header_bytes);
-    status = read_part(file, fd, hash, file->header, file->header_bytes, error);
-    if (!status)
-        status = parse_header(file, error);
-    if (status)
-        return status;
-    file->data = grus_alloc(data_bytes(file), 1);
-    if (!file->data)
-        return grus_fail_memory(error, data_bytes(file));
-    status = read_part(file, fd, hash, file->data, data_bytes(file), error);
-    for (size_t i = 0; i < file->n_entries; i++)
-        file->entries[i].tensor.data = file->data + file->entries[i].begin;
+    size_t size = file->header.data_bytes;
+    file->used = grus_alloc_zero(file->header.n, sizeof *file->used);
+    file->data = grus_alloc(size, 1);
+    if (!file->used || !file->data)
+        return grus_fail_memory(error, size);
+    status = read_part(file, fd, hash, file->data, size, error);
+    for (size_t i = 0; i < file->header.n; i++)
+        file->header.entries[i].tensor.data = file->data + file->header.entries[i].begin;
     file->hash = XXH64_digest(hash);
     return status;
 }
@@ -295,9 +129,8 @@ void grus_safetensors_close(grus_safetensors *file)
     if (!file)
         return;
     free(file->data);
-    free(file->entries);
-    json_decref(file->json);
-    free(file->header);
+    free(file->used);
+    grus_safetensors_header_free(&file->header);
     free(file->path);
     free(file);
 }
@@ -326,11 +159,11 @@ static bool find(void *context, const char *name, grus_tensor *tensor)
     const grus_rename *rename = find_rename(file, name);
     const char *head = rename ? rename->to : "", *tail = rename ? name + strlen(rename->from) : name;
     size_t head_length = strlen(head);
-    for (size_t i = 0; i < file->n_entries; i++) {
-        const char *candidate = file->entries[i].tensor.name;
+    for (size_t i = 0; i < file->header.n; i++) {
+        const char *candidate = file->header.entries[i].tensor.name;
         if (strncmp(candidate, head, head_length) == 0 && strcmp(candidate + head_length, tail) == 0) {
-            file->entries[i].used = true;
-            *tensor = file->entries[i].tensor;
+            file->used[i] = true;
+            *tensor = file->header.entries[i].tensor;
             return true;
         }
     }
@@ -344,13 +177,13 @@ grus_tensor_source grus_safetensors_source(grus_safetensors *file)
 
 size_t grus_safetensors_count(const grus_safetensors *file)
 {
-    return file->n_entries;
+    return file->header.n;
 }
 
 void grus_safetensors_get(const grus_safetensors *file, size_t i, grus_tensor *tensor, bool *used)
 {
-    *tensor = file->entries[i].tensor;
-    *used = file->entries[i].used;
+    *tensor = file->header.entries[i].tensor;
+    *used = file->used[i];
 }
 
 uint64_t grus_safetensors_hash(const grus_safetensors *file)

@@ -154,6 +154,10 @@ uint32_t grus_tokenizer_special(const grus_tokenizer *tokenizer, const char *tok
 
 bool grus_ids_append(grus_ids *ids, uint32_t id)
 {
+    if (ids->most && ids->size >= ids->most) {
+        ids->size++;
+        return true;
+    }
     void *data = ids->data;
     if (!grus_grow(&data, &ids->capacity, ids->size + 1, sizeof *ids->data))
         return false;

@@ -11,7 +11,8 @@ typedef struct grus_tokenizer grus_tokenizer;
 typedef struct grus_ids {
     uint32_t *data;
     size_t size, capacity;
-} grus_ids; // zero-initialised is empty; free(data) by the owner
+    size_t most; // only so many are kept, size counts all; 0: any number is kept
+} grus_ids;      // zero-initialised is empty; free(data) by the owner
 
 // Loads what config names from dir (vocabulary, codes, model). Fails with GRUS_E_MODEL.
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer,

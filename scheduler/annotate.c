@@ -87,6 +87,8 @@ grus_status grus_annotate(const grus_model *model, const grus_run_options *optio
         return grus_fail_memory(error, sizeof *state);
     grus_status status = grus_job_settle(&state->job, model, options, error);
     state->worker.job = &state->job;
+    if (status == GRUS_OK && options->format == GRUS_FORMAT_NPY)
+        status = grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy is a format of whole shards");
     if (status == GRUS_OK)
         status = annotate(state, lines, size, error);
     if (status == GRUS_OK) {

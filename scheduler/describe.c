@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "io/feature_shard.h"
 #include "io/input.h"
 #include "io/record.h"
 #include "scheduler/model.h"
@@ -93,22 +94,40 @@ static void print_decoder(FILE *to, const grus_model *model)
             model->config.generation.n_best, model->config.generation.max_length);
 }
 
+static int name_width(const char *name, int widest)
+{
+    size_t length = strlen(name);
+    return length < 80 && (int)length > widest ? (int)length : widest;
+}
+
+static void print_tensor_head(FILE *to, int widest)
+{
+    fprintf(to, "\n%-*s  %-5s  %10s  shape\n", widest, "tensor", "type", "bytes");
+}
+
+// Without the end of the line.
+static void print_tensor(FILE *to, int widest, const char *name, const char *dtype, size_t bytes, const size_t *shape,
+                         size_t rank)
+{
+    fprintf(to, "%-*s  %-5s  %10zu  [", widest, name, dtype, bytes);
+    for (size_t k = 0; k < rank; k++)
+        fprintf(to, "%s%zu", k ? ", " : "", shape[k]);
+    fputc(']', to);
+}
+
 static void print_tensors(FILE *to, const grus_model *model)
 {
     int widest = 6;
     size_t bytes = 0;
     for (size_t i = 0; i < model->n_tensors; i++) {
-        size_t length = strlen(model->tensors[i].name);
-        widest = length < 80 && (int)length > widest ? (int)length : widest;
+        widest = name_width(model->tensors[i].name, widest);
         bytes += model->tensors[i].bytes;
     }
-    fprintf(to, "\n%-*s  %-5s  %10s  shape\n", widest, "tensor", "type", "bytes");
+    print_tensor_head(to, widest);
     for (size_t i = 0; i < model->n_tensors; i++) {
         const grus_tensor_line *line = &model->tensors[i];
-        fprintf(to, "%-*s  %-5s  %10zu  [", widest, line->name, line->dtype, line->bytes);
-        for (size_t k = 0; k < line->rank; k++)
-            fprintf(to, "%s%zu", k ? ", " : "", line->shape[k]);
-        fprintf(to, "]%s\n", line->used ? "" : "  not used");
+        print_tensor(to, widest, line->name, line->dtype, line->bytes, line->shape, line->rank);
+        fprintf(to, "%s\n", line->used ? "" : "  not used");
     }
     fprintf(to, "%-*s  %-5s  %10zu\n", widest, "all", "", bytes);
 }
@@ -159,20 +178,85 @@ static grus_status count_lines(grus_input *input, grus_line_counts *counts, grus
     }
 }
 
-static void print_shard(FILE *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
-                        const grus_line_counts *counts, size_t max_record)
+static void print_file(FILE *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
+                       const char *content)
 {
     static const char *const kinds[] = {"jsonl", "txt", "tsv", "safetensors"};
     fprintf(to, "shard         %s, %s\n", path, kinds[kind]);
-    fprintf(to, "bytes         %" PRIu64 " in the file, %" PRIu64 " of text\n", input->bytes_in, input->bytes_out);
+    fprintf(to, "bytes         %" PRIu64 " in the file, %" PRIu64 " of %s\n", input->bytes_in, input->bytes_out,
+            content);
     if (input->frames || input->skippable_frames)
         fprintf(to, "frames        %" PRIu64 " of zstd, %" PRIu64 " to be skipped\n", input->frames,
                 input->skippable_frames);
+}
+
+static void print_shard(FILE *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
+                        const grus_line_counts *counts, size_t max_record)
+{
+    print_file(to, path, kind, input, "text");
     fprintf(to, "records       %" PRIu64 ", %" PRIu64 " of them empty\n", counts->lines, counts->empty);
     fprintf(to, "longest       %zu bytes", counts->longest);
     if (counts->over)
         fprintf(to, "; %" PRIu64 " over the limit of %zu", counts->over, max_record);
     fprintf(to, "\nXXH64         %016" PRIx64 "\n", input->xxh64);
+}
+
+typedef struct grus_sequence_counts {
+    uint64_t sequences, empty;
+    size_t longest;
+} grus_sequence_counts;
+
+static grus_status count_sequences(grus_feature_shard *shard, grus_sequence_counts *counts, grus_error *error)
+{
+    for (;;) {
+        bool end;
+        size_t rows;
+        grus_status status = grus_feature_shard_next(shard, &end, &rows, error);
+        if (status != GRUS_OK || end)
+            return status;
+        counts->sequences++;
+        counts->empty += rows == 0;
+        if (rows > counts->longest)
+            counts->longest = rows;
+    }
+}
+
+static void print_feature_shard(FILE *to, const char *path, const grus_feature_shard *shard,
+                                const grus_sequence_counts *counts)
+{
+    const grus_safetensors_header *header = grus_feature_shard_header(shard);
+    grus_input_counts input = grus_feature_shard_count(shard);
+    print_file(to, path, GRUS_SHARD_SAFETENSORS, &input, "safetensors");
+    fprintf(to, "records       %" PRIu64 ", %" PRIu64 " of them empty\n", counts->sequences, counts->empty);
+    fprintf(to, "longest       %zu rows of %zu values\n", counts->longest, grus_feature_shard_dim(shard));
+    fprintf(to, "XXH64         %016" PRIx64 "\n", input.xxh64);
+    int widest = 6;
+    for (size_t i = 0; i < header->n; i++)
+        widest = name_width(header->entries[i].tensor.name, widest);
+    print_tensor_head(to, widest);
+    for (size_t i = 0; i < header->n; i++) {
+        const grus_safetensors_entry *entry = &header->entries[i];
+        const grus_tensor *tensor = &entry->tensor;
+        print_tensor(to, widest, tensor->name, grus_dtype_name(tensor->dtype), entry->end - entry->begin, tensor->shape,
+                     tensor->rank);
+        fputc('\n', to);
+    }
+}
+
+static grus_status describe_features(const char *path, FILE *to, grus_error *error)
+{
+    grus_feature_shard *shard = NULL;
+    grus_status status = grus_feature_shard_open(path, &shard, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_sequence_counts counts = {0};
+    status = count_sequences(shard, &counts, error);
+    if (status == GRUS_OK) {
+        print_feature_shard(to, path, shard, &counts);
+        status = check_written(to, error);
+    }
+    grus_feature_shard_close(shard);
+    return status;
 }
 
 grus_status grus_shard_describe(const char *path, size_t max_record, FILE *to, grus_error *error)
@@ -182,8 +266,7 @@ grus_status grus_shard_describe(const char *path, size_t max_record, FILE *to, g
         return grus_fail(error, GRUS_E_USAGE, path, NULL,
                          "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
     if (kind == GRUS_SHARD_SAFETENSORS)
-        return grus_fail(error, GRUS_E_USAGE, path, NULL,
-                         "feature shards in safetensors are not read by this version yet");
+        return describe_features(path, to, error);
     grus_input *input = NULL;
     grus_status status = grus_input_open(path, max_record, &input, error);
     if (status != GRUS_OK)

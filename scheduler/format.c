@@ -323,8 +323,8 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
         const grus_result *result = &results[sequence];
         size_t length = slot->length[sequence++];
         if (!result->finite) {
-            char place[32];
-            snprintf(place, sizeof place, "line %llu", (unsigned long long)(slot->first_number + i));
+            char place[GRUS_RECORD_PLACE];
+            grus_record_place(kind, slot->first_number + i, place);
             slot->causes[GRUS_CAUSE_NOT_FINITE]++;
             put_error(job, &format, slot, i, not_finite);
             if (job->options->fail_on_error)

@@ -1,4 +1,5 @@
-// format.h: the results of a batch to the text of its output, one line a record in the order of the input.
+// format.h: the results of a batch to the bytes of its output, one line (or row of numbers) a record in the order of the
+// input. What stands before the first and behind the last is the writer's business.
 #ifndef GRUS_SCHEDULER_FORMAT_H
 #define GRUS_SCHEDULER_FORMAT_H
 

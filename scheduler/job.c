@@ -10,9 +10,9 @@
 #include "base/memory.h"
 #include "io/output.h"
 #include "scheduler/format.h"
+#include "scheduler/source.h"
 
 #define PROGRAM_BYTES ((size_t)24 << 20) // code, libraries, stacks, what the allocator keeps
-#define PARSE_FACTOR 4                   // memory of a parsed line, as a multiple of its bytes
 
 void grus_run_options_init(grus_run_options *options, const grus_model *model)
 {
@@ -99,8 +99,6 @@ static grus_status check_values(const grus_run_options *options, grus_error *err
                          options->rank, options->world_size);
     if (options->checkpoint_records)
         return refuse(error, "--checkpoint-records", "this version cannot resume inside a shard yet");
-    if (options->format == GRUS_FORMAT_NPY)
-        return refuse(error, "--format", "npy is not written by this version yet; take jsonl or txt");
     return GRUS_OK;
 }
 
@@ -157,13 +155,21 @@ static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *err
     return GRUS_OK;
 }
 
-// txt has room for one result a line.
+// txt has room for one result a line, npy for one vector.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
+    static const char *const suffixes[] = {".jsonl.zst", ".txt.zst", ".npy"};
     const grus_run_options *options = job->options;
-    job->suffix = options->format == GRUS_FORMAT_TXT ? ".txt.zst" : ".jsonl.zst";
-    if (options->format != GRUS_FORMAT_TXT)
+    job->suffix = suffixes[options->format];
+    if (options->format == GRUS_FORMAT_JSONL)
         return GRUS_OK;
+    if (options->format == GRUS_FORMAT_NPY) {
+        if (!job->embedding)
+            return refuse(error, "--format", "npy takes the vectors of --task embed and no other result");
+        if (options->attention != GRUS_ATTENTION_NONE)
+            return refuse(error, "--format", "npy has no room for attention");
+        return GRUS_OK;
+    }
     if (options->attention != GRUS_ATTENTION_NONE)
         return refuse(error, "--format", "txt has no room for attention");
     if (options->token_scores)
@@ -292,12 +298,8 @@ static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
 grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error)
 {
     const grus_run_options *options = job->options;
-    size_t parser;
-    if (!grus_mul(options->max_record, PARSE_FACTOR, &parser))
-        parser = SIZE_MAX / 2;
     size_t fixed = PROGRAM_BYTES;
-    size_t parts[] = {job->model->facts.weight_bytes, grus_input_memory(options->max_record),
-                      grus_output_memory(options->level), parser};
+    size_t parts[] = {job->model->facts.weight_bytes, grus_source_memory(job), grus_output_memory(options->level)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!grus_add(fixed, parts[i], &fixed))
             fixed = SIZE_MAX;

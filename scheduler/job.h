@@ -21,6 +21,8 @@ typedef struct grus_job {
     bool hypotheses;            // seq2seq models, forced ones included
     const char *suffix;         // of output shards
 
+    bool feature_shards; // some of the shards are safetensors; set once they are listed
+
     grus_record_format record; // kind is to be set for each shard; its result_fields point into this job
     const char *result_fields[GRUS_MAX_RESULT_FIELDS];
 } grus_job;

@@ -217,7 +217,21 @@ static grus_status list_tensors(grus_model *model, const grus_safetensors *file,
     return GRUS_OK;
 }
 
-static grus_status report_unused(const grus_model *model, const char *path, bool strict, grus_warning_fn *warn,
+// An error, or where it is allowed a warning.
+static grus_status object(bool allowed, const grus_error *found, grus_warning_fn *warn, void *context,
+                          grus_error *error)
+{
+    if (!allowed) {
+        *error = *found;
+        return error->status;
+    }
+    char text[sizeof(grus_error)];
+    if (warn)
+        warn(context, grus_error_text(found, text, sizeof text));
+    return GRUS_OK;
+}
+
+static grus_status report_unused(const grus_model *model, const char *path, unsigned flags, grus_warning_fn *warn,
                                  void *context, grus_error *error)
 {
     for (size_t i = 0; i < model->n_tensors; i++) {
@@ -226,18 +240,48 @@ static grus_status report_unused(const grus_model *model, const char *path, bool
             continue;
         grus_error found;
         grus_fail(&found, GRUS_E_MODEL, path, line->name, "the configuration does not use this tensor");
-        if (strict) {
-            *error = found;
-            return GRUS_E_MODEL;
-        }
-        char text[sizeof(grus_error)];
-        if (warn)
-            warn(context, grus_error_text(&found, text, sizeof text));
+        grus_status status = object(!(flags & GRUS_LOAD_STRICT), &found, warn, context, error);
+        if (status != GRUS_OK)
+            return status;
     }
     return GRUS_OK;
 }
 
-static grus_status load_tensors(grus_model *model, bool strict, grus_warning_fn *warn, void *context, grus_error *error)
+// NAME[row, column] of element number `at`.
+static void element_name(const grus_tensor *tensor, size_t at, char *text, size_t size)
+{
+    size_t index[GRUS_TENSOR_RANK], used = (size_t)snprintf(text, size, "%.150s[", tensor->name);
+    for (size_t k = tensor->rank; k-- > 0; at /= tensor->shape[k])
+        index[k] = at % tensor->shape[k];
+    for (size_t k = 0; k < tensor->rank && used < size; k++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", k ? ", " : "", index[k]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+static grus_status report_nonfinite(const grus_safetensors *file, const char *path, unsigned flags,
+                                    grus_warning_fn *warn, void *context, grus_error *error)
+{
+    for (size_t i = 0; i < grus_safetensors_count(file); i++) {
+        grus_tensor tensor;
+        bool used;
+        grus_safetensors_get(file, i, &tensor, &used);
+        size_t at = used && tensor.dtype != GRUS_I64 ? grus_tensor_find_nonfinite(&tensor) : tensor.count;
+        if (at == tensor.count)
+            continue;
+        grus_error found;
+        char place[sizeof found.place];
+        element_name(&tensor, at, place, sizeof place);
+        grus_fail(&found, GRUS_E_MODEL, path, place, "is not a finite number; --allow-nonfinite takes such weights");
+        grus_status status = object(flags & GRUS_LOAD_ALLOW_NONFINITE, &found, warn, context, error);
+        if (status != GRUS_OK)
+            return status;
+    }
+    return GRUS_OK;
+}
+
+static grus_status load_tensors(grus_model *model, unsigned flags, grus_warning_fn *warn, void *context,
+                                grus_error *error)
 {
     char *path = grus_path_join(model->dir, "model.safetensors");
     if (!path)
@@ -253,7 +297,9 @@ static grus_status load_tensors(grus_model *model, bool strict, grus_warning_fn 
     if (status == GRUS_OK)
         status = list_tensors(model, file, error);
     if (status == GRUS_OK)
-        status = report_unused(model, path, strict, warn, context, error);
+        status = report_unused(model, path, flags, warn, context, error);
+    if (status == GRUS_OK)
+        status = report_nonfinite(file, path, flags, warn, context, error);
     if (status == GRUS_OK)
         status = hash_model(model, grus_safetensors_hash(file), error);
     grus_safetensors_close(file);
@@ -266,6 +312,12 @@ no_file:
 
 grus_status grus_model_load(const char *dir, bool strict, grus_warning_fn *warn, void *context, grus_model **loaded,
                             grus_error *error)
+{
+    return grus_model_load_with(dir, strict ? GRUS_LOAD_STRICT : 0, warn, context, loaded, error);
+}
+
+grus_status grus_model_load_with(const char *dir, unsigned flags, grus_warning_fn *warn, void *context,
+                                 grus_model **loaded, grus_error *error)
 {
     grus_error unseen;
     if (!error)
@@ -285,7 +337,7 @@ grus_status grus_model_load(const char *dir, bool strict, grus_warning_fn *warn,
     if (status == GRUS_OK)
         status = load_labels(model, error);
     if (status == GRUS_OK)
-        status = load_tensors(model, strict, warn, context, error);
+        status = load_tensors(model, flags, warn, context, error);
     if (status == GRUS_OK)
         status = settle_sizes(model, error);
     if (status != GRUS_OK) {

@@ -1,9 +1,9 @@
-// pack.c: one line to a packed record, and that into a slot.
+// pack.c: one line or sequence to a packed record, and that into a slot.
 #include "config.h"
 
 #include "scheduler/pack.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@ static grus_status encode(const grus_tokenizer *tokenizer, bool as_list, const u
                           const grus_buffer *text, grus_ids *ids, grus_error *error)
 {
     ids->size = 0;
+    ids->most = GRUS_RECORD_POSITIONS; // check_length refuses more
     if (as_list)
         return grus_tokenizer_encode_ids(tokenizer, list, n, ids, error);
     return grus_tokenizer_encode(tokenizer, text->data ? text->data : "", text->size, ids, error);
@@ -53,6 +54,26 @@ static grus_status check_length(const grus_packed *packed, grus_error *error)
     return GRUS_OK;
 }
 
+// What has come of record `number`: one in error is no failure.
+static grus_status conclude(grus_packed *packed, grus_status status, grus_shard_kind kind, uint64_t number,
+                            grus_error *error)
+{
+    char place[GRUS_RECORD_PLACE];
+    packed->bad = status != GRUS_OK;
+    if (status == GRUS_OK)
+        return GRUS_OK;
+    if (status == GRUS_E_FAILED) {
+        packed->n_positions = packed->n_targets = packed->n_cells = 0;
+        packed->cause = grus_cause_find(packed->error.place);
+        return GRUS_OK;
+    }
+    *error = packed->error;
+    grus_record_place(kind, number, place);
+    if (*error->place == '\0')
+        strcpy(error->place, place);
+    return status;
+}
+
 grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char *line, size_t length, bool too_long,
                            uint64_t number, grus_packed *packed, grus_error *error)
 {
@@ -70,17 +91,44 @@ grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char
         status = tokenize(job, kind, packed, &packed->error);
     if (status == GRUS_OK)
         status = check_length(packed, &packed->error);
-    packed->bad = status != GRUS_OK;
+    return conclude(packed, status, kind, number, error);
+}
+
+// ---- a sequence of features ----
+
+static grus_status read_features(grus_feature_shard *shard, size_t rows, grus_record *record, grus_error *error)
+{
+    size_t width = grus_feature_shard_dim(shard), n = rows * width;
+    void *features = record->features;
+    if (n && !grus_grow(&features, &record->features_capacity, n, sizeof *record->features))
+        return grus_fail_memory(error, n * sizeof *record->features);
+    record->features = features;
+    grus_status status = grus_feature_shard_values(shard, record->features, error);
+    for (size_t i = 0; i < n && status == GRUS_OK; i++)
+        if (!isfinite(record->features[i]))
+            status = grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
+                               "value %zu in row %zu of \"features\" is not a finite number", i % width, i / width);
+    return status;
+}
+
+grus_status grus_pack_features(const grus_job *job, grus_feature_shard *shard, size_t rows, uint64_t number,
+                               grus_packed *packed, grus_error *error)
+{
+    // Part of a tensor whose size is known not to overflow.
+    size_t bytes = rows * grus_feature_shard_dim(shard) * grus_feature_shard_element_bytes(shard);
+    grus_status status = GRUS_OK;
+    packed->record.is_object = false;
+    packed->n_positions = rows;
+    packed->n_targets = 0;
+    packed->n_cells = grus_job_cells(job, rows, 0);
+    if (bytes > job->options->max_record)
+        status = grus_fail(&packed->error, GRUS_E_FAILED, NULL, "too_big",
+                           "the sequence is longer than %zu bytes (--max-record)", job->options->max_record);
     if (status == GRUS_OK)
-        return GRUS_OK;
-    if (status != GRUS_E_FAILED) {
-        *error = packed->error;
-        snprintf(error->place, sizeof error->place, "line %" PRIu64, number);
-        return status;
-    }
-    packed->n_positions = packed->n_targets = packed->n_cells = 0;
-    packed->cause = grus_cause_find(packed->error.place);
-    return GRUS_OK;
+        status = check_length(packed, &packed->error);
+    if (status == GRUS_OK)
+        status = read_features(shard, rows, &packed->record, &packed->error);
+    return conclude(packed, status, GRUS_SHARD_SAFETENSORS, number, error);
 }
 
 void grus_packed_free(grus_packed *packed)

@@ -1,12 +1,13 @@
-// pack.h: lines into slots: a line is parsed and tokenized, and goes into the batch that is being filled if there is
-// room. What goes into a batch depends on the lines and the plan alone.
+// pack.h: records into slots: a line is parsed and tokenized, a sequence of features read, and goes into the batch that
+// is being filled if there is room. What goes into a batch depends on the records and the plan alone.
 #ifndef GRUS_SCHEDULER_PACK_H
 #define GRUS_SCHEDULER_PACK_H
 
+#include "io/feature_shard.h"
 #include "scheduler/job.h"
 #include "scheduler/slot.h"
 
-// A line, ready to be put into a slot. Reused from line to line; zero-initialised is empty and valid.
+// A record, ready to be put into a slot. Reused from line to line; zero-initialised is empty and valid.
 typedef struct grus_packed {
     grus_record record;
     grus_ids ids, targets;
@@ -20,9 +21,14 @@ typedef struct grus_packed {
 // error too. GRUS_E_MEMORY is the only failure.
 grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char *line, size_t length, bool too_long,
                            uint64_t number, grus_packed *packed, grus_error *error);
+// Reads the sequence of `rows` rows that the shard has come to, or passes over it where it is too large. Fills packed,
+// for a record in error too. GRUS_E_INPUT: the shard has failed. GRUS_E_MEMORY.
+grus_status grus_pack_features(const grus_job *job, grus_feature_shard *shard, size_t rows, uint64_t number,
+                               grus_packed *packed, grus_error *error);
 void grus_packed_free(grus_packed *packed);
 
-// Whether the line fits into what is left of the slot's bounds. Nothing fits behind a big record.
+// Whether the record, with a line of so many bytes, fits into what is left of the slot's bounds. Nothing fits behind a
+// big record.
 bool grus_pack_fits(const grus_slot *slot, const grus_slot_bounds *bounds, size_t batch_tokens,
                     const grus_packed *packed, size_t length);
 // Whether it is over the bounds of any ordinary slot.

@@ -3,14 +3,12 @@
 
 #include "scheduler/reader.h"
 
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "scheduler/clock.h"
-#include "scheduler/pack.h"
+#include "scheduler/source.h"
 
 #define POLL_MS 100
 
@@ -18,7 +16,8 @@ typedef struct grus_reader {
     grus_context *context;
     const grus_shard *shard;
     size_t index; // of the shard
-    grus_input *input;
+    grus_source source;
+    bool is_open;    // the source
     grus_slot *slot; // being filled, or NULL
     bool first;      // the next slot is the shard's first
     grus_packed packed;
@@ -31,7 +30,7 @@ typedef struct grus_reader {
 static void count(grus_reader *reader)
 {
     double now = grus_seconds();
-    uint64_t bytes = reader->input ? grus_input_count(reader->input).bytes_in : reader->bytes_in;
+    uint64_t bytes = reader->is_open ? grus_source_count(&reader->source).bytes_in : reader->bytes_in;
     reader->slot->bytes_in = bytes - reader->bytes_in;
     reader->bytes_in = bytes;
     grus_context_add_read(reader->context, now - reader->counted - reader->waited);
@@ -94,8 +93,8 @@ static void end_shard(grus_reader *reader, const grus_error *error)
         grus_slot_fail(reader->slot, error);
         grus_error_in_file(&reader->slot->error, reader->shard->path);
     }
-    if (reader->input)
-        reader->slot->input = grus_input_count(reader->input);
+    if (reader->is_open)
+        reader->slot->input = grus_source_count(&reader->source);
     reader->slot->last = true;
     end_slot(reader);
 }
@@ -105,7 +104,7 @@ static void end_shard(grus_reader *reader, const grus_error *error)
 // here but in the read itself. false after a stop.
 static bool wait_for_stdin(grus_reader *reader)
 {
-    grus_input_counts counts = grus_input_count(reader->input);
+    grus_input_counts counts = grus_source_count(&reader->source);
     if (counts.bytes_in != counts.bytes_out || counts.bytes_out != reader->taken)
         return true;
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -117,22 +116,22 @@ static bool wait_for_stdin(grus_reader *reader)
     return true;
 }
 
-// Puts the packed line into the slot that it belongs to. false when the run is stopped.
-static bool place_line(grus_reader *reader, const char *line, size_t length, uint64_t number)
+// Puts the packed record into the slot that it belongs to. false when the run is stopped.
+static bool place_record(grus_reader *reader, const grus_source_record *record)
 {
     const grus_plan *plan = reader->context->plan;
-    if (!grus_pack_fits(reader->slot, &plan->slot, plan->batch_tokens, &reader->packed, length)) {
+    if (!grus_pack_fits(reader->slot, &plan->slot, plan->batch_tokens, &reader->packed, record->length)) {
         if (reader->slot->n_records > 0) {
             end_slot(reader);
             if (!begin_slot(reader))
                 return false;
         }
-        if (grus_pack_is_big(&plan->slot, &reader->packed, length) && !make_big(reader))
+        if (grus_pack_is_big(&plan->slot, &reader->packed, record->length) && !make_big(reader))
             return false;
     }
     grus_error error;
-    if (!reader->slot->failed &&
-        grus_pack_add(reader->slot, reader->context->job, &reader->packed, line, length, number, &error) != GRUS_OK) {
+    if (!reader->slot->failed && grus_pack_add(reader->slot, reader->context->job, &reader->packed, record->line,
+                                               record->length, record->number, &error) != GRUS_OK) {
         grus_error_in_file(&error, reader->shard->path);
         grus_slot_fail(reader->slot, &error);
     }
@@ -141,34 +140,28 @@ static bool place_line(grus_reader *reader, const char *line, size_t length, uin
 
 static grus_status record_error(const grus_reader *reader, uint64_t number, grus_error *error)
 {
-    char place[32];
-    snprintf(place, sizeof place, "line %" PRIu64, number);
+    char place[GRUS_RECORD_PLACE];
+    grus_record_place(reader->shard->kind, number, place);
     return grus_fail(error, GRUS_E_FAILED, reader->shard->path, place, "%s", reader->packed.error.cause);
 }
 
-// Reads the lines of the open shard into slots, all but the last of which are filled. GRUS_E_INTERRUPTED: stopped.
-static grus_status read_lines(grus_reader *reader, grus_error *error)
+// Reads the records of the open shard into slots, all but the last of which are filled. GRUS_E_INTERRUPTED: stopped.
+static grus_status read_records(grus_reader *reader, grus_error *error)
 {
     const grus_job *job = reader->context->job;
     bool from_stdin = grus_shard_is_stdin(reader->shard);
-    for (uint64_t number = 1;; number++) {
-        grus_line_kind kind;
-        const char *line;
-        size_t length;
+    for (;;) {
+        grus_source_record record;
         if (from_stdin && !wait_for_stdin(reader))
             return GRUS_E_INTERRUPTED;
-        grus_status status = grus_input_line(reader->input, &kind, &line, &length, error);
-        if (status != GRUS_OK || kind == GRUS_LINE_END)
+        grus_status status = grus_source_next(&reader->source, &reader->packed, &record, error);
+        if (status != GRUS_OK || record.end)
             return status;
-        reader->taken += length + 1;
-        status = grus_pack_line(job, reader->shard->kind, line, length, kind == GRUS_LINE_TOO_LONG, number,
-                                &reader->packed, error);
-        if (status == GRUS_OK && reader->packed.bad && job->options->fail_on_error)
-            status = record_error(reader, number, error);
-        if (status != GRUS_OK)
-            return status;
+        reader->taken += record.length + 1;
+        if (reader->packed.bad && job->options->fail_on_error)
+            return record_error(reader, record.number, error);
         bool was_empty = reader->slot->n_records == 0;
-        if (!place_line(reader, line, length, number))
+        if (!place_record(reader, &record))
             return GRUS_E_INTERRUPTED;
         if (reader->slot->failed) {
             *error = reader->slot->error;
@@ -188,7 +181,7 @@ static bool read_shard(grus_reader *reader, size_t index)
     reader->shard = &reader->context->shards->list[index];
     reader->first = true;
     reader->bytes_in = reader->taken = 0;
-    reader->input = NULL;
+    reader->is_open = false;
     grus_status status = begin_slot(reader) ? GRUS_OK : GRUS_E_INTERRUPTED;
     if (status == GRUS_OK && reader->slot->failed) {
         error = reader->slot->error;
@@ -196,19 +189,17 @@ static bool read_shard(grus_reader *reader, size_t index)
     }
     if (status == GRUS_OK && reader->shard->fault)
         status = grus_shard_fault(reader->shard, &error);
-    if (status == GRUS_OK && reader->shard->kind == GRUS_SHARD_SAFETENSORS)
-        status = grus_fail(&error, GRUS_E_INPUT, reader->shard->path, NULL,
-                           "feature shards in safetensors are not read by this version yet; take JSONL");
     if (status == GRUS_OK)
         status =
-            grus_input_open(reader->shard->path, reader->context->job->options->max_record, &reader->input, &error);
+            grus_source_open(reader->context->job, reader->shard->kind, reader->shard->path, &reader->source, &error);
+    reader->is_open = status == GRUS_OK;
     if (status == GRUS_OK)
-        status = read_lines(reader, &error);
+        status = read_records(reader, &error);
     if (status != GRUS_E_INTERRUPTED)
         end_shard(reader, status == GRUS_OK ? NULL : &error);
-    if (reader->input)
-        grus_input_close(reader->input);
-    reader->input = NULL;
+    if (reader->is_open)
+        grus_source_close(&reader->source);
+    reader->is_open = false;
     return status != GRUS_E_INTERRUPTED;
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/output.h"
+#include "io/partial.h"
 #include "scheduler/clock.h"
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"
@@ -57,12 +58,14 @@ static bool to_stdout(const char *outdir)
     return strcmp(outdir, "-") == 0;
 }
 
-static grus_status check_places(const grus_shards *shards, const char *outdir, grus_error *error)
+static grus_status check_places(const grus_shards *shards, const char *outdir, grus_format format, grus_error *error)
 {
     if (!outdir || !*outdir)
         return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "no output directory is given");
     if (to_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
         return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "standard output takes the records of standard input alone");
+    if (to_stdout(outdir) && format == GRUS_FORMAT_NPY)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy needs an output directory, not standard output");
     return GRUS_OK;
 }
 
@@ -139,6 +142,8 @@ static grus_status claim(const grus_run_state *state, const char *outdir, grus_e
     grus_buffer_byte(&text, '\0');
     status = text.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
     grus_buffer_free(&text);
+    if (status == GRUS_OK)
+        grus_partials_sweep(outdir);
     return status;
 }
 
@@ -146,6 +151,8 @@ static grus_status make_plan(grus_run_state *state, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
     size_t threads = options->threads ? options->threads : grus_cpus();
+    for (size_t i = 0; i < state->shards.n; i++)
+        state->job.feature_shards |= state->shards.list[i].kind == GRUS_SHARD_SAFETENSORS;
     grus_status status = grus_job_plan(&state->job, threads, &state->plan, error);
     if (status != GRUS_OK)
         return status;
@@ -271,7 +278,7 @@ static grus_status run(grus_run_state *state, const char *const *inputs, size_t 
     grus_context *context = &state->context;
     grus_status status = list_shards(state, inputs, n_inputs, error);
     if (status == GRUS_OK)
-        status = check_places(&state->shards, outdir, error);
+        status = check_places(&state->shards, outdir, options->format, error);
     if (status == GRUS_OK)
         status = make_plan(state, error);
     if (status == GRUS_OK)

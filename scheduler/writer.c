@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "io/npy.h"
 #include "io/output.h"
 #include "scheduler/clock.h"
 
@@ -50,7 +51,20 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
         length -= strlen(".zst");
     memcpy(suffix, job->suffix, length);
     suffix[length] = '\0';
-    return grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
+    grus_status status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
+    if (status != GRUS_OK || job->options->format != GRUS_FORMAT_NPY)
+        return status;
+    char header[GRUS_NPY_HEADER_BYTES];
+    grus_npy_header(header, 0, grus_config_output_size(&job->model->config));
+    return grus_output_write(writer->output, header, sizeof header, error);
+}
+
+// Only now the number of rows is known.
+static grus_status finish_npy(grus_writer *writer, grus_error *error)
+{
+    char header[GRUS_NPY_HEADER_BYTES];
+    grus_npy_header(header, writer->records, grus_config_output_size(&writer->context->job->model->config));
+    return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 
 static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
@@ -89,7 +103,9 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
         return status;
     writer->records += slot->n_records;
     writer->records_failed += grus_slot_records_failed(slot);
-    return slot->last ? commit(writer, shard, slot, error) : GRUS_OK;
+    if (slot->last && writer->context->job->options->format == GRUS_FORMAT_NPY)
+        status = finish_npy(writer, error);
+    return slot->last && status == GRUS_OK ? commit(writer, shard, slot, error) : status;
 }
 
 static void take_slot(grus_writer *writer, grus_slot *slot)

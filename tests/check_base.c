@@ -90,6 +90,31 @@ START_TEST(sizes)
 }
 END_TEST
 
+// Every value of the two short types alone, and single bad elements of a long tensor of floats.
+START_TEST(nonfinite)
+{
+    for (unsigned bits = 0; bits < 65536; bits++) {
+        unsigned char data[2] = {(unsigned char)bits, (unsigned char)(bits >> 8)};
+        grus_tensor half = {.dtype = GRUS_F16, .count = 1, .data = data}, brain = half;
+        brain.dtype = GRUS_BF16;
+        ck_assert_uint_eq(grus_tensor_find_nonfinite(&half), isfinite(value_of(bits, 5, 10)) ? 1 : 0);
+        ck_assert_uint_eq(grus_tensor_find_nonfinite(&brain), isfinite(value_of(bits, 8, 7)) ? 1 : 0);
+    }
+    static float values[600];
+    static const float bad[] = {NAN, -NAN, HUGE_VALF, -HUGE_VALF};
+    grus_tensor tensor = {.dtype = GRUS_F32, .count = 600, .data = values};
+    ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), 600);
+    for (size_t at = 0; at < 600; at++) {
+        values[at] = bad[at % 4];
+        ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), at);
+        values[at] = at % 2 ? -3.4028235e38f : 1e-45f;
+    }
+    ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), 600);
+    tensor.count = 0;
+    ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), 0);
+}
+END_TEST
+
 START_TEST(allocation)
 {
     ck_assert_ptr_null(grus_alloc(SIZE_MAX / 2 + 1, 2));
@@ -210,6 +235,7 @@ int main(void)
     tcase_add_test(tests, half_floats);
     tcase_add_test(tests, floats);
     tcase_add_test(tests, sizes);
+    tcase_add_test(tests, nonfinite);
     tcase_add_test(tests, allocation);
     tcase_add_test(tests, growth);
     tcase_add_test(tests, arena);

@@ -156,9 +156,13 @@ int main(void)
 {
     SRunner *runner = srunner_create(stream_suite());
     srunner_add_suite(runner, record_suite());
+    srunner_add_suite(runner, json_suite());
+    srunner_add_suite(runner, json_value_suite());
+    srunner_add_suite(runner, json_random_suite());
     srunner_add_suite(runner, number_suite());
     srunner_add_suite(runner, config_suite());
     srunner_add_suite(runner, safetensors_suite());
+    srunner_add_suite(runner, features_suite());
     srunner_add_suite(runner, tokenizer_suite());
     srunner_add_suite(runner, bpe_suite());
     srunner_add_suite(runner, output_suite());

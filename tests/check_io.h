@@ -8,9 +8,13 @@
 
 Suite *stream_suite(void);
 Suite *record_suite(void);
+Suite *json_suite(void);
+Suite *json_random_suite(void);
+Suite *json_value_suite(void);
 Suite *number_suite(void);
 Suite *config_suite(void);
 Suite *safetensors_suite(void);
+Suite *features_suite(void);
 Suite *tokenizer_suite(void);
 Suite *bpe_suite(void);
 Suite *output_suite(void);

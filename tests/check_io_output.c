@@ -11,7 +11,12 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "io/claim.h"
+#include "io/commit.h"
+#include "io/manifest.h"
+#include "io/npy.h"
 #include "io/output.h"
+#include "io/partial.h"
 #include "tests/check_io.h"
 
 #define SUFFIX ".jsonl.zst"
@@ -144,6 +149,54 @@ START_TEST(empty_and_plain)
 }
 END_TEST
 
+// A shard whose beginning is known last, shorter and longer than what is held back in memory.
+START_TEST(rewritten_head)
+{
+    static const size_t sizes[] = {6, 7, 131072, 131073, 400000};
+    char *text = malloc(400000);
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        char stem[16], name[32];
+        snprintf(stem, sizeof stem, "h%zu", sizes[k]);
+        snprintf(name, sizeof name, "%s.npy", stem);
+        memset(text, 'x', sizes[k]);
+        grus_output *output = open_output(stem, ".npy");
+        grus_manifest manifest = some_manifest();
+        grus_buffer found = {0};
+        grus_error error;
+        ck_assert_int_eq(grus_output_write(output, text, sizes[k], &error), GRUS_OK);
+        ck_assert_int_eq(grus_output_rewrite_head(output, "header", 6, &error), GRUS_OK);
+        ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
+        memcpy(text, "header", 6);
+        read_file(in_outdir(name), &found);
+        expect_bytes(&found, text, sizes[k]);
+        ck_assert_uint_eq(manifest.output_bytes, sizes[k]);
+        ck_assert_uint_eq(manifest.output_xxh64, XXH64(text, sizes[k], 0));
+        grus_buffer_free(&found);
+    }
+    free(text);
+}
+END_TEST
+
+START_TEST(npy)
+{
+    static const float values[] = {1, -0.0f};
+    char header[GRUS_NPY_HEADER_BYTES];
+    grus_buffer rows = {0};
+    grus_npy_header(header, 3, 2);
+    ck_assert_mem_eq(header, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }  ",
+                     10 + 58 + 2);
+    for (size_t i = 70; i < sizeof header; i++)
+        ck_assert_int_eq(header[i], i == sizeof header - 1 ? '\n' : ' ');
+    grus_npy_header(header, UINT64_MAX, SIZE_MAX);
+    ck_assert_int_eq(header[sizeof header - 1], '\n');
+    ck_assert_ptr_nonnull(memmem(header, sizeof header, "(18446744073709551615, 18446744073709551615), }  ", 48));
+    grus_npy_floats(&rows, values, 2);
+    grus_npy_missing(&rows, 1);
+    expect_bytes(&rows, "\0\0\x80\x3f\0\0\0\x80\0\0\xc0\x7f", 12);
+    grus_buffer_free(&rows);
+}
+END_TEST
+
 // However the bytes come in, the same file goes out.
 START_TEST(same_bytes)
 {
@@ -236,14 +289,19 @@ START_TEST(stale_manifest)
     // The size decides; what is no manifest is none.
     ck_assert_int_eq(truncate(in_outdir("s.jsonl.zst"), 3), 0);
     ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
-    static const char *const damaged[] = {"", "{", "{}", "[3]", "{\"output_bytes\": \"3\"}", "{\"output_bytes\": -3}"};
+    static const char *const damaged[] = {"", "{", "{}", "[3]", "{\"output_bytes\": \"3\"}", "{\"output_bytes\": 3}"};
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         ck_assert_int_eq(grus_file_replace(in_outdir(".grus/done/s.json"), damaged[i], strlen(damaged[i]), &error),
                          GRUS_OK);
         ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
     }
-    ck_assert_int_eq(grus_file_replace(in_outdir(".grus/done/s.json"), "{\"output_bytes\": 3}", 19, &error), GRUS_OK);
+    grus_manifest manifest = some_manifest();
+    grus_buffer text = {0};
+    manifest.output_bytes = 3;
+    grus_manifest_text(&manifest, &text);
+    ck_assert_int_eq(grus_file_replace(in_outdir(".grus/done/s.json"), text.data, text.size, &error), GRUS_OK);
     ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    grus_buffer_free(&text);
 }
 END_TEST
 
@@ -280,6 +338,119 @@ START_TEST(claimed)
     ck_assert_int_eq(grus_outdir_claim(outdir, "{}", &error), GRUS_E_OUTPUT);
     expect_error(&error, "/.grus/run.json", "", "damaged");
     ck_assert_uint_eq(partials(), 0);
+}
+END_TEST
+
+START_TEST(read_back)
+{
+    grus_error error;
+    grus_manifest manifest, expected = some_manifest();
+    grus_claim claim;
+    bool exists;
+    ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
+    ck_assert(!exists);
+    ck_assert_int_eq(grus_manifest_write(outdir, "s", &expected, &error), GRUS_OK);
+    ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
+    ck_assert(exists);
+    ck_assert_str_eq(manifest.input, expected.input);
+    ck_assert_uint_eq(manifest.input_bytes, expected.input_bytes);
+    ck_assert_uint_eq(manifest.input_xxh64, expected.input_xxh64);
+    ck_assert_uint_eq(manifest.records_failed, expected.records_failed);
+    free(manifest.input);
+
+    ck_assert_int_eq(grus_claim_read(outdir, &claim, &error), GRUS_E_OUTPUT);
+    expect_error(&error, "/out", "", "no .grus/run.json");
+    grus_claim_free(&claim);
+    static const char run[] = "{\"world_size\": 3, \"format\": \"txt\", \"inputs\": [\"b.jsonl.zst\", \"-\", \"odd\"]}";
+    ck_assert_int_eq(grus_outdir_claim(outdir, run, &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_read(outdir, &claim, &error), GRUS_OK);
+    ck_assert_uint_eq(claim.world_size, 3);
+    ck_assert_str_eq(claim.suffix, ".txt.zst");
+    ck_assert_uint_eq(claim.n, 3);
+    ck_assert_str_eq(claim.inputs[0], "b.jsonl.zst");
+    ck_assert_str_eq(claim.stems[0], "b");
+    ck_assert_str_eq(claim.stems[1], "stdin");
+    ck_assert_str_eq(claim.stems[2], "odd");
+    grus_claim_free(&claim);
+}
+END_TEST
+
+// A process that has begun a shard and died.
+static pid_t leave_partial(const char *stem)
+{
+    int result;
+    pid_t child = fork();
+    if (child == 0) {
+        grus_temp temp;
+        grus_error error;
+        _exit(grus_temp_open(in_outdir(".grus/partial"), stem, &temp, &error) != GRUS_OK);
+    }
+    waitpid(child, &result, 0);
+    ck_assert_int_eq(result, 0);
+    return child;
+}
+
+START_TEST(swept)
+{
+    char stem[240], name[400], host[GRUS_HOST_MAX];
+    grus_partials list;
+    grus_temp temp;
+    grus_error error;
+    memset(stem, 'x', sizeof stem - 1);
+    stem[sizeof stem - 1] = '\0';
+    grus_temp_host(host);
+    pid_t dead = leave_partial(stem);
+    ck_assert_int_eq(grus_partials_list(outdir, &list, &error), GRUS_OK);
+    ck_assert_uint_eq(list.n, 1);
+    ck_assert_int_eq(list.list[0].owner, GRUS_OWNER_DEAD);
+    ck_assert_int_eq(list.list[0].pid, dead);
+    ck_assert_str_eq(list.list[0].host, host);
+    ck_assert(grus_partial_is_of(&list.list[0], stem));
+    ck_assert(!grus_partial_is_of(&list.list[0], "x"));
+    grus_partials_free(&list);
+    grus_partials_sweep(outdir);
+    ck_assert_uint_eq(partials(), 0);
+
+    // Its process cannot be seen, but its lock can.
+    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
+    snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, host);
+    ck_assert_int_eq(rename(temp.path, in_outdir(name)), 0);
+    grus_partials_sweep(outdir);
+    ck_assert_uint_eq(partials(), 1);
+    close(temp.fd);
+    temp.fd = -1;
+    grus_partials_sweep(outdir);
+    ck_assert_uint_eq(partials(), 0);
+    grus_temp_discard(&temp);
+
+    // What has another name, another host or a live process is not touched.
+    static const struct {
+        const char *before, *behind;
+        bool with_host;
+    } others[] = {
+        {"s", "", false},
+        {"s.", "-0123456789abcdef", false},
+        {"s.", "-0123456789abcdef@", false},
+        {"s.", "-0123456789abcdef@b", true},
+        {"s.", "-0123456789abcde@", true},
+        {"s.", "-0123456789abcdeg@", true},
+        {"s.", "-0123456789ABCDEF@", true},
+        {"s.", "x-0123456789abcdef@", true},
+        {"s.", "_0123456789abcdef@", true},
+        {"s.-", "-0123456789abcdef@", true},
+        {"s.0", "-0123456789abcdef@", true},
+        {"s", "-0123456789abcdef@", true},
+        {".", "-0123456789abcdef@", true},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(name, sizeof name, ".grus/partial/%s%ld%s%s", others[i].before, (long)dead, others[i].behind,
+                 others[i].with_host ? host : "");
+        ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    }
+    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
+    grus_partials_sweep(outdir);
+    ck_assert_uint_eq(partials(), sizeof others / sizeof *others + 1);
+    grus_temp_discard(&temp);
 }
 END_TEST
 
@@ -390,6 +561,8 @@ Suite *output_suite(void)
     tcase_add_checked_fixture(tests, prepare, remove_test_dir);
     tcase_add_test(tests, a_shard);
     tcase_add_test(tests, empty_and_plain);
+    tcase_add_test(tests, rewritten_head);
+    tcase_add_test(tests, npy);
     tcase_add_test(tests, same_bytes);
     tcase_add_test(tests, discarded);
     tcase_add_test(tests, adopted);
@@ -397,6 +570,8 @@ Suite *output_suite(void)
     tcase_add_test(tests, stale_manifest);
     tcase_add_test(tests, long_name);
     tcase_add_test(tests, claimed);
+    tcase_add_test(tests, read_back);
+    tcase_add_test(tests, swept);
     tcase_add_test(tests, replaced_file);
     tcase_add_test(tests, unusable_directories);
     tcase_add_test(tests, no_space);

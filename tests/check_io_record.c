@@ -71,6 +71,9 @@ START_TEST(texts)
         {"{\"text\": \"a\\u0000b\"}", "a\0b", 3},
         {"{\"text\": \"a\", \"text\": \"b\"}", "b", 1},
         {"{\"n\": 123456789012345678901234567890, \"text\": \"c\"}", "c", 1},
+        {"{\"n\": [1e400, -1e400], \"text\": \"d\"}", "d", 1},
+        {"{\"text\\u0000\": 1, \"te\\u0078t\": \"e\"}", "e", 1},
+        {"{\"text\": 1, \"\\u0074ext\": \"f\"}", "f", 1},
     };
     grus_record record = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -109,6 +112,9 @@ START_TEST(causes)
         {"{\"text\": 1}", "bad_text", "not a string", true},
         {"{\"text\": null}", "bad_text", "not a string", true},
         {"{\"text\": \"a\", \"score\": 1}", "result_field", "\"score\"", true},
+        {"{\"score\": 1, \"\\u006futput\": 2}", "result_field", "\"output\"", true},
+        {"\xEF\xBB\xBF{\"text\": \"a\"}", "bad_json", "byte order mark", false},
+        {"{\"text\": \"a\", \"text\": {}}", "bad_text", "not a string", true},
         {"{\"error\": \"mine\"}", "no_text", NULL, false},
     };
     grus_record record = {0};
@@ -171,7 +177,9 @@ START_TEST(lists_of_ids)
         {"{\"text\": \"3\"}", "bad_text"},
         {"{\"text\": [3, \"4\"]}", "bad_text"},
         {"{\"text\": [1.0]}", "bad_id"},
+        {"{\"text\": [1e2]}", "bad_id"},
         {"{\"text\": [-1]}", "bad_id"},
+        {"{\"text\": [-1], \"text\": [[]]}", "bad_text"},
         {"{\"text\": [99999999999999999999]}", "bad_id"},
         {"{\"text\": [1]}", "no_target"},
         {"{\"target\": [1]}", "no_text"},
@@ -210,6 +218,8 @@ START_TEST(features)
         {"{\"features\": [[1, \"2\"]]}", "bad_features", "value 1 in row 0"},
         {"{\"features\": [[1, null]]}", "bad_features", "value 1 in row 0"},
         {"{\"features\": [[1, 3.5e38]]}", "bad_features", "not a finite number"},
+        {"{\"features\": [[1, -1e999]]}", "bad_features", "value 1 in row 0"},
+        {"{\"features\": [[[1, 2]]]}", "bad_features", "row 0"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_int_eq(grus_record_parse(&format, bad[i].line, strlen(bad[i].line), &record, &error), GRUS_E_FAILED);

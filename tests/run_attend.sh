@@ -105,6 +105,14 @@ numbers=$golden/features-encoder
 expect 0 "numbers" attend "$numbers/model" "$(sed -n '5s/.*"features": \(.*\)}$/\1/p' "$numbers/input.jsonl")"
 has "numbers" "1 2 3 4 5" "$work/out"
 
+cp -r "$words/model" "$work/long"
+source=$(sed -n 's/.*"vocab": *"\([^"]*\)".*/\1/p' "$work/long/config.json" | head -1)
+{ printf 'Donaudampfschifffahrtsgesellschaft\n<unk>\n' && sed 1,2d "$work/long/$source"; } >"$work/new"
+cp "$work/new" "$work/long/$source"
+expect 0 "long tokens" attend "$work/long" "Donaudampfschifffahrtsgesellschaft b c" --width 40
+count "numbers above" 1 '^1 2 3 $' "$work/out"
+has "names below" "  1 Donaudampfschiff" "$work/out"
+
 # ---- pooling, heads, ids, features ----
 for name in pool-additive-learned pool-general-learned two-tasks features-encoder; do
     case=$golden/$name

@@ -173,6 +173,27 @@ for file in model.safetensors source.vocab config.json; do
     says "a model without $file" "$work/broken/$file"
     cp "$model/$file" "$work/broken/$file"
 done
+# Weights that are no numbers. The file begins with the length of its header, and offsets count from the header's end.
+rm -rf "$work/broken"
+cp -r "$model" "$work/broken"
+weights=$work/broken/model.safetensors
+header=$(head -c 8 "$weights" | od -An -tu8 | tr -d ' ')
+begin=$(head -c $((8 + header)) "$weights" | tail -c +9 | sed -E 's/.*"bridge.weight":[^}]*"data_offsets":\[([0-9]+),.*/\1/')
+# bridge.weight is [8, 14]; row 3, column 5 of F32.
+at=$((8 + header + begin + (3 * 14 + 5) * 4))
+for bits in '\x00\x00\xc0\x7f' '\x00\x00\x80\x7f' '\x00\x00\x80\xff' '\x01\x00\x80\xff'; do
+    # shellcheck disable=SC2059
+    printf "$bits" | dd of="$weights" bs=1 seek="$at" conv=notrunc status=none
+    expect 3 "a weight of $bits" run "$work/broken" "$work/good.jsonl" -q -o "$work/o3"
+    says "a weight of $bits" "grus: $weights:bridge.weight[3, 5]: "
+    expect 3 "inspect a weight of $bits" inspect "$work/broken"
+done
+expect 0 "a NaN, allowed" run "$work/broken" "$work/good.jsonl" -q -o "$work/nan" --allow-nonfinite
+says "a NaN, allowed" "grus: warning: $weights:bridge.weight[3, 5]: "
+expect 0 "inspect a NaN, allowed" inspect "$work/broken" --allow-nonfinite
+# The greatest finite number is one.
+printf '\xff\xff\x7f\x7f' | dd of="$weights" bs=1 seek="$at" conv=notrunc status=none
+expect 0 "a great weight" run "$work/broken" "$work/good.jsonl" -q -o "$work/great"
 expect 3 "no model" run "$work/nowhere" "$work/good.jsonl" -q -o "$work/o3"
 expect 3 "a file in place of a model" run "$work/good.jsonl" "$work/good.jsonl" -q -o "$work/o3"
 LC_ALL=C sed -i 's/"decoder.output.bias"/"decoder.output.bios"/' "$work/broken/model.safetensors"
@@ -197,7 +218,11 @@ usage sing
 usage run
 usage run "$model" -o "$work/o2"
 usage run "$model" "$work/good.jsonl"
-usage status "$work/o2"
+usage status
+usage status "$work/o2" "$work/o2"
+usage verify
+usage verify "$work/o2" "$work/good.jsonl"
+usage verify "$work/o2" --inputs
 usage inspect
 run --no-such-option
 run --threads

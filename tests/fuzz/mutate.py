@@ -65,6 +65,9 @@ def make_models(root, rng):
                      "pooling": {"type": "attention", "score": "scaled_dot", "query": "last_hidden"},
                      "heads": {"kind": {"on": "sequence", "labels": "kind.labels"}}},
                     {**tensors, "heads.kind.weight": [2, H]}),
+        "features": ({"model_type": "encoder", "source": {"input": "features", "feature_dim": E}, "encoder": encoder,
+                      "pooling": {"type": "mean"}},
+                     gru("encoder.rnn", E)),
     }
     for name, (config, shapes) in models.items():
         os.makedirs(os.path.join(root, name))
@@ -74,14 +77,24 @@ def make_models(root, rng):
     write(os.path.join(root, "encoder", "kind.labels"), b"one\ntwo\n")
 
 
-def make_shards(root):
+def feature_shard(rng):
+    ends = [0, 2, 2, 7, 8]
+    text = json.dumps({"offsets": {"dtype": "I64", "shape": [len(ends)], "data_offsets": [0, 8 * len(ends)]},
+                       "features": {"dtype": "BF16", "shape": [ends[-1], E],
+                                    "data_offsets": [8 * len(ends), 8 * len(ends) + 2 * E * ends[-1]]}}).encode()
+    values = b"".join(struct.pack("<f", rng.uniform(-1, 1))[2:] for _ in range(E * ends[-1]))
+    return struct.pack("<Q", len(text)) + text + struct.pack("<%dq" % len(ends), *ends) + values
+
+
+def make_shards(root, rng):
     os.makedirs(root)
     write(os.path.join(root, "a.jsonl"), "".join(json.dumps({"id": i, "text": t, "n": [i, {"k": None}]}) + "\n"
                                                  for i, t in enumerate(TEXTS)).encode())
     write(os.path.join(root, "b.txt"), "".join(t + "\n" for t in TEXTS).encode())
     write(os.path.join(root, "c.tsv"), "".join(t + "\tsecond\n" for t in TEXTS).encode())
+    write(os.path.join(root, "f.safetensors"), feature_shard(rng))
     if shutil.which("zstd"):
-        for name in ("a.jsonl", "b.txt"):
+        for name in ("a.jsonl", "b.txt", "f.safetensors"):
             subprocess.run(["zstd", "-q", "--check", os.path.join(root, name)], check=True)
 
 
@@ -144,7 +157,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="grus-fuzz-") as root:
         models, shards = os.path.join(root, "models"), os.path.join(root, "shards")
         make_models(models, rng)
-        make_shards(shards)
+        make_shards(shards, rng)
         victims = [os.path.join(models, m, f) for m in sorted(os.listdir(models))
                    for f in sorted(os.listdir(os.path.join(models, m)))]
         victims += [os.path.join(shards, f) for f in sorted(os.listdir(shards))]
@@ -154,8 +167,10 @@ def main():
                 sound = f.read()
             write(victim, sound if run < 0 else damage(sound, rng))  # the first round is undamaged and must succeed
             in_model = victim.startswith(models)
-            model = os.path.dirname(victim) if in_model else os.path.join(models, rng.choice(["seq2seq", "encoder"]))
-            shard = os.path.join(shards, "a.jsonl") if in_model else victim
+            readers = ["features"] if ".safetensors" in victim else ["seq2seq", "encoder"]
+            model = os.path.dirname(victim) if in_model else os.path.join(models, rng.choice(readers))
+            fitting = "f.safetensors" if model.endswith("features") else "a.jsonl"
+            shard = os.path.join(shards, fitting) if in_model else victim
             out = os.path.join(root, "out")
             command = [grus, "run", model, shard, "-o", out, "-t", "1", "--quiet"]
             try:
@@ -167,7 +182,7 @@ def main():
                     unpacked = subprocess.run(["zstd", "-dcq", done], capture_output=True) if shutil.which("zstd") else None
                     if unpacked is not None:
                         result.stdout = unpacked.stdout
-                        if not shard.endswith(".zst"):
+                        if not shard.endswith((".zst", ".safetensors")):
                             with open(shard, "rb") as f:
                                 count = records_in(f.read())
                         else:

@@ -1,0 +1,87 @@
+// case_kernel.c: the bare micro-kernel, and the product over packed rows.
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "bench/case.h"
+#include "bench/rates.h"
+#include "engine/product.h"
+
+#define WEIGHT_BYTES ((size_t)256 << 10) // with the tiles well inside any L2
+#define TILES 8
+
+static void run_kernel(void *state)
+{
+    bench_panels_pass(state);
+}
+
+static void free_kernel(void *state)
+{
+    bench_panels_free(state);
+}
+
+bool bench_make_kernel(const bench_parameters *p, bench_case *made, const char **why)
+{
+    const grus_kernel *kernel;
+    *why = "no kernel, or no memory";
+    bench_panels *panels = NULL;
+    if (grus_kernel_get(&kernel, NULL) == GRUS_OK)
+        panels = bench_panels_new(kernel, p->hidden, WEIGHT_BYTES, TILES * kernel->tile);
+    if (!panels)
+        return false;
+    double flops = bench_panels_pass(panels);
+    *made = (bench_case){BENCH_FLOPS, flops,      (double)(TILES * kernel->tile), "rows", -1, 1, panels,
+                         run_kernel,  free_kernel};
+    return true;
+}
+
+// ---- the product ----
+
+#define ROWS 384
+
+typedef struct product {
+    const grus_kernel *kernel;
+    grus_weights weights;
+    float *panels, *y;
+} product;
+
+static void run_product(void *state)
+{
+    product *p = state;
+    grus_product(p->kernel, &p->weights, p->panels, ROWS, 0, p->y, p->weights.width);
+}
+
+static void free_product(void *state)
+{
+    product *p = state;
+    grus_weights_free(&p->weights);
+    free(p->y);
+    free(p->panels);
+    free(p);
+}
+
+// Rows by 3H rows of weights of H columns: the input product of a layer of a GRU.
+bool bench_make_product(const bench_parameters *parameters, bench_case *made, const char **why)
+{
+    size_t hidden = parameters->hidden;
+    product *p = calloc(1, sizeof *p);
+    float *dense = grus_alloc_zero(3 * hidden * hidden, sizeof *dense);
+    *why = "no kernel, or no memory";
+    bool ok =
+        p && dense && grus_kernel_get(&p->kernel, NULL) == GRUS_OK &&
+        grus_weights_pack(p->kernel, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights, NULL) == GRUS_OK;
+    free(dense);
+    if (ok) {
+        p->panels = grus_alloc_zero(grus_panels_floats(p->kernel, ROWS, hidden), sizeof(float));
+        p->y = grus_alloc((grus_whole_tiles(p->kernel, ROWS) + p->kernel->tile) * p->weights.width, sizeof(float));
+    }
+    if (!ok || !p->panels || !p->y) {
+        if (p)
+            free_product(p);
+        return false;
+    }
+    *made = (bench_case){BENCH_FLOPS, 2.0 * ROWS * 3.0 * (double)(hidden * hidden), ROWS, "rows", -1, 1, p, run_product,
+                         free_product};
+    return true;
+}

@@ -1,0 +1,152 @@
+"""What the peers exchange: a directory with weights, sequences and batches, and how a peer's process is spoken to.
+
+    weights.safetensors  nn.GRU's tensors as encoder.rnn.*, float32
+    encoder.onnx         the same as a graph of ONNX (onnx_model.py)
+    lengths.i32          positions of each sequence
+    features.f32         (positions, input), sequences laid end to end
+
+A file of batches is int32: how many; for each, how many sequences, the longest's length, and their numbers. A peer
+prints "ready VERSION", then answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL
+CPU" in seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
+"""
+import json
+import struct
+import subprocess
+
+import numpy as np
+
+LAYERS, INPUT = 2, 256
+
+
+def lengths(n, seed=1):
+    """Log-normal, median 20, sigma 0.5, cut to 2 ... 120."""
+    x = np.random.default_rng(seed).lognormal(np.log(20), 0.5, n)
+    return np.clip(np.rint(x), 2, 120).astype(np.int32)
+
+
+def weights(hidden, seed=2):
+    rng, bound, out = np.random.default_rng(seed), hidden ** -0.5, {}
+    for layer in range(LAYERS):
+        for reverse in ("", "_reverse"):
+            columns = 2 * hidden if layer else INPUT
+            for name, shape in (("weight_ih", (3 * hidden, columns)), ("weight_hh", (3 * hidden, hidden)),
+                                ("bias_ih", (3 * hidden,)), ("bias_hh", (3 * hidden,))):
+                out[f"encoder.rnn.{name}_l{layer}{reverse}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+    return out
+
+
+def write_safetensors(path, tensors):
+    header, offset = {}, 0
+    for name, t in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [offset, offset + t.nbytes]}
+        offset += t.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for t in tensors.values():
+            f.write(t.tobytes())
+
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        data = f.read()
+    return {name: np.frombuffer(data[slice(*t["data_offsets"])], np.float32).reshape(t["shape"]) for name, t in header.items()}
+
+
+def make_batches(length, size, slack):
+    """Sorted by length; a batch ends at `size` sequences, or where padding would pass `slack` of its longest (0: batches
+    of one length)."""
+    order, out, batch = np.argsort(-length, kind="stable"), [], []
+    for i in order:
+        if batch and (len(batch) == size or length[i] < (1 - slack) * length[batch[0]]):
+            out.append(batch)
+            batch = []
+        batch.append(int(i))
+    return out + [batch]
+
+
+def cost(length, batch):
+    return len(batch) * int(length[batch[0]])
+
+
+def share(length, batches, n):
+    """Batches for each of n processes, the dearest first to the one that has least."""
+    out, load = [[] for _ in range(n)], [0] * n
+    for batch in sorted(batches, key=lambda b: -cost(length, b)):
+        least = load.index(min(load))
+        out[least].append(batch)
+        load[least] += cost(length, batch)
+    return out
+
+
+def write_batches(path, length, batches):
+    flat = [len(batches)]
+    for batch in batches:
+        flat += [len(batch), int(length[batch[0]])] + batch
+    np.array(flat, np.int32).tofile(path)
+
+
+def read_batches(path):
+    flat = np.fromfile(path, np.int32).tolist()
+    out, at = [], 1
+    for _ in range(flat[0]):
+        n = flat[at]
+        out.append((flat[at + 1], flat[at + 2:at + 2 + n]))
+        at += 2 + n
+    return out
+
+
+class Process:
+    def __init__(self, command, environment):
+        self.pipe = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        answer = self.hear()
+        if not answer.startswith("ready "):
+            raise SystemExit(f"{command[0]}: {answer}")
+        self.version = answer[6:]
+
+    def say(self, command):
+        self.pipe.stdin.write(command + "\n")
+        self.pipe.stdin.flush()
+
+    def hear(self):
+        line = self.pipe.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(self.pipe.args)} ended with {self.pipe.wait()}")
+        return line.rstrip("\n")
+
+    def ask(self, command):
+        self.say(command)
+        return self.hear()
+
+    def close(self):
+        self.pipe.stdin.close()
+        self.pipe.wait()
+
+
+class Team:
+    """One process, or several that share the batches and run at the same time."""
+
+    def __init__(self, name, commands, environment):
+        self.name = name
+        self.processes = [Process(c, environment) for c in commands]
+        self.version = self.processes[0].version
+
+    def load(self, arguments):
+        for p, a in zip(self.processes, arguments):
+            p.say(f"load {a}")
+        for p in self.processes:
+            if p.hear() != "ok":
+                raise SystemExit(f"{self.name}: load failed")
+
+    def run(self):
+        """Wall and CPU seconds."""
+        for p in self.processes:
+            p.say("run")
+        times = [tuple(map(float, p.hear().split())) for p in self.processes]
+        return max(t[0] for t in times), sum(t[1] for t in times)
+
+    def close(self):
+        for p in self.processes:
+            p.close()

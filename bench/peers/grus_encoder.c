@@ -1,0 +1,208 @@
+// grus_encoder.c: our side of bench/peers/run: the encoder of an exchange directory, run on command.
+//
+// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS. Commands on standard input, an answer line each (exchange.py):
+//   load N      cuts the sequences, in their order, into batches of at most N positions
+//   run         runs them all: "WALL CPU" in seconds
+//   write FILE  runs them all and writes the outputs (positions, 2 * HIDDEN) as float32
+//   rates       the FMA rate, the bare micro-kernel's rate in L2, in FLOPs a second
+#include "config.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "bench/rates.h"
+#include "engine/encoder.h"
+#include "io/safetensors.h"
+
+#define KERNEL_WEIGHT_BYTES ((size_t)256 << 10)
+
+typedef struct task {
+    size_t first, n, first_position, positions; // sequences and positions of a batch
+} task;
+
+typedef struct program {
+    const char *dir;
+    size_t threads, n, positions;
+    size_t *length;
+    float *features;
+    grus_config config;
+    const grus_kernel *kernel;
+    grus_encoder encoder;
+    grus_arena **arenas; // (threads)
+    task *tasks;         // (n_tasks)
+    size_t n_tasks;
+    float *output; // where the outputs go, or NULL
+} program;
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "grus-encoder: %s\n", what);
+    exit(1);
+}
+
+static void *must(void *p)
+{
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+static void *read_file(const char *dir, const char *name, size_t *bytes)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END))
+        die(path);
+    *bytes = (size_t)ftell(file);
+    rewind(file);
+    void *data = must(grus_alloc(*bytes, 1));
+    if (fread(data, 1, *bytes, file) != *bytes)
+        die(path);
+    fclose(file);
+    return data;
+}
+
+static void read_sequences(program *p)
+{
+    size_t bytes;
+    int *lengths = read_file(p->dir, "lengths.i32", &bytes);
+    p->n = bytes / sizeof *lengths;
+    p->length = must(grus_alloc(p->n, sizeof *p->length));
+    for (size_t i = 0; i < p->n; i++)
+        p->positions += p->length[i] = (size_t)lengths[i];
+    free(lengths);
+    p->features = read_file(p->dir, "features.f32", &bytes);
+    if (bytes != p->positions * p->config.feature_dim * sizeof(float))
+        die("features.f32 and lengths.i32 do not go together");
+}
+
+static void read_weights(program *p)
+{
+    char path[4096];
+    grus_error error;
+    grus_safetensors *file;
+    size_t parameters = 0;
+    snprintf(path, sizeof path, "%s/weights.safetensors", p->dir);
+    grus_status status = grus_kernel_get(&p->kernel, &error);
+    if (!status)
+        status = grus_safetensors_open(path, NULL, 0, &file, &error);
+    if (!status) {
+        grus_tensor_source source = grus_safetensors_source(file);
+        status = grus_encoder_read(p->kernel, &p->config, &source, &p->encoder, &parameters, &error);
+        grus_safetensors_close(file);
+    }
+    if (status) {
+        char text[sizeof error];
+        die(grus_error_text(&error, text, sizeof text));
+    }
+}
+
+// As many batches as need be, a multiple of the threads, of nearly equal positions.
+static void cut(program *p, size_t limit)
+{
+    size_t wanted = grus_div_up(grus_div_up(p->positions, limit), p->threads) * p->threads;
+    free(p->tasks);
+    p->tasks = must(calloc(p->n + wanted, sizeof *p->tasks));
+    p->n_tasks = 0;
+    task now = {0};
+    size_t behind = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        now.n++;
+        now.positions += p->length[i];
+        behind += p->length[i];
+        if (i + 1 == p->n || behind >= p->positions * (p->n_tasks + 1) / wanted) {
+            p->tasks[p->n_tasks++] = now;
+            now = (task){.first = i + 1, .first_position = behind};
+        }
+    }
+}
+
+static void run_task(program *p, const task *t, grus_arena *arena)
+{
+    grus_batch batch = {
+        .n = t->n, .length = p->length + t->first, .features = p->features + t->first_position * p->config.feature_dim};
+    grus_encoded encoded;
+    grus_infer_stats stats = {0};
+    size_t top = p->encoder.layers - 1, width = p->encoder.output;
+    if (!grus_arena_reserve(arena, grus_encode_bytes(&p->encoder, t->positions, t->n)) ||
+        grus_encode(&p->encoder, arena, &batch, top, NULL, &encoded, &stats, NULL))
+        die("a batch failed");
+    if (p->output)
+        memcpy(p->output + t->first_position * width, encoded.output, t->positions * width * sizeof(float));
+}
+
+static void run_all(program *p)
+{
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)p->threads)
+    for (size_t i = 0; i < p->n_tasks; i++)
+        run_task(p, &p->tasks[i], p->arenas[omp_get_thread_num()]);
+}
+
+static void command_run(program *p)
+{
+    bench_clock start = bench_now();
+    double cpu = bench_process_cpu();
+    run_all(p);
+    printf("%.9f %.9f\n", bench_since(start).wall, bench_process_cpu() - cpu);
+}
+
+static void command_write(program *p, const char *path)
+{
+    size_t floats = p->positions * p->encoder.output;
+    p->output = must(grus_alloc(floats, sizeof(float)));
+    run_all(p);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(p->output, sizeof(float), floats, file) != floats || fclose(file))
+        die(path);
+    free(p->output);
+    p->output = NULL;
+    puts("ok");
+}
+
+static void command_rates(program *p)
+{
+    bench_panels *panels =
+        must(bench_panels_new(p->kernel, p->config.encoder.hidden_size, KERNEL_WEIGHT_BYTES, 8 * p->kernel->tile));
+    double fma = bench_fma_rate(0.05), kernel = bench_kernel_rate(panels, 0.1);
+    printf("%.6e %.6e\n", fma, kernel);
+    bench_panels_free(panels);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6)
+        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS");
+    program p = {.dir = argv[1], .threads = strtoul(argv[5], NULL, 10)};
+    p.config.features = true;
+    p.config.encoder.num_layers = strtoul(argv[2], NULL, 10);
+    p.config.encoder.hidden_size = strtoul(argv[3], NULL, 10);
+    p.config.encoder.bidirectional = true;
+    p.config.feature_dim = strtoul(argv[4], NULL, 10);
+    read_weights(&p);
+    read_sequences(&p);
+    p.arenas = must(calloc(p.threads, sizeof *p.arenas));
+    for (size_t i = 0; i < p.threads; i++)
+        p.arenas[i] = must(grus_arena_new((size_t)1 << 16));
+    printf("ready grus %s, kernel %s\n", grus_version(), p.kernel->name);
+    fflush(stdout);
+    char line[4096];
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "load ", 5) == 0) {
+            cut(&p, strtoul(line + 5, NULL, 10));
+            puts("ok");
+        } else if (strncmp(line, "write ", 6) == 0) {
+            command_write(&p, line + 6);
+        } else if (strcmp(line, "rates") == 0) {
+            command_rates(&p);
+        } else {
+            command_run(&p);
+        }
+        fflush(stdout);
+    }
+    return 0;
+}

@@ -1,0 +1,164 @@
+// bench.c: `grus bench`.
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/options.h"
+
+enum option_number {
+    OPT_THREADS,
+    OPT_BEAM_SIZE,
+    OPT_BATCH_TOKENS,
+    OPT_RECORDS,
+    OPT_SECONDS,
+    OPT_TEXT_KEY,
+    OPT_JSON,
+    OPT_HELP,
+    N_OPTIONS
+};
+
+static const grus_option options[N_OPTIONS] = {
+    [OPT_THREADS] = {"threads", 't', GRUS_OPTION_COUNT, "N", "threads [what affinity and cgroup allow]", 1, 4096, NULL},
+    [OPT_BEAM_SIZE] = {"beam-size", 'b', GRUS_OPTION_COUNT, "N", "hypotheses that the search keeps [the model's]", 1,
+                       1024, NULL},
+    [OPT_BATCH_TOKENS] = {"batch-tokens", 0, GRUS_OPTION_COUNT, "N", "source positions of a batch [16384]", 1, 1 << 30,
+                          NULL},
+    [OPT_RECORDS] = {"records", 0, GRUS_OPTION_COUNT, "N", "records that the parts are measured on [20000]", 1,
+                     10000000, NULL},
+    [OPT_SECONDS] = {"seconds", 0, GRUS_OPTION_REAL, "S", "for each part, at least three repetitions [2]", 0, 0, NULL},
+    [OPT_TEXT_KEY] = {"text-key", 0, GRUS_OPTION_TEXT, "KEY", "JSON field of the text [text]", 0, 0, NULL},
+    [OPT_JSON] = {"json", 0, GRUS_OPTION_TEXT, "FILE", "write the figures as JSON; - is standard output", 0, 0, NULL},
+    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
+};
+
+static int print_help(void)
+{
+    printf(
+        "usage: grus bench MODEL [INPUT...] [OPTION]...\n\n"
+        "Measures the throughput of each part of a run and of the whole, on the inputs (.jsonl, .txt, .tsv, each also\n"
+        "with .zst, or directories of them), or without any on made-up sequences of log-normal lengths.\n\n");
+    grus_options_help(options, N_OPTIONS);
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+// Nothing where it has no meaning.
+static void print_number(double value)
+{
+    if (value > 0)
+        printf("%10.1f", value);
+    else
+        printf("%10s", "");
+}
+
+static void print_table(const grus_benchmark_result *result)
+{
+    printf("kernel %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n\n",
+           grus_kernel_name(), (unsigned long long)result->records, (unsigned long long)result->positions,
+           result->records_failed ? " (some records are in error)" : "");
+    printf("%-8s %7s %9s %9s %9s %9s %11s %11s %9s %9s %8s %8s\n", "part", "threads", "seconds", "min", "max", "cpu",
+           "records/s", "tokens/s", "MB/s", "GFLOP/s", "padding", "idle");
+    for (size_t i = 0; i < result->n; i++) {
+        const grus_benchmark_part *part = &result->parts[i];
+        printf("%-8s %7zu %9.4f %9.4f %9.4f %9.4f %11.0f %11.0f", part->name, part->threads, part->median, part->min,
+               part->max, part->cpu, part->records / part->median, part->tokens / part->median);
+        print_number(part->bytes / part->median / 1e6);
+        print_number(part->flops / part->median / 1e9);
+        if (part->flops > 0)
+            printf(" %6.2f %% %6.2f %%", 100 * part->padding, 100 * part->rows_empty);
+        printf("\n");
+    }
+}
+
+static void write_json(FILE *to, const grus_benchmark_result *result)
+{
+    fprintf(to,
+            "{\"version\": \"%s\", \"kernel\": \"%s\", \"records\": %llu, \"records_failed\": %llu, \"tokens\": %llu, "
+            "\"parts\": [",
+            grus_version(), grus_kernel_name(), (unsigned long long)result->records,
+            (unsigned long long)result->records_failed, (unsigned long long)result->positions);
+    for (size_t i = 0; i < result->n; i++) {
+        const grus_benchmark_part *part = &result->parts[i];
+        fprintf(
+            to,
+            "%s\n  {\"part\": \"%s\", \"threads\": %zu, \"repetitions\": %zu, \"records\": %.17g, \"tokens\": %.17g, "
+            "\"bytes\": %.17g, \"flops\": %.17g, \"seconds\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g}, "
+            "\"cpu_seconds\": %.9g, \"padding\": %.6g, \"rows_empty\": %.6g}",
+            i ? "," : "", part->name, part->threads, part->repetitions, part->records, part->tokens, part->bytes,
+            part->flops, part->min, part->median, part->max, part->cpu, part->padding, part->rows_empty);
+    }
+    fprintf(to, "\n]}\n");
+}
+
+static int save_json(const char *path, const grus_benchmark_result *result)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *to = standard ? stdout : fopen(path, "w");
+    bool ok = to != NULL;
+    if (ok) {
+        write_json(to, result);
+        ok = fflush(to) == 0 && !ferror(to);
+        ok = (standard || fclose(to) == 0) && ok;
+    }
+    if (ok)
+        return GRUS_OK;
+    grus_error error = {.status = GRUS_E_OUTPUT};
+    snprintf(error.file, sizeof error.file, "%s", path);
+    snprintf(error.cause, sizeof error.cause, "cannot be written: %s", strerror(errno));
+    return grus_fail_command(&error);
+}
+
+static void on_warning(void *context, const char *text)
+{
+    (void)context;
+    grus_print_warning(text);
+}
+
+static int execute(const char *dir, char **inputs, size_t n_inputs, const grus_option_value *values)
+{
+    grus_model *model;
+    grus_error error;
+    grus_benchmark_result result;
+    grus_run_options run;
+    grus_benchmark_options how = {.seconds = 2, .records = 20000};
+    if (grus_model_load(dir, false, on_warning, NULL, &model, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    grus_run_options_init(&run, model);
+    if (values[OPT_THREADS].set)
+        run.threads = (size_t)values[OPT_THREADS].count;
+    if (values[OPT_BEAM_SIZE].set)
+        run.search.beam_size = (size_t)values[OPT_BEAM_SIZE].count;
+    if (values[OPT_BATCH_TOKENS].set)
+        run.batch_tokens = (size_t)values[OPT_BATCH_TOKENS].count;
+    if (values[OPT_RECORDS].set)
+        how.records = (size_t)values[OPT_RECORDS].count;
+    if (values[OPT_SECONDS].set)
+        how.seconds = values[OPT_SECONDS].real;
+    if (values[OPT_TEXT_KEY].set)
+        run.text_key = values[OPT_TEXT_KEY].text;
+    grus_status status = grus_benchmark(model, (const char *const *)inputs, n_inputs, &run, &how, &result, &error);
+    grus_model_free(model);
+    if (status != GRUS_OK)
+        return grus_fail_command(&error);
+    const char *json = values[OPT_JSON].set ? values[OPT_JSON].text : NULL;
+    if (!json || strcmp(json, "-") != 0)
+        print_table(&result);
+    if (json)
+        return save_json(json, &result);
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+int grus_command_bench(int argc, char **argv)
+{
+    grus_option_value values[N_OPTIONS] = {0};
+    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
+    if (first < 0)
+        return GRUS_E_USAGE;
+    if (values[OPT_HELP].set)
+        return print_help();
+    if (argc == first)
+        return grus_usage_error("bench: a model is needed; grus bench --help tells more");
+    return execute(argv[first], argv + first + 1, (size_t)(argc - first - 1), values);
+}

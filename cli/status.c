@@ -1,0 +1,46 @@
+// status.c: `grus status`.
+#include "config.h"
+
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/options.h"
+
+enum option_number { OPT_JSON, OPT_HELP, N_OPTIONS };
+
+static const grus_option options[N_OPTIONS] = {
+    [OPT_JSON] = {"json", 0, GRUS_OPTION_FLAG, NULL, "as JSON", 0, 0, NULL},
+    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
+};
+
+static int print_help(void)
+{
+    printf("usage: grus status OUTDIR [--json]\n\n"
+           "Tells which shards of a run are done and which are not, and the ranks that have shards left, as the array\n"
+           "expression that Slurm takes. Nothing of the outputs is read; grus verify does that.\n\n");
+    grus_options_help(options, N_OPTIONS);
+    printf("\nExit codes: 0 all shards are done; 1 some are not; 2 usage; 5 not an output directory.\n");
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+int grus_command_status(int argc, char **argv)
+{
+    grus_option_value values[N_OPTIONS] = {0};
+    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
+    if (first < 0)
+        return GRUS_E_USAGE;
+    if (values[OPT_HELP].set)
+        return print_help();
+    if (argc - first != 1)
+        return grus_usage_error("status: one output directory is needed");
+    grus_overview overview;
+    grus_error error;
+    grus_status status = grus_outdir_examine(argv[first], &overview, &error);
+    if (status != GRUS_OK)
+        return grus_fail_command(&error);
+    bool all_done = overview.done == overview.n;
+    status = grus_overview_print(&overview, values[OPT_JSON].set, stdout, &error);
+    grus_overview_free(&overview);
+    if (status != GRUS_OK)
+        return grus_fail_command(&error);
+    return all_done ? GRUS_OK : GRUS_E_FAILED;
+}

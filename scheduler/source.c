@@ -1,0 +1,102 @@
+// source.c: the two kinds of shards behind one interface.
+#include "config.h"
+
+#include "scheduler/source.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#define PARSE_FACTOR 4      // memory of a parsed line, as a multiple of its bytes
+#define GROWTH_FACTOR 3     // of an array at its last growth, as a multiple of what it holds
+#define WIDENED ((size_t)2) // bytes of a float for one of F16
+
+// What concerns every record of a feature shard is said once, of the shard.
+static grus_status check_features(const grus_job *job, const char *path, size_t dim, grus_error *error)
+{
+    if (!job->record.want_features)
+        return grus_fail(error, GRUS_E_INPUT, path, NULL, "holds features; the model reads tokens");
+    if (job->record.want_target)
+        return grus_fail(error, GRUS_E_INPUT, path, NULL, "holds no targets, which --task score needs; take JSONL");
+    if (dim != job->record.feature_dim)
+        return grus_fail(error, GRUS_E_INPUT, path, "features", "has rows of %zu values; the model reads rows of %zu",
+                         dim, job->record.feature_dim);
+    return GRUS_OK;
+}
+
+grus_status grus_source_open(const grus_job *job, grus_shard_kind kind, const char *path, grus_source *source,
+                             grus_error *error)
+{
+    *source = (grus_source){.job = job, .kind = kind};
+    if (kind != GRUS_SHARD_SAFETENSORS) {
+        source->number = 1;
+        return grus_input_open(path, job->options->max_record, &source->lines, error);
+    }
+    grus_status status = grus_feature_shard_open(path, &source->features, error);
+    if (status == GRUS_OK)
+        status = check_features(job, path, grus_feature_shard_dim(source->features), error);
+    if (status != GRUS_OK)
+        grus_source_close(source);
+    return status;
+}
+
+void grus_source_close(grus_source *source)
+{
+    grus_input_close(source->lines);
+    grus_feature_shard_close(source->features);
+    *source = (grus_source){0};
+}
+
+static grus_status next_line(grus_source *source, grus_packed *packed, grus_source_record *record, grus_error *error)
+{
+    grus_line_kind kind;
+    grus_status status = grus_input_line(source->lines, &kind, &record->line, &record->length, error);
+    record->end = kind == GRUS_LINE_END;
+    if (status != GRUS_OK || record->end)
+        return status;
+    return grus_pack_line(source->job, source->kind, record->line, record->length, kind == GRUS_LINE_TOO_LONG,
+                          record->number, packed, error);
+}
+
+static grus_status next_sequence(grus_source *source, grus_packed *packed, grus_source_record *record,
+                                 grus_error *error)
+{
+    size_t rows;
+    grus_status status = grus_feature_shard_next(source->features, &record->end, &rows, error);
+    if (status != GRUS_OK || record->end)
+        return status;
+    return grus_pack_features(source->job, source->features, rows, record->number, packed, error);
+}
+
+grus_status grus_source_next(grus_source *source, grus_packed *packed, grus_source_record *record, grus_error *error)
+{
+    *record = (grus_source_record){.number = source->number++, .line = ""};
+    return source->features ? next_sequence(source, packed, record, error) : next_line(source, packed, record, error);
+}
+
+grus_input_counts grus_source_count(const grus_source *source)
+{
+    return source->features ? grus_feature_shard_count(source->features) : grus_input_count(source->lines);
+}
+
+static size_t product(size_t a, size_t b)
+{
+    size_t result;
+    return grus_mul(a, b, &result) ? result : SIZE_MAX;
+}
+
+static size_t sum(size_t a, size_t b)
+{
+    size_t result;
+    return grus_add(a, b, &result) ? result : SIZE_MAX;
+}
+
+size_t grus_source_memory(const grus_job *job)
+{
+    size_t max_record = job->options->max_record;
+    size_t lines = sum(grus_input_memory(max_record), product(max_record, PARSE_FACTOR));
+    if (!job->feature_shards)
+        return lines;
+    size_t record = product(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
+    record = grus_min(record, product(max_record, WIDENED));
+    return grus_max(lines, sum(grus_feature_shard_memory(), product(record, GROWTH_FACTOR)));
+}

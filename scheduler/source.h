@@ -1,0 +1,39 @@
+// source.h: a shard as a sequence of records, packed for a slot: lines that are parsed and tokenized, or sequences of
+// features. Which slot they go into is the reader's business.
+#ifndef GRUS_SCHEDULER_SOURCE_H
+#define GRUS_SCHEDULER_SOURCE_H
+
+#include "io/feature_shard.h"
+#include "io/input.h"
+#include "scheduler/pack.h"
+
+// One of the two is there. Zero-initialised is closed.
+typedef struct grus_source {
+    const grus_job *job;
+    grus_shard_kind kind;
+    grus_input *lines;
+    grus_feature_shard *features;
+    uint64_t number; // of the next record: lines from 1, sequences from 0
+} grus_source;
+
+typedef struct grus_source_record {
+    bool end; // there is no further record
+    uint64_t number;
+    const char *line; // (length) valid until the next record; "" where there is none
+    size_t length;
+} grus_source_record;
+
+// GRUS_E_INPUT: the shard cannot be opened, or its features are not what the job needs.
+grus_status grus_source_open(const grus_job *job, grus_shard_kind kind, const char *path, grus_source *source,
+                             grus_error *error);
+void grus_source_close(grus_source *source);
+
+// The next record into packed. GRUS_E_INPUT: the shard has failed. GRUS_E_MEMORY.
+grus_status grus_source_next(grus_source *source, grus_packed *packed, grus_source_record *record, grus_error *error);
+
+grus_input_counts grus_source_count(const grus_source *source);
+
+// Bytes that a source of the job takes of memory at most, what it packs included; saturated.
+size_t grus_source_memory(const grus_job *job);
+
+#endif

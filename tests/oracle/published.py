@@ -1,0 +1,297 @@
+"""Published GRU and attention models, built anew from their definitions, with the names that their tensors have there.
+
+Only what inference needs; no line is theirs. recipes.py brings them into grus by the recipes of doc/import.md.
+"""
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+# ------------------------------------------------------------ PyTorch's seq2seq tutorial
+
+class TutorialEncoder(nn.Module):
+    def __init__(self, vocabulary, hidden):
+        super().__init__()
+        self.embedding, self.gru = nn.Embedding(vocabulary, hidden), nn.GRU(hidden, hidden, batch_first=True)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, ids):
+        return self.gru(self.dropout(self.embedding(ids)))
+
+
+class TutorialAttention(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.Wa, self.Ua, self.Va = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+
+    def forward(self, query, keys):
+        energy = self.Va(torch.tanh(self.Wa(query) + self.Ua(keys)))            # (1, T, 1)
+        weights = F.softmax(energy.transpose(1, 2), dim=-1)
+        return weights @ keys, weights
+
+
+class TutorialDecoder(nn.Module):
+    def __init__(self, hidden, vocabulary):
+        super().__init__()
+        self.embedding, self.attention = nn.Embedding(vocabulary, hidden), TutorialAttention(hidden)
+        self.gru, self.out = nn.GRU(2 * hidden, hidden, batch_first=True), nn.Linear(hidden, vocabulary)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, previous, hidden, keys):
+        embedded = self.dropout(self.embedding(previous))
+        context, weights = self.attention(hidden.permute(1, 0, 2), keys)
+        output, hidden = self.gru(torch.cat((embedded, context), dim=2), hidden)
+        return self.out(output), hidden, weights
+
+
+# ------------------------------------------------------------ pytorch-seq2seq: packed, padded, masked
+
+class PackedEncoder(nn.Module):
+    def __init__(self, vocabulary, embedding, encoder, decoder):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.rnn = nn.GRU(embedding, encoder, bidirectional=True)
+        self.fc = nn.Linear(2 * encoder, decoder)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, source, lengths):
+        packed = pack_padded_sequence(self.dropout(self.embedding(source)), lengths, enforce_sorted=False)
+        outputs, hidden = self.rnn(packed)
+        return pad_packed_sequence(outputs)[0], torch.tanh(self.fc(torch.cat((hidden[-2], hidden[-1]), dim=1)))
+
+
+class PackedAttention(nn.Module):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.attn, self.v = nn.Linear(2 * encoder + decoder, decoder), nn.Linear(decoder, 1, bias=False)
+
+    def forward(self, hidden, outputs, mask):
+        outputs = outputs.permute(1, 0, 2)
+        hidden = hidden[:, None, :].expand(-1, outputs.shape[1], -1)
+        scores = self.v(torch.tanh(self.attn(torch.cat((hidden, outputs), dim=2))))[:, :, 0]
+        return F.softmax(scores.masked_fill(~mask, -1e10), dim=1)
+
+
+class PackedDecoder(nn.Module):
+    def __init__(self, vocabulary, embedding, encoder, decoder):
+        super().__init__()
+        self.attention = PackedAttention(encoder, decoder)
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.rnn = nn.GRU(2 * encoder + embedding, decoder)
+        self.fc_out = nn.Linear(2 * encoder + decoder + embedding, vocabulary)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, previous, hidden, outputs, mask):
+        embedded = self.dropout(self.embedding(previous[None]))                 # (1, B, E)
+        weights = self.attention(hidden, outputs, mask)                         # (B, T)
+        weighted = (weights[:, None, :] @ outputs.permute(1, 0, 2)).permute(1, 0, 2)
+        output, hidden = self.rnn(torch.cat((embedded, weighted), dim=2), hidden[None])
+        return self.fc_out(torch.cat((output[0], weighted[0], embedded[0]), dim=1)), hidden[0], weights
+
+
+class PackedModel(nn.Module):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+
+# ------------------------------------------------------------ JoeyNMT, recurrent
+
+class Table(nn.Module):
+    def __init__(self, vocabulary, size):
+        super().__init__()
+        self.lut = nn.Embedding(vocabulary, size, padding_idx=1)
+
+
+class JoeyEncoder(nn.Module):
+    def __init__(self, embedding, hidden, layers):
+        super().__init__()
+        self.rnn = nn.GRU(embedding, hidden, layers, batch_first=True, bidirectional=True)
+
+    def forward(self, embedded):
+        outputs, hidden = self.rnn(embedded)
+        return outputs, torch.cat((hidden[-2], hidden[-1]), dim=1)               # of the top layer alone
+
+
+class JoeyBahdanau(nn.Module):
+    def __init__(self, keys, hidden):
+        super().__init__()
+        self.key_layer, self.query_layer = nn.Linear(keys, hidden, bias=False), nn.Linear(hidden, hidden, bias=False)
+        self.energy_layer = nn.Linear(hidden, 1, bias=False)
+
+    def forward(self, query, values):
+        return self.energy_layer(torch.tanh(self.query_layer(query) + self.key_layer(values))).transpose(1, 2)
+
+
+class JoeyLuong(nn.Module):
+    def __init__(self, keys, hidden):
+        super().__init__()
+        self.key_layer = nn.Linear(keys, hidden, bias=False)
+
+    def forward(self, query, values):
+        return query @ self.key_layer(values).transpose(1, 2)
+
+
+class JoeyDecoder(nn.Module):
+    def __init__(self, vocabulary, embedding, keys, hidden, layers, attention, feeding, bridge):
+        super().__init__()
+        self.feeding, self.layers, self.hidden = feeding, layers, hidden
+        self.rnn = nn.GRU(embedding + (hidden if feeding else 0), hidden, layers, batch_first=True)
+        self.att_vector_layer = nn.Linear(hidden + keys, hidden)
+        self.output_layer = nn.Linear(hidden, vocabulary, bias=False)
+        self.attention = attention(keys, hidden)
+        self.bridge = bridge
+        if bridge == "bridge":
+            self.bridge_layer = nn.Linear(keys, hidden)
+
+    def first(self, final):
+        if self.bridge == "zero":
+            return torch.zeros(self.layers, len(final), self.hidden)
+        if self.bridge == "last":
+            return final[None, :, :self.hidden].repeat(self.layers, 1, 1)
+        return torch.tanh(self.bridge_layer(final))[None].repeat(self.layers, 1, 1)
+
+    def forward(self, embedded, vector, values, hidden):
+        entering = torch.cat((embedded, vector), dim=2) if self.feeding else embedded
+        _, hidden = self.rnn(entering, hidden)
+        query = hidden[-1][:, None, :]
+        weights = F.softmax(self.attention(query, values), dim=-1)
+        vector = torch.tanh(self.att_vector_layer(torch.cat((query, weights @ values), dim=2)))
+        return self.output_layer(vector), vector, hidden, weights
+
+
+# ------------------------------------------------------------ OpenNMT-py
+
+class OpenEmbeddings(nn.Module):
+    def __init__(self, vocabulary, size):
+        super().__init__()
+        table = nn.Embedding(vocabulary, size, padding_idx=1)
+        self.make_embedding = nn.ModuleDict({"emb_luts": nn.ModuleList([table])})
+
+    def forward(self, ids):
+        return self.make_embedding["emb_luts"][0](ids)
+
+
+class OpenEncoder(nn.Module):
+    def __init__(self, vocabulary, embedding, hidden, layers, both):
+        super().__init__()
+        self.embeddings = OpenEmbeddings(vocabulary, embedding)
+        self.rnn = nn.GRU(embedding, hidden, layers, bidirectional=both, batch_first=True)
+
+    def forward(self, ids):
+        outputs, final = self.rnn(self.embeddings(ids))
+        if self.rnn.bidirectional:
+            final = torch.cat((final[0::2], final[1::2]), dim=2)                # (layers, B, 2H)
+        return outputs, final
+
+
+class OpenCells(nn.Module):
+    """The decoder's stack of cells, where its input is fed."""
+
+    def __init__(self, size, hidden, layers):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.GRUCell(hidden if k else size, hidden) for k in range(layers))
+
+    def forward(self, x, states):
+        new = []
+        for cell, state in zip(self.layers, states):
+            x = cell(x, state)
+            new.append(x)
+        return x, torch.stack(new)
+
+
+class OpenAttention(nn.Module):
+    """Global attention: `general`, `dot` or `mlp`; the output layer reads [context; state]."""
+
+    def __init__(self, dim, kind):
+        super().__init__()
+        self.kind = kind
+        if kind == "general":
+            self.linear_in = nn.Linear(dim, dim, bias=False)
+        elif kind == "mlp":
+            self.linear_context, self.linear_query = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim)
+            self.v = nn.Linear(dim, 1, bias=False)
+        self.linear_out = nn.Linear(2 * dim, dim, bias=kind == "mlp")
+
+    def forward(self, state, bank):
+        if self.kind == "mlp":
+            scores = self.v(torch.tanh(self.linear_query(state)[:, None, :] + self.linear_context(bank)))[:, :, 0]
+        else:
+            query = self.linear_in(state) if self.kind == "general" else state
+            scores = (bank @ query[:, :, None])[:, :, 0]
+        weights = F.softmax(scores, dim=-1)
+        context = (weights[:, None, :] @ bank)[:, 0]
+        out = self.linear_out(torch.cat((context, state), dim=1))
+        return out if self.kind == "mlp" else torch.tanh(out), weights
+
+
+class OpenDecoder(nn.Module):
+    def __init__(self, vocabulary, embedding, hidden, layers, kind, feeding):
+        super().__init__()
+        self.embeddings, self.attn = OpenEmbeddings(vocabulary, embedding), OpenAttention(hidden, kind)
+        self.feeding = feeding
+        self.rnn = OpenCells(embedding + hidden, hidden, layers) if feeding else nn.GRU(embedding, hidden, layers)
+
+    def forward(self, previous, feed, states, bank):
+        x = self.embeddings(previous)
+        if self.feeding:
+            state, states = self.rnn(torch.cat((x, feed), dim=1), states)
+        else:
+            state, states = self.rnn(x[None], states)
+            state = state[0]
+        out, weights = self.attn(state, bank)
+        return out, states, weights
+
+
+# ------------------------------------------------------------ hierarchical attention
+
+def pooled(outputs, layer, context):
+    """Attention with a learned context over packed outputs of nn.GRU -> (N, D), weights (N, T)"""
+    outputs, lengths = pad_packed_sequence(outputs, batch_first=True)
+    scores = context(torch.tanh(layer(outputs)))[:, :, 0]
+    scores = scores.masked_fill(torch.arange(scores.shape[1])[None, :] >= lengths[:, None], float("-inf"))
+    weights = F.softmax(scores, dim=1)
+    return (weights[:, None, :] @ outputs)[:, 0], weights
+
+
+def packed(rows):
+    return nn.utils.rnn.pack_sequence(rows, enforce_sorted=False)
+
+
+class WordAttention(nn.Module):
+    def __init__(self, vocabulary, embedding, hidden, size):
+        super().__init__()
+        self.embeddings = nn.Embedding(vocabulary, embedding)
+        self.word_rnn = nn.GRU(embedding, hidden, bidirectional=True, batch_first=True)
+        self.word_attention, self.word_context_vector = nn.Linear(2 * hidden, size), nn.Linear(size, 1, bias=False)
+
+    def forward(self, sentences):
+        outputs, _ = self.word_rnn(packed([self.embeddings(torch.tensor(s)) for s in sentences]))
+        return pooled(outputs, self.word_attention, self.word_context_vector)
+
+
+class SentenceAttention(nn.Module):
+    def __init__(self, vocabulary, embedding, hidden, size):
+        super().__init__()
+        self.word_attention = WordAttention(vocabulary, embedding, hidden, size)
+        self.sentence_rnn = nn.GRU(2 * hidden, hidden, bidirectional=True, batch_first=True)
+        self.sentence_attention = nn.Linear(2 * hidden, size)
+        self.sentence_context_vector = nn.Linear(size, 1, bias=False)
+
+    def forward(self, document):
+        vectors, words = self.word_attention(document)
+        outputs, _ = self.sentence_rnn(packed([vectors]))
+        vector, sentences = pooled(outputs, self.sentence_attention, self.sentence_context_vector)
+        return vector, words, sentences, vectors
+
+
+class HierarchicalAttention(nn.Module):
+    def __init__(self, classes, *sizes):
+        super().__init__()
+        self.sentence_attention = SentenceAttention(*sizes)
+        self.fc = nn.Linear(self.sentence_attention.sentence_attention.in_features, classes)
+
+    def forward(self, document):
+        vector, words, sentences, vectors = self.sentence_attention(document)
+        return self.fc(vector)[0], words, sentences[0], vectors
