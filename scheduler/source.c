@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define PARSE_FACTOR 4      // memory of a parsed line, as a multiple of its bytes
 #define GROWTH_FACTOR 3     // of an array at its last growth, as a multiple of what it holds
 #define WIDENED ((size_t)2) // bytes of a float for one of F16
 
@@ -90,10 +89,18 @@ static size_t sum(size_t a, size_t b)
     return grus_add(a, b, &result) ? result : SIZE_MAX;
 }
 
+// The memory of a parsed line, as a multiple of its bytes: two bytes of text are two and two more in lower case, two of
+// a list are an id of 8 bytes, or a feature of 4. Of its tokens no more are kept than a record may have.
+static size_t parse_factor(const grus_record_format *record)
+{
+    size_t source = record->want_ids ? 4 : 2, target = record->want_target_ids ? 4 : 2;
+    return record->want_target ? source + target : source;
+}
+
 size_t grus_source_memory(const grus_job *job)
 {
     size_t max_record = job->options->max_record;
-    size_t lines = sum(grus_input_memory(max_record), product(max_record, PARSE_FACTOR));
+    size_t lines = sum(grus_input_memory(max_record), product(max_record, parse_factor(&job->record)));
     if (!job->feature_shards)
         return lines;
     size_t record = product(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
