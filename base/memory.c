@@ -6,14 +6,25 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+// What is large lies on huge pages where the system has them: weights and workspaces are walked through all the time.
 void *grus_alloc(size_t count, size_t size)
 {
     size_t bytes;
     if (!grus_mul(count, size, &bytes) || bytes > SIZE_MAX - GRUS_ALIGN)
         return NULL;
-    bytes = (bytes + GRUS_ALIGN - 1) / GRUS_ALIGN * GRUS_ALIGN;
-    return aligned_alloc(GRUS_ALIGN, bytes ? bytes : GRUS_ALIGN);
+    bytes = grus_max((bytes + GRUS_ALIGN - 1) / GRUS_ALIGN * GRUS_ALIGN, GRUS_ALIGN);
+    void *memory;
+    if (posix_memalign(&memory, bytes < 2 * HUGE_PAGE ? GRUS_ALIGN : HUGE_PAGE, bytes) != 0)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= 2 * HUGE_PAGE)
+        madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 
 void *grus_alloc_zero(size_t count, size_t size)
@@ -131,8 +142,9 @@ bool grus_arena_reserve(grus_arena *arena, size_t bytes)
         arena->newest->used = 0;
         return true;
     }
+    // A quarter more than is needed, never touched until it is, spares most of the growing from batch to batch.
     free_blocks(arena);
-    return add_block(arena, grus_max(bytes, arena->block_bytes)) != NULL;
+    return add_block(arena, grus_max(bytes + bytes / 4, arena->block_bytes)) != NULL;
 }
 
 size_t grus_arena_bytes(const grus_arena *arena)

@@ -11,6 +11,11 @@ def machine():
     return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
 
 
+def key(result):
+    """What was measured; two results of one key are the same measurement at two times."""
+    return result.get("hidden"), result.get("beam"), result["threads"]
+
+
 def blas_name(environment):
     """The last folder of the library, and what its kernel is chosen by."""
     folder = environment.get("LD_LIBRARY_PATH")
@@ -64,8 +69,8 @@ def table(all_results):
 
 
 def floors(encoder):
-    return ["| H | threads | FMA rate, GFLOP/s: min / median / max | bare micro-kernel in L2 |", "|---|---|---|---|"] + [
-        f"| {r['hidden']} | {r['threads']} | {three([x / 1e9 for x in r['fma']], '{:.0f}')} | {three([x / 1e9 for x in r['kernel']], '{:.0f}')} |"
+    return ["| H | threads | sequences | rounds | FMA rate, GFLOP/s: min / median / max | bare micro-kernel in L2 |", "|---|---|---|---|---|---|"] + [
+        f"| {r['hidden']} | {r['threads']} | {r['sequences']} | {len(r['fma'])} | {three([x / 1e9 for x in r['fma']], '{:.0f}')} | {three([x / 1e9 for x in r['kernel']], '{:.0f}')} |"
         for r in encoder]
 
 
@@ -95,14 +100,16 @@ and how PyTorch is given it.
 """
 
 
-def write(path, all_results):
+def write(path, all_results, note=None):
+    all_results = sorted(all_results, key=lambda r: (r["threads"], r.get("hidden", 0), r.get("beam", 0)))
     encoder = [r for r in all_results if "hidden" in r]
     lines = [TEXT, "## Machine and versions", ""]
     lines += [f"* {x}" for x in dict.fromkeys(f"{r['machine']}, {r['when']}" for r in all_results)]
     lines += [f"* {x}" for x in dict.fromkeys(row["version"] for r in encoder for row in r["peers"].values())]
-    lines += [f"* PyTorch on {x}, the fastest of those tried" for x in dict.fromkeys(r.get("blas") for r in encoder) if x]
+    lines += [f"* PyTorch on {x}, the fastest of those tried" for x in dict.fromkeys(r.get("blas") for r in encoder if "torch" in r["peers"]) if x]
+    lines += [f"* {note}"] if note else []
     if encoder:
-        lines += ["", "## Encoder", ""] + table(encoder) + ["", "## Floors of these runs", ""] + floors(encoder)
+        lines += ["", "## Encoder", ""] + table(encoder) + ["", "## Floors and sizes of these runs", ""] + floors(encoder)
         gain = scaling(encoder)
         lines += ["", "## More threads", ""] + gain if gain else []
     g2p = [r for r in all_results if "g2p" in r]
