@@ -76,18 +76,6 @@ static const struct grus_score scores[] = {
     [GRUS_SCORE_ADDITIVE] = {"additive", false, false, true, score_additive},
 };
 
-static grus_status read_packed(const grus_attention *attention, const grus_tensor_source *tensors, const char *name,
-                               size_t rows, size_t columns, grus_weights *weights, size_t *parameters,
-                               grus_error *error)
-{
-    float *dense = NULL;
-    grus_status status = grus_read_tensor(tensors, "attention", name, rows, columns, &dense, parameters, error);
-    if (!status)
-        status = grus_weights_pack(attention->kernel, (grus_matrix){dense, rows, columns, columns}, weights, error);
-    free(dense);
-    return status;
-}
-
 // weight_general for queries, and transposed for keys.
 static grus_status read_general(grus_attention *attention, const grus_tensor_source *tensors, size_t query,
                                 size_t *parameters, grus_error *error)
@@ -120,16 +108,16 @@ static grus_status read_additive(grus_attention *attention, const grus_tensor_so
 {
     size_t size = attention->size;
     float *bias_query = NULL, *bias_value = NULL;
-    grus_status status =
-        read_packed(attention, tensors, "key.weight", size, attention->key, &attention->weight_key, parameters, error);
+    grus_status status = grus_weights_read(attention->kernel, tensors, "attention", "key.weight", size, attention->key,
+                                           &attention->weight_key, parameters, error);
     if (!status)
         status = grus_read_optional(tensors, "attention", "key.bias", size, 0, &attention->bias, parameters, error);
     if (!status)
         status =
             grus_read_tensor(tensors, "attention", "energy.weight", 1, size, &attention->energy, parameters, error);
     if (!status && attention->query) {
-        status = read_packed(attention, tensors, "query.weight", size, attention->query, &attention->weight_query,
-                             parameters, error);
+        status = grus_weights_read(attention->kernel, tensors, "attention", "query.weight", size, attention->query,
+                                   &attention->weight_query, parameters, error);
         if (!status)
             status = grus_read_optional(tensors, "attention", "query.bias", size, 0, &bias_query, parameters, error);
         if (!status)

@@ -30,15 +30,12 @@ static size_t parts_size(const grus_decoder *decoder, const grus_part *parts, si
     return size;
 }
 
-static grus_status read_packed(const grus_kernel *kernel, const grus_tensor_source *tensors, const char *prefix,
+static grus_status read_affine(const grus_kernel *kernel, const grus_tensor_source *tensors, const char *prefix,
                                size_t rows, size_t columns, grus_weights *weights, float **bias, size_t *parameters,
                                grus_error *error)
 {
-    float *dense = NULL;
-    grus_status status = grus_read_tensor(tensors, prefix, "weight", rows, columns, &dense, parameters, error);
-    if (!status)
-        status = grus_weights_pack(kernel, (grus_matrix){dense, rows, columns, columns}, weights, error);
-    free(dense);
+    grus_status status =
+        grus_weights_read(kernel, tensors, prefix, "weight", rows, columns, weights, parameters, error);
     if (!status)
         status = grus_read_optional(tensors, prefix, "bias", rows, 0, bias, parameters, error);
     return status;
@@ -83,7 +80,7 @@ static grus_status read_output(grus_decoder *decoder, const grus_tensor_source *
 {
     size_t vocab = decoder->vocab, size = decoder->readout_size;
     if (!decoder->config->tied)
-        return read_packed(decoder->kernel, tensors, "decoder.output", vocab, size, &decoder->output,
+        return read_affine(decoder->kernel, tensors, "decoder.output", vocab, size, &decoder->output,
                            &decoder->output_bias, parameters, error);
     if (size != decoder->embedding_size)
         return grus_fail(error, GRUS_E_MODEL, tensors->file, "decoder.tied",
@@ -128,10 +125,10 @@ grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *conf
         status = grus_attention_read(kernel, &config->attention, tensors, query_size(decoder), decoder->values,
                                      &decoder->attention, parameters, error);
     if (!status && (from->bridge == GRUS_BRIDGE_LINEAR_TANH || from->bridge == GRUS_BRIDGE_MEAN_TANH))
-        status = read_packed(kernel, tensors, "bridge", decoder->layers * decoder->hidden, decoder->values,
+        status = read_affine(kernel, tensors, "bridge", decoder->layers * decoder->hidden, decoder->values,
                              &decoder->bridge, &decoder->bridge_bias, parameters, error);
     if (!status && from->readout_size)
-        status = read_packed(kernel, tensors, "decoder.readout", from->readout_size, readout_parts, &decoder->readout,
+        status = read_affine(kernel, tensors, "decoder.readout", from->readout_size, readout_parts, &decoder->readout,
                              &decoder->readout_bias, parameters, error);
     if (!status)
         status = read_output(decoder, tensors, parameters, error);

@@ -87,19 +87,6 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
            allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d);
 }
 
-// The mean of a sequence's encoder outputs; zeros for length 0.
-static void mean_output(const grus_encoded *encoded, size_t sequence, size_t size, float *mean)
-{
-    const float *rows = encoded->output + encoded->offset[sequence] * size;
-    size_t length = encoded->length[sequence];
-    for (size_t i = 0; i < size; i++) {
-        double total = 0;
-        for (size_t t = 0; t < length; t++)
-            total += (double)rows[t * size + i];
-        mean[i] = length ? (float)(total / (double)length) : 0;
-    }
-}
-
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs, max_rows sequences at a time. The
 // sides are not in use yet, so that one holds the input.
 static void bridge_linear(grus_decoding *d, float *product)
@@ -112,7 +99,7 @@ static void bridge_linear(grus_decoding *d, float *product)
         for (size_t i = 0; i < n; i++) {
             float *input = d->sides[0].context + i * decoder->values;
             if (decoder->config->bridge == GRUS_BRIDGE_MEAN_TANH)
-                mean_output(encoded, first + i, decoder->values, input);
+                grus_encoded_mean(encoded, first + i, decoder->values, input);
             else
                 memcpy(input, encoded->final[decoder->first_final] + (first + i) * decoder->values,
                        decoder->values * sizeof *input);

@@ -35,6 +35,9 @@ size_t grus_encoder_bytes(const grus_encoder *encoder);
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
                         const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
 
+// The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
+void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean);
+
 // The most bytes of arena that grus_encode takes.
 size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records);
 

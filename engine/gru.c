@@ -13,8 +13,6 @@
 #include "base/memory.h"
 
 #define TABLE_BYTES_MAX ((size_t)32 << 20)
-#define WEIGHT_BLOCK_BYTES ((size_t)384 << 10)
-#define MAX_TILE 64
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
@@ -67,7 +65,7 @@ static grus_status make_table(grus_gru *gru, const grus_embedding *embedding, gr
         status = grus_fail_memory(error, rows * gru->width * sizeof *gru->table);
     for (size_t first = 0; first < embedding->entries && !status; first += tile) {
         size_t n = grus_min(tile, embedding->entries - first);
-        const float *pointers[MAX_TILE];
+        const float *pointers[GRUS_MAX_TILE];
         for (size_t i = 0; i < n; i++)
             pointers[i] = embedding->rows + (first + i) * embedding->columns;
         grus_panels_pack(kernel, &(grus_part_rows){pointers, embedding->columns}, 1, n, panels);
@@ -82,7 +80,7 @@ static grus_status make_table(grus_gru *gru, const grus_embedding *embedding, gr
 static bool table_pays(const grus_gru *gru, const grus_embedding *embedding)
 {
     size_t floats;
-    return embedding && grus_mul(embedding->entries + MAX_TILE, gru->width, &floats) &&
+    return embedding && grus_mul(embedding->entries + GRUS_MAX_TILE, gru->width, &floats) &&
            floats <= TABLE_BYTES_MAX / sizeof(float);
 }
 
@@ -157,8 +155,8 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t fir
             grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),
                             weights + gate * panel_floats + k * panel, x + k * tile, k ? 1 : 0,
                             step->acc + gate * tile * panel, panel);
-    const float *gi[MAX_TILE], *h_prev[MAX_TILE];
-    float *h_new[MAX_TILE];
+    const float *gi[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
+    float *h_new[GRUS_MAX_TILE];
     for (size_t lane = 0; lane < tile; lane++) {
         gi[lane] = step->gi[first_lane + lane] + 3 * group * panel;
         h_prev[lane] = step->h_prev[first_lane + lane] + group * panel;
@@ -172,7 +170,7 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t fir
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step)
 {
     size_t group_bytes = 3 * gru->hidden * gru->kernel->panel * sizeof(float);
-    size_t block = grus_max(1, WEIGHT_BLOCK_BYTES / group_bytes);
+    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / group_bytes);
     for (size_t from = 0; from < gru->groups; from += block)
         for (size_t lane = 0; lane < step->n; lane += gru->kernel->tile)
             for (size_t group = from; group < grus_min(gru->groups, from + block); group++)

@@ -20,13 +20,10 @@ grus_status grus_head_read(const grus_kernel *kernel, const grus_config *config,
         head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
     char prefix[200];
     snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
-    float *dense = NULL;
-    grus_status status = grus_read_tensor(tensors, prefix, "weight", labels, columns, &dense, parameters, error);
+    grus_status status =
+        grus_weights_read(kernel, tensors, prefix, "weight", labels, columns, &head->weights, parameters, error);
     if (!status)
         status = grus_read_optional(tensors, prefix, "bias", labels, 0, &head->bias, parameters, error);
-    if (!status)
-        status = grus_weights_pack(kernel, (grus_matrix){dense, labels, columns, columns}, &head->weights, error);
-    free(dense);
     return status;
 }
 

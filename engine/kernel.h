@@ -27,6 +27,9 @@ grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error);
 // weight panels pass over it. A constant: the order of summation is the same for every batch.
 #define GRUS_KERNEL_DEPTH ((size_t)512)
 
+#define GRUS_MAX_TILE 64                            // lanes of a tile, at most
+#define GRUS_WEIGHT_BLOCK_BYTES ((size_t)384 << 10) // weights that stay in L2 while all tiles pass over them
+
 // c[lane * ldc + unit] = beta * c + sum over k of x[k * tile + lane] * w[k * panel + unit]; beta is 0 or 1.
 // c is (tile, ldc) of which (tile, panel) is written.
 void grus_kernel_run(const grus_kernel *kernel, size_t k, const float *w, const float *x, float beta, float *c,

@@ -69,16 +69,6 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
     return GRUS_OK;
 }
 
-static void pool_mean(const float *rows, size_t length, size_t size, float *pooled)
-{
-    for (size_t i = 0; i < size; i++) {
-        double total = 0;
-        for (size_t t = 0; t < length; t++)
-            total += (double)rows[t * size + i];
-        pooled[i] = (float)(total / (double)length);
-    }
-}
-
 static void pool_max(const grus_vector *vector, const float *rows, size_t length, size_t size, float *pooled)
 {
     memcpy(pooled, rows, size * sizeof *pooled);
@@ -109,7 +99,7 @@ grus_status grus_pool(const grus_pooling *pooling, const grus_kernel *kernel, gr
         if (length == 0 || pooling->kind == GRUS_POOL_LAST)
             memcpy(to, final + i * size, size * sizeof *to);
         else if (pooling->kind == GRUS_POOL_MEAN)
-            pool_mean(rows, length, size, to);
+            grus_encoded_mean(encoded, i, size, to);
         else if (pooling->kind == GRUS_POOL_MAX)
             pool_max(kernel->vector, rows, length, size, to);
         if (pooling->normalize)

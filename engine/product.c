@@ -7,9 +7,6 @@
 
 #include "base/memory.h"
 
-#define GRUS_MAX_TILE 64
-#define WEIGHT_BLOCK_BYTES ((size_t)384 << 10) // weights that stay in L2 while all tiles pass over them
-
 size_t grus_panels_floats(const grus_kernel *kernel, size_t n, size_t columns)
 {
     size_t floats = (grus_whole_tiles(kernel, n) + kernel->tile) * columns;
@@ -44,7 +41,7 @@ void grus_product(const grus_kernel *kernel, const grus_weights *weights, const 
                   float *y, size_t ldy)
 {
     size_t panel_floats = weights->in * kernel->panel, tile_floats = weights->in * kernel->tile;
-    size_t block = grus_max(1, WEIGHT_BLOCK_BYTES / (panel_floats * sizeof(float) + 1));
+    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / (panel_floats * sizeof(float) + 1));
     for (size_t from = 0; from < weights->panels; from += block) {
         size_t to = grus_min(weights->panels, from + block);
         for (size_t row = 0; row < n; row += kernel->tile) {

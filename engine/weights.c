@@ -99,6 +99,18 @@ grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, gru
     return GRUS_OK;
 }
 
+grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
+                              const char *suffix, size_t rows, size_t columns, grus_weights *weights,
+                              size_t *parameters, grus_error *error)
+{
+    float *dense = NULL;
+    grus_status status = grus_read_tensor(source, prefix, suffix, rows, columns, &dense, parameters, error);
+    if (!status)
+        status = grus_weights_pack(kernel, (grus_matrix){dense, rows, columns, columns}, weights, error);
+    free(dense);
+    return status;
+}
+
 grus_status grus_weights_pack_gates(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights,
                                     grus_error *error)
 {

@@ -31,6 +31,11 @@ bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const
 
 grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights, grus_error *error);
 
+// Reads tensor prefix.suffix of shape [rows, columns] and packs it.
+grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
+                              const char *suffix, size_t rows, size_t columns, grus_weights *weights,
+                              size_t *parameters, grus_error *error);
+
 // nn.GRU's order to ours: rows r, z, n of H units each become groups of kernel->panel units, in a group first its r,
 // then its z, then its n rows; the last group filled up with zeros. out is then 3 * groups * panel.
 grus_status grus_weights_pack_gates(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights,
