@@ -122,7 +122,7 @@ typedef struct grus_run_options {
     int level;                                  // zstd level of the output
     grus_format format;
     size_t rank, world_size;
-    size_t checkpoint_records; // 0: none
+    size_t checkpoint_records; // between two checkpoints of a shard, at most; 0: none. Never changes a result
     const char *report;        // NULL: OUTDIR/report.json
     uint64_t seed;
     bool strict;
@@ -142,6 +142,7 @@ typedef struct grus_progress {
     uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
     uint64_t rows, rows_computed;           // the same for decoder lanes
     size_t threads, slots, batch_tokens;    // of the plan
+    uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
 } grus_progress;
 
 // on_progress is called about ten times a second from one thread, and once at the end with final = true;

@@ -43,14 +43,14 @@ void grus_temp_host(char host[GRUS_HOST_MAX])
             *at = '-';
 }
 
-grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
+static grus_status open_temp(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
 {
     char host[GRUS_HOST_MAX];
     grus_temp_host(host);
     *temp = (grus_temp){.fd = -1};
     for (int attempt = 0; attempt < 8; attempt++) {
-        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
-                     random_number(), host) < 0) {
+        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
+                     random_number(), host, tail) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }
@@ -70,6 +70,16 @@ grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, g
     free(temp->path);
     temp->path = NULL;
     return status;
+}
+
+grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
+{
+    return open_temp(dir, stem, "", temp, error);
+}
+
+grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
+{
+    return open_temp(dir, stem, GRUS_JOURNAL_TAIL, temp, error);
 }
 
 // After a successful fsync an interrupted close has nothing left to lose.

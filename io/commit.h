@@ -7,9 +7,10 @@
 
 #define GRUS_TEMP_STEM_MAX ((size_t)120) // bytes of a stem in a temporary name, whose whole must stay under 255
 #define GRUS_HOST_MAX 64
+#define GRUS_JOURNAL_TAIL "+journal" // no host's name has a plus
 
-// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST, so that no two attempts share it and the owner can be
-// told from it; it is made with O_EXCL, and no symbolic link is followed.
+// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST, with +journal behind it for a journal, so that no two
+// attempts share it and the owner can be told from it; it is made with O_EXCL, and no symbolic link is followed.
 typedef struct grus_temp {
     int fd; // -1: none
     char *path;
@@ -21,6 +22,8 @@ void grus_temp_host(char host[GRUS_HOST_MAX]);
 // GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
 // until it is closed.
 grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
+// The same with GRUS_JOURNAL_TAIL behind the name.
+grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
 
 // fsync (once: after a failure nobody knows what is on the disk) and close. temp->path stays.
 grus_status grus_temp_sync(grus_temp *temp, grus_error *error);

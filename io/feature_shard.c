@@ -236,13 +236,19 @@ static grus_status finish(grus_feature_shard *shard, grus_error *error)
     return status;
 }
 
+grus_status grus_feature_shard_pass(grus_feature_shard *shard, grus_error *error)
+{
+    size_t unread = shard->unread * grus_feature_shard_element_bytes(shard);
+    shard->unread = 0;
+    return take(shard, &shard->features_cursor, NULL, unread, error);
+}
+
 grus_status grus_feature_shard_next(grus_feature_shard *shard, bool *end, size_t *rows, grus_error *error)
 {
+    size_t next = 0;
     *rows = 0;
     *end = shard->n_given == shard->n_sequences;
-    size_t unread = shard->unread * grus_feature_shard_element_bytes(shard), next = 0;
-    shard->unread = 0;
-    grus_status status = take(shard, &shard->features_cursor, NULL, unread, error);
+    grus_status status = grus_feature_shard_pass(shard, error);
     if (status)
         return status;
     if (*end)
@@ -272,6 +278,11 @@ grus_status grus_feature_shard_values(grus_feature_shard *shard, float *values, 
         shard->unread -= n;
     }
     return GRUS_OK;
+}
+
+grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard)
+{
+    return shard->features_cursor.stream;
 }
 
 grus_input_counts grus_feature_shard_count(const grus_feature_shard *shard)

@@ -25,6 +25,12 @@ grus_status grus_feature_shard_next(grus_feature_shard *shard, bool *end, size_t
 // All values of the sequence, (rows, D); once.
 grus_status grus_feature_shard_values(grus_feature_shard *shard, float *values, grus_error *error);
 
+// Passes over them instead.
+grus_status grus_feature_shard_pass(grus_feature_shard *shard, grus_error *error);
+
+// What counts the file's bytes. It reads every one of them, in order.
+grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard);
+
 // Of the file as far as it was read; complete after the end.
 grus_input_counts grus_feature_shard_count(const grus_feature_shard *shard);
 

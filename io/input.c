@@ -126,6 +126,11 @@ grus_input_counts grus_input_count(const grus_input *input)
     return grus_stream_count(input->stream);
 }
 
+grus_stream *grus_input_stream(const grus_input *input)
+{
+    return input->stream;
+}
+
 size_t grus_input_memory(size_t max_record)
 {
     size_t bytes = grus_stream_memory() + sizeof(grus_input);

@@ -22,6 +22,7 @@ grus_status grus_input_line(grus_input *input, grus_line_kind *kind, const char 
                             grus_error *error);
 
 grus_input_counts grus_input_count(const grus_input *input);
+grus_stream *grus_input_stream(const grus_input *input);
 
 // Bytes that an input takes of memory at most.
 size_t grus_input_memory(size_t max_record);

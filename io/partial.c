@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "io/commit.h"
 #include "io/file.h"
+#include "io/output.h"
 
 #define RANDOM_DIGITS 16
 
@@ -26,8 +27,14 @@
 static bool parse_name(grus_partial *partial)
 {
     const char *name = partial->name, *at = strrchr(name, '@');
-    if (!at || at[1] == '\0' || at - name < RANDOM_DIGITS + 4)
+    if (!at || at - name < RANDOM_DIGITS + 4)
         return false;
+    const char *end_of_host = strchrnul(at, '+');
+    size_t host_length = (size_t)(end_of_host - at) - 1;
+    partial->journal = strcmp(end_of_host, GRUS_JOURNAL_TAIL) == 0;
+    if (host_length == 0 || host_length >= sizeof partial->host || (*end_of_host && !partial->journal))
+        return false;
+    memcpy(partial->host, at + 1, host_length);
     const char *random = at - RANDOM_DIGITS, *dot = random - 1;
     if (strspn(random, "0123456789abcdef") != RANDOM_DIGITS || *dot != '-')
         return false;
@@ -36,7 +43,6 @@ static bool parse_name(grus_partial *partial)
     char *end;
     errno = 0;
     partial->pid = strtol(dot + 1, &end, 10);
-    partial->host = at + 1;
     partial->stem_length = (size_t)(dot - name);
     return dot > name && dot[1] >= '1' && dot[1] <= '9' && end == random - 1 && errno == 0;
 }
@@ -132,15 +138,25 @@ bool grus_partial_is_of(const grus_partial *partial, const char *stem)
     return partial->stem_length == length && memcmp(partial->name, stem, length) == 0;
 }
 
-void grus_partials_sweep(const char *outdir)
+// A journal of a shard that is done; a stem that was cut does not tell whose it is.
+static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
+{
+    char *stem = strndup(partial->name, partial->stem_length);
+    bool spent = stem && partial->stem_length < GRUS_TEMP_STEM_MAX && grus_output_is_done(outdir, stem, suffix);
+    free(stem);
+    return spent;
+}
+
+void grus_partials_sweep(const char *outdir, const char *suffix)
 {
     grus_partials partials;
     grus_error ignored;
     grus_partials_list(outdir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++) {
+        const grus_partial *partial = &partials.list[i];
         char *path;
-        if (partials.list[i].owner != GRUS_OWNER_DEAD ||
-            asprintf(&path, "%s/.grus/partial/%s", outdir, partials.list[i].name) < 0)
+        if (partial->owner != GRUS_OWNER_DEAD || (partial->journal && !is_spent(outdir, partial, suffix)) ||
+            asprintf(&path, "%s/.grus/partial/%s", outdir, partial->name) < 0)
             continue;
         unlink(path);
         free(path);

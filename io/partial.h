@@ -11,10 +11,11 @@ typedef enum grus_owner {
 } grus_owner;
 
 typedef struct grus_partial {
-    char *name; // STEM.PID-RANDOM@HOST
+    char *name; // STEM.PID-RANDOM@HOST, with GRUS_JOURNAL_TAIL where it is a journal
     size_t stem_length;
     long pid;
-    const char *host; // points into name
+    char host[64];
+    bool journal;
     grus_owner owner;
     uint64_t age; // seconds since it was written to
 } grus_partial;
@@ -32,7 +33,8 @@ void grus_partials_free(grus_partials *partials);
 // Whether it is a part of this shard's output or manifest.
 bool grus_partial_is_of(const grus_partial *partial, const char *stem);
 
-// Removes the files whose owner is dead. One that cannot be removed stays: it is in nobody's way.
-void grus_partials_sweep(const char *outdir);
+// Removes the files whose owner is dead, but for the journals of shards that are not done. suffix is that of the
+// outputs. One that cannot be removed stays: it is in nobody's way.
+void grus_partials_sweep(const char *outdir, const char *suffix);
 
 #endif

@@ -38,6 +38,8 @@ struct grus_stream {
     ZSTD_DCtx *zstd;      // NULL for plain
     XXH64_state_t *hash;
     grus_input_counts counts;
+    uint64_t expected_bytes, expected_xxh64; // of the file's beginning; 0 bytes: nothing is expected
+    bool met;
 };
 
 static bool named_zst(const char *path)
@@ -103,6 +105,21 @@ static size_t available(const grus_stream *stream)
     return stream->raw_size - stream->raw_at;
 }
 
+// Takes in the bytes that were read just now. A hash that is expected inside them is compared on the way.
+static void count_bytes(grus_stream *stream, const unsigned char *data, size_t size)
+{
+    uint64_t before = stream->counts.bytes_in, until = stream->expected_bytes;
+    stream->counts.bytes_in += size;
+    if (until > before && until - before <= size) {
+        size_t part = (size_t)(until - before);
+        XXH64_update(stream->hash, data, part);
+        stream->met = XXH64_digest(stream->hash) == stream->expected_xxh64;
+        data += part;
+        size -= part;
+    }
+    XXH64_update(stream->hash, data, size);
+}
+
 // Makes at least need bytes available, unless the file ends before.
 static grus_status fill(grus_stream *stream, size_t need, grus_error *error)
 {
@@ -118,9 +135,8 @@ static grus_status fill(grus_stream *stream, size_t need, grus_error *error)
         if (n < 0 && !grus_fd_read(stream->fd, stream->raw + stream->raw_size, 1, &got))
             return damaged(stream, error, "cannot be read", strerror(errno));
         stream->raw_end = got == 0;
-        XXH64_update(stream->hash, stream->raw + stream->raw_size, got);
+        count_bytes(stream, stream->raw + stream->raw_size, got);
         stream->raw_size += got;
-        stream->counts.bytes_in += got;
     }
     return GRUS_OK;
 }
@@ -259,6 +275,18 @@ grus_input_counts grus_stream_count(const grus_stream *stream)
     grus_input_counts counts = stream->counts;
     counts.xxh64 = XXH64_digest(stream->hash);
     return counts;
+}
+
+void grus_stream_expect(grus_stream *stream, uint64_t bytes, uint64_t xxh64)
+{
+    stream->expected_bytes = bytes;
+    stream->expected_xxh64 = xxh64;
+    stream->met = stream->counts.bytes_in == bytes && XXH64_digest(stream->hash) == xxh64;
+}
+
+bool grus_stream_met(const grus_stream *stream)
+{
+    return stream->met;
 }
 
 size_t grus_stream_memory(void)

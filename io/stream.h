@@ -25,6 +25,11 @@ grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *siz
 
 grus_input_counts grus_stream_count(const grus_stream *stream);
 
+// From here on grus_stream_met tells whether the first `bytes` bytes of the file were read and had this hash. No more
+// than these may have been read before.
+void grus_stream_expect(grus_stream *stream, uint64_t bytes, uint64_t xxh64);
+bool grus_stream_met(const grus_stream *stream);
+
 // Bytes that a stream takes of memory at most.
 size_t grus_stream_memory(void);
 

@@ -37,7 +37,7 @@ void grus_context_add_read(grus_context *context, double seconds)
     pthread_mutex_unlock(&context->lock);
 }
 
-static void add_results(grus_figures *figures, const grus_slot *slot)
+void grus_figures_add_slot(grus_figures *figures, const grus_slot *slot)
 {
     grus_progress *progress = &figures->progress;
     progress->records += slot->n_records;
@@ -52,12 +52,31 @@ static void add_results(grus_figures *figures, const grus_slot *slot)
         figures->causes[i] += slot->causes[i];
 }
 
+void grus_context_add_resumed(grus_context *context, const grus_figures *done)
+{
+    const grus_progress *from = &done->progress;
+    pthread_mutex_lock(&context->lock);
+    grus_progress *to = &context->figures.progress;
+    to->records += from->records;
+    to->records_failed += from->records_failed;
+    to->records_resumed += from->records_resumed;
+    to->tokens_in += from->tokens_in;
+    to->tokens_out += from->tokens_out;
+    to->positions += from->positions;
+    to->positions_computed += from->positions_computed;
+    to->rows += from->rows;
+    to->rows_computed += from->rows_computed;
+    for (int i = 0; i < GRUS_N_CAUSES; i++)
+        context->figures.causes[i] += done->causes[i];
+    pthread_mutex_unlock(&context->lock);
+}
+
 void grus_context_add_slot(grus_context *context, const grus_slot *slot, bool wanted, double write_seconds)
 {
     pthread_mutex_lock(&context->lock);
     grus_figures *figures = &context->figures;
     if (wanted)
-        add_results(figures, slot);
+        grus_figures_add_slot(figures, slot);
     figures->progress.bytes_in += slot->bytes_in;
     figures->compute_seconds += slot->seconds;
     figures->write_seconds += write_seconds;

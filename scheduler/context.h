@@ -24,6 +24,7 @@ typedef struct grus_context {
     const size_t *todo; // (n_todo) indices of the shards to be done, in order
     size_t n_todo;
     const char *outdir;
+    char run_id[128]; // tells this run, this version and this kernel from all others
     const grus_run_events *events;
     const volatile bool *stop; // set by grus_run_stop; passed to the engine
     double started;
@@ -47,6 +48,9 @@ void grus_context_destroy(grus_context *context);
 grus_figures grus_context_figures(grus_context *context);
 
 void grus_context_add_read(grus_context *context, double seconds);
+void grus_figures_add_slot(grus_figures *figures, const grus_slot *slot);
+// What was done of a shard before this run.
+void grus_context_add_resumed(grus_context *context, const grus_figures *done);
 // wanted: the slot's records are part of an output; else its bytes alone count, as done.
 void grus_context_add_slot(grus_context *context, const grus_slot *slot, bool wanted, double write_seconds);
 void grus_context_add_shard(grus_context *context, bool failed);

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/output.h"
+#include "io/journal.h"
 #include "scheduler/format.h"
 #include "scheduler/source.h"
 
@@ -97,8 +97,6 @@ static grus_status check_values(const grus_run_options *options, grus_error *err
     if (options->world_size == 0 || options->rank >= options->world_size)
         return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu",
                          options->rank, options->world_size);
-    if (options->checkpoint_records)
-        return refuse(error, "--checkpoint-records", "this version cannot resume inside a shard yet");
     return GRUS_OK;
 }
 
@@ -299,7 +297,8 @@ grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, 
 {
     const grus_run_options *options = job->options;
     size_t fixed = PROGRAM_BYTES;
-    size_t parts[] = {job->model->facts.weight_bytes, grus_source_memory(job), grus_output_memory(options->level)};
+    size_t parts[] = {job->model->facts.weight_bytes, grus_source_memory(job), grus_output_memory(options->level),
+                      grus_journal_memory()};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!grus_add(fixed, parts[i], &fixed))
             fixed = SIZE_MAX;
@@ -311,6 +310,7 @@ grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, 
         .feature_dim = job->record.feature_dim,
         .targets = job->infer.force,
         .max_record = options->max_record,
+        .checkpoint_records = options->checkpoint_records,
     };
     return grus_plan_make(&costs, threads, options->batch_tokens, options->max_memory, plan, error);
 }

@@ -33,15 +33,32 @@ static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions
     return bounds;
 }
 
+// What is done but in no checkpoint is in the slots, and behind the last checkpoint. A quarter of it is for the slots.
+static size_t slot_records(const grus_plan_costs *costs, size_t threads, size_t slots)
+{
+    if (costs->checkpoint_records == 0)
+        return GRUS_BATCH_RECORDS;
+    return grus_min(GRUS_BATCH_RECORDS, grus_max(1, product(costs->checkpoint_records, threads) / (4 * slots)));
+}
+
+static size_t checkpoint_records(const grus_plan_costs *costs, const grus_plan *plan)
+{
+    size_t most = product(costs->checkpoint_records, plan->threads);
+    size_t in_slots = product(plan->slots + 1, plan->slot.records);
+    return grus_min(costs->checkpoint_records, grus_max(1, most > in_slots ? most - in_slots : 0));
+}
+
 static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
                          size_t batch_tokens)
 {
     size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
     grus_plan plan = {.threads = threads, .slots = slots, .big_slots = big_slots, .batch_tokens = batch_tokens};
-    plan.slot =
-        bounds_of(costs, positions, grus_min(positions, GRUS_BATCH_RECORDS), GRUS_BATCH_BYTES, GRUS_BATCH_CELLS);
+    plan.slot = bounds_of(costs, positions, grus_min(positions, slot_records(costs, threads, slots)), GRUS_BATCH_BYTES,
+                          GRUS_BATCH_CELLS);
     plan.big =
         bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
+
+    plan.checkpoint_records = checkpoint_records(costs, &plan);
 
     size_t worker = costs->workspace(costs->context, &plan.slot);
     size_t big_worker = costs->workspace(costs->context, &plan.big);

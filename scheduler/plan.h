@@ -20,6 +20,7 @@ typedef struct grus_plan {
     size_t threads, slots, big_slots;
     size_t batch_tokens;
     grus_slot_bounds slot, big; // what an ordinary and a big slot may hold
+    size_t checkpoint_records;  // written since the last checkpoint that ask for the next; 0: none is taken
     size_t memory;              // bytes of the whole process, at most
 } grus_plan;
 
@@ -32,6 +33,7 @@ typedef struct grus_plan_costs {
     size_t feature_dim;                                                       // 0 for token models
     bool targets;                                                             // records have forced targets
     size_t max_record;                                                        // bytes of one line
+    size_t checkpoint_records; // that a worker may have done and not in a checkpoint; 0: any number
 } grus_plan_costs;
 
 // threads and batch_tokens are what is wanted. With max_memory not 0 batch, slots and threads are reduced, in this

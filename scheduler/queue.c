@@ -162,6 +162,16 @@ grus_slot *grus_queue_next(grus_queue *queue)
     return slot;
 }
 
+grus_slot *grus_queue_next_done(grus_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    grus_slot *slot = slot_at(queue, queue->written);
+    if (slot->state != GRUS_SLOT_DONE)
+        slot = NULL;
+    pthread_mutex_unlock(&queue->lock);
+    return slot;
+}
+
 void grus_queue_release(grus_queue *queue, grus_slot *slot)
 {
     pthread_mutex_lock(&queue->lock);

@@ -31,12 +31,14 @@ void grus_queue_finish(grus_queue *queue, grus_slot *slot);
 // The writer's: the next slot in order, waited for. NULL after the last one, or after a stop. Abandon: the shard has
 // failed; slots of it that no worker has taken yet come out of take marked skip.
 grus_slot *grus_queue_next(grus_queue *queue);
+// Next_done does not wait, and gives what is done after a stop as well.
+grus_slot *grus_queue_next_done(grus_queue *queue);
 void grus_queue_release(grus_queue *queue, grus_slot *slot);
 void grus_queue_abandon(grus_queue *queue, size_t shard);
 
 // Anybody's.
 bool grus_queue_is_stopped(grus_queue *queue);
 bool grus_queue_is_abandoned(grus_queue *queue, size_t shard);
-void grus_queue_stop(grus_queue *queue); // wakes all who wait; every function above then gives up
+void grus_queue_stop(grus_queue *queue); // wakes all who wait; those that wait then give up
 
 #endif

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
 #include "scheduler/source.h"
 
 #define POLL_MS 100
+#define SKIP_RECORDS 4096 // between two looks at whether the run is stopped
 
 typedef struct grus_reader {
     grus_context *context;
@@ -20,6 +22,7 @@ typedef struct grus_reader {
     bool is_open;    // the source
     grus_slot *slot; // being filled, or NULL
     bool first;      // the next slot is the shard's first
+    bool mark;       // slots tell how far the source has been read
     grus_packed packed;
     double waited;     // seconds, since the last count, for a free slot or for standard input
     double counted;    // when the figures were brought up to date last
@@ -66,7 +69,7 @@ static bool begin_slot(grus_reader *reader)
 // Makes the slot, empty still, a big one; false when the run is stopped.
 static bool make_big(grus_reader *reader)
 {
-    bool first = reader->slot->first;
+    bool first = reader->slot->first; // and what belongs to a first slot, which a reset leaves
     double from = grus_seconds();
     bool granted = grus_queue_big(reader->context->queue, reader->slot);
     reader->waited += grus_seconds() - from;
@@ -163,6 +166,8 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
         bool was_empty = reader->slot->n_records == 0;
         if (!place_record(reader, &record))
             return GRUS_E_INTERRUPTED;
+        if (reader->mark)
+            reader->slot->mark = grus_source_mark(&reader->source);
         if (reader->slot->failed) {
             *error = reader->slot->error;
             return error->status;
@@ -171,6 +176,54 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
             grus_queue_is_abandoned(reader->context->queue, reader->index))
             return GRUS_OK;
     }
+}
+
+static grus_status open_source(grus_reader *reader, grus_error *error)
+{
+    const grus_shard *shard = reader->shard;
+    grus_status status = grus_source_open(reader->context->job, shard->kind, shard->path, &reader->source, error);
+    reader->is_open = status == GRUS_OK;
+    return status;
+}
+
+// Passes over the records that are done. *same tells whether they are those that were done.
+static grus_status skip_done(grus_reader *reader, const grus_checkpoint *checkpoint, bool *same, grus_error *error)
+{
+    grus_slot_mark mark;
+    grus_figures done;
+    grus_status status = GRUS_OK;
+    grus_checkpoint_take(checkpoint, &done, &mark);
+    grus_source_expect(&reader->source, &mark);
+    for (uint64_t left = checkpoint->records; left > 0 && status == GRUS_OK;) {
+        uint64_t part = left < SKIP_RECORDS ? left : SKIP_RECORDS;
+        status = grus_source_skip(&reader->source, part, error);
+        left -= part;
+        if (status == GRUS_OK && grus_queue_is_stopped(reader->context->queue))
+            return GRUS_E_INTERRUPTED;
+    }
+    *same = status == GRUS_OK && grus_source_is_at(&reader->source, &mark);
+    return status;
+}
+
+// Goes to where an earlier run stopped, where there is a checkpoint of it that still holds; else nothing happens.
+static grus_status go_on(grus_reader *reader, grus_error *error)
+{
+    grus_resume *resume;
+    grus_journal_key key = grus_checkpoint_key(reader->context, reader->shard);
+    grus_status status = grus_resume_find(&key, &resume, error);
+    if (status != GRUS_OK || !resume)
+        return status;
+    bool same = false;
+    status = skip_done(reader, grus_resume_checkpoint(resume), &same, error);
+    if (same) {
+        reader->slot->resume = resume;
+        return GRUS_OK;
+    }
+    grus_resume_close(resume);
+    if (status == GRUS_E_INTERRUPTED || status == GRUS_E_MEMORY)
+        return status;
+    grus_source_close(&reader->source);
+    return open_source(reader, error);
 }
 
 // false when the run is stopped.
@@ -189,10 +242,12 @@ static bool read_shard(grus_reader *reader, size_t index)
     }
     if (status == GRUS_OK && reader->shard->fault)
         status = grus_shard_fault(reader->shard, &error);
+    bool can_go_on = grus_checkpoint_possible(reader->context, reader->shard);
+    reader->mark = can_go_on && reader->context->plan->checkpoint_records > 0;
     if (status == GRUS_OK)
-        status =
-            grus_source_open(reader->context->job, reader->shard->kind, reader->shard->path, &reader->source, &error);
-    reader->is_open = status == GRUS_OK;
+        status = open_source(reader, &error);
+    if (status == GRUS_OK && can_go_on)
+        status = go_on(reader, &error);
     if (status == GRUS_OK)
         status = read_records(reader, &error);
     if (status != GRUS_E_INTERRUPTED)

@@ -128,6 +128,7 @@ static void put_counts(const grus_figures *figures, grus_buffer *text)
     end_group(text);
     put_count(text, 1, "records", progress->records);
     put_count(text, 1, "records_failed", progress->records_failed);
+    put_count(text, 1, "records_resumed", progress->records_resumed);
     begin_group(text, "errors");
     for (int i = 0; i < GRUS_N_CAUSES; i++)
         if (figures->causes[i])
@@ -147,7 +148,8 @@ static void put_speed(const grus_figures *figures, grus_buffer *text)
     put_measure(text, 2, "compute", figures->compute_seconds);
     put_measure(text, 2, "write", figures->write_seconds);
     end_group(text);
-    put_measure(text, 1, "records_per_second", rate((double)progress->records, progress->seconds));
+    put_measure(text, 1, "records_per_second",
+                rate((double)(progress->records - progress->records_resumed), progress->seconds));
     put_measure(text, 1, "tokens_in_per_second", rate((double)progress->tokens_in, progress->seconds));
     put_measure(text, 1, "tokens_out_per_second", rate((double)progress->tokens_out, progress->seconds));
     put_measure(text, 1, "workers_busy", rate(figures->compute_seconds, progress->seconds * (double)progress->threads));

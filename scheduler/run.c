@@ -3,10 +3,12 @@
 
 #include "base/grus.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -130,7 +132,13 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
     return status;
 }
 
-static grus_status claim(const grus_run_state *state, const char *outdir, grus_error *error)
+static void name_run(grus_context *context, const grus_buffer *claim)
+{
+    snprintf(context->run_id, sizeof context->run_id, "%016" PRIx64 " %s %s",
+             (uint64_t)XXH64(claim->data, claim->size, 0), grus_version(), grus_kernel_name());
+}
+
+static grus_status claim(grus_run_state *state, const char *outdir, grus_error *error)
 {
     if (to_stdout(outdir))
         return GRUS_OK;
@@ -141,9 +149,11 @@ static grus_status claim(const grus_run_state *state, const char *outdir, grus_e
     grus_claim_text(&state->job, &state->shards, &text);
     grus_buffer_byte(&text, '\0');
     status = text.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
+    if (status == GRUS_OK)
+        name_run(&state->context, &text);
     grus_buffer_free(&text);
     if (status == GRUS_OK)
-        grus_partials_sweep(outdir);
+        grus_partials_sweep(outdir, state->job.suffix);
     return status;
 }
 

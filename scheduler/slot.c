@@ -71,6 +71,7 @@ grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, gru
     clear(slot);
     slot->first = slot->last = slot->failed = false;
     slot->first_number = slot->bytes_in = 0;
+    slot->mark = (grus_slot_mark){0};
     slot->input = (grus_input_counts){0};
     slot->stats = (grus_infer_stats){0};
     slot->seconds = 0;
@@ -92,6 +93,7 @@ void grus_slot_free(grus_slot *slot)
     grus_buffer_free(&slot->lines);
     grus_buffer_free(&slot->errors);
     grus_buffer_free(&slot->out);
+    grus_resume_close(slot->resume);
 }
 
 void grus_slot_fail(grus_slot *slot, const grus_error *error)

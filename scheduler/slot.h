@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "engine/infer.h"
 #include "io/input.h"
+#include "io/journal.h"
 #include "io/tokenizer.h"
 #include "scheduler/causes.h"
 
@@ -35,6 +36,12 @@ typedef struct grus_slot_record {
     bool is_object;       // the line is a JSON object
 } grus_slot_record;
 
+// How far a shard has been read when its record so and so is in a slot; all 0 where nobody asks.
+typedef struct grus_slot_mark {
+    uint64_t bytes, xxh64; // of the file
+    uint64_t lengths;      // a hash of the lengths of the records
+} grus_slot_mark;
+
 typedef struct grus_slot {
     // The queue's, under its lock.
     grus_slot_state state;
@@ -55,6 +62,8 @@ typedef struct grus_slot {
     grus_ids ids, targets;
     float *features; // (positions, feature_dim)
     size_t n_positions, n_targets, n_cells, features_capacity;
+    grus_resume *resume;     // in a shard's first slot: what is done of it already; the slot's own
+    grus_slot_mark mark;     // behind the last record
     uint64_t bytes_in;       // of the file, read since the slot before
     grus_input_counts input; // of the whole shard, where last
 

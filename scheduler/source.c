@@ -45,6 +45,12 @@ void grus_source_close(grus_source *source)
     *source = (grus_source){0};
 }
 
+// FNV-1a, a length at a time.
+static void add_length(grus_source *source, size_t length)
+{
+    source->lengths = (source->lengths ^ length) * 1099511628211u;
+}
+
 static grus_status next_line(grus_source *source, grus_packed *packed, grus_source_record *record, grus_error *error)
 {
     grus_line_kind kind;
@@ -52,6 +58,7 @@ static grus_status next_line(grus_source *source, grus_packed *packed, grus_sour
     record->end = kind == GRUS_LINE_END;
     if (status != GRUS_OK || record->end)
         return status;
+    add_length(source, record->length);
     return grus_pack_line(source->job, source->kind, record->line, record->length, kind == GRUS_LINE_TOO_LONG,
                           record->number, packed, error);
 }
@@ -63,13 +70,68 @@ static grus_status next_sequence(grus_source *source, grus_packed *packed, grus_
     grus_status status = grus_feature_shard_next(source->features, &record->end, &rows, error);
     if (status != GRUS_OK || record->end)
         return status;
-    return grus_pack_features(source->job, source->features, rows, record->number, packed, error);
+    add_length(source, rows);
+    status = grus_pack_features(source->job, source->features, rows, record->number, packed, error);
+    return status == GRUS_OK ? grus_feature_shard_pass(source->features, error) : status;
 }
 
 grus_status grus_source_next(grus_source *source, grus_packed *packed, grus_source_record *record, grus_error *error)
 {
     *record = (grus_source_record){.number = source->number++, .line = ""};
     return source->features ? next_sequence(source, packed, record, error) : next_line(source, packed, record, error);
+}
+
+// ---- going on ----
+
+static grus_stream *stream_of(const grus_source *source)
+{
+    return source->features ? grus_feature_shard_stream(source->features) : grus_input_stream(source->lines);
+}
+
+grus_slot_mark grus_source_mark(const grus_source *source)
+{
+    grus_input_counts counts = grus_stream_count(stream_of(source));
+    return (grus_slot_mark){.bytes = counts.bytes_in, .xxh64 = counts.xxh64, .lengths = source->lengths};
+}
+
+void grus_source_expect(const grus_source *source, const grus_slot_mark *mark)
+{
+    grus_stream_expect(stream_of(source), mark->bytes, mark->xxh64);
+}
+
+static grus_status skip_record(grus_source *source, bool *end, grus_error *error)
+{
+    size_t length;
+    grus_status status;
+    if (source->features) {
+        status = grus_feature_shard_next(source->features, end, &length, error);
+        if (status == GRUS_OK && !*end)
+            status = grus_feature_shard_pass(source->features, error);
+    } else {
+        grus_line_kind kind;
+        const char *line;
+        status = grus_input_line(source->lines, &kind, &line, &length, error);
+        *end = kind == GRUS_LINE_END;
+    }
+    if (status == GRUS_OK && !*end) {
+        source->number++;
+        add_length(source, length);
+    }
+    return status;
+}
+
+grus_status grus_source_skip(grus_source *source, uint64_t records, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    bool end = false;
+    for (uint64_t i = 0; i < records && !end && status == GRUS_OK; i++)
+        status = skip_record(source, &end, error);
+    return status;
+}
+
+bool grus_source_is_at(const grus_source *source, const grus_slot_mark *mark)
+{
+    return source->lengths == mark->lengths && grus_stream_met(stream_of(source));
 }
 
 grus_input_counts grus_source_count(const grus_source *source)

@@ -9,21 +9,43 @@
 #include "base/error.h"
 #include "io/npy.h"
 #include "io/output.h"
+#include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
 
 typedef struct grus_writer {
     grus_context *context;
-    grus_output *output; // of the shard being written; NULL between shards and after a failure
-    bool failed;         // this shard has
-    bool interrupted;    // the engine gave up a batch because the run is to stop
-    uint64_t records, records_failed;
+    grus_output *output;   // of the shard being written; NULL between shards and after a failure
+    grus_journal *journal; // of the same; NULL where no checkpoints are taken
+    bool failed;           // this shard has
+    bool interrupted;      // the engine gave up a batch because the run is to stop
+    grus_figures done;     // of this shard, with what was done of it before
+    grus_slot_mark mark;   // behind its last record that was written
+    uint64_t unsaved;      // records since the last checkpoint
 } grus_writer;
 
-static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_error *error)
+static grus_status take_checkpoint(grus_writer *writer, grus_error *error)
 {
+    grus_checkpoint checkpoint = grus_checkpoint_make(&writer->done, &writer->mark);
+    writer->unsaved = 0;
+    return grus_journal_checkpoint(writer->journal, &checkpoint, error);
+}
+
+// Gives up the output of a shard that is not done. save: what was written of it is worth a checkpoint.
+static void leave_shard(grus_writer *writer, bool save)
+{
+    grus_error ignored;
     if (writer->output)
         grus_output_discard(writer->output);
     writer->output = NULL;
+    if (save && writer->journal && writer->unsaved > 0)
+        take_checkpoint(writer, &ignored);
+    grus_journal_close(writer->journal, false);
+    writer->journal = NULL;
+}
+
+static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_error *error)
+{
+    leave_shard(writer, error->status != GRUS_E_OUTPUT);
     writer->failed = true;
     grus_queue_abandon(writer->context->queue, slot->shard);
     if (error->status == GRUS_E_INTERRUPTED) {
@@ -59,11 +81,30 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
     return grus_output_write(writer->output, header, sizeof header, error);
 }
 
+// Opens the journal, and writes what was done of the shard before.
+static grus_status go_on(grus_writer *writer, const grus_shard *shard, grus_resume *resume, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    if (writer->context->plan->checkpoint_records && grus_checkpoint_possible(writer->context, shard)) {
+        grus_journal_key key = grus_checkpoint_key(writer->context, shard);
+        status = grus_journal_open(&key, resume, &writer->journal, error);
+    }
+    if (status != GRUS_OK || !resume)
+        return status;
+    status = grus_resume_replay(resume, writer->output, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_checkpoint_take(grus_resume_checkpoint(resume), &writer->done, &writer->mark);
+    grus_context_add_resumed(writer->context, &writer->done);
+    return GRUS_OK;
+}
+
 // Only now the number of rows is known.
 static grus_status finish_npy(grus_writer *writer, grus_error *error)
 {
     char header[GRUS_NPY_HEADER_BYTES];
-    grus_npy_header(header, writer->records, grus_config_output_size(&writer->context->job->model->config));
+    grus_npy_header(header, writer->done.progress.records,
+                    grus_config_output_size(&writer->context->job->model->config));
     return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 
@@ -73,9 +114,9 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .input = strdup(shard->name),
         .input_bytes = slot->input.bytes_in,
         .input_xxh64 = slot->input.xxh64,
-        .records_in = writer->records,
-        .records_out = writer->records,
-        .records_failed = writer->records_failed,
+        .records_in = writer->done.progress.records,
+        .records_out = writer->done.progress.records,
+        .records_failed = writer->done.progress.records_failed,
         .kernel = grus_kernel_name(),
         .version = grus_version(),
     };
@@ -84,7 +125,29 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
     grus_status status = grus_output_commit(writer->output, &manifest, error);
     writer->output = NULL;
     free(manifest.input);
-    return status;
+    if (status != GRUS_OK)
+        return status;
+    grus_journal_close(writer->journal, true);
+    writer->journal = NULL;
+    if (grus_checkpoint_possible(writer->context, shard))
+        grus_journals_drop(writer->context->outdir, shard->stem);
+    return GRUS_OK;
+}
+
+static grus_status write_results(grus_writer *writer, const grus_slot *slot, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    if (slot->out.size)
+        status = grus_output_write(writer->output, slot->out.data, slot->out.size, error);
+    if (status == GRUS_OK && slot->out.size && writer->journal)
+        status = grus_journal_write(writer->journal, slot->out.data, slot->out.size, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_figures_add_slot(&writer->done, slot);
+    writer->unsaved += slot->n_records;
+    if (slot->n_records)
+        writer->mark = slot->mark;
+    return GRUS_OK;
 }
 
 static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_error *error)
@@ -97,15 +160,19 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
     }
     if (slot->first)
         status = open_output(writer, shard, error);
-    if (status == GRUS_OK && slot->out.size)
-        status = grus_output_write(writer->output, slot->out.data, slot->out.size, error);
+    if (slot->first && status == GRUS_OK)
+        status = go_on(writer, shard, slot->resume, error);
+    if (status == GRUS_OK)
+        status = write_results(writer, slot, error);
     if (status != GRUS_OK)
         return status;
-    writer->records += slot->n_records;
-    writer->records_failed += grus_slot_records_failed(slot);
-    if (slot->last && writer->context->job->options->format == GRUS_FORMAT_NPY)
+    if (!slot->last)
+        return writer->journal && writer->unsaved >= writer->context->plan->checkpoint_records
+                   ? take_checkpoint(writer, error)
+                   : GRUS_OK;
+    if (writer->context->job->options->format == GRUS_FORMAT_NPY)
         status = finish_npy(writer, error);
-    return slot->last && status == GRUS_OK ? commit(writer, shard, slot, error) : status;
+    return status == GRUS_OK ? commit(writer, shard, slot, error) : status;
 }
 
 static void take_slot(grus_writer *writer, grus_slot *slot)
@@ -114,11 +181,14 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
     double from = grus_seconds();
     if (slot->first) {
         writer->failed = false;
-        writer->records = writer->records_failed = 0;
+        writer->done = (grus_figures){0};
+        writer->unsaved = 0;
     }
     bool wanted = !writer->failed;
     if (wanted && write_slot(writer, slot, &error) != GRUS_OK)
         fail_shard(writer, slot, &error);
+    grus_resume_close(slot->resume);
+    slot->resume = NULL;
     grus_context_add_slot(writer->context, slot, wanted, grus_seconds() - from);
     if (slot->last && !writer->interrupted)
         grus_context_add_shard(writer->context, writer->failed);
@@ -132,7 +202,12 @@ void *grus_writer_main(void *argument)
         take_slot(&writer, slot);
         grus_queue_release(context->queue, slot);
     }
-    if (writer.output)
-        grus_output_discard(writer.output);
+    // After a stop, what the workers have done already.
+    for (grus_slot *slot;
+         !writer.interrupted && !context->has_fatal && (slot = grus_queue_next_done(context->queue)) != NULL;) {
+        take_slot(&writer, slot);
+        grus_queue_release(context->queue, slot);
+    }
+    leave_shard(&writer, !context->has_fatal);
     return NULL;
 }

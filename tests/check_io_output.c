@@ -408,18 +408,18 @@ START_TEST(swept)
     ck_assert(grus_partial_is_of(&list.list[0], stem));
     ck_assert(!grus_partial_is_of(&list.list[0], "x"));
     grus_partials_free(&list);
-    grus_partials_sweep(outdir);
+    grus_partials_sweep(outdir, ".jsonl.zst");
     ck_assert_uint_eq(partials(), 0);
 
     // Its process cannot be seen, but its lock can.
     ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, host);
     ck_assert_int_eq(rename(temp.path, in_outdir(name)), 0);
-    grus_partials_sweep(outdir);
+    grus_partials_sweep(outdir, ".jsonl.zst");
     ck_assert_uint_eq(partials(), 1);
     close(temp.fd);
     temp.fd = -1;
-    grus_partials_sweep(outdir);
+    grus_partials_sweep(outdir, ".jsonl.zst");
     ck_assert_uint_eq(partials(), 0);
     grus_temp_discard(&temp);
 
@@ -448,7 +448,7 @@ START_TEST(swept)
         ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     }
     ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
-    grus_partials_sweep(outdir);
+    grus_partials_sweep(outdir, ".jsonl.zst");
     ck_assert_uint_eq(partials(), sizeof others / sizeof *others + 1);
     grus_temp_discard(&temp);
 }

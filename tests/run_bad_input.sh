@@ -246,7 +246,7 @@ run --format npy
 run --format txt --attention soft
 run --rank 1
 run --rank 3 --world-size 3
-run --checkpoint-records 10
+run --checkpoint-records ten
 run --quiet=yes
 usage run "$golden/two-tasks/model" "$work/good.jsonl" -o "$work/o2" --attention hard
 usage run "$golden/two-tasks/model" "$work/good.jsonl" -o "$work/o2" --task translate

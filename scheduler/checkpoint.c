@@ -1,0 +1,84 @@
+// checkpoint.c: figures to the counters of a checkpoint and back.
+#include "config.h"
+
+#include "scheduler/checkpoint.h"
+
+#include <string.h>
+
+enum counter {
+    COUNTER_LENGTHS,
+    COUNTER_TOKENS_IN,
+    COUNTER_TOKENS_OUT,
+    COUNTER_POSITIONS,
+    COUNTER_POSITIONS_COMPUTED,
+    COUNTER_ROWS,
+    COUNTER_ROWS_COMPUTED,
+    COUNTER_CAUSES, // and as many behind it as there are causes
+};
+_Static_assert(COUNTER_CAUSES + GRUS_N_CAUSES <= GRUS_CHECKPOINT_COUNTERS, "room for every counter");
+
+bool grus_checkpoint_possible(const grus_context *context, const grus_shard *shard)
+{
+    return strcmp(context->outdir, "-") != 0 && !grus_shard_is_stdin(shard) && shard->bytes > 0;
+}
+
+grus_journal_key grus_checkpoint_key(const grus_context *context, const grus_shard *shard)
+{
+    return (grus_journal_key){
+        .outdir = context->outdir,
+        .stem = shard->stem,
+        .run = context->run_id,
+        .input = shard->name,
+        .input_bytes = shard->bytes,
+    };
+}
+
+grus_checkpoint grus_checkpoint_make(const grus_figures *done, const grus_slot_mark *mark)
+{
+    const grus_progress *progress = &done->progress;
+    grus_checkpoint checkpoint = {
+        .records = progress->records,
+        .input_bytes = mark->bytes,
+        .input_xxh64 = mark->xxh64,
+        .counters =
+            {
+                [COUNTER_LENGTHS] = mark->lengths,
+                [COUNTER_TOKENS_IN] = progress->tokens_in,
+                [COUNTER_TOKENS_OUT] = progress->tokens_out,
+                [COUNTER_POSITIONS] = progress->positions,
+                [COUNTER_POSITIONS_COMPUTED] = progress->positions_computed,
+                [COUNTER_ROWS] = progress->rows,
+                [COUNTER_ROWS_COMPUTED] = progress->rows_computed,
+            },
+    };
+    for (int i = 0; i < GRUS_N_CAUSES; i++)
+        checkpoint.counters[COUNTER_CAUSES + i] = done->causes[i];
+    return checkpoint;
+}
+
+void grus_checkpoint_take(const grus_checkpoint *checkpoint, grus_figures *done, grus_slot_mark *mark)
+{
+    const uint64_t *counters = checkpoint->counters;
+    *mark = (grus_slot_mark){
+        .bytes = checkpoint->input_bytes,
+        .xxh64 = checkpoint->input_xxh64,
+        .lengths = counters[COUNTER_LENGTHS],
+    };
+    *done = (grus_figures){
+        .progress =
+            {
+                .records = checkpoint->records,
+                .records_resumed = checkpoint->records,
+                .tokens_in = counters[COUNTER_TOKENS_IN],
+                .tokens_out = counters[COUNTER_TOKENS_OUT],
+                .positions = counters[COUNTER_POSITIONS],
+                .positions_computed = counters[COUNTER_POSITIONS_COMPUTED],
+                .rows = counters[COUNTER_ROWS],
+                .rows_computed = counters[COUNTER_ROWS_COMPUTED],
+            },
+    };
+    for (int i = 0; i < GRUS_N_CAUSES; i++) {
+        done->causes[i] = counters[COUNTER_CAUSES + i];
+        done->progress.records_failed += done->causes[i];
+    }
+}
