@@ -93,7 +93,8 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     grus_engine_facts facts = {.source_vocab = encoder->vocab,
                                .parameters = engine->parameters,
                                .weight_bytes = grus_encoder_bytes(encoder),
-                               .lanes = grus_encoder_lanes(engine->kernel)};
+                               .lanes = grus_encoder_lanes(engine->kernel),
+                               .tile = engine->kernel->tile};
     for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
         facts.encoder_flops += gru_flops(encoder->gru + i);
     size_t many = 1 << 16;

@@ -25,6 +25,7 @@ typedef struct grus_engine_facts {
     double encoder_flops;              // a source position
     double decoder_flops;              // a generated token, attention left out
     size_t lanes;                      // lanes a batch is laid over, and rows a decoder step holds, at most
+    size_t tile;                       // lanes that are computed together
     size_t position_bytes;             // workspace a source position of a batch
     size_t lane_bytes;                 // workspace a lane
 } grus_engine_facts;

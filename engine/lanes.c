@@ -33,20 +33,33 @@ static int fuller_first(const void *left, const void *right)
     return a->number < b->number ? -1 : 1;
 }
 
-static size_t round_up(size_t n, size_t unit)
+static bool is_emptier(const lane *a, const lane *b)
 {
-    return grus_div_up(n, unit) * unit;
+    return a->load != b->load ? a->load < b->load : a->number < b->number;
 }
 
+// The heap's first lane, the emptiest, has a new load: it sinks below those that are emptier now.
+static void sink(lane *heap, size_t n)
+{
+    lane moved = heap[0];
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && is_emptier(&heap[child + 1], &heap[child]))
+            child++;
+        if (is_emptier(&moved, &heap[child]))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moved;
+}
+
+// A sequence and those laid out behind it in its lane are chained by next. Afterwards the fullest lane is the first.
 static void fill_lanes(const item *items, size_t n_items, lane *lanes, size_t n_lanes, uint32_t *next)
 {
     for (size_t i = 0; i < n_lanes; i++)
         lanes[i] = (lane){0, GRUS_NO_SEQUENCE, GRUS_NO_SEQUENCE, (uint32_t)i};
     for (size_t i = 0; i < n_items; i++) {
         lane *emptiest = lanes;
-        for (size_t j = 1; j < n_lanes; j++)
-            if (lanes[j].load < emptiest->load)
-                emptiest = lanes + j;
         uint32_t sequence = items[i].sequence;
         next[sequence] = GRUS_NO_SEQUENCE;
         if (emptiest->load == 0)
@@ -55,6 +68,7 @@ static void fill_lanes(const item *items, size_t n_items, lane *lanes, size_t n_
             next[emptiest->last] = sequence;
         emptiest->last = sequence;
         emptiest->load += items[i].length;
+        sink(lanes, n_lanes);
     }
     qsort(lanes, n_lanes, sizeof *lanes, fuller_first);
 }
@@ -75,49 +89,99 @@ static void write_slots(grus_lane_plan *plan, const lane *lanes, const uint32_t 
     }
 }
 
-// Lanes worth having: whole tiles, all of which the total can fill as high as the longest sequence.
-static size_t count_lanes(size_t total, size_t longest, size_t tile, size_t max_lanes)
+// The sequences of a batch in a choice of lanes.
+typedef struct packing {
+    item *items; // (n_items) longest first
+    size_t n_items, total;
+    uint32_t *next;
+    lane *lanes; // (n_lanes)
+    size_t n_lanes, computed;
+} packing;
+
+static void pack_into(packing *p, size_t n_lanes, size_t tile)
 {
-    return grus_min(grus_max(total / longest / tile * tile, tile), max_lanes);
+    fill_lanes(p->items, p->n_items, p->lanes, n_lanes, p->next);
+    p->n_lanes = n_lanes;
+    p->computed = 0;
+    for (size_t first = 0; first < n_lanes; first += tile)
+        p->computed += tile * p->lanes[first].load;
+}
+
+// Tries whole tiles, the most first, but no more than the total can fill as high as the longest sequence: the first
+// number of lanes that comes out level, else the one of least work. A step takes as long as its tiles and about half a
+// tile more, for the weights pass by once a step whatever the tiles.
+static void choose_lanes(packing *p, size_t tile, size_t max_lanes)
+{
+    size_t best = 0, least = SIZE_MAX;
+    size_t most = grus_min(grus_div_up(grus_max(p->total / p->items[0].length, 1), tile) * tile, max_lanes);
+    for (size_t n_lanes = most; n_lanes > 0; n_lanes -= tile) {
+        pack_into(p, n_lanes, tile);
+        if (grus_lanes_are_level(p->total, p->computed))
+            return;
+        size_t work = p->computed + p->lanes[0].load * tile / 2;
+        if (work < least) {
+            least = work;
+            best = n_lanes;
+        }
+    }
+    pack_into(p, best, tile);
+}
+
+static bool pack(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes, packing *p)
+{
+    *p = (packing){.items = grus_arena_alloc(arena, n, sizeof *p->items),
+                   .next = grus_arena_alloc(arena, n, sizeof *p->next),
+                   .lanes = grus_arena_alloc(arena, max_lanes, sizeof *p->lanes)};
+    if (!p->items || !p->next || !p->lanes)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (length[i] > 0) {
+            p->items[p->n_items++] = (item){length[i], (uint32_t)i};
+            p->total += length[i];
+        }
+    if (p->n_items == 0)
+        return true;
+    qsort(p->items, p->n_items, sizeof *p->items, longer_first);
+    choose_lanes(p, tile, max_lanes);
+    return true;
+}
+
+bool grus_lanes_measure(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes,
+                        size_t *computed)
+{
+    packing p;
+    if (!pack(arena, length, n, tile, max_lanes, &p))
+        return false;
+    *computed = p.computed;
+    return true;
 }
 
 bool grus_lanes_plan(grus_arena *arena, const size_t *length, const size_t *offset, size_t n, size_t tile,
                      size_t max_lanes, grus_lane_plan *plan)
 {
+    packing p;
     *plan = (grus_lane_plan){0};
-    item *items = grus_arena_alloc(arena, n, sizeof *items);
-    uint32_t *next = grus_arena_alloc(arena, n, sizeof *next);
-    lane *lanes = grus_arena_alloc(arena, max_lanes, sizeof *lanes);
-    if (!items || !next || !lanes)
+    if (!pack(arena, length, n, tile, max_lanes, &p))
         return false;
-    size_t n_items = 0, total = 0;
-    for (size_t i = 0; i < n; i++)
-        if (length[i] > 0) {
-            items[n_items++] = (item){length[i], (uint32_t)i};
-            total += length[i];
-        }
-    if (n_items == 0)
+    if (p.n_items == 0)
         return true;
-    qsort(items, n_items, sizeof *items, longer_first);
-    plan->lanes = count_lanes(total, items[0].length, tile, max_lanes);
-    fill_lanes(items, n_items, lanes, plan->lanes, next);
-    plan->steps = lanes[0].load;
+    plan->lanes = p.n_lanes;
+    plan->steps = p.lanes[0].load;
+    plan->computed = p.computed;
     plan->active = grus_arena_alloc(arena, plan->steps, sizeof *plan->active);
     plan->sequence = grus_arena_alloc(arena, plan->steps * plan->lanes, sizeof *plan->sequence);
     plan->position = grus_arena_alloc(arena, plan->steps * plan->lanes, sizeof *plan->position);
     if (!plan->active || !plan->sequence || !plan->position)
         return false;
-    write_slots(plan, lanes, next, length, offset);
-    for (size_t step = 0; step < plan->steps; step++)
-        plan->computed += round_up(plan->active[step], tile);
+    write_slots(plan, p.lanes, p.next, length, offset);
     return true;
 }
 
 size_t grus_lanes_bytes(size_t positions, size_t n, size_t tile, size_t max_lanes)
 {
-    // LPT's fullest lane holds at most total / lanes + longest. More lanes than a tile are opened only where they hold
-    // the longest times over, so that lanes * longest <= total; in one tile the fullest lane holds at most all.
-    size_t slots = grus_max(2, tile) * positions + max_lanes;
+    // LPT's fullest lane holds at most total / lanes + longest. There are at most total / longest lanes, rounded up to
+    // whole tiles: lanes * longest <= total + (tile - 1) * longest, and so lanes * steps <= (tile + 1) * total.
+    size_t slots = (tile + 1) * positions + max_lanes;
     size_t slot_bytes = sizeof(uint32_t) + sizeof(size_t);
     return n * (sizeof(item) + sizeof(uint32_t)) + max_lanes * sizeof(lane) + positions * sizeof(size_t) +
            slots * slot_bytes + 6 * GRUS_ALIGN;

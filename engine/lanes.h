@@ -20,13 +20,22 @@ typedef struct grus_lane_plan {
 } grus_lane_plan;
 
 // Plans n sequences of length[i] positions, offset[i] the first position of each, over at most max_lanes lanes (a
-// multiple of tile). Longest first into the emptiest lane; no more lanes than the
-// total can fill as high as the longest sequence.
+// multiple of tile): longest first into the emptiest lane, over as many tiles as come out level.
 // false when memory is short. All of it lives in arena.
 bool grus_lanes_plan(grus_arena *arena, const size_t *length, const size_t *offset, size_t n, size_t tile,
                      size_t max_lanes, grus_lane_plan *plan);
 
-// The most bytes of arena that a plan takes.
+// What plan->computed would be.
+bool grus_lanes_measure(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes,
+                        size_t *computed);
+
+// Whether so little of what is computed is padding that other lanes, or other sequences, would hardly better it.
+static inline bool grus_lanes_are_level(size_t positions, size_t computed)
+{
+    return computed - positions <= computed / 64;
+}
+
+// The most bytes of arena that a plan takes; a measure takes less.
 size_t grus_lanes_bytes(size_t positions, size_t n, size_t tile, size_t max_lanes);
 
 #endif

@@ -8,38 +8,38 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "scheduler/pack.h"
+#include "scheduler/batcher.h"
 #include "scheduler/worker.h"
 
 typedef struct grus_annotation {
     grus_job job;
     grus_plan plan;
-    grus_slot slot;
     grus_packed packed;
+    grus_batcher batcher;
+    grus_slot slot;
     grus_worker worker;
     grus_buffer output;
 } grus_annotation;
 
-// Runs what is in the slot and makes it empty.
-static grus_status flush(grus_annotation *state, const grus_slot_bounds *next, grus_error *error)
+// Runs the next batch of the records that wait. ended: no others come behind them.
+static grus_status run_batch(grus_annotation *state, bool ended, grus_error *error)
 {
     grus_slot *slot = &state->slot;
-    grus_status status = GRUS_OK;
-    if (slot->n_records)
+    grus_cut cut = grus_batcher_cut(&state->batcher, ended);
+    grus_status status = grus_slot_reset(slot, cut.big ? &state->plan.big : &state->plan.slot, error);
+    slot->big = cut.big;
+    if (status == GRUS_OK)
+        status = grus_batcher_move(&state->batcher, cut.records, slot, error);
+    if (status == GRUS_OK)
         status = grus_worker_compute(&state->worker, GRUS_SHARD_JSONL, slot, error);
     if (status != GRUS_OK)
         return status;
     grus_buffer_append(&state->output, slot->out.data, slot->out.size);
-    if (state->output.failed)
-        return grus_fail_memory(error, slot->out.size);
-    status = grus_slot_reset(slot, next, error);
-    slot->big = next == &state->plan.big;
-    return status;
+    return state->output.failed ? grus_fail_memory(error, slot->out.size) : GRUS_OK;
 }
 
 static grus_status add_line(grus_annotation *state, const char *line, size_t length, uint64_t number, grus_error *error)
 {
-    const grus_plan *plan = &state->plan;
     grus_packed *packed = &state->packed;
     bool too_long = length > state->job.options->max_record;
     if (too_long)
@@ -50,17 +50,16 @@ static grus_status add_line(grus_annotation *state, const char *line, size_t len
         snprintf(place, sizeof place, "line %" PRIu64, number);
         return grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", packed->error.cause);
     }
-    bool big = grus_pack_is_big(&plan->slot, packed, length);
-    if (status == GRUS_OK && !grus_pack_fits(&state->slot, &plan->slot, plan->batch_tokens, packed, length))
-        status = flush(state, big ? &plan->big : &plan->slot, error);
-    return status == GRUS_OK ? grus_pack_add(&state->slot, &state->job, packed, line, length, number, error) : status;
+    while (status == GRUS_OK && !grus_batcher_has_room(&state->batcher, packed, length))
+        status = run_batch(state, false, error);
+    return status == GRUS_OK ? grus_batcher_add(&state->batcher, packed, line, length, number, error) : status;
 }
 
 static grus_status annotate(grus_annotation *state, const char *lines, size_t size, grus_error *error)
 {
     grus_status status = grus_job_plan(&state->job, 1, &state->plan, error);
     if (status == GRUS_OK)
-        status = flush(state, &state->plan.slot, error);
+        status = grus_batcher_begin(&state->batcher, error);
     uint64_t number = 1;
     for (const char *at = lines, *end = lines + size; at < end && status == GRUS_OK; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -71,7 +70,9 @@ static grus_status annotate(grus_annotation *state, const char *lines, size_t si
         status = add_line(state, at, length, number, error);
         at = newline ? newline + 1 : end;
     }
-    return status == GRUS_OK ? flush(state, &state->plan.slot, error) : status;
+    while (status == GRUS_OK && grus_batcher_records(&state->batcher) > 0)
+        status = run_batch(state, true, error);
+    return status;
 }
 
 grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines, size_t size,
@@ -86,7 +87,8 @@ grus_status grus_annotate(const grus_model *model, const grus_run_options *optio
     if (!state)
         return grus_fail_memory(error, sizeof *state);
     grus_status status = grus_job_settle(&state->job, model, options, error);
-    state->worker.job = &state->job;
+    state->worker.job = state->batcher.job = &state->job;
+    state->batcher.plan = &state->plan;
     if (status == GRUS_OK && options->format == GRUS_FORMAT_NPY)
         status = grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy is a format of whole shards");
     if (status == GRUS_OK)
@@ -98,6 +100,7 @@ grus_status grus_annotate(const grus_model *model, const grus_run_options *optio
     }
     grus_buffer_free(&state->output);
     grus_packed_free(&state->packed);
+    grus_batcher_free(&state->batcher);
     grus_slot_free(&state->slot);
     grus_worker_free(&state->worker);
     free(state);

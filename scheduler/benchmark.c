@@ -369,7 +369,8 @@ static grus_status make_threads(benchmark *b, grus_error *error)
 
 static grus_status prepare(benchmark *b, grus_error *error)
 {
-    b->work.job = &b->job;
+    b->work.job = b->work.batcher.job = &b->job;
+    b->work.batcher.plan = &b->work.plan;
     grus_status status = grus_job_plan(&b->job, b->n_threads, &b->work.plan, error);
     if (status == GRUS_OK)
         status = b->n_inputs ? grus_benchmark_read(&b->work, b->inputs, b->n_inputs, b->how->records, error)

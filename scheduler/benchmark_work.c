@@ -8,15 +8,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "scheduler/pack.h"
 #include "scheduler/synthetic.h"
 
 #define SEED 5
-
-static grus_slot *last_slot(const grus_benchmark_work *work)
-{
-    return work->n_slots ? &work->slots[work->n_slots - 1] : NULL;
-}
 
 static grus_status add_slot(grus_benchmark_work *work, grus_shard_kind kind, bool big, grus_error *error)
 {
@@ -35,26 +29,42 @@ static grus_status add_slot(grus_benchmark_work *work, grus_shard_kind kind, boo
     return status;
 }
 
+// The next batch becomes a slot. ended: no records of the shard come behind those that wait.
+static grus_status cut_batch(grus_benchmark_work *work, grus_shard_kind kind, bool ended, grus_error *error)
+{
+    grus_cut cut = grus_batcher_cut(&work->batcher, ended);
+    grus_status status = add_slot(work, kind, cut.big, error);
+    return status == GRUS_OK ? grus_batcher_move(&work->batcher, cut.records, &work->slots[work->n_slots - 1], error)
+                             : status;
+}
+
+static grus_status cut_rest(grus_benchmark_work *work, grus_shard_kind kind, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    while (status == GRUS_OK && grus_batcher_records(&work->batcher) > 0)
+        status = cut_batch(work, kind, true, error);
+    return status;
+}
+
+static grus_status add_record(grus_benchmark_work *work, grus_shard_kind kind, const grus_packed *packed,
+                              const char *line, size_t length, uint64_t number, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    while (status == GRUS_OK && !grus_batcher_has_room(&work->batcher, packed, length))
+        status = cut_batch(work, kind, false, error);
+    work->records++;
+    work->bytes += length + 1;
+    work->positions += packed->n_positions;
+    return status == GRUS_OK ? grus_batcher_add(&work->batcher, packed, line, length, number, error) : status;
+}
+
 // ---- from shards ----
 
 static grus_status add_line(grus_benchmark_work *work, grus_shard_kind kind, grus_packed *packed, const char *line,
                             size_t length, bool too_long, uint64_t number, grus_error *error)
 {
-    const grus_plan *plan = &work->plan;
     grus_status status = grus_pack_line(work->job, kind, line, length, too_long, number, packed, error);
-    if (status != GRUS_OK)
-        return status;
-    bool big = grus_pack_is_big(&plan->slot, packed, length);
-    bool fits =
-        work->n_slots && number > 1 && grus_pack_fits(last_slot(work), &plan->slot, plan->batch_tokens, packed, length);
-    if (!fits)
-        status = add_slot(work, kind, big, error);
-    if (status != GRUS_OK)
-        return status;
-    work->records++;
-    work->bytes += length + 1;
-    work->positions += packed->n_positions;
-    return grus_pack_add(last_slot(work), work->job, packed, line, length, number, error);
+    return status == GRUS_OK ? add_record(work, kind, packed, line, length, number, error) : status;
 }
 
 static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard, size_t records, grus_error *error)
@@ -64,7 +74,9 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
     uint64_t number = 1;
     if (shard->fault)
         return grus_shard_fault(shard, error);
-    grus_status status = grus_input_open(shard->path, work->job->options->max_record, &input, error);
+    grus_status status = grus_batcher_begin(&work->batcher, error);
+    if (status == GRUS_OK)
+        status = grus_input_open(shard->path, work->job->options->max_record, &input, error);
     if (status != GRUS_OK)
         return status;
     while (work->records < records && status == GRUS_OK) {
@@ -78,7 +90,7 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
     }
     grus_packed_free(&packed);
     grus_input_close(input);
-    return status;
+    return status == GRUS_OK ? cut_rest(work, shard->kind, error) : status;
 }
 
 grus_status grus_benchmark_read(grus_benchmark_work *work, const char *const *inputs, size_t n_inputs, size_t records,
@@ -99,50 +111,64 @@ grus_status grus_benchmark_read(grus_benchmark_work *work, const char *const *in
 
 // ---- made up ----
 
-static void invent_record(const grus_benchmark_work *work, uint64_t *state, grus_slot *slot, size_t length)
+static bool grow_ids(grus_ids *ids, size_t n)
 {
-    const grus_job *job = work->job;
-    size_t dim = job->model->config.features ? job->model->config.feature_dim : 0;
-    if (dim)
-        for (size_t i = 0; i < length * dim; i++)
-            slot->features[slot->n_positions * dim + i] = (float)(grus_synthetic_number(state) >> 40) * 0x1p-23f - 1.0f;
-    else
-        grus_synthetic_ids(state, job->model->facts.source_vocab, slot->ids.data + slot->n_positions, length);
-    if (job->infer.force) {
-        grus_synthetic_ids(state, job->model->facts.target_vocab, slot->targets.data + slot->n_targets, length);
-        slot->target_length[slot->n_sequences] = length;
-        slot->n_targets += length;
-    }
-    slot->length[slot->n_sequences++] = length;
-    slot->n_positions += length;
+    void *data = ids->data;
+    bool grown = grus_grow(&data, &ids->capacity, n, sizeof *ids->data);
+    ids->data = data;
+    ids->size = n;
+    return grown;
+}
+
+static bool grow_features(grus_record *record, size_t floats)
+{
+    void *features = record->features;
+    bool grown = grus_grow(&features, &record->features_capacity, floats, sizeof *record->features);
+    record->features = features;
+    return grown;
+}
+
+// A record of `length` positions; a forced target is as long as its source. false when memory is short.
+static bool invent_record(const grus_job *job, uint64_t *state, size_t length, grus_packed *packed)
+{
+    size_t dim = job->record.feature_dim;
+    packed->n_positions = length;
+    packed->n_targets = job->infer.force ? length : 0;
+    packed->n_cells = grus_job_cells(job, length, packed->n_targets);
+    if (dim ? !grow_features(&packed->record, length * dim) : !grow_ids(&packed->ids, length))
+        return false;
+    for (size_t i = 0; i < length * dim; i++)
+        packed->record.features[i] = (float)(grus_synthetic_number(state) >> 40) * 0x1p-23f - 1.0f;
+    if (!dim)
+        grus_synthetic_ids(state, job->model->facts.source_vocab, packed->ids.data, length);
+    if (!job->infer.force)
+        return true;
+    if (!grow_ids(&packed->targets, length))
+        return false;
+    grus_synthetic_ids(state, job->model->facts.target_vocab, packed->targets.data, length);
+    return true;
 }
 
 grus_status grus_benchmark_invent(grus_benchmark_work *work, size_t records, grus_error *error)
 {
     uint64_t state = SEED;
-    const grus_slot_bounds *bounds = &work->plan.slot;
-    size_t each = work->job->infer.force ? 2 : 1; // a target is as long as its source
-    while (work->records < records) {
+    grus_packed packed = {0};
+    grus_status status = grus_batcher_begin(&work->batcher, error);
+    while (status == GRUS_OK && work->records < records) {
         size_t length = grus_synthetic_length(&state);
-        const grus_slot *slot = last_slot(work);
-        size_t limit = grus_min(work->plan.batch_tokens, bounds->positions);
-        if (!slot || slot->n_sequences == grus_min(bounds->records, work->plan.batch_tokens) ||
-            each * (slot->n_positions + length) > grus_max(limit, each * length)) {
-            grus_status status = add_slot(work, GRUS_SHARD_JSONL, false, error);
-            if (status != GRUS_OK)
-                return status;
-        }
-        invent_record(work, &state, last_slot(work), length);
-        work->records++;
-        work->positions += length;
+        status = invent_record(work->job, &state, length, &packed)
+                     ? add_record(work, GRUS_SHARD_JSONL, &packed, "", 0, work->records + 1, error)
+                     : grus_fail_memory(error, length * sizeof(float));
     }
-    return GRUS_OK;
+    grus_packed_free(&packed);
+    return status == GRUS_OK ? cut_rest(work, GRUS_SHARD_JSONL, error) : status;
 }
 
 void grus_benchmark_work_free(grus_benchmark_work *work)
 {
     for (size_t i = 0; i < work->n_slots; i++)
         grus_slot_free(&work->slots[i]);
+    grus_batcher_free(&work->batcher);
     free(work->slots);
     free(work->kinds);
     grus_shards_free(&work->shards);

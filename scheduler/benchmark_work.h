@@ -2,12 +2,14 @@
 #ifndef GRUS_SCHEDULER_BENCHMARK_WORK_H
 #define GRUS_SCHEDULER_BENCHMARK_WORK_H
 
-#include "scheduler/job.h"
+#include "scheduler/batcher.h"
 #include "scheduler/shards.h"
 
+// Zero-initialised but for job and plan, and for the batcher's, which are the same.
 typedef struct grus_benchmark_work {
     const grus_job *job;
     grus_plan plan;
+    grus_batcher batcher;
     grus_shards shards;     // none where the work is made up
     grus_slot *slots;       // (n_slots) filled as the reader of a run would
     grus_shard_kind *kinds; // (n_slots) of their shards

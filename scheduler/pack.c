@@ -141,37 +141,6 @@ void grus_packed_free(grus_packed *packed)
 
 // ---- into a slot ----
 
-// What a record counts for in --batch-tokens: one without positions counts too.
-static size_t tokens_of(const grus_packed *packed)
-{
-    return grus_max(packed->n_positions + packed->n_targets, 1);
-}
-
-static size_t bytes_of(const grus_packed *packed, size_t length)
-{
-    return length + (packed->bad ? strlen(packed->error.cause) + 1 : 0);
-}
-
-bool grus_pack_is_big(const grus_slot_bounds *bounds, const grus_packed *packed, size_t length)
-{
-    return tokens_of(packed) > bounds->positions || bytes_of(packed, length) > bounds->bytes ||
-           packed->n_cells > bounds->cells;
-}
-
-bool grus_pack_fits(const grus_slot *slot, const grus_slot_bounds *bounds, size_t batch_tokens,
-                    const grus_packed *packed, size_t length)
-{
-    if (slot->n_records == 0)
-        return !grus_pack_is_big(bounds, packed, length);
-    if (slot->big || grus_pack_is_big(bounds, packed, length))
-        return false;
-    // Records without positions are counted too: n_records is more than they are, never less.
-    size_t tokens = slot->n_positions + slot->n_targets + tokens_of(packed);
-    return slot->n_records < grus_min(bounds->records, batch_tokens) && tokens <= batch_tokens &&
-           slot->lines.size + slot->errors.size + bytes_of(packed, length) <= bounds->bytes &&
-           slot->n_cells + packed->n_cells <= bounds->cells;
-}
-
 static void add_sequence(grus_slot *slot, const grus_job *job, const grus_packed *packed)
 {
     slot->length[slot->n_sequences] = packed->n_positions;

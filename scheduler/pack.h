@@ -1,5 +1,5 @@
-// pack.h: records into slots: a line is parsed and tokenized, a sequence of features read, and goes into the batch that
-// is being filled if there is room. What goes into a batch depends on the records and the plan alone.
+// pack.h: records into slots: a line is parsed and tokenized, a sequence of features read, and copied behind those that
+// are there. Which records make a batch is the batcher's business.
 #ifndef GRUS_SCHEDULER_PACK_H
 #define GRUS_SCHEDULER_PACK_H
 
@@ -27,12 +27,6 @@ grus_status grus_pack_features(const grus_job *job, grus_feature_shard *shard, s
                                grus_packed *packed, grus_error *error);
 void grus_packed_free(grus_packed *packed);
 
-// Whether the record, with a line of so many bytes, fits into what is left of the slot's bounds. Nothing fits behind a
-// big record.
-bool grus_pack_fits(const grus_slot *slot, const grus_slot_bounds *bounds, size_t batch_tokens,
-                    const grus_packed *packed, size_t length);
-// Whether it is over the bounds of any ordinary slot.
-bool grus_pack_is_big(const grus_slot_bounds *bounds, const grus_packed *packed, size_t length);
 // Copies it into the slot, whose memory has room for it. GRUS_E_MEMORY.
 grus_status grus_pack_add(grus_slot *slot, const grus_job *job, const grus_packed *packed, const char *line,
                           size_t length, uint64_t number, grus_error *error);

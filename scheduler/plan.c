@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "scheduler/batcher.h"
 
 static size_t product(size_t a, size_t b)
 {
@@ -48,15 +49,32 @@ static size_t checkpoint_records(const grus_plan_costs *costs, const grus_plan *
     return grus_min(costs->checkpoint_records, grus_max(1, most > in_slots ? most - in_slots : 0));
 }
 
-static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
-                         size_t batch_tokens)
+// Small batches are small because they were asked to be, or because memory is short: they are not widened.
+static size_t wide_tokens(size_t batch_tokens, size_t wide_factor)
 {
+    if (batch_tokens < GRUS_LEAST_POSITIONS)
+        return batch_tokens;
+    return grus_max(batch_tokens, grus_min(product(batch_tokens, wide_factor), GRUS_WIDE_TOKENS));
+}
+
+static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
+                         size_t wide_factor, size_t batch_tokens)
+{
+    grus_plan plan = {.threads = threads,
+                      .slots = slots,
+                      .big_slots = big_slots,
+                      .batch_tokens = batch_tokens,
+                      .wide_tokens = wide_tokens(batch_tokens, wide_factor)};
     size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
-    grus_plan plan = {.threads = threads, .slots = slots, .big_slots = big_slots, .batch_tokens = batch_tokens};
+    size_t wide = grus_max(plan.wide_tokens, GRUS_RECORD_POSITIONS);
+    size_t bytes = grus_max(costs->max_record, GRUS_BATCH_BYTES);
     plan.slot = bounds_of(costs, positions, grus_min(positions, slot_records(costs, threads, slots)), GRUS_BATCH_BYTES,
                           GRUS_BATCH_CELLS);
-    plan.big =
-        bounds_of(costs, GRUS_RECORD_POSITIONS, 1, grus_max(costs->max_record, GRUS_BATCH_BYTES), GRUS_RECORD_CELLS);
+    size_t wide_records = costs->checkpoint_records ? plan.slot.records : GRUS_WIDE_RECORDS;
+    plan.big = bounds_of(costs, wide, grus_min(plan.wide_tokens, wide_records), bytes, GRUS_RECORD_CELLS);
+    // A wide batch, and an ordinary one to be cut in front of it.
+    plan.ahead = bounds_of(costs, sum(wide, positions), plan.slot.records + plan.big.records, bytes, 0);
+    plan.ahead.out_bytes = 0;
 
     plan.checkpoint_records = checkpoint_records(costs, &plan);
 
@@ -64,6 +82,7 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
     size_t big_worker = costs->workspace(costs->context, &plan.big);
     size_t big_more = big_worker > worker ? big_worker - worker : 0;
     plan.memory = sum(costs->fixed, product(threads, worker));
+    plan.memory = sum(plan.memory, grus_batcher_bytes(&plan.ahead));
     plan.memory = sum(plan.memory, product(slots, grus_slot_bytes(&plan.slot)));
     plan.memory = sum(plan.memory, product(big_slots, sum(big_more, grus_slot_bytes(&plan.big))));
     return plan;
@@ -73,17 +92,14 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
 static bool shrink_batch(const grus_plan_costs *costs, size_t threads, size_t slots, size_t batch_tokens,
                          size_t max_memory, grus_plan *plan)
 {
-    for (size_t big_slots = threads;; big_slots = 1) {
-        for (size_t tokens = batch_tokens;; tokens = grus_max(tokens / 2, 1)) {
-            *plan = plan_of(costs, threads, slots, big_slots, tokens);
-            if (plan->memory <= max_memory)
-                return true;
-            if (tokens <= GRUS_LEAST_POSITIONS || big_slots > 1)
-                break;
-        }
-        if (big_slots == 1)
-            return false;
+    *plan = plan_of(costs, threads, slots, threads, GRUS_WIDE_FACTOR, batch_tokens);
+    for (size_t factor = GRUS_WIDE_FACTOR; factor > 0 && plan->memory > max_memory; factor /= 2)
+        *plan = plan_of(costs, threads, slots, 1, factor, batch_tokens);
+    for (size_t tokens = batch_tokens; plan->memory > max_memory && tokens > GRUS_LEAST_POSITIONS;) {
+        tokens /= 2;
+        *plan = plan_of(costs, threads, slots, 1, 1, tokens);
     }
+    return plan->memory <= max_memory;
 }
 
 grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t batch_tokens, size_t max_memory,
@@ -91,7 +107,7 @@ grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t 
 {
     size_t tokens = batch_tokens ? batch_tokens : GRUS_BATCH_TOKENS;
     if (max_memory == 0) {
-        *plan = plan_of(costs, threads, 2 * threads + 2, threads, tokens);
+        *plan = plan_of(costs, threads, 2 * threads + 2, threads, GRUS_WIDE_FACTOR, tokens);
         return GRUS_OK;
     }
     for (size_t n = threads; n > 0; n--)

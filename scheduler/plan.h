@@ -16,12 +16,18 @@
 #define GRUS_BATCH_CELLS ((size_t)1 << 20)
 #define GRUS_LEAST_POSITIONS 1024 // a slot has room for as many, however small the batches
 
+// A wide batch: where a sequence is so long that an ordinary batch cannot fill the lanes beside it.
+#define GRUS_WIDE_FACTOR 4 // ordinary batches
+#define GRUS_WIDE_TOKENS ((size_t)GRUS_WIDE_FACTOR * GRUS_BATCH_TOKENS)
+#define GRUS_WIDE_RECORDS 8192
+
 typedef struct grus_plan {
     size_t threads, slots, big_slots;
-    size_t batch_tokens;
-    grus_slot_bounds slot, big; // what an ordinary and a big slot may hold
-    size_t checkpoint_records;  // written since the last checkpoint that ask for the next; 0: none is taken
-    size_t memory;              // bytes of the whole process, at most
+    size_t batch_tokens, wide_tokens; // of an ordinary batch, and of one in a big slot
+    grus_slot_bounds slot, big;       // what an ordinary and a big slot may hold
+    grus_slot_bounds ahead;           // what the reader holds of records that are in no batch yet
+    size_t checkpoint_records;        // written since the last checkpoint that ask for the next; 0: none is taken
+    size_t memory;                    // bytes of the whole process, at most
 } grus_plan;
 
 // What the parts of a run take of memory, as functions, so that the arithmetic here needs no model.
@@ -36,8 +42,8 @@ typedef struct grus_plan_costs {
     size_t checkpoint_records; // that a worker may have done and not in a checkpoint; 0: any number
 } grus_plan_costs;
 
-// threads and batch_tokens are what is wanted. With max_memory not 0 batch, slots and threads are reduced, in this
-// order, until all fits; GRUS_E_USAGE tells the least that would do.
+// threads and batch_tokens are what is wanted. With max_memory not 0 big slots, wide batches, batches, slots and
+// threads are reduced, in this order, until all fits; GRUS_E_USAGE tells the least that would do.
 grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t batch_tokens, size_t max_memory,
                            grus_plan *plan, grus_error *error);
 

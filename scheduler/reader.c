@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "scheduler/batcher.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
 #include "scheduler/source.h"
@@ -19,15 +20,17 @@ typedef struct grus_reader {
     const grus_shard *shard;
     size_t index; // of the shard
     grus_source source;
-    bool is_open;    // the source
-    grus_slot *slot; // being filled, or NULL
-    bool first;      // the next slot is the shard's first
-    bool mark;       // slots tell how far the source has been read
+    bool is_open; // the source
+    bool mark;    // slots tell how far the source has been read
     grus_packed packed;
-    double waited;     // seconds, since the last count, for a free slot or for standard input
-    double counted;    // when the figures were brought up to date last
-    uint64_t bytes_in; // of the shard, as counted
-    uint64_t taken;    // bytes of its lines; too few where a line ended with \r or was too long
+    grus_batcher batcher;
+    grus_resume *resume; // what is done of the shard already, for its first slot; NULL where nothing is
+    grus_slot *slot;     // being filled, or NULL
+    bool first;          // the next slot is the shard's first
+    double waited;       // seconds, since the last count, for a free slot or for standard input
+    double counted;      // when the figures were brought up to date last
+    uint64_t bytes_in;   // of the shard, as counted
+    uint64_t taken;      // bytes of its lines; too few where a line ended with \r or was too long
 } grus_reader;
 
 static void count(grus_reader *reader)
@@ -62,6 +65,8 @@ static bool begin_slot(grus_reader *reader)
     reset_slot(reader, &reader->context->plan->slot);
     reader->slot->shard = reader->index;
     reader->slot->first = reader->first;
+    reader->slot->resume = reader->resume;
+    reader->resume = NULL;
     reader->first = false;
     return true;
 }
@@ -80,26 +85,58 @@ static bool make_big(grus_reader *reader)
     return true;
 }
 
-static void end_slot(grus_reader *reader)
+// last: the shard has no further slot.
+static void end_slot(grus_reader *reader, bool last)
 {
+    reader->slot->last = last;
+    if (last && reader->is_open)
+        reader->slot->input = grus_source_count(&reader->source);
     count(reader);
     grus_queue_fill(reader->context->queue, reader->slot);
     reader->slot = NULL;
 }
 
-// The shard ends here; error is NULL when all of it was read.
-static void end_shard(grus_reader *reader, const grus_error *error)
+static void fail_slot(grus_reader *reader, const grus_error *error)
 {
-    if (!reader->slot)
-        return;
-    if (error) {
-        grus_slot_fail(reader->slot, error);
-        grus_error_in_file(&reader->slot->error, reader->shard->path);
+    grus_slot_fail(reader->slot, error);
+    grus_error_in_file(&reader->slot->error, reader->shard->path);
+}
+
+// The next batch to the queue. ended: no records come behind those that are there. GRUS_E_INTERRUPTED: stopped. When
+// anything else fails the slot is still the reader's.
+static grus_status send_batch(grus_reader *reader, bool ended, grus_error *error)
+{
+    grus_cut cut = grus_batcher_cut(&reader->batcher, ended);
+    if (!begin_slot(reader) || (cut.big && !make_big(reader)))
+        return GRUS_E_INTERRUPTED;
+    if (reader->slot->failed) {
+        *error = reader->slot->error;
+        return error->status;
     }
-    if (reader->is_open)
-        reader->slot->input = grus_source_count(&reader->source);
-    reader->slot->last = true;
-    end_slot(reader);
+    grus_status status = grus_batcher_move(&reader->batcher, cut.records, reader->slot, error);
+    if (status == GRUS_OK)
+        end_slot(reader, ended && grus_batcher_records(&reader->batcher) == 0);
+    return status;
+}
+
+// Sends what is left, as one slot at least.
+static grus_status send_rest(grus_reader *reader, grus_error *error)
+{
+    grus_status status;
+    do
+        status = send_batch(reader, true, error);
+    while (status == GRUS_OK && grus_batcher_records(&reader->batcher) > 0);
+    return status;
+}
+
+// A slot that tells of the shard's failure; false when the run is stopped.
+static bool send_failure(grus_reader *reader, const grus_error *error)
+{
+    if (!reader->slot && !begin_slot(reader))
+        return false;
+    fail_slot(reader, error);
+    end_slot(reader, true);
+    return true;
 }
 
 // Waits until standard input has something, so that a stop, or an output that nobody reads any more, need not wait for
@@ -119,26 +156,15 @@ static bool wait_for_stdin(grus_reader *reader)
     return true;
 }
 
-// Puts the packed record into the slot that it belongs to. false when the run is stopped.
-static bool place_record(grus_reader *reader, const grus_source_record *record)
+// The packed record to those that wait, some of which go to the queue where there is no room.
+static grus_status place_record(grus_reader *reader, const grus_source_record *record, grus_error *error)
 {
-    const grus_plan *plan = reader->context->plan;
-    if (!grus_pack_fits(reader->slot, &plan->slot, plan->batch_tokens, &reader->packed, record->length)) {
-        if (reader->slot->n_records > 0) {
-            end_slot(reader);
-            if (!begin_slot(reader))
-                return false;
-        }
-        if (grus_pack_is_big(&plan->slot, &reader->packed, record->length) && !make_big(reader))
-            return false;
-    }
-    grus_error error;
-    if (!reader->slot->failed && grus_pack_add(reader->slot, reader->context->job, &reader->packed, record->line,
-                                               record->length, record->number, &error) != GRUS_OK) {
-        grus_error_in_file(&error, reader->shard->path);
-        grus_slot_fail(reader->slot, &error);
-    }
-    return true;
+    grus_status status = GRUS_OK;
+    while (status == GRUS_OK && !grus_batcher_has_room(&reader->batcher, &reader->packed, record->length))
+        status = send_batch(reader, false, error);
+    return status == GRUS_OK ? grus_batcher_add(&reader->batcher, &reader->packed, record->line, record->length,
+                                                record->number, error)
+                             : status;
 }
 
 static grus_status record_error(const grus_reader *reader, uint64_t number, grus_error *error)
@@ -148,12 +174,12 @@ static grus_status record_error(const grus_reader *reader, uint64_t number, grus
     return grus_fail(error, GRUS_E_FAILED, reader->shard->path, place, "%s", reader->packed.error.cause);
 }
 
-// Reads the records of the open shard into slots, all but the last of which are filled. GRUS_E_INTERRUPTED: stopped.
+// Reads the records of the open shard, or some of them where it has failed meanwhile. GRUS_E_INTERRUPTED: stopped.
 static grus_status read_records(grus_reader *reader, grus_error *error)
 {
     const grus_job *job = reader->context->job;
     bool from_stdin = grus_shard_is_stdin(reader->shard);
-    for (;;) {
+    for (size_t waiting = 0;;) {
         grus_source_record record;
         if (from_stdin && !wait_for_stdin(reader))
             return GRUS_E_INTERRUPTED;
@@ -163,19 +189,22 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
         reader->taken += record.length + 1;
         if (reader->packed.bad && job->options->fail_on_error)
             return record_error(reader, record.number, error);
-        bool was_empty = reader->slot->n_records == 0;
-        if (!place_record(reader, &record))
-            return GRUS_E_INTERRUPTED;
+        status = place_record(reader, &record, error);
+        if (status != GRUS_OK)
+            return status;
         if (reader->mark)
-            reader->slot->mark = grus_source_mark(&reader->source);
-        if (reader->slot->failed) {
-            *error = reader->slot->error;
-            return error->status;
-        }
-        if (!was_empty && reader->slot->n_records == 1 &&
-            grus_queue_is_abandoned(reader->context->queue, reader->index))
+            grus_batcher_mark(&reader->batcher, grus_source_mark(&reader->source));
+        bool sent = grus_batcher_records(&reader->batcher) <= waiting;
+        waiting = grus_batcher_records(&reader->batcher);
+        if (sent && grus_queue_is_abandoned(reader->context->queue, reader->index))
             return GRUS_OK;
     }
+}
+
+static grus_status read_open_shard(grus_reader *reader, grus_error *error)
+{
+    grus_status status = read_records(reader, error);
+    return status == GRUS_OK ? send_rest(reader, error) : status;
 }
 
 static grus_status open_source(grus_reader *reader, grus_error *error)
@@ -216,7 +245,7 @@ static grus_status go_on(grus_reader *reader, grus_error *error)
     bool same = false;
     status = skip_done(reader, grus_resume_checkpoint(resume), &same, error);
     if (same) {
-        reader->slot->resume = resume;
+        reader->resume = resume;
         return GRUS_OK;
     }
     grus_resume_close(resume);
@@ -235,11 +264,7 @@ static bool read_shard(grus_reader *reader, size_t index)
     reader->first = true;
     reader->bytes_in = reader->taken = 0;
     reader->is_open = false;
-    grus_status status = begin_slot(reader) ? GRUS_OK : GRUS_E_INTERRUPTED;
-    if (status == GRUS_OK && reader->slot->failed) {
-        error = reader->slot->error;
-        status = error.status;
-    }
+    grus_status status = grus_batcher_begin(&reader->batcher, &error);
     if (status == GRUS_OK && reader->shard->fault)
         status = grus_shard_fault(reader->shard, &error);
     bool can_go_on = grus_checkpoint_possible(reader->context, reader->shard);
@@ -249,22 +274,25 @@ static bool read_shard(grus_reader *reader, size_t index)
     if (status == GRUS_OK && can_go_on)
         status = go_on(reader, &error);
     if (status == GRUS_OK)
-        status = read_records(reader, &error);
-    if (status != GRUS_E_INTERRUPTED)
-        end_shard(reader, status == GRUS_OK ? NULL : &error);
+        status = read_open_shard(reader, &error);
+    bool stopped = status == GRUS_E_INTERRUPTED || (status != GRUS_OK && !send_failure(reader, &error));
     if (reader->is_open)
         grus_source_close(&reader->source);
     reader->is_open = false;
-    return status != GRUS_E_INTERRUPTED;
+    grus_resume_close(reader->resume);
+    reader->resume = NULL;
+    return !stopped;
 }
 
 void *grus_reader_main(void *argument)
 {
     grus_context *context = argument;
-    grus_reader reader = {.context = context, .counted = grus_seconds()};
+    grus_reader reader = {
+        .context = context, .batcher = {.job = context->job, .plan = context->plan}, .counted = grus_seconds()};
     for (size_t i = 0; i < context->n_todo; i++)
         if (!read_shard(&reader, context->todo[i]))
             break;
+    grus_batcher_free(&reader.batcher);
     grus_packed_free(&reader.packed);
     grus_queue_end(context->queue);
     return NULL;

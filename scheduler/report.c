@@ -153,7 +153,11 @@ static void put_speed(const grus_figures *figures, grus_buffer *text)
     put_measure(text, 1, "tokens_in_per_second", rate((double)progress->tokens_in, progress->seconds));
     put_measure(text, 1, "tokens_out_per_second", rate((double)progress->tokens_out, progress->seconds));
     put_measure(text, 1, "workers_busy", rate(figures->compute_seconds, progress->seconds * (double)progress->threads));
+    put_count(text, 1, "encoder_positions", progress->positions);
+    put_count(text, 1, "encoder_positions_computed", progress->positions_computed);
     put_measure(text, 1, "encoder_padding", waste(progress->positions, progress->positions_computed));
+    put_count(text, 1, "decoder_rows", progress->rows);
+    put_count(text, 1, "decoder_rows_computed", progress->rows_computed);
     put_measure(text, 1, "decoder_lanes_idle", waste(progress->rows, progress->rows_computed));
 }
 

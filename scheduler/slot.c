@@ -96,6 +96,18 @@ void grus_slot_free(grus_slot *slot)
     grus_resume_close(slot->resume);
 }
 
+void grus_slot_shed(grus_slot *slot)
+{
+    clear(slot);
+    grus_slot_free(slot);
+    slot->resume = NULL;
+    slot->records = NULL;
+    slot->length = slot->target_length = NULL;
+    slot->features = NULL;
+    slot->ids = slot->targets = (grus_ids){0};
+    slot->records_capacity = slot->length_capacity = slot->target_capacity = slot->features_capacity = 0;
+}
+
 void grus_slot_fail(grus_slot *slot, const grus_error *error)
 {
     clear(slot);

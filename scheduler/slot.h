@@ -81,6 +81,8 @@ typedef struct grus_slot {
 // Makes the slot empty and its memory as large as the bounds, no larger. GRUS_E_MEMORY leaves it empty.
 grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, grus_error *error);
 void grus_slot_free(grus_slot *slot);
+// Gives the memory back; the slot stays what it is, empty.
+void grus_slot_shed(grus_slot *slot);
 
 // Drops the records and keeps the first error.
 void grus_slot_fail(grus_slot *slot, const grus_error *error);

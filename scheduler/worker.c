@@ -40,7 +40,7 @@ grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_
     grus_status status = infer(worker, slot, error);
     if (status == GRUS_OK)
         status = grus_format_slot(worker->job, kind, slot, worker->results, error);
-    if (slot->big && worker->workspace) {
+    if (slot->big && worker->workspace && !worker->keeps_big) {
         grus_workspace_free(worker->workspace);
         worker->workspace = NULL;
     }
@@ -56,7 +56,8 @@ void grus_worker_free(grus_worker *worker)
 
 void grus_worker_run(grus_context *context)
 {
-    grus_worker worker = {.job = context->job, .stop = context->stop};
+    grus_worker worker = {
+        .job = context->job, .stop = context->stop, .keeps_big = context->plan->big_slots >= context->plan->threads};
     for (grus_slot *slot; (slot = grus_queue_take(context->queue)) != NULL;) {
         const grus_shard *shard = &context->shards->list[slot->shard];
         grus_error error;

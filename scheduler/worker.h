@@ -7,10 +7,11 @@
 typedef struct grus_worker {
     const grus_job *job;
     const volatile bool *stop; // may be NULL
-    grus_workspace *workspace; // made at the first slot, made anew behind a big one, whose memory goes back
+    bool keeps_big;            // there is memory for a big slot's workspace in every worker
+    grus_workspace *workspace; // made at the first slot; that of a big one goes back behind it, unless it is kept
     grus_result *results;
     size_t results_capacity;
-} grus_worker; // zero-initialised but for job and stop
+} grus_worker; // zero-initialised but for the first three
 
 // Runs the slot's records through the engine and fills its output. kind is that of the slot's shard.
 grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error);

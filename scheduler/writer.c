@@ -200,6 +200,8 @@ void *grus_writer_main(void *argument)
     grus_writer writer = {.context = context};
     for (grus_slot *slot; (slot = grus_queue_next(context->queue)) != NULL;) {
         take_slot(&writer, slot);
+        if (slot->big)
+            grus_slot_shed(slot); // before another may be big
         grus_queue_release(context->queue, slot);
     }
     // After a stop, what the workers have done already.

@@ -1,5 +1,5 @@
 // check_scheduler.c: the queue under threads, the arithmetic of a plan, the listing and division of shards, the CPUs
-// that a cgroup allows, and what fits into a batch. No model is needed here; tests/run_*.sh run the whole.
+// that a cgroup allows, and slots. No model is needed here; tests/run_*.sh run the whole.
 #include "config.h"
 
 #include <check.h>
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scheduler/batcher.h"
 #include "scheduler/causes.h"
 #include "scheduler/cpus.h"
-#include "scheduler/pack.h"
 #include "scheduler/plan.h"
 #include "scheduler/queue.h"
 #include "scheduler/shards.h"
@@ -203,14 +203,19 @@ START_TEST(plan_without_bound_is_what_was_asked)
     ck_assert_uint_eq(plan.batch_tokens, GRUS_BATCH_TOKENS);
     ck_assert_uint_gt(plan.slots, plan.threads);
     ck_assert_uint_eq(plan.slot.positions, GRUS_BATCH_TOKENS);
-    ck_assert_uint_eq(plan.big.positions, GRUS_RECORD_POSITIONS);
+    ck_assert_uint_eq(plan.wide_tokens, GRUS_WIDE_TOKENS);
+    ck_assert_uint_eq(plan.big.positions, GRUS_WIDE_TOKENS);
     ck_assert_uint_ge(plan.big.bytes, costs.max_record);
 
-    size_t expected = costs.fixed + plan.threads * workspace_cost(&some_costs, &plan.slot) +
-                      plan.slots * grus_slot_bytes(&plan.slot) + plan.big_slots * grus_slot_bytes(&plan.big);
+    size_t worker = workspace_cost(&some_costs, &plan.slot), big_worker = workspace_cost(&some_costs, &plan.big);
+    size_t expected = costs.fixed + plan.threads * worker + plan.slots * grus_slot_bytes(&plan.slot) +
+                      plan.big_slots * (big_worker - worker + grus_slot_bytes(&plan.big)) +
+                      grus_batcher_bytes(&plan.ahead);
     ck_assert_uint_eq(plan.memory, expected);
     ck_assert_int_eq(grus_plan_make(&costs, 4, 1, 0, &plan, &error), GRUS_OK);
     ck_assert_uint_eq(plan.batch_tokens, 1);
+    ck_assert_uint_eq(plan.wide_tokens, 1);
+    ck_assert_uint_eq(plan.big.positions, GRUS_RECORD_POSITIONS);
     ck_assert_uint_eq(plan.slot.positions, GRUS_LEAST_POSITIONS);
 }
 END_TEST
@@ -255,46 +260,7 @@ START_TEST(plan_of_huge_sizes_does_not_wrap)
 }
 END_TEST
 
-// ---- batches ----
-
-static grus_packed packed_of(size_t positions)
-{
-    return (grus_packed){.n_positions = positions};
-}
-
-START_TEST(batch_is_cut_at_its_bounds)
-{
-    const grus_slot_bounds bounds = {.positions = 1024, .records = 1024, .bytes = 1000, .cells = 50};
-    char line[4000] = {0};
-    grus_slot slot = {.n_records = 3, .n_positions = 40, .n_targets = 10};
-    slot.lines.size = 600;
-    grus_packed packed = packed_of(14);
-    ck_assert(grus_pack_fits(&slot, &bounds, 64, &packed, 400));
-    ck_assert(!grus_pack_fits(&slot, &bounds, 64, &packed, 401));
-    packed.n_positions = 15;
-    ck_assert(!grus_pack_fits(&slot, &bounds, 64, &packed, 1));
-    packed = packed_of(0);
-    ck_assert(grus_pack_fits(&slot, &bounds, 51, &packed, 1));
-    ck_assert(!grus_pack_fits(&slot, &bounds, 50, &packed, 1));
-    ck_assert(!grus_pack_fits(&slot, &bounds, 3, &packed, 1));
-    packed.n_cells = 51;
-    ck_assert(!grus_pack_fits(&slot, &bounds, 64, &packed, 1));
-
-    // A first record always fits, unless it is big.
-    grus_slot empty = {0};
-    packed = packed_of(1024);
-    ck_assert(grus_pack_fits(&empty, &bounds, 1, &packed, 1000));
-    ck_assert(!grus_pack_is_big(&bounds, &packed, 1000));
-    ck_assert(grus_pack_is_big(&bounds, &packed, 1001));
-    ck_assert(!grus_pack_fits(&empty, &bounds, 1, &packed, sizeof line));
-    packed = packed_of(1025);
-    ck_assert(grus_pack_is_big(&bounds, &packed, 1));
-    // And nothing fits behind a big one.
-    grus_slot big = {.n_records = 1, .big = true};
-    packed = packed_of(1);
-    ck_assert(!grus_pack_fits(&big, &bounds, 64, &packed, 1));
-}
-END_TEST
+// ---- slots ----
 
 START_TEST(slot_forgets_and_shrinks)
 {
@@ -572,7 +538,6 @@ int main(void)
     suite_add_tcase(suite, plan);
 
     TCase *batches = tcase_create("batches");
-    tcase_add_test(batches, batch_is_cut_at_its_bounds);
     tcase_add_test(batches, slot_forgets_and_shrinks);
     tcase_add_test(batches, causes_are_found_by_name);
     suite_add_tcase(suite, batches);

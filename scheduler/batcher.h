@@ -1,0 +1,61 @@
+// batcher.h: where a batch ends. Records wait in a look-ahead, and batches are cut from its front where the encoder's
+// lanes come out level. A pure function of the records and the plan; it changes no result, only what is computed for
+// nobody.
+//
+// The lanes of a tile of the micro-kernel end together: a sequence that outlasts all else in its batch has the rest of
+// its tile for padding, as many times its length as a tile has lanes. So a batch is cut a little short where that
+// leaves its lanes level; a batch with a sequence that it cannot fill a tile with is made wide; and before the last of
+// a shard as much is left over as its longest sequence needs for company.
+#ifndef GRUS_SCHEDULER_BATCHER_H
+#define GRUS_SCHEDULER_BATCHER_H
+
+#include "base/memory.h"
+#include "scheduler/pack.h"
+
+// What counts of a record that waits.
+typedef struct grus_waiting {
+    size_t positions, tokens, cells;
+    size_t bytes, error_bytes; // of all its text, and the part of it that is its error
+    size_t n_targets;
+    bool bad;
+    grus_cause cause;
+    grus_slot_mark mark; // behind it
+} grus_waiting;
+
+// Zero-initialised but for job and plan.
+typedef struct grus_batcher {
+    const grus_job *job;
+    const grus_plan *plan;
+    grus_slot ahead;       // the records that are in no batch yet
+    grus_waiting *waiting; // (ahead.n_records)
+    size_t waiting_capacity, tokens;
+    grus_arena *arena; // of one measurement of lanes
+} grus_batcher;
+
+typedef struct grus_cut {
+    size_t records;
+    bool big; // over the bounds of an ordinary slot
+} grus_cut;
+
+// Forgets all records and makes sure of the memory. GRUS_E_MEMORY.
+grus_status grus_batcher_begin(grus_batcher *batcher, grus_error *error);
+void grus_batcher_free(grus_batcher *batcher);
+
+// Whether there is room for the record, with a line of so many bytes; always where none waits.
+bool grus_batcher_has_room(const grus_batcher *batcher, const grus_packed *packed, size_t length);
+// Copies it behind the others. GRUS_E_MEMORY.
+grus_status grus_batcher_add(grus_batcher *batcher, const grus_packed *packed, const char *line, size_t length,
+                             uint64_t number, grus_error *error);
+// Bytes that a batcher with a look-ahead of these bounds takes; saturated.
+size_t grus_batcher_bytes(const grus_slot_bounds *ahead);
+
+// How far the shard has been read behind the record that was added last: for the slot, where that is its last.
+void grus_batcher_mark(grus_batcher *batcher, grus_slot_mark mark);
+size_t grus_batcher_records(const grus_batcher *batcher);
+
+// How many of the records, at least one where any waits, make the next batch. ended: the shard has no others.
+grus_cut grus_batcher_cut(grus_batcher *batcher, bool ended);
+// Moves them into the slot, which is empty and has room for them. GRUS_E_MEMORY.
+grus_status grus_batcher_move(grus_batcher *batcher, size_t records, grus_slot *slot, grus_error *error);
+
+#endif
