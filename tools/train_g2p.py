@@ -12,7 +12,6 @@ dev WER), config.json and the two vocabularies.
 """
 import argparse
 import json
-import math
 import os
 import random
 import time
@@ -25,8 +24,10 @@ import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from g2p_model import G2P, Vocab, pronounce
+from g2p_model import G2P, pronounce
 from score_g2p import score
+from training import Optimizer, flatten, save, target_tensors
+from vocabulary import Vocab
 
 
 def read_pairs(path):
@@ -83,24 +84,6 @@ def batches(pairs, source, target, config, size, rng, a):
     return out
 
 
-def tensors(batch, bos, eos):
-    width = max(len(p) for _, p in batch) + 1
-    given = torch.tensor([[bos] + p + [eos] * (width - 1 - len(p)) for _, p in batch])
-    wanted = torch.tensor([p + [eos] + [-100] * (width - 1 - len(p)) for _, p in batch])
-    return torch.tensor([s for s, _ in batch]), given, wanted
-
-
-def flatten(model, flat, grad=None):
-    """Makes every parameter (and its gradient) a view of the flat buffers."""
-    at = 0
-    for p in model.parameters():
-        n = p.numel()
-        p.data = flat[at:at + n].view_as(p)
-        if grad is not None:
-            p.grad = grad[at:at + n].view_as(p)
-        at += n
-
-
 def worker(rank, a, config, source, target, train, dev, flat, grads, average, barrier, begun):
     torch.set_num_threads(1)
     torch.manual_seed(a.seed * 1000 + rank)
@@ -111,22 +94,21 @@ def worker(rank, a, config, source, target, train, dev, flat, grads, average, ba
     bos, eos = target.ids["<s>"], target.ids["</s>"]
     share = (flat.numel() + a.workers - 1) // a.workers
     mine = slice(rank * share, min(flat.numel(), (rank + 1) * share))
-    part = torch.nn.Parameter(flat[mine])
-    optimizer = torch.optim.Adam([part], lr=a.lr, betas=(0.9, 0.98), eps=1e-9)
     pairs = [(w, [target.ids[t] for t in p.split()]) for w, p in train]
     rng = random.Random(a.seed)
     best, history = None, []
-    epoch, steps, progress, fresh = 0, 0, 0.0, 0
+    epoch, steps, progress = 0, 0, 0.0
     if a.resume:
         history = torch.load(a.resume)["history"]
         epoch, steps = history[-1]["epoch"], history[-1]["steps"]
         progress = a.resume_at if a.budget_minutes else epoch / a.epochs
         rng.seed(a.seed * 1000 + epoch)
+    optimizer = Optimizer(a, flat, average, mine, steps)
     while progress < 1:
         epoch += 1
         todo = batches(pairs, source, target, config, a.batch, rng, a)
         todo = todo[:len(todo) // a.workers * a.workers]
-        seen, total, first, since = 0, 0.0, steps, time.time()
+        seen, total, first, since = 0, 0.0, optimizer.steps, time.time()
         for k in range(0, len(todo), a.workers):
             if k % (a.workers * 16) == 0 and a.budget_minutes:
                 if rank == 0:
@@ -137,27 +119,19 @@ def worker(rank, a, config, source, target, train, dev, flat, grads, average, ba
                 progress = (epoch - 1 + k / len(todo)) / a.epochs
             if progress >= 1:
                 break
-            x, given, wanted = tensors(todo[k + rank], bos, eos)
+            x = torch.tensor([s for s, _ in todo[k + rank]])
+            given, wanted = target_tensors([p for _, p in todo[k + rank]], bos, eos)
             grads[rank].zero_()
             logits = model(x, given, a.dropout, a.bf16)
             loss = F.cross_entropy(logits.reshape(-1, logits.shape[2]), wanted.view(-1), ignore_index=-100,
                                    label_smoothing=a.smoothing)
             loss.backward()
             barrier.wait()
-            g = grads.mean(0)
-            scale = min(1.0, a.clip / (float(g.norm()) + 1e-6))
-            part.grad = g[mine] * scale
-            warm = min(1.0, (fresh + 1) / a.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = warm * (a.lr_end + (a.lr - a.lr_end) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
-            optimizer.step()
-            if a.decay:
-                part.data.mul_(1 - a.decay * optimizer.param_groups[0]["lr"])
-            steps, fresh = steps + 1, fresh + 1
-            average[mine].lerp_(flat[mine], 1 - min(a.ema, (1 + steps) / (10 + steps)))
+            optimizer.step(grads.mean(0), progress)
             barrier.wait()
             seen += len(x) * a.workers
             total += float(loss.detach())
+            steps = optimizer.steps
             if rank == 0 and steps % 200 == 0:
                 print(f"  step {steps} loss {total / (steps - first):.4f} {seen / (time.time() - since):.0f} pairs/s",
                       flush=True)
@@ -171,13 +145,11 @@ def worker(rank, a, config, source, target, train, dev, flat, grads, average, ba
             print(f"epoch {epoch} steps {steps} progress {progress:.3f} loss {history[-1]['loss']:.4f} greedy dev WER {wer:.2f} "
                   f"PER {per:.2f} {seen / took:.0f} pairs/s {history[-1]['minutes']:.1f} min", flush=True)
             state = {k: v.clone() for k, v in shadow.state_dict().items()}
-            torch.save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history},
-                       os.path.join(a.out, "last.tmp"))
-            os.replace(os.path.join(a.out, "last.tmp"), os.path.join(a.out, "last.pt"))
+            save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history},
+                 os.path.join(a.out, "last.pt"))
             if best is None or wer <= best:
                 best = wer
-                torch.save(state, os.path.join(a.out, "best.tmp"))
-                os.replace(os.path.join(a.out, "best.tmp"), os.path.join(a.out, "best.pt"))
+                save(state, os.path.join(a.out, "best.pt"))
         barrier.wait()
 
 

@@ -1,0 +1,61 @@
+"""What the training scripts have in common: flat parameters, target tensors, the optimizer's step, checkpoints."""
+import math
+import os
+
+import torch
+
+
+def flatten(model, flat, grad=None):
+    """Makes every parameter (and its gradient) a view of the flat buffers."""
+    at = 0
+    for p in model.parameters():
+        n = p.numel()
+        p.data = flat[at:at + n].view_as(p)
+        if grad is not None:
+            p.grad = grad[at:at + n].view_as(p)
+        at += n
+
+
+def target_tensors(targets, bos, eos):
+    """Lists of ids -> what the decoder is given and what it has to say, [B, T]; -100 (no target) behind the end token."""
+    width = max(map(len, targets)) + 1
+    given = torch.tensor([[bos] + t + [eos] * (width - 1 - len(t)) for t in targets])
+    return given, torch.tensor([t + [eos] + [-100] * (width - 1 - len(t)) for t in targets])
+
+
+def learning_rate(progress, step, peak, end, warmup):
+    """Linear warm-up by steps, half a cosine from peak to end by progress, 0 to 1."""
+    return min(1.0, (step + 1) / warmup) * (end + (peak - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+class Optimizer:
+    """Adam with clipping, decoupled weight decay and an exponential average of the weights, for one slice of the flat buffers.
+
+    a: the options lr, lr_end, warmup, decay, clip, ema. steps: taken before, by an earlier run.
+    """
+
+    def __init__(self, a, flat, average, mine=slice(None), steps=0):
+        self.a, self.mine, self.steps, self.fresh = a, mine, steps, 0
+        self.flat, self.average = flat[mine], average[mine]
+        self.part = torch.nn.Parameter(self.flat)
+        self.adam = torch.optim.Adam([self.part], lr=a.lr, betas=(0.9, 0.98), eps=1e-9)
+
+    def step(self, gradient, progress):
+        """gradient: of all parameters."""
+        a = self.a
+        scale = min(1.0, a.clip / (float(gradient.norm()) + 1e-6))
+        self.part.grad = gradient[self.mine] * scale
+        lr = learning_rate(progress, self.fresh, a.lr, a.lr_end, a.warmup)
+        for group in self.adam.param_groups:
+            group["lr"] = lr
+        self.adam.step()
+        if a.decay:
+            self.part.data.mul_(1 - a.decay * lr)
+        self.steps, self.fresh = self.steps + 1, self.fresh + 1
+        self.average.lerp_(self.flat, 1 - min(a.ema, (1 + self.steps) / (10 + self.steps)))
+
+
+def save(value, path):
+    """torch.save, so that path is never half written."""
+    torch.save(value, path + ".tmp")
+    os.replace(path + ".tmp", path)
