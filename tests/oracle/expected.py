@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""What PyTorch makes of the first records of a shard: the case that tests/run_models.sh holds grus against.
+
+    expected.py --model models/g2p-en --input models/g2p-en/demo.jsonl.zst --out tests/models/g2p-en
+
+Writes input.jsonl, expected.jsonl and options to OUT; the options, behind `--`, are those of `grus run`. A record that
+PyTorch decided by less than 1e-3 may come out otherwise elsewhere: it is left out, and shown.
+"""
+import argparse
+import json
+import os
+
+import formats
+import task
+from model import Model
+
+MARGIN = 1e-3
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--input", required=True, help=".jsonl or .jsonl.zst")
+    parser.add_argument("--out", required=True, help="directory to write")
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("options", nargs="*")
+    args = parser.parse_args()
+    model, options = Model.load(args.model), task.parse_options(args.options)
+    given, expected = [], []
+    for line in formats.read_lines(args.input)[:args.count]:
+        record = json.loads(line)
+        result = task.process(model, record, options)
+        if result.margin < MARGIN:
+            print(f"left out, decided by {result.margin:.2g}: {line}")
+            continue
+        given.append(line)
+        expected.append(line[:-1] + "," + formats.dumps(result.fields)[1:])
+    os.makedirs(args.out, exist_ok=True)
+    for name, lines in (("input.jsonl", given), ("expected.jsonl", expected), ("options", [" ".join(args.options)])):
+        with open(os.path.join(args.out, name), "w", encoding="utf-8", newline="\n") as f:
+            f.write("".join(line + "\n" for line in lines))
+
+
+if __name__ == "__main__":
+    main()
