@@ -1,8 +1,9 @@
 // forced.c: forced decoding: the log-probability and the attention of given targets. One row a sequence, admitted as
-// rows become free.
+// rows become free, long targets first.
 #include "config.h"
 
 #include "base/error.h"
+#include "engine/lanes.h"
 #include "engine/logits.h"
 #include "engine/search.h"
 
@@ -32,6 +33,14 @@ static bool score_token(const grus_decoder *decoder, grus_forced *target, follow
     return ++f->step < target->length;
 }
 
+static const uint32_t *order_targets(grus_arena *arena, const grus_forced *forced, size_t n)
+{
+    size_t *length = grus_arena_alloc(arena, n, sizeof *length);
+    for (size_t i = 0; length && i < n; i++)
+        length[i] = forced[i].length;
+    return length ? grus_longest_first(arena, length, n) : NULL;
+}
+
 grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
                        grus_forced *forced, const volatile bool *stop, grus_infer_stats *stats, grus_error *error)
 {
@@ -43,13 +52,15 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
         return status;
     follower *followers = grus_arena_alloc(arena, max_rows, sizeof *followers);
     grus_row *rows = grus_arena_alloc(arena, max_rows, sizeof *rows);
-    if (!followers || !rows)
+    const uint32_t *order = order_targets(arena, forced, encoded->n);
+    if (!followers || !rows || !order)
         return grus_fail_memory(error, max_rows * sizeof *rows);
     for (;;) {
         for (; n < max_rows && next < encoded->n; next++) {
-            forced[next].logprob = 0;
-            if (forced[next].length > 0)
-                followers[n++] = (follower){(uint32_t)next, GRUS_NO_ROW, 0};
+            grus_forced *target = &forced[order[next]];
+            target->logprob = 0;
+            if (target->length > 0)
+                followers[n++] = (follower){order[next], GRUS_NO_ROW, 0};
         }
         if (n == 0)
             return GRUS_OK;
@@ -74,5 +85,6 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
 size_t grus_force_bytes(const grus_decoder *decoder, size_t records)
 {
     size_t rows = grus_search_rows(decoder->kernel, 1);
-    return rows * (sizeof(follower) + sizeof(grus_row)) + records * sizeof(grus_forced) + 4 * GRUS_ALIGN;
+    return rows * (sizeof(follower) + sizeof(grus_row)) + records * (sizeof(grus_forced) + sizeof(size_t)) +
+           grus_longest_first_bytes(records) + 5 * GRUS_ALIGN;
 }

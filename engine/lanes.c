@@ -127,22 +127,44 @@ static void choose_lanes(packing *p, size_t tile, size_t max_lanes)
     pack_into(p, best, tile);
 }
 
+// The sequences, longest first; NULL when memory is short.
+static item *sort_items(grus_arena *arena, const size_t *length, size_t n)
+{
+    item *items = grus_arena_alloc(arena, n, sizeof *items);
+    for (size_t i = 0; items && i < n; i++)
+        items[i] = (item){length[i], (uint32_t)i};
+    if (items)
+        qsort(items, n, sizeof *items, longer_first);
+    return items;
+}
+
+uint32_t *grus_longest_first(grus_arena *arena, const size_t *length, size_t n)
+{
+    uint32_t *order = grus_arena_alloc(arena, n, sizeof *order);
+    const item *items = sort_items(arena, length, n);
+    if (!order || !items)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        order[i] = items[i].sequence;
+    return order;
+}
+
+size_t grus_longest_first_bytes(size_t n)
+{
+    return n * (sizeof(item) + sizeof(uint32_t)) + 2 * GRUS_ALIGN;
+}
+
 static bool pack(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes, packing *p)
 {
-    *p = (packing){.items = grus_arena_alloc(arena, n, sizeof *p->items),
+    *p = (packing){.items = sort_items(arena, length, n),
                    .next = grus_arena_alloc(arena, n, sizeof *p->next),
                    .lanes = grus_arena_alloc(arena, max_lanes, sizeof *p->lanes)};
     if (!p->items || !p->next || !p->lanes)
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (length[i] > 0) {
-            p->items[p->n_items++] = (item){length[i], (uint32_t)i};
-            p->total += length[i];
-        }
-    if (p->n_items == 0)
-        return true;
-    qsort(p->items, p->n_items, sizeof *p->items, longer_first);
-    choose_lanes(p, tile, max_lanes);
+    for (; p->n_items < n && p->items[p->n_items].length > 0; p->n_items++)
+        p->total += p->items[p->n_items].length;
+    if (p->n_items > 0)
+        choose_lanes(p, tile, max_lanes);
     return true;
 }
 

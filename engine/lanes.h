@@ -1,5 +1,6 @@
 // lanes.h: whole sequences laid end to end in lanes of nearly equal load, so that no padding is computed but inside the
-// last tile. Knows lengths only; what is computed in a lane is the encoder's.
+// last tile; and the order in which a decoder admits them. Knows lengths only; what is computed in a lane is the
+// encoder's.
 #ifndef GRUS_ENGINE_LANES_H
 #define GRUS_ENGINE_LANES_H
 
@@ -34,6 +35,10 @@ static inline bool grus_lanes_are_level(size_t positions, size_t computed)
 {
     return computed - positions <= computed / 64;
 }
+
+// The sequences (n) in order of length, the longest first, equal ones in their own order; NULL when memory is short.
+uint32_t *grus_longest_first(grus_arena *arena, const size_t *length, size_t n);
+size_t grus_longest_first_bytes(size_t n); // of arena, at most
 
 // The most bytes of arena that a plan takes; a measure takes less.
 size_t grus_lanes_bytes(size_t positions, size_t n, size_t tile, size_t max_lanes);

@@ -1,8 +1,8 @@
 // search.c: beam search (greedy is a beam of one) with continuous rows.
 //
 // A sentence in flight owns up to beam_size rows. When rows become free, the next sentences of the batch are admitted at
-// once, so that every step is nearly full until the batch runs out. All state of a sentence is allocated when it is
-// admitted; nothing is allocated in between.
+// once, so that every step is nearly full until the batch runs out; long sources come first, so that the last ones end
+// together. All state of a sentence is allocated when it is admitted; nothing is allocated in between.
 #include "config.h"
 
 #include "engine/search.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/lanes.h"
 #include "engine/logits.h"
 
 #define GREEDY_ROWS 96
@@ -87,7 +88,9 @@ typedef struct searching {
     grus_result *results;
     grus_infer_stats *stats;
     grus_decoding *decoding;
-    size_t max_sentences, n_sentences, next; // in flight; next sequence to admit
+    size_t max_sentences, n_sentences; // in flight
+    const uint32_t *order;             // (encoded->n) sequences as they are admitted
+    size_t next;                       // in order
     sentence *sentences;
     grus_row *rows;
     candidate *taken;       // (beam)
@@ -233,7 +236,7 @@ static bool admit(searching *g)
     size_t beam = g->search->beam_size;
     while (g->n_sentences < g->max_sentences && g->next < g->encoded->n) {
         sentence *s = &g->sentences[g->n_sentences];
-        uint32_t sequence = (uint32_t)g->next;
+        uint32_t sequence = g->order[g->next];
         size_t limit = grus_search_limit(g->search, g->encoded->length[sequence]), n_nodes;
         node *nodes = grus_mul(limit, beam, &n_nodes) ? grus_arena_alloc(g->arena, n_nodes, sizeof *nodes) : NULL;
         if (!nodes)
@@ -288,12 +291,13 @@ static bool searching_alloc(searching *g)
 {
     size_t beam = g->search->beam_size, rows = grus_search_rows(g->decoder->kernel, beam);
     g->max_sentences = grus_max(1, rows / beam);
+    g->order = grus_longest_first(g->arena, g->encoded->length, g->encoded->n);
     g->sentences = grus_arena_alloc(g->arena, g->max_sentences, sizeof *g->sentences);
     g->rows = grus_arena_alloc(g->arena, rows, sizeof *g->rows);
     g->taken = grus_arena_alloc(g->arena, beam, sizeof *g->taken);
     g->of_row = grus_arena_alloc(g->arena, beam, sizeof *g->of_row);
     g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    if (!g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
+    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
         return false;
     for (size_t i = 0; i < g->max_sentences; i++) {
         g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
@@ -348,6 +352,6 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
                                                 2 * GRUS_ALIGN) +
                    (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
-    double bytes = nodes + tokens + fixed + hypotheses;
+    double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
     return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;
 }

@@ -196,6 +196,72 @@ START_TEST(forced_decoding_agrees_with_the_search)
 }
 END_TEST
 
+// A batch whose searches all go to their limits: that of a source of length l is l + 10.
+typedef struct crowd {
+    size_t n, beam, positions;
+    size_t *length;
+    uint32_t *ids;
+    uint64_t rows; // that all its steps have
+} crowd;
+
+static void crowd_make(crowd *c, bool halves, size_t n, size_t beam, uint64_t seed)
+{
+    *c = (crowd){.n = n, .beam = beam, .length = calloc(n, sizeof *c->length)};
+    for (size_t i = 0; i < n; i++) {
+        // Log-normal but for the tails: a sum of uniform numbers, squared.
+        size_t sum = random_below(&seed, 4) + random_below(&seed, 4) + random_below(&seed, 4);
+        c->length[i] = halves ? (i % 2 ? 2 : 60) : 1 + sum * sum / 2;
+        c->positions += c->length[i];
+        c->rows += 1 + (c->length[i] + 9) * beam;
+    }
+    c->ids = calloc(c->positions, sizeof *c->ids);
+}
+
+static void check_crowd(const fixture *f, const crowd *c, bool force)
+{
+    grus_workspace *workspace = grus_workspace_new(f->engine);
+    grus_result *results = calloc(c->n, sizeof *results);
+    size_t *target_length = calloc(c->n, sizeof *target_length);
+    uint32_t *targets = calloc(c->positions + 9 * c->n, sizeof *targets);
+    for (size_t i = 0; i < c->n; i++)
+        target_length[i] = c->length[i] + 9; // and the end token
+    grus_infer_options options = {
+        .force = force,
+        .search = {.beam_size = c->beam, .n_best = 1, .max_length_factor = 1, .max_length = 1000, .min_length = 1000}};
+    grus_batch batch = {
+        .n = c->n, .length = c->length, .ids = c->ids, .target_length = target_length, .targets = targets};
+    grus_infer_stats stats = {0};
+    grus_error error;
+    ck_assert_int_eq(grus_infer(f->engine, workspace, &batch, &options, NULL, results, &stats, &error), GRUS_OK);
+    ck_assert_uint_eq(stats.rows, c->rows);
+    ck_assert_uint_ge(stats.rows_computed, stats.rows);
+    ck_assert_msg((double)stats.rows >= 0.95 * (double)stats.rows_computed, "beam %zu, force %d: %.2f %% busy", c->beam,
+                  force, 100 * (double)stats.rows / (double)stats.rows_computed);
+    free(targets);
+    free(target_length);
+    free(results);
+    grus_workspace_free(workspace);
+}
+
+START_TEST(rows_of_the_decoder_are_busy)
+{
+    uint64_t seed = 31;
+    fixture f;
+    fixture_make(&f, seq2seq_config(&seed, 0), 5);
+    for (int halves = 0; halves < 2; halves++)
+        for (size_t beam = 1; beam <= 5; beam += 4) {
+            crowd c;
+            crowd_make(&c, halves, beam == 1 ? 800 : 300, beam, 12);
+            check_crowd(&f, &c, false);
+            if (beam == 1)
+                check_crowd(&f, &c, true);
+            free(c.length);
+            free(c.ids);
+        }
+    fixture_free(&f);
+}
+END_TEST
+
 START_TEST(a_classification_does_not_depend_on_its_batch)
 {
     const grus_pooling_kind kinds[] = {GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST};
@@ -303,6 +369,7 @@ TCase *infer_case(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_search_does_not_depend_on_its_batch);
     tcase_add_test(tcase, forced_decoding_agrees_with_the_search);
+    tcase_add_test(tcase, rows_of_the_decoder_are_busy);
     tcase_add_test(tcase, a_classification_does_not_depend_on_its_batch);
     tcase_add_test(tcase, missing_and_misshapen_tensors_are_named);
     tcase_add_test(tcase, results_that_are_not_finite_are_told);
