@@ -50,6 +50,7 @@ class Runner:
         self.model, self.target = model, target
         d = model.config["decoder"]
         self.bos, self.eos = target.ids[d["bos"]], target.ids[d["eos"]]
+        self.min_length = model.config.get("generation", {}).get("min_length", 0)
         rnn = model.decoder["rnn"]
         self.gates = [[p.detach() for p in parameters(rnn, k)] for k in range(model.layers)]
         w_ih, _, b_ih, _ = self.gates[0]
@@ -111,6 +112,8 @@ class Runner:
         tokens = torch.full((B,), self.bos)
         for t in range(limit):
             logits, state = self.step(tokens, state, keys, values)
+            if t < self.min_length:
+                logits[:, self.eos] = float("-inf")
             tokens = logits.argmax(1)
             out[live, t] = tokens
             going = tokens != self.eos
@@ -142,7 +145,10 @@ class Runner:
         for t in range(limit):
             logits, state = self.step(tokens, state, keys, values)
             V, b = logits.shape[1], len(live)
-            total = (logp.unsqueeze(2) + F.log_softmax(logits, 1).view(b, beam, V)).view(b, -1)
+            lp = F.log_softmax(logits, 1)
+            if t < self.min_length:
+                lp[:, self.eos] = float("-inf")
+            total = (logp.unsqueeze(2) + lp.view(b, beam, V)).view(b, -1)
             logp, pick = total.topk(beam, 1)
             parent, token = torch.div(pick, V, rounding_mode="floor"), pick % V
             history = torch.cat([history.gather(1, parent.unsqueeze(2).expand(-1, -1, t)), token.unsqueeze(2)], 2)

@@ -61,7 +61,7 @@ def load(folder):
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         config = json.load(f)
     s, d = config["source"], config["decoder"]
-    family = {"model_type": config["model_type"] == "seq2seq", "source.tokenizer": s["tokenizer"]["type"] == "char",
+    family = {"model_type": config["model_type"] == "seq2seq", "source.tokenizer": s["tokenizer"]["type"] in ("char", "whitespace"),
               "encoder.bidirectional": config["encoder"].get("bidirectional", False),
               "attention": config["attention"]["score"] == "general",
               "decoder.attention": d["attention"]["query"] == "state", "decoder.input": d["input"] == ["embedding"],
@@ -80,9 +80,11 @@ def load(folder):
 
 
 def source_ids(word, vocab, config):
+    """Of a word its characters, or of a sentence its words."""
     t = config["source"]["tokenizer"]
     unk = vocab.ids["<unk>"]
-    ids = [vocab.ids.get(c, unk) for c in (word.lower() if t.get("lowercase") else word)]
+    text = word.lower() if t.get("lowercase") else word
+    ids = [vocab.ids.get(c, unk) for c in (text if t["type"] == "char" else text.split())]
     head = [vocab.ids[t["bos"]]] if t.get("bos") else []
     return head + ids + ([vocab.ids[t["eos"]]] if t.get("eos") else [])
 

@@ -1,13 +1,15 @@
 """What the peers exchange: a directory with weights, sequences and batches, and how a peer's process is spoken to.
 
-    weights.safetensors  nn.GRU's tensors as encoder.rnn.*, float32
+    weights.safetensors  nn.GRU's tensors as encoder.rnn.*, and encoder.embedding.weight where ids are read; float32
     encoder.onnx         the same as a graph of ONNX (onnx_model.py)
     lengths.i32          positions of each sequence
-    features.f32         (positions, input), sequences laid end to end
+    features.f32         (positions, input), sequences laid end to end; or
+    ids.i32              (positions), likewise
 
 A file of batches is int32: how many; for each, how many sequences, the longest's length, and their numbers. A peer
-prints "ready VERSION", then answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL
-CPU" in seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
+of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (0: it reads features). Every peer prints
+"ready VERSION", then answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL CPU" in
+seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
 """
 import json
 import struct
@@ -24,7 +26,15 @@ def lengths(n, seed=1):
     return np.clip(np.rint(x), 2, 120).astype(np.int32)
 
 
-def weights(hidden, seed=2):
+def ids(n, vocabulary, seed=3):
+    """Drawn by Zipf's law, as the tokens of a text are; which ids are frequent is random."""
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, vocabulary + 1)
+    return rng.permutation(vocabulary)[rng.choice(vocabulary, n, p=share / share.sum())].astype(np.int32)
+
+
+def weights(hidden, vocabulary=0, seed=2):
+    """vocabulary: rows of the embedding, 0 where features are read."""
     rng, bound, out = np.random.default_rng(seed), hidden ** -0.5, {}
     for layer in range(LAYERS):
         for reverse in ("", "_reverse"):
@@ -32,6 +42,8 @@ def weights(hidden, seed=2):
             for name, shape in (("weight_ih", (3 * hidden, columns)), ("weight_hh", (3 * hidden, hidden)),
                                 ("bias_ih", (3 * hidden,)), ("bias_hh", (3 * hidden,))):
                 out[f"encoder.rnn.{name}_l{layer}{reverse}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+    if vocabulary:
+        out["encoder.embedding.weight"] = (rng.standard_normal((vocabulary, INPUT)) * 0.5).astype(np.float32)
     return out
 
 
@@ -98,22 +110,32 @@ def read_batches(path):
     return out
 
 
+class Failed(Exception):
+    """A peer cannot be started, has ended, or does not do what it is told; the others go on without it."""
+
+
 class Process:
     def __init__(self, command, environment):
-        self.pipe = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        try:
+            self.pipe = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        except OSError as error:
+            raise Failed(f"{command[0]}: {error}") from error
         answer = self.hear()
         if not answer.startswith("ready "):
-            raise SystemExit(f"{command[0]}: {answer}")
+            raise Failed(f"{command[0]}: {answer}")
         self.version = answer[6:]
 
     def say(self, command):
-        self.pipe.stdin.write(command + "\n")
-        self.pipe.stdin.flush()
+        try:
+            self.pipe.stdin.write(command + "\n")
+            self.pipe.stdin.flush()
+        except BrokenPipeError as error:
+            raise Failed(f"{' '.join(self.pipe.args)} ended with {self.pipe.wait()}") from error
 
     def hear(self):
         line = self.pipe.stdout.readline()
         if not line:
-            raise SystemExit(f"{' '.join(self.pipe.args)} ended with {self.pipe.wait()}")
+            raise Failed(f"{' '.join(self.pipe.args)} ended with {self.pipe.wait()}")
         return line.rstrip("\n")
 
     def ask(self, command):
@@ -121,7 +143,11 @@ class Process:
         return self.hear()
 
     def close(self):
-        self.pipe.stdin.close()
+        try:
+            self.pipe.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.pipe.stdout.close()
         self.pipe.wait()
 
 
@@ -138,7 +164,7 @@ class Team:
             p.say(f"load {a}")
         for p in self.processes:
             if p.hear() != "ok":
-                raise SystemExit(f"{self.name}: load failed")
+                raise Failed(f"{self.name}: load failed")
 
     def run(self):
         """Wall and CPU seconds."""

@@ -1,10 +1,12 @@
 // grus_encoder.c: our side of bench/peers/run: the encoder of an exchange directory, run on command.
 //
-// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS. Commands on standard input, an answer line each (exchange.py):
+// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (0: features). Commands on standard input, an answer
+// line each (exchange.py):
 //   load N      cuts the sequences, in their order, into batches of at most N positions
 //   run         runs them all: "WALL CPU" in seconds
 //   write FILE  runs them all and writes the outputs (positions, 2 * HIDDEN) as float32
-//   rates       the FMA rate, the bare micro-kernel's rate in L2, in FLOPs a second
+//   rates       the FMA rate, the bare micro-kernel's rate in L2, in FLOPs a second; the FLOPs of a position, products
+//               that a table of the embedding saves left out
 #include "config.h"
 
 #include <omp.h>
@@ -28,6 +30,7 @@ typedef struct program {
     size_t threads, n, positions;
     size_t *length;
     float *features;
+    uint32_t *ids;
     grus_config config;
     const grus_kernel *kernel;
     grus_encoder encoder;
@@ -75,9 +78,14 @@ static void read_sequences(program *p)
     for (size_t i = 0; i < p->n; i++)
         p->positions += p->length[i] = (size_t)lengths[i];
     free(lengths);
-    p->features = read_file(p->dir, "features.f32", &bytes);
-    if (bytes != p->positions * p->config.feature_dim * sizeof(float))
-        die("features.f32 and lengths.i32 do not go together");
+    size_t position_bytes = (p->config.features ? p->config.feature_dim : 1) * sizeof(float);
+    void *source = read_file(p->dir, p->config.features ? "features.f32" : "ids.i32", &bytes);
+    if (bytes != p->positions * position_bytes)
+        die("the sequences and lengths.i32 do not go together");
+    if (p->config.features)
+        p->features = source;
+    else
+        p->ids = source;
 }
 
 static void read_weights(program *p)
@@ -123,8 +131,10 @@ static void cut(program *p, size_t limit)
 
 static void run_task(program *p, const task *t, grus_arena *arena)
 {
-    grus_batch batch = {
-        .n = t->n, .length = p->length + t->first, .features = p->features + t->first_position * p->config.feature_dim};
+    grus_batch batch = {.n = t->n,
+                        .length = p->length + t->first,
+                        .features = p->features ? p->features + t->first_position * p->config.feature_dim : NULL,
+                        .ids = p->ids ? p->ids + t->first_position : NULL};
     grus_encoded encoded;
     grus_infer_stats stats = {0};
     size_t top = p->encoder.layers - 1, width = p->encoder.output;
@@ -163,25 +173,34 @@ static void command_write(program *p, const char *path)
     puts("ok");
 }
 
+static double position_flops(const grus_encoder *encoder)
+{
+    double flops = 0;
+    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
+        flops += 6.0 * (double)encoder->hidden * (double)(encoder->gru[i].weight_ih.in + encoder->hidden);
+    return flops;
+}
+
 static void command_rates(program *p)
 {
     bench_panels *panels =
         must(bench_panels_new(p->kernel, p->config.encoder.hidden_size, KERNEL_WEIGHT_BYTES, 8 * p->kernel->tile));
     double fma = bench_fma_rate(0.05), kernel = bench_kernel_rate(panels, 0.1);
-    printf("%.6e %.6e\n", fma, kernel);
+    printf("%.6e %.6e %.9e\n", fma, kernel, position_flops(&p->encoder));
     bench_panels_free(panels);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
-        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS");
+    if (argc != 7)
+        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY");
     program p = {.dir = argv[1], .threads = strtoul(argv[5], NULL, 10)};
-    p.config.features = true;
+    p.config.source_vocab_size = strtoul(argv[6], NULL, 10);
+    p.config.features = p.config.source_vocab_size == 0;
     p.config.encoder.num_layers = strtoul(argv[2], NULL, 10);
     p.config.encoder.hidden_size = strtoul(argv[3], NULL, 10);
     p.config.encoder.bidirectional = true;
-    p.config.feature_dim = strtoul(argv[4], NULL, 10);
+    p.config.feature_dim = p.config.embedding_dim = strtoul(argv[4], NULL, 10);
     read_weights(&p);
     read_sequences(&p);
     p.arenas = must(calloc(p.threads, sizeof *p.arenas));

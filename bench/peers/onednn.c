@@ -1,13 +1,14 @@
 // onednn.c: oneDNN's side of bench/peers/run: lbr_gru, a primitive for each layer and shape of a batch.
 //
-// usage: onednn DIR LAYERS HIDDEN INPUT THREADS. Commands on standard input, an answer line each (exchange.py):
+// usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY. Commands on standard input, an answer line each (exchange.py):
 //   load FILE   the batches of FILE; primitives are made, weights reordered, inputs laid out
 //   run         runs them all: "WALL CPU" in seconds
 //   write FILE  runs them all and writes the outputs (positions, 2 * HIDDEN) as float32
 //
 // A batch of one length is one bidirectional primitive a layer. oneDNN knows no lengths, and a padded batch would begin
 // its backward direction in the padding: there each direction is a primitive of its own, and the backward one is given
-// every sequence reversed, the padding at its end. Built by bench/peers/run; links with dnnl alone.
+// every sequence reversed, the padding at its end. Of ids, `run` copies the embeddings to where the first layer reads
+// them, once for each primitive that does. Built by bench/peers/run; links with dnnl alone.
 #define _POSIX_C_SOURCE 200809L
 #include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
@@ -44,8 +45,10 @@ typedef struct program {
     const char *dir;
     long layers, hidden, input, n, positions;
     int *length;
-    long *offset; // (n + 1)
-    float *features;
+    long *offset;           // (n + 1)
+    float *features;        // (positions, input), or NULL
+    int *ids;               // (positions), or NULL
+    const float *embedding; // (vocabulary, input) of ids
     char *header, *tensors; // of weights.safetensors
     weights (*plain)[3];    // (layers): forward, backward, both
     packed *cache;
@@ -102,16 +105,21 @@ static void *read_file(const program *p, const char *name, size_t *bytes)
 // ---- weights ----
 
 // The header was written by exchange.py: no spaces, one data_offsets a tensor.
-static const float *tensor(const program *p, const char *name, long layer, int reverse)
+static const float *find_tensor(const program *p, const char *key)
 {
-    char key[128];
     unsigned long first;
-    snprintf(key, sizeof key, "\"encoder.rnn.%s_l%ld%s\":", name, layer, reverse ? "_reverse" : "");
     const char *found = strstr(p->header, key);
     found = found ? strstr(found, "\"data_offsets\":[") : NULL;
     if (!found || sscanf(found, "\"data_offsets\":[%lu", &first) != 1)
         die(key);
     return (const float *)(const void *)(p->tensors + first);
+}
+
+static const float *tensor(const program *p, const char *name, long layer, int reverse)
+{
+    char key[128];
+    snprintf(key, sizeof key, "\"encoder.rnn.%s_l%ld%s\":", name, layer, reverse ? "_reverse" : "");
+    return find_tensor(p, key);
 }
 
 static dnnl_memory_t memory(const program *p, const dnnl_memory_desc_t *desc, void *data)
@@ -272,13 +280,18 @@ static long step_of(const program *p, const batch *b, long row, long t, int reve
     return reversed ? p->length[b->sequence[row]] - 1 - t : t;
 }
 
+static const float *input_of(const program *p, long position)
+{
+    return p->ids ? p->embedding + p->ids[position] * p->input : p->features + position * p->input;
+}
+
 static void lay_input(const program *p, const batch *b, float *src, int reversed)
 {
     for (long row = 0; row < b->n; row++) {
         long s = b->sequence[row];
         for (long t = 0; t < p->length[s]; t++)
-            memcpy(src + (step_of(p, b, row, t, reversed) * b->n + row) * p->input,
-                   p->features + (p->offset[s] + t) * p->input, (size_t)p->input * sizeof(float));
+            memcpy(src + (step_of(p, b, row, t, reversed) * b->n + row) * p->input, input_of(p, p->offset[s] + t),
+                   (size_t)p->input * sizeof(float));
     }
 }
 
@@ -369,6 +382,8 @@ static void run(program *p)
     for (long i = 0; i < p->n_batches; i++) {
         batch *b = &p->batches[i];
         int each = b->directions == 2 ? 1 : 2;
+        for (int which = 0; p->ids && which < each; which++)
+            lay_input(p, b, b->grus[which].src, which);
         for (long layer = 0; layer < p->layers; layer++) {
             gru *g = b->grus + layer * each;
             for (int which = 0; which < each; which++)
@@ -420,7 +435,10 @@ static void read_sequences(program *p)
     for (long i = 0; i < p->n; i++)
         p->offset[i + 1] = p->offset[i] + p->length[i];
     p->positions = p->offset[p->n];
-    p->features = read_file(p, "features.f32", &bytes);
+    if (p->embedding)
+        p->ids = read_file(p, "ids.i32", &bytes);
+    else
+        p->features = read_file(p, "features.f32", &bytes);
 }
 
 static void answer(program *p, const char *line)
@@ -441,12 +459,14 @@ static void answer(program *p, const char *line)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
-        die("usage: onednn DIR LAYERS HIDDEN INPUT THREADS (OMP_NUM_THREADS does the same as THREADS)");
+    if (argc != 7)
+        die("usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (OMP_NUM_THREADS does the same as THREADS)");
     program p = {.dir = argv[1], .layers = atol(argv[2]), .hidden = atol(argv[3]), .input = atol(argv[4])};
     check(dnnl_engine_create(&p.engine, dnnl_cpu, 0), "engine");
     check(dnnl_stream_create(&p.stream, p.engine, dnnl_stream_default_flags), "stream");
     read_weights(&p);
+    if (atol(argv[6]) > 0)
+        p.embedding = find_tensor(&p, "\"encoder.embedding.weight\":");
     read_sequences(&p);
     const dnnl_version_t *version = dnnl_version();
     printf("ready oneDNN %d.%d.%d, ISA %#x\n", version->major, version->minor, version->patch,

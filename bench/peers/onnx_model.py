@@ -1,7 +1,7 @@
 """The encoder as a file of ONNX, written without the onnx package: protocol buffers are tags, lengths and bytes.
 
 Two nodes of GRU with linear_before_reset, which is nn.GRU's arithmetic; gates in ONNX's order z, r, h. Input
-X [T, N, input] and lengths [N]; output Y [T, N, 2 * hidden].
+X [T, N, input], or ids [T, N] and a Gather from the embedding, and lengths [N]; output Y [T, N, 2 * hidden].
 """
 import struct
 
@@ -58,6 +58,12 @@ def gates(t, hidden):
 
 def write(path, weights, layers, hidden, size):
     initializers, nodes, x = [tensor("flat", np.array([0, 0, 2 * hidden], np.int64))], [], "X"
+    embedding = weights.get("encoder.embedding.weight")
+    source = value("X", FLOAT, ["T", "N", size])
+    if embedding is not None:
+        source = value("ids", INT32, ["T", "N"])
+        initializers.append(tensor("embedding", embedding))
+        nodes.append(node("Gather", ["embedding", "ids"], ["X"], axis=0))
     for layer in range(layers):
         def both(*names):
             return np.stack([np.concatenate([gates(weights[f"encoder.rnn.{n}_l{layer}{r}"], hidden) for n in names])
@@ -71,7 +77,7 @@ def write(path, weights, layers, hidden, size):
                   node("Reshape", [f"t{layer}", "flat"], [y])]
         x = y
     graph = (b"".join(data(1, n) for n in nodes) + data(2, "encoder") + b"".join(data(5, t) for t in initializers) +
-             data(11, value("X", FLOAT, ["T", "N", size])) + data(11, value("lengths", INT32, ["N"])) +
+             data(11, source) + data(11, value("lengths", INT32, ["N"])) +
              data(12, value("Y", FLOAT, ["T", "N", 2 * hidden])))
     with open(path, "wb") as f:
         f.write(number(1, 8) + data(2, "grus") + data(7, graph) + data(8, data(1, "") + number(2, 14)))

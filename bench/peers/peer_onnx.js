@@ -1,38 +1,41 @@
 // peer_onnx.js: ONNX Runtime's side of bench/peers/run: encoder.onnx, a run a batch.
 //
-// usage: node peer_onnx.js DIR LAYERS HIDDEN INPUT THREADS, onnxruntime-node in NODE_PATH; commands as in exchange.py.
+// usage: node peer_onnx.js DIR LAYERS HIDDEN INPUT THREADS VOCABULARY, onnxruntime-node in NODE_PATH; commands as in exchange.py.
 'use strict';
 const fs = require('fs');
 const path = require('path');
 const readline = require('readline');
 const ort = require('onnxruntime-node');
 
-const [dir, , hiddenText, inputText, threads] = process.argv.slice(2);
-const hidden = Number(hiddenText), input = Number(inputText);
+const [dir, , hiddenText, inputText, threads, vocabulary] = process.argv.slice(2);
+const tokens = Number(vocabulary) > 0;
+const hidden = Number(hiddenText), input = tokens ? 1 : Number(inputText); // of what a position is read as
+const Kind = tokens ? Int32Array : Float32Array;
 
-function numbers(Kind, file) {
+function numbers(OfKind, file) {
     const bytes = fs.readFileSync(file);
-    return new Kind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    return new OfKind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
 const length = numbers(Int32Array, path.join(dir, 'lengths.i32'));
-const features = numbers(Float32Array, path.join(dir, 'features.f32'));
+const features = numbers(Kind, path.join(dir, tokens ? 'ids.i32' : 'features.f32'));
 const offset = [0];
 for (const n of length)
     offset.push(offset[offset.length - 1] + n);
 
-// The inputs of every batch, laid out (T, N, input) before the clock starts.
+// The inputs of every batch, laid out (T, N, input), or ids (T, N), before the clock starts.
 function load(file) {
     const flat = numbers(Int32Array, file), batches = [];
     for (let at = 1, i = 0; i < flat[0]; i++) {
         const n = flat[at], T = flat[at + 1], sequences = Array.from(flat.subarray(at + 2, at + 2 + n));
-        const x = new Float32Array(T * n * input);
+        const x = new Kind(T * n * input);
         sequences.forEach((s, row) => {
             for (let t = 0; t < length[s]; t++)
                 x.set(features.subarray((offset[s] + t) * input, (offset[s] + t + 1) * input), (t * n + row) * input);
         });
+        const source = tokens ? {ids: new ort.Tensor('int32', x, [T, n])} : {X: new ort.Tensor('float32', x, [T, n, input])};
         batches.push({sequences, n, feeds: {
-            X: new ort.Tensor('float32', x, [T, n, input]),
+            ...source,
             lengths: new ort.Tensor('int32', Int32Array.from(sequences, (s) => length[s]), [n]),
         }});
         at += 2 + n;

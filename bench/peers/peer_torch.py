@@ -1,6 +1,6 @@
 """PyTorch's side of bench/peers/run: nn.GRU on packed sequences, or on whole rectangles where a batch has one length.
 
-usage: peer_torch.py DIR LAYERS HIDDEN INPUT THREADS; commands as in exchange.py, but `load FILE packed|padded`. Padded is
+usage: peer_torch.py DIR LAYERS HIDDEN INPUT THREADS VOCABULARY; commands as in exchange.py, but `load FILE packed|padded`. Padded is
 right only for batches of one length: nn.GRU would begin the backward direction of a shorter sequence in its padding.
 OPENBLAS_CORETYPE and the like are the driver's to set.
 """
@@ -15,27 +15,41 @@ import exchange
 
 
 class Peer:
-    def __init__(self, folder, layers, hidden, size):
+    def __init__(self, folder, layers, hidden, size, vocabulary):
         self.gru = torch.nn.GRU(size, hidden, layers, bidirectional=True)
         tensors = exchange.read_safetensors(f"{folder}/weights.safetensors")
-        self.gru.load_state_dict({k[len("encoder.rnn."):]: torch.tensor(v) for k, v in tensors.items()})
+        rnn = {k[len("encoder.rnn."):]: torch.tensor(v) for k, v in tensors.items() if k.startswith("encoder.rnn.")}
+        self.gru.load_state_dict(rnn)
         self.length = np.fromfile(f"{folder}/lengths.i32", np.int32)
         self.offset = np.concatenate([[0], np.cumsum(self.length)])
-        self.features = torch.tensor(np.fromfile(f"{folder}/features.f32", np.float32).reshape(-1, size))
+        self.embedding = None
+        if vocabulary:
+            self.embedding = torch.nn.Embedding(vocabulary, size, _weight=torch.tensor(tensors["encoder.embedding.weight"]))
+            self.source = torch.tensor(np.fromfile(f"{folder}/ids.i32", np.int32).astype(np.int64))
+        else:
+            self.source = torch.tensor(np.fromfile(f"{folder}/features.f32", np.float32).reshape(-1, size))
 
     def load(self, path, mode):
         """Inputs are laid out, and packed, before the clock starts."""
         self.batches = []
         for longest, sequences in exchange.read_batches(path):
-            x = torch.zeros(longest, len(sequences), self.features.shape[1])
+            x = torch.zeros(longest, len(sequences), *self.source.shape[1:], dtype=self.source.dtype)
             for row, s in enumerate(sequences):
-                x[:self.length[s], row] = self.features[self.offset[s]:self.offset[s + 1]]
+                x[:self.length[s], row] = self.source[self.offset[s]:self.offset[s + 1]]
             if mode == "packed":
                 x = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(self.length[sequences], dtype=torch.int64))
             self.batches.append((sequences, x))
 
+    def embed(self, x):
+        """Of packed sequences the positions that there are, not the padding."""
+        if self.embedding is None:
+            return x
+        if isinstance(x, torch.nn.utils.rnn.PackedSequence):
+            return torch.nn.utils.rnn.PackedSequence(self.embedding(x.data), x.batch_sizes)
+        return self.embedding(x)
+
     def run(self):
-        return [self.gru(x)[0] for _, x in self.batches]
+        return [self.gru(self.embed(x))[0] for _, x in self.batches]
 
     def write(self, path):
         out = np.zeros((self.offset[-1], 2 * self.gru.hidden_size), np.float32)
@@ -53,9 +67,9 @@ def cpu_seconds():
 
 
 def main():
-    folder, layers, hidden, size, threads = sys.argv[1], *map(int, sys.argv[2:6])
+    folder, layers, hidden, size, threads, vocabulary = sys.argv[1], *map(int, sys.argv[2:7])
     torch.set_num_threads(threads)
-    peer = Peer(folder, layers, hidden, size)
+    peer = Peer(folder, layers, hidden, size, vocabulary)
     print(f"ready PyTorch {torch.__version__}", flush=True)
     with torch.inference_mode():
         for line in sys.stdin:
