@@ -32,9 +32,6 @@ bool grus_search_folds(size_t beam_size);
 // log-probability normalised for a length, as "length_norm" says.
 double grus_normalize(const grus_search *search, double logprob, size_t length);
 
-// Steps that a source of this length may take at most, the end token's included.
-size_t grus_search_limit(const grus_search *search, size_t source_length);
-
 // The most bytes of arena that grus_search_run and grus_force take, without what they hand to the decoding.
 size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search, size_t positions, size_t records);
 size_t grus_force_bytes(const grus_decoder *decoder, size_t records);

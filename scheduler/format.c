@@ -28,12 +28,6 @@ static size_t sum(size_t a, size_t b)
     return grus_add(a, b, &result) ? result : SIZE_MAX;
 }
 
-size_t grus_steps_bound(const grus_search *search, size_t positions)
-{
-    double steps = ceil(search->max_length_factor * (double)positions) + 10;
-    return steps < (double)search->max_length ? (size_t)steps : search->max_length;
-}
-
 static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     const grus_model *model = job->model;

@@ -15,7 +15,4 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
 // Bytes that the output of a slot within these bounds takes at most (out_bytes is not looked at); saturated.
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds);
 
-// Steps that the search makes at most for so many source positions.
-size_t grus_steps_bound(const grus_search *search, size_t positions);
-
 #endif

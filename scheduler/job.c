@@ -270,7 +270,7 @@ size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
     if (job->infer.force)
         rows = targets + 1;
     else if (job->hypotheses)
-        rows = grus_steps_bound(&job->infer.search, positions);
+        rows = grus_search_limit(&job->infer.search, positions);
     return grus_mul(positions, rows, &cells) ? cells : SIZE_MAX;
 }
 
