@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/heatmap.h"
+#include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/search.h"
@@ -23,9 +24,8 @@ enum option_number {
     OPT_WIDTH,
     OPT_STYLE,
     OPT_SEARCH,
-    OPT_STRICT = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
-    OPT_HELP,
-    N_OPTIONS,
+    OPT_LOAD = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
+    N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
 };
 
 enum style { STYLE_AUTO, STYLE_COLOR, STYLE_BLOCKS, STYLE_ASCII };
@@ -38,9 +38,7 @@ static const grus_option options[N_OPTIONS] = {
                    GRUS_HEATMAP_LEAST_WIDTH, 100000, NULL},
     [OPT_STYLE] = {"style", 0, GRUS_OPTION_CHOICE, "NAME", "auto, color, blocks, ascii [auto]", 0, 0, styles},
     GRUS_SEARCH_ROWS(OPT_SEARCH),
-    [OPT_STRICT] = {"strict", 0, GRUS_OPTION_FLAG, NULL, "a tensor that the configuration does not use is an error", 0,
-                    0, NULL},
-    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
+    GRUS_LOAD_ROWS(OPT_LOAD),
 };
 
 static int print_help(void)
@@ -50,12 +48,6 @@ static int print_help(void)
            "a model of features takes a JSON list of lists.\n\n");
     grus_options_help(options, N_OPTIONS);
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
-}
-
-static void on_warning(void *context, const char *text)
-{
-    (void)context;
-    grus_print_warning(text);
 }
 
 static int fail(grus_status status, const char *file, const char *cause)
@@ -207,20 +199,18 @@ static int attend(const grus_model *model, const char *text, size_t length, cons
 int grus_command_attend(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
-    if (first < 0)
-        return GRUS_E_USAGE;
-    if (values[OPT_HELP].set)
-        return print_help();
+    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    if (code >= 0)
+        return code;
     if (argc - first != 2)
         return grus_usage_error("attend: a model and a text are needed; put a text of several words in quotes");
     grus_model *model;
-    grus_error error;
-    if (grus_model_load(argv[first], values[OPT_STRICT].set, on_warning, NULL, &model, &error) != GRUS_OK)
-        return grus_fail_command(&error);
+    code = grus_load_model(argv[first], values + OPT_LOAD, &model);
+    if (code != GRUS_OK)
+        return code;
     char *text;
     size_t length;
-    int code = take_text(argv[first + 1], &text, &length);
+    code = take_text(argv[first + 1], &text, &length);
     if (code == GRUS_OK)
         code = attend(model, text, length, values);
     free(text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
 
@@ -16,8 +17,8 @@ enum option_number {
     OPT_SECONDS,
     OPT_TEXT_KEY,
     OPT_JSON,
-    OPT_HELP,
-    N_OPTIONS
+    OPT_LOAD,
+    N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
 };
 
 static const grus_option options[N_OPTIONS] = {
@@ -31,7 +32,7 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_SECONDS] = {"seconds", 0, GRUS_OPTION_REAL, "S", "for each part, at least three repetitions [2]", 0, 0, NULL},
     [OPT_TEXT_KEY] = {"text-key", 0, GRUS_OPTION_TEXT, "KEY", "JSON field of the text [text]", 0, 0, NULL},
     [OPT_JSON] = {"json", 0, GRUS_OPTION_TEXT, "FILE", "write the figures as JSON; - is standard output", 0, 0, NULL},
-    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
+    GRUS_LOAD_ROWS(OPT_LOAD),
 };
 
 static int print_help(void)
@@ -110,12 +111,6 @@ static int save_json(const char *path, const grus_benchmark_result *result)
     return grus_fail_command(&error);
 }
 
-static void on_warning(void *context, const char *text)
-{
-    (void)context;
-    grus_print_warning(text);
-}
-
 static int execute(const char *dir, char **inputs, size_t n_inputs, const grus_option_value *values)
 {
     grus_model *model;
@@ -123,8 +118,9 @@ static int execute(const char *dir, char **inputs, size_t n_inputs, const grus_o
     grus_benchmark_result result;
     grus_run_options run;
     grus_benchmark_options how = {.seconds = 2, .records = 20000};
-    if (grus_model_load(dir, false, on_warning, NULL, &model, &error) != GRUS_OK)
-        return grus_fail_command(&error);
+    int code = grus_load_model(dir, values + OPT_LOAD, &model);
+    if (code != GRUS_OK)
+        return code;
     grus_run_options_init(&run, model);
     if (values[OPT_THREADS].set)
         run.threads = (size_t)values[OPT_THREADS].count;
@@ -153,11 +149,9 @@ static int execute(const char *dir, char **inputs, size_t n_inputs, const grus_o
 int grus_command_bench(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
-    if (first < 0)
-        return GRUS_E_USAGE;
-    if (values[OPT_HELP].set)
-        return print_help();
+    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    if (code >= 0)
+        return code;
     if (argc == first)
         return grus_usage_error("bench: a model is needed; grus bench --help tells more");
     return execute(argv[first], argv + first + 1, (size_t)(argc - first - 1), values);

@@ -11,8 +11,9 @@ void grus_print_error(const grus_error *error)
     fprintf(stderr, "grus: %s\n", grus_error_text(error, text, sizeof text));
 }
 
-void grus_print_warning(const char *text)
+void grus_print_warning(void *context, const char *text)
 {
+    (void)context;
     fprintf(stderr, "grus: warning: %s\n", text);
 }
 

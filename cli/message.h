@@ -6,8 +6,8 @@
 
 // "grus: FILE:PLACE: what is wrong"
 void grus_print_error(const grus_error *error);
-// "grus: warning: …"
-void grus_print_warning(const char *text);
+// "grus: warning: …"; a grus_warning_fn, the context is not looked at.
+void grus_print_warning(void *context, const char *text);
 // "grus: …", a mistake in the command line; returns the exit code for it.
 int grus_usage_error(const char *format, ...) GRUS_PRINTF(1, 2);
 

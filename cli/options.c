@@ -16,6 +16,7 @@
 
 #define MOST_OPTIONS 64
 #define FIRST_LONG 256 // getopt's value of option i is FIRST_LONG + i
+#define HELP 'h'       // and that of --help
 
 static bool bad_value(const grus_option *option, const char *text, const char *expected)
 {
@@ -131,12 +132,13 @@ static void report_refused(int kind, char **argv, const char *letters)
         grus_usage_error("%s: no such option, or more than one", argv[optind - 1]);
 }
 
-int grus_options_parse(const grus_option *options, size_t n, int argc, char **argv, grus_option_value *values)
+// The two lists of getopt_long: options (n), and --help behind them.
+static void list_options(const grus_option *options, size_t n, struct option longs[MOST_OPTIONS + 2],
+                         char letters[2 * MOST_OPTIONS + 3])
 {
-    struct option longs[MOST_OPTIONS + 1] = {0};
-    char letters[2 * MOST_OPTIONS + 2] = ":";
-    size_t n_letters = 1;
-    for (size_t i = 0; i < n && i < MOST_OPTIONS; i++) {
+    size_t n_letters = 0;
+    letters[n_letters++] = ':';
+    for (size_t i = 0; i < n; i++) {
         bool takes = options[i].type != GRUS_OPTION_FLAG;
         longs[i] = (struct option){options[i].name, takes ? required_argument : no_argument, NULL, FIRST_LONG + (int)i};
         if (options[i].letter) {
@@ -145,21 +147,35 @@ int grus_options_parse(const grus_option *options, size_t n, int argc, char **ar
                 letters[n_letters++] = ':';
         }
     }
+    letters[n_letters++] = HELP;
     letters[n_letters] = '\0';
+    longs[n] = (struct option){"help", no_argument, NULL, HELP};
+    longs[n + 1] = (struct option){0};
+}
+
+int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(void), int argc, char **argv,
+                       grus_option_value *values, int *first)
+{
+    struct option longs[MOST_OPTIONS + 2];
+    char letters[2 * MOST_OPTIONS + 3];
+    list_options(options, n < MOST_OPTIONS ? n : MOST_OPTIONS, longs, letters);
     opterr = 0;
     optind = 1;
     for (int found; (found = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         if (found == '?' || found == ':') {
             report_refused(found, argv, letters);
-            return -1;
+            return GRUS_E_USAGE;
         }
+        if (found == HELP)
+            return print_help();
         size_t i = 0;
         while (i < n && found != FIRST_LONG + (int)i && found != options[i].letter)
             i++;
         if (i == n || !parse_value(&options[i], optarg, &values[i]))
-            return -1;
+            return GRUS_E_USAGE;
     }
-    return optind;
+    *first = optind;
+    return -1;
 }
 
 void grus_options_help(const grus_option *options, size_t n)
@@ -173,4 +189,5 @@ void grus_options_help(const grus_option *options, size_t n)
                  option->argument ? option->argument : "");
         printf("  %-34s %s\n", left, option->help);
     }
+    printf("  %-34s %s\n", "-h, --help", "this text");
 }

@@ -32,11 +32,13 @@ typedef struct grus_option_value {
     const char *text; // as it was given
 } grus_option_value;
 
-// Parses argv by options (n) into values (n), all unset before. Returns the index of the first argument that is no
-// option (argv is reordered so that these come last), or -1 after a message.
-int grus_options_parse(const grus_option *options, size_t n, int argc, char **argv, grus_option_value *values);
+// Parses argv by options (n, without --help and -h, which every command has) into values (n), all unset before.
+// Returns -1 when the command is to go on, *first then being the index of the first argument that is no option (argv is
+// reordered so that these come last); else the exit code, after the help text or a message.
+int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(void), int argc, char **argv,
+                       grus_option_value *values, int *first);
 
-// One line an option, on standard output.
+// One line an option and one for --help, on standard output.
 void grus_options_help(const grus_option *options, size_t n);
 
 #endif

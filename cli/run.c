@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/launcher.h"
+#include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -37,10 +38,8 @@ enum option_number {
     OPT_QUIET,
     OPT_REPORT,
     OPT_SEED,
-    OPT_STRICT,
-    OPT_ALLOW_NONFINITE,
-    OPT_DRY_RUN,
-    OPT_HELP,
+    OPT_LOAD,
+    OPT_DRY_RUN = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
     N_OPTIONS,
 };
 
@@ -84,10 +83,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_QUIET] = FLAG("quiet", 'q', "no plan, no progress, no summary"),
     [OPT_REPORT] = TEXT("report", 0, "FILE", "what the run did, as JSON [OUTDIR/report.json]"),
     [OPT_SEED] = COUNT("seed", 0, "N", 0, 0, "for tasks that draw random numbers; none does yet"),
-    [OPT_STRICT] = FLAG("strict", 0, "a tensor that the configuration does not use is an error"),
-    [OPT_ALLOW_NONFINITE] = FLAG("allow-nonfinite", 0, "a NaN or an infinity among the weights is no error"),
+    GRUS_LOAD_ROWS(OPT_LOAD),
     [OPT_DRY_RUN] = FLAG("dry-run", 0, "print the plan and the memory it takes; run nothing"),
-    [OPT_HELP] = FLAG("help", 'h', "this text"),
 };
 
 static int print_help(void)
@@ -124,7 +121,7 @@ static void take_options(const grus_option_value *values, grus_run_options *run)
     run->format = (grus_format)values[OPT_FORMAT].count;
     run->fail_on_error = values[OPT_ON_ERROR].count == 1;
     run->token_scores = values[OPT_TOKEN_SCORES].set;
-    run->strict = values[OPT_STRICT].set;
+    run->strict = values[OPT_LOAD + GRUS_LOADING_STRICT].set;
     run->dry_run = values[OPT_DRY_RUN].set;
     take_text(&values[OPT_TEXT_KEY], &run->text_key);
     take_text(&values[OPT_ID_KEY], &run->id_key);
@@ -178,12 +175,6 @@ static void on_shard_error(void *context, const grus_error *error)
     grus_print_error(error);
 }
 
-static void on_warning(void *context, const char *text)
-{
-    (void)context;
-    grus_print_warning(text);
-}
-
 static int execute(const grus_model *model, char **inputs, size_t n_inputs, const char *outdir,
                    const grus_run_options *run, grus_display *display)
 {
@@ -194,7 +185,7 @@ static int execute(const grus_model *model, char **inputs, size_t n_inputs, cons
         .on_plan = on_plan,
         .on_progress = on_progress,
         .on_shard_error = on_shard_error,
-        .on_warning = on_warning,
+        .on_warning = grus_print_warning,
     };
     grus_status status = grus_run(model, (const char *const *)inputs, n_inputs, outdir, run, &events, &last, &error);
     grus_display_clear(display);
@@ -211,11 +202,9 @@ static int execute(const grus_model *model, char **inputs, size_t n_inputs, cons
 int grus_command_run(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
-    if (first < 0)
-        return GRUS_E_USAGE;
-    if (values[OPT_HELP].set)
-        return print_help();
+    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    if (code >= 0)
+        return code;
     if (argc - first < 2)
         return grus_usage_error("run: a model and at least one input are needed; grus run --help tells more");
     if (!values[OPT_OUTPUT].set)
@@ -232,16 +221,14 @@ int grus_command_run(int argc, char **argv)
     grus_signals_install();
 
     grus_model *model;
-    grus_error error;
-    unsigned flags = (values[OPT_STRICT].set ? GRUS_LOAD_STRICT : 0) |
-                     (values[OPT_ALLOW_NONFINITE].set ? GRUS_LOAD_ALLOW_NONFINITE : 0);
-    if (grus_model_load_with(argv[first], flags, on_warning, NULL, &model, &error) != GRUS_OK)
-        return grus_fail_command(&error);
+    code = grus_load_model(argv[first], values + OPT_LOAD, &model);
+    if (code != GRUS_OK)
+        return code;
     grus_run_options_init(&run, model);
     take_options(values, &run);
     run.rank = rank;
     run.world_size = world_size;
-    int code = execute(model, argv + first + 1, (size_t)(argc - first - 1), values[OPT_OUTPUT].text, &run, &display);
+    code = execute(model, argv + first + 1, (size_t)(argc - first - 1), values[OPT_OUTPUT].text, &run, &display);
     grus_model_free(model);
     return code;
 }

@@ -5,11 +5,10 @@
 #include "cli/message.h"
 #include "cli/options.h"
 
-enum option_number { OPT_JSON, OPT_HELP, N_OPTIONS };
+enum option_number { OPT_JSON, N_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
     [OPT_JSON] = {"json", 0, GRUS_OPTION_FLAG, NULL, "as JSON", 0, 0, NULL},
-    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
 };
 
 static int print_help(void)
@@ -25,11 +24,9 @@ static int print_help(void)
 int grus_command_status(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
-    if (first < 0)
-        return GRUS_E_USAGE;
-    if (values[OPT_HELP].set)
-        return print_help();
+    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    if (code >= 0)
+        return code;
     if (argc - first != 1)
         return grus_usage_error("status: one output directory is needed");
     grus_overview overview;

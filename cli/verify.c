@@ -7,12 +7,11 @@
 #include "cli/message.h"
 #include "cli/options.h"
 
-enum option_number { OPT_INPUTS, OPT_QUIET, OPT_HELP, N_OPTIONS };
+enum option_number { OPT_INPUTS, OPT_QUIET, N_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
     [OPT_INPUTS] = {"inputs", 0, GRUS_OPTION_FLAG, NULL, "compare the INPUTs behind OUTDIR too", 0, 0, NULL},
     [OPT_QUIET] = {"quiet", 'q', GRUS_OPTION_FLAG, NULL, "no summary", 0, 0, NULL},
-    [OPT_HELP] = {"help", 'h', GRUS_OPTION_FLAG, NULL, "this text", 0, 0, NULL},
 };
 
 static int print_help(void)
@@ -53,11 +52,9 @@ static int print_summary(const char *outdir, const grus_verified *counts, bool w
 int grus_command_verify(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first = grus_options_parse(options, N_OPTIONS, argc, argv, values);
-    if (first < 0)
-        return GRUS_E_USAGE;
-    if (values[OPT_HELP].set)
-        return print_help();
+    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    if (code >= 0)
+        return code;
     int n = argc - first;
     bool with_inputs = values[OPT_INPUTS].set;
     if (n < 1)

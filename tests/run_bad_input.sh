@@ -191,6 +191,11 @@ done
 expect 0 "a NaN, allowed" run "$work/broken" "$work/good.jsonl" -q -o "$work/nan" --allow-nonfinite
 says "a NaN, allowed" "grus: warning: $weights:bridge.weight[3, 5]: "
 expect 0 "inspect a NaN, allowed" inspect "$work/broken" --allow-nonfinite
+expect 3 "bench a NaN" bench "$work/broken" --records 1 --seconds 0
+expect 0 "bench a NaN, allowed" bench "$work/broken" --records 1 --seconds 0 --allow-nonfinite
+expect 3 "attend a NaN" attend "$work/broken" a
+expect 1 "attend a NaN, allowed" attend "$work/broken" a --allow-nonfinite
+says "attend a NaN, allowed" "the model's result is not finite"
 # The greatest finite number is one.
 printf '\xff\xff\x7f\x7f' | dd of="$weights" bs=1 seek="$at" conv=notrunc status=none
 expect 0 "a great weight" run "$work/broken" "$work/good.jsonl" -q -o "$work/great"
