@@ -22,6 +22,23 @@ bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const
     return source->find(source->context, name, &tensor);
 }
 
+static void expected_shape(size_t rows, size_t columns, char text[64])
+{
+    if (columns)
+        snprintf(text, 64, "[%zu, %zu]", rows, columns);
+    else
+        snprintf(text, 64, "[%zu]", rows);
+}
+
+static grus_status fail_missing(const grus_tensor_source *source, const char *name, size_t rows, size_t columns,
+                                grus_error *error)
+{
+    char expected[64];
+    expected_shape(rows, columns, expected);
+    return grus_fail(error, GRUS_E_MODEL, source->file, name, "no such tensor is in the file; expected the shape %s",
+                     expected);
+}
+
 static void shape_text(const grus_tensor *tensor, char text[128])
 {
     size_t used = (size_t)snprintf(text, 128, "[");
@@ -41,10 +58,7 @@ static grus_status check_shape(const grus_tensor_source *source, const char *nam
         return GRUS_OK;
     char found[128], expected[64];
     shape_text(tensor, found);
-    if (columns)
-        snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
-    else
-        snprintf(expected, sizeof expected, "[%zu]", rows);
+    expected_shape(rows, columns, expected);
     return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected the shape %s, found %s", expected, found);
 }
 
@@ -55,8 +69,7 @@ grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefi
     tensor_name(name, prefix, suffix);
     grus_tensor tensor;
     if (!source->find(source->context, name, &tensor))
-        return grus_fail(error, GRUS_E_MODEL, source->file, name, "no such tensor; expected one of %zu x %zu floats",
-                         rows, columns ? columns : 1);
+        return fail_missing(source, name, rows, columns, error);
     grus_status status = check_shape(source, name, &tensor, rows, columns, error);
     if (status)
         return status;

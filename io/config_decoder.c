@@ -35,7 +35,7 @@ static void read_readout(const grus_json_object *above, grus_decoder_config *dec
         decoder->readout_size = grus_json_size(&object, "size", GRUS_OPTIONAL, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->readout_tanh = grus_json_choice(&object, "activation", GRUS_OPTIONAL, 0, activation_names) == 1;
     if (decoder->readout_tanh && decoder->readout_size == 0)
-        grus_json_refuse(&object, "activation", "\"tanh\" belongs to a projection, and no size is given");
+        grus_json_refuse(&object, "activation", "expected \"none\" for a readout without a size, found \"tanh\"");
 }
 
 static void read_query(const grus_json_object *above, grus_decoder_config *decoder)
@@ -52,11 +52,13 @@ static void check_bridge(const grus_json_object *object, const grus_config *conf
     if (decoder->bridge != GRUS_BRIDGE_LAST)
         return;
     if (decoder->num_layers > config->encoder.num_layers)
-        grus_json_refuse(object, "bridge", "\"last\" needs an encoder layer for each decoder layer: %zu and %zu",
+        grus_json_refuse(object, "bridge",
+                         "\"last\" needs an encoder layer for each decoder layer: expected at most %zu, found %zu",
                          config->encoder.num_layers, decoder->num_layers);
     if (decoder->hidden_size != grus_config_output_size(config))
-        grus_json_refuse(object, "bridge", "\"last\" needs hidden_size %zu to be the encoder's output size %zu",
-                         decoder->hidden_size, grus_config_output_size(config));
+        grus_json_refuse(object, "bridge",
+                         "\"last\" needs a hidden_size that is the encoder's output size: expected %zu, found %zu",
+                         grus_config_output_size(config), decoder->hidden_size);
 }
 
 static size_t readout_width(const grus_config *config)
@@ -74,8 +76,8 @@ static size_t readout_width(const grus_config *config)
 static void check_tied(const grus_json_object *object, const grus_config *config)
 {
     if (config->decoder.tied && readout_width(config) != config->decoder.embedding_dim)
-        grus_json_refuse(object, "tied", "needs a readout as wide as the embedding: %zu and %zu", readout_width(config),
-                         config->decoder.embedding_dim);
+        grus_json_refuse(object, "tied", "needs a readout as wide as the embedding: expected %zu, found %zu",
+                         config->decoder.embedding_dim, readout_width(config));
 }
 
 static void read_own(const grus_json_object *object, grus_config *config)
@@ -108,8 +110,8 @@ static void check_score(const grus_json_object *attention, const grus_config *co
     size_t query = decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : decoder->hidden_size;
     bool direct = config->attention.score != GRUS_SCORE_GENERAL && config->attention.score != GRUS_SCORE_ADDITIVE;
     if (direct && query != grus_config_output_size(config))
-        grus_json_refuse(attention, "score", "needs a query as wide as the encoder's output: %zu and %zu", query,
-                         grus_config_output_size(config));
+        grus_json_refuse(attention, "score", "needs a query as wide as the encoder's output: expected %zu, found %zu",
+                         grus_config_output_size(config), query);
 }
 
 void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
@@ -145,6 +147,6 @@ void grus_config_read_generation(const grus_json_object *root, grus_search *sear
     check_number(&object, "length_penalty", search->length_penalty, true);
     check_number(&object, "max_length_factor", search->max_length_factor, false);
     if (search->n_best > search->beam_size)
-        grus_json_refuse(&object, "n_best", "%zu hypotheses cannot come out of beam_size %zu", search->n_best,
-                         search->beam_size);
+        grus_json_refuse(&object, "n_best", "cannot be above beam_size: expected at most %zu, found %zu",
+                         search->beam_size, search->n_best);
 }

@@ -60,8 +60,8 @@ static const struct {
 
 static char *read_file(const grus_json_object *object, const char *key, char rule, const char *kind)
 {
-    if (rule == '-' && grus_json_has(object, key))
-        grus_json_refuse(object, key, "has no meaning here: a tokenizer of type \"%s\" uses none", kind);
+    if (rule == '-')
+        grus_json_forbid(object, key, "a tokenizer of type \"%s\" uses none", kind);
     return grus_config_read_path(object, key, rule == '+');
 }
 
@@ -78,5 +78,5 @@ void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_
     tokenizer->model = read_file(object, "model", files[tokenizer->kind].model, kind);
     tokenizer->lowercase = grus_json_bool(object, "lowercase", false);
     if (tokenizer->lowercase && tokenizer->kind == GRUS_TOKENIZER_IDS)
-        grus_json_refuse(object, "lowercase", "has no meaning here: ids are numbers");
+        grus_json_refuse(object, "lowercase", "has no meaning here: ids are numbers; expected false, found true");
 }

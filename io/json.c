@@ -145,10 +145,17 @@ bool grus_json_has(const grus_json_object *object, const char *key)
     return !dead(object) && json_object_get(object->json, key);
 }
 
-void grus_json_forbid(const grus_json_object *object, const char *key, const char *why)
+void grus_json_forbid(const grus_json_object *object, const char *key, const char *format, ...)
 {
-    if (grus_json_has(object, key))
-        grus_json_refuse(object, key, "has no meaning here: %s", why);
+    char why[160], found[80];
+    if (!grus_json_has(object, key))
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    describe(json_object_get(object->json, key), found);
+    grus_json_refuse(object, key, "has no meaning here: %s; expected no such key, found %s", why, found);
 }
 
 // The value of a key; NULL when it is absent (and after a mistake: then nothing is to be reported any more).
@@ -272,7 +279,7 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
         }
         for (size_t k = 0; k < n; k++)
             if (indices[k] == index)
-                grus_json_refuse(object, key, "holds \"%s\" twice", names[index]);
+                grus_json_refuse(object, key, "expected each name once, found \"%s\" twice", names[index]);
         if (object->reader->status)
             return 0;
         indices[n++] = index;

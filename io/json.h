@@ -35,8 +35,8 @@ void grus_json_refuse(const grus_json_object *object, const char *key, const cha
 
 // Every key of the object must be one of these (NULL-terminated).
 void grus_json_allow(const grus_json_object *object, const char *const keys[]);
-// This key has no meaning here; why says so.
-void grus_json_forbid(const grus_json_object *object, const char *key, const char *why);
+// This key has no meaning here; the words say why, what was found is added.
+void grus_json_forbid(const grus_json_object *object, const char *key, const char *format, ...) GRUS_PRINTF(3, 4);
 bool grus_json_has(const grus_json_object *object, const char *key);
 
 // Values. One that is absent gives otherwise; a required key must be there; null is a wrong type where nothing else is

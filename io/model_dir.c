@@ -128,11 +128,11 @@ static void read_heads(const grus_json_object *root, grus_config *config)
     json_object_foreach(object.json, name, value)
     {
         if (config->n_heads == GRUS_MAX_HEADS) {
-            grus_json_refuse(&object, name, "more than %d heads", GRUS_MAX_HEADS);
+            grus_json_refuse(&object, name, "expected at most %d heads, found more", GRUS_MAX_HEADS);
             return;
         }
         if (*name == '\0')
-            grus_json_refuse(&object, NULL, "a head has no name");
+            grus_json_refuse(&object, NULL, "expected a name for each head, found \"\"");
         grus_head_config *head = &config->heads[config->n_heads++];
         head->name = strdup(name);
         if (!head->name)
@@ -153,7 +153,7 @@ static void read_renames(const grus_json_object *root, grus_config *config)
     json_object_foreach(object.json, from, value)
     {
         if (config->n_renames == GRUS_MAX_RENAMES) {
-            grus_json_refuse(&object, from, "more than %d prefixes", GRUS_MAX_RENAMES);
+            grus_json_refuse(&object, from, "expected at most %d prefixes, found more", GRUS_MAX_RENAMES);
             return;
         }
         grus_rename *rename = &config->renames[config->n_renames++];
@@ -169,8 +169,7 @@ static void read_renames(const grus_json_object *root, grus_config *config)
 static void forbid_sections(const grus_json_object *root, const char *const keys[], const char *type)
 {
     for (size_t i = 0; keys[i]; i++)
-        if (grus_json_has(root, keys[i]))
-            grus_json_refuse(root, keys[i], "has no meaning here: the model_type is \"%s\"", type);
+        grus_json_forbid(root, keys[i], "the model_type is \"%s\"", type);
 }
 
 static void read_sections(const grus_json_object *root, grus_config *config)

@@ -78,8 +78,8 @@ static grus_status set_special(const grus_tokenizer *tokenizer, const char *dir,
     *id = grus_tokenizer_special(tokenizer, token);
     if (*id != GRUS_NO_ID)
         return GRUS_OK;
-    return refuse(dir, key, error, "\"%s\" is not %s", token,
-                  tokenizer->vocab ? "a line of the vocabulary" : tokenizer->type->special_is);
+    return refuse(dir, key, error, "expected %s, found \"%s\"",
+                  tokenizer->vocab ? "a line of the vocabulary" : tokenizer->type->special_is, token);
 }
 
 static grus_status load(grus_tokenizer *tokenizer, const char *dir, const grus_tokenizer_config *config,
@@ -91,8 +91,8 @@ static grus_status load(grus_tokenizer *tokenizer, const char *dir, const grus_t
     if (!status && tokenizer->type->open)
         status = tokenizer->type->open(tokenizer, dir, config, error);
     if (!status)
-        status = set_special(tokenizer, dir, "bos", config->bos, &tokenizer->bos, error);
-    return status ? status : set_special(tokenizer, dir, "eos", config->eos, &tokenizer->eos, error);
+        status = set_special(tokenizer, dir, "source.tokenizer.bos", config->bos, &tokenizer->bos, error);
+    return status ? status : set_special(tokenizer, dir, "source.tokenizer.eos", config->eos, &tokenizer->eos, error);
 }
 
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer_out,

@@ -137,7 +137,7 @@ static grus_status find_special(const grus_model *model, const char *key, const 
     if (found == GRUS_NO_ID) {
         char file[sizeof error->file];
         snprintf(file, sizeof file, "%s/config.json", model->dir);
-        return grus_fail(error, GRUS_E_MODEL, file, key, "the decoder's vocabulary lacks the token \"%s\"",
+        return grus_fail(error, GRUS_E_MODEL, file, key, "expected a token of the decoder's vocabulary, found \"%s\"",
                          token ? token : "");
     }
     *id = found;

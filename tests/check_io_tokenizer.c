@@ -233,9 +233,9 @@ START_TEST(refused)
 {
     grus_error error;
     open_tokenizer(GRUS_TOKENIZER_CHAR, "a\n", false, "<s>", NULL, GRUS_E_MODEL, &error);
-    expect_error(&error, "/config.json", "bos", "\"<s>\" is not a line of the vocabulary");
+    expect_error(&error, "/config.json", "source.tokenizer.bos", "expected a line of the vocabulary, found \"<s>\"");
     open_tokenizer(GRUS_TOKENIZER_IDS, NULL, false, NULL, "end", GRUS_E_MODEL, &error);
-    expect_error(&error, "/config.json", "eos", "\"end\" is not a decimal id");
+    expect_error(&error, "/config.json", "source.tokenizer.eos", "expected a decimal id, found \"end\"");
     open_tokenizer(GRUS_TOKENIZER_CHAR, "", false, NULL, NULL, GRUS_E_MODEL, &error);
     expect_error(&error, "/v", "", "is empty");
 }
