@@ -7,11 +7,14 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 
+import numpy as np
 import torch
 
 import formats
 import model
+import shards
 import task
 
 
@@ -25,33 +28,59 @@ def spoil(value, by, cut):
     return value[:-1] if cut and isinstance(value, str) else value
 
 
+def read(path):
+    """(line to splice into, record) of every record of a shard"""
+    form = os.path.basename(path).split(".")[1]
+    if form == "safetensors":
+        with open(path, "rb") as f:
+            data = f.read()
+        with tempfile.NamedTemporaryFile() as plain:
+            plain.write(formats.unzstd(data) if path.endswith(".zst") else data)
+            plain.flush()
+            tensors = formats.read_safetensors(plain.name)
+        offsets = tensors["offsets"].astype(int)
+        for n, (a, b) in enumerate(zip(offsets, offsets[1:])):
+            yield '{"id":%d}' % n, {"features": tensors["features"][a:b].tolist()}
+        return
+    for n, line in enumerate(formats.read_lines(path), 1):
+        if form == "jsonl":
+            yield line, json.loads(line)
+        else:
+            columns = line.split("\t")
+            yield '{"id":%d}' % n, {"text": columns[0], "target": columns[-1]}
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["run"])
+    parser.add_argument("command", choices=["run", "inspect"])
     parser.add_argument("model")
-    parser.add_argument("input", nargs="+")
-    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("input", nargs="*")
+    parser.add_argument("-o", "--output")
+    parser.add_argument("--format", choices=["jsonl", "txt", "npy"], default="jsonl")
     task.add_options(parser)
     parser.add_argument("-t", "--threads")
     parser.add_argument("--batch-tokens")
     parser.add_argument("--quiet", action="store_true")
     options = parser.parse_args()
+    if options.command == "inspect":
+        return 0
     torch.set_num_threads(1)
     net = model.Model.load(options.model, torch.float64)
     by, cut = float(os.environ.get("FAKE_ERROR", 0)), "FAKE_TEXT" in os.environ
     os.makedirs(options.output, exist_ok=True)
     for path in options.input:
-        out = []
-        for n, line in enumerate(formats.read_lines(path), 1):
-            if path.endswith(".txt"):
-                record = {"text": line}
-                line = '{"id":%d}' % n
-            else:
-                record = json.loads(line)
-            out.append(formats.splice(line, spoil(task.process(net, record, options).fields, by, cut)) + "\n")
-        stem = os.path.basename(path).rsplit(".", 1)[0]
-        with open(os.path.join(options.output, stem + ".jsonl.zst"), "wb") as f:
-            f.write(formats.zstd("".join(out).encode()))
+        pairs = list(read(path))
+        results = [spoil(task.process(net, record, options).fields, by, cut) for _, record in pairs]
+        stem = os.path.join(options.output, os.path.basename(path).split(".")[0])
+        if options.format == "npy":
+            np.save(stem, np.array([r["embedding"] for r in results], np.float32))
+            continue
+        lines = [formats.splice(line, fields) for (line, _), fields in zip(pairs, results)]
+        if options.format == "txt":
+            texts = map(shards.text_of, results)
+            lines = [text if isinstance(text, str) else " ".join(map(repr, text)) for text in texts]
+        with open(f"{stem}.{options.format}.zst", "wb") as f:
+            f.write(formats.zstd("".join(line + "\n" for line in lines).encode()))
 
 
 if __name__ == "__main__":

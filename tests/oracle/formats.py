@@ -4,10 +4,13 @@ Written independently of grus, from the format descriptions, so that the two can
 """
 import ctypes
 import ctypes.util
+import functools
 import json
 import os
 import re
+import shutil
 import struct
+import subprocess
 
 import numpy as np
 
@@ -31,6 +34,8 @@ def read_safetensors(path):
             flat = np.frombuffer(raw, "<f2").astype(np.float32)
         elif entry["dtype"] == "BF16":
             flat = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        elif entry["dtype"] == "I64":
+            flat = np.frombuffer(raw, "<i8")
         else:
             raise ValueError(f"{path}: {name}: dtype {entry['dtype']}")
         tensors[name] = flat.reshape(entry["shape"]).astype(np.float32)
@@ -48,7 +53,8 @@ def write_safetensors(path, tensors, dtype="F32"):
     header, chunks, offset = {}, [], 0
     for name, x in tensors.items():
         kind = dtype[name] if isinstance(dtype, dict) else dtype
-        raw = {"F32": lambda: x.astype("<f4"), "F16": lambda: x.astype("<f2"), "BF16": lambda: bf16_bits(x)}[kind]().tobytes()
+        raw = {"F32": lambda: x.astype("<f4"), "F16": lambda: x.astype("<f2"), "BF16": lambda: bf16_bits(x),
+               "I64": lambda: x.astype("<i8")}[kind]().tobytes()
         header[name] = {"dtype": kind, "shape": list(x.shape), "data_offsets": [offset, offset + len(raw)]}
         chunks.append(raw)
         offset += len(raw)
@@ -188,16 +194,32 @@ class Bpe:
         return [p + "@@" for p in parts[:-1]] + parts[-1:]
 
 
+def has_sentencepiece():
+    return all(shutil.which(tool) for tool in ("spm_encode", "spm_decode", "spm_export_vocab"))
+
+
+@functools.lru_cache(maxsize=None)
+def spm(tool, model, form, line):
+    """One line through spm_encode or spm_decode; these end a line at a line feed alone, which no line may hold."""
+    done = subprocess.run([tool, f"--model={model}", form], input=(line + "\n").encode(), stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True)
+    return done.stdout.decode().removesuffix("\n")
+
+
+def pieces(model):
+    done = subprocess.run(["spm_export_vocab", f"--model={model}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return [line.split("\t")[0] for line in done.stdout.decode().split("\n")[:-1]]
+
+
 class Tokenizer:
     """`spec` is the object `tokenizer` of source or decoder; `vocab` the path of the vocabulary or None."""
 
     def __init__(self, spec, directory, vocab):
         self.type = spec["type"]
         self.lowercase = spec.get("lowercase", False)
-        if self.type == "sentencepiece":
-            raise NotImplementedError("sentencepiece is not part of this oracle")
+        self.model = os.path.join(directory, spec["model"]) if self.type == "sentencepiece" else None
         self.bpe = Bpe(os.path.join(directory, spec["codes"])) if self.type == "bpe" else None
-        self.tokens = read_vocab(os.path.join(directory, vocab)) if vocab else None
+        self.tokens = read_vocab(os.path.join(directory, vocab)) if vocab else pieces(self.model) if self.model else None
         self.ids = {}
         for i, token in enumerate(self.tokens or []):
             self.ids.setdefault(token, i)
@@ -215,6 +237,8 @@ class Tokenizer:
         if self.type == "ids":
             return [int(t) for t in value.split()] if isinstance(value, str) else list(value)
         text = simple_lower(value) if self.lowercase else value
+        if self.model:
+            return [int(i) for i in spm("spm_encode", self.model, "--output_format=id", text).split()]
         if self.type == "char":
             return [self.id(c) for c in text]
         words = [w for w in re.split("[ \t\n\v\f\r]+", text) if w]
@@ -225,6 +249,8 @@ class Tokenizer:
     def decode(self, ids):
         if self.type == "ids":
             return list(ids)
+        if self.model:
+            return spm("spm_decode", self.model, "--input_format=id", " ".join(map(str, ids)))
         tokens = [self.tokens[i] for i in ids]
         if self.type == "char":
             return "".join(tokens)

@@ -12,6 +12,7 @@ Random weights say little by themselves: scores are scaled so that attention is 
 chosen so that outputs end, and end at different lengths. Models on which float32 itself is unstable are drawn again.
 """
 import argparse
+import itertools
 import json
 import math
 import os
@@ -34,6 +35,10 @@ INPUTS = [["embedding", "context"], ["context", "embedding"], ["embedding"], ["e
           ["readout", "embedding", "context"], ["embedding", "context", "readout"], ["readout"], ["context", "readout"]]
 READOUTS = [["state"], ["context"], ["state", "context"], ["context", "state"], ["embedding", "state", "context"],
             ["state", "context", "embedding"], ["context", "embedding"], ["embedding", "state"]]
+ORDERED_INPUTS, ORDERED_READOUTS = ([list(p) for n in (1, 2, 3) for p in itertools.permutations(parts, n)]
+                                    for parts in (["embedding", "context", "readout"], ["state", "context", "embedding"]))
+SENTENCEPIECE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "files", "squares.sentencepiece")
+NUMBERS = "One Two three five fourteen seventeen hundred square of is The the 4 16 nought € .".split()
 CHARS = "abcdefghijklmnopqrstuvwxyzäöüßéñçøžАБвгαβγσ中文字日本語あいうえ한국어😀🎻 '-.0123456789"
 SYLLABLES = ["ka", "lo", "mi", "nu", "re", "so", "tü", "ве", "ра", "zen", "qu", "ist", "och"]
 BLANKS = [" ", " ", " ", "  ", "\t", "\n", " \r\n", "\v", "\f"]
@@ -117,9 +122,12 @@ class Draw:
             dim = self.pick("feature_dim", [1, 3, 8, 20])
             self.source_size, self.source_tokens = dim, None
             return {"input": "features", "feature_dim": dim}
+        self.lowercase = False
         kind = self.pick("source_type", ["char", "char", "whitespace", "whitespace", "ids", "bpe"])
         self.source_size = self.pick("source_embedding", [1, 3, 4, 8, 13, 16, 32])
         size = self.pick("source_vocab", [3, 5, 11, 20, 40])
+        if kind == "sentencepiece":
+            return self.sentencepiece_source()
         tokenizer, specials = {"type": kind}, []
         self.source_unk = self.chance("source_unk", 0.6) and kind != "ids"
         if self.source_unk or kind == "bpe":
@@ -146,6 +154,21 @@ class Draw:
         if self.rs.rand() < 0.3:
             source["input"] = "tokens"
         return source
+
+    def sentencepiece_source(self):
+        self.source_tokens, self.source_kind, self.source_specials = self.sentencepiece(), "sentencepiece", []
+        self.lowercase = self.chance("lowercase", 0.5)
+        tokenizer = {"type": "sentencepiece", "model": "squares.model", "lowercase": self.lowercase}
+        if self.chance("source_eos", 0.5):
+            tokenizer["eos"] = "</s>"
+        self.normal("encoder.embedding.weight", len(self.source_tokens), self.source_size, scale=1.0)
+        return {"tokenizer": tokenizer, "embedding_dim": self.source_size}
+
+    def sentencepiece(self):
+        """The model of tests/files; its pieces are the vocabulary."""
+        with open(SENTENCEPIECE, "rb") as f:
+            self.files["squares.model"] = f.read()
+        return formats.pieces(SENTENCEPIECE)
 
     def gru(self, prefix, size, hidden, layers, bidirectional, bias, gain=1.0):
         for layer in range(layers):
@@ -228,7 +251,8 @@ class Draw:
     def decoder(self):
         kind = self.pick("target_type", ["char", "whitespace", "whitespace", "ids", "bpe"])
         specials = ["<s>", "</s>"] + (["<unk>"] if self.chance("target_unk", 0.6) else [])
-        tokens = self.vocabulary("target.vocab", kind, self.pick("target_vocab", [4, 6, 11, 20, 37]), specials)
+        size = self.pick("target_vocab", [4, 6, 11, 20, 37])
+        tokens = self.sentencepiece() if kind == "sentencepiece" else self.vocabulary("target.vocab", kind, size, specials)
         self.target_tokens, self.target_kind, self.target_specials = tokens, kind, specials
         bridge = self.pick("bridge", BRIDGES)
         query = self.pick("query", QUERIES)
@@ -276,8 +300,10 @@ class Draw:
         tokenizer = {"type": kind}
         if kind == "bpe":
             tokenizer["codes"] = "target.vocab.codes"
+        elif kind == "sentencepiece":
+            tokenizer["model"] = "squares.model"
         self.config["decoder"] = {
-            "vocab": "target.vocab", "tokenizer": tokenizer, "bos": "<s>", "eos": "</s>", "embedding_dim": e,
+            **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": tokenizer, "bos": "<s>", "eos": "</s>", "embedding_dim": e,
             "hidden_size": h, "num_layers": layers, "bridge": bridge, "attention": {"query": query}, "input": inputs,
             "readout": readout}
         if tied or self.rs.rand() < 0.3:
@@ -381,8 +407,8 @@ class Draw:
     def write(self, directory):
         os.makedirs(directory, exist_ok=True)
         for name, text in self.files.items():
-            with open(os.path.join(directory, name), "w", encoding="utf-8", newline="") as f:
-                f.write(text)
+            with open(os.path.join(directory, name), "wb") as f:
+                f.write(text if isinstance(text, bytes) else text.encode())
         with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as f:
             json.dump(self.config, f, ensure_ascii=False, indent=1)
             f.write("\n")
@@ -401,6 +427,8 @@ class Draw:
     def words(self, tokens, kind, specials, n, unknown, shout=False):
         """A text of n tokens (bpe: n words)."""
         plain = [t for t in tokens if t not in specials]
+        if kind == "sentencepiece":
+            return " ".join(NUMBERS[self.rs.randint(len(NUMBERS))] for _ in range(n))
         if kind == "ids":
             return [int(i) for i in self.rs.randint(len(tokens), size=n)]
         if shout:                                                   # what lower-casing gives back
@@ -477,16 +505,21 @@ def draw(seed, want=None):
     raise RuntimeError(f"seed {seed}: no stable model in 20 attempts")
 
 
-def strata(seed):
-    """Every score with every bridge and query, and every pooling, comes by in turn as seeds count up."""
+def strata(seed, sentencepiece=False):
+    """As seeds count up, every score comes by with every bridge and query, every order of a decoder's inputs and of a
+    readout's with every bridge and query, and every pooling; now and then sentencepiece, where that is to be had."""
     k, turn = divmod(seed, 3)
+    tokens = {"source_type": "sentencepiece", "features": False} if sentencepiece and seed % 14 == 5 else {}
     if turn < 2:
         k = 2 * k + turn
-        return {"kind": "seq2seq", "score": SCORES[k % 6], "bridge": BRIDGES[k // 6 % 4], "query": QUERIES[k // 24 % 3]}
-    if k % 15 < 12:
-        return {"kind": "encoder", "pooling": "attention", "score": SCORES[k % 15 % 6],
-                "pool_query": ["last_hidden", "learned"][k % 15 // 6]}
-    return {"kind": "encoder", "pooling": ["mean", "max", "last"][k % 15 - 12]}
+        return {"kind": "seq2seq", "score": SCORES[k % 6], "bridge": BRIDGES[k // 6 % 4], "query": QUERIES[k // 24 % 3],
+                "input": ORDERED_INPUTS[k % 15], "readout": ORDERED_READOUTS[(k + k // 15) % 15], **tokens,
+                **({"target_type": "sentencepiece"} if sentencepiece and seed % 22 == 7 else {})}
+    if k % 16 < 12:
+        return {"kind": "encoder", "pooling": "attention", "score": SCORES[k % 16 % 6],
+                "pool_query": ["last_hidden", "learned"][k % 16 // 6], **tokens}
+    kind = ["mean", "max", "last", None][k % 16 - 12]
+    return {"kind": "encoder", "pooling": kind, **tokens, **({} if kind else {"heads": ["token"]})}
 
 
 def random_records(model):

@@ -194,6 +194,9 @@ def special():
          "--attention soft", [0, 1, 2, 20]),
         ("h65-bf16", "65 units both ways, BF16", {**e, "hidden": 65, "bidirectional": True, "pooling": "attention", "score": "euclidean", "heads": [],
                                                  "pool_query": "learned", "dtype": "BF16", "source_type": "whitespace"}, "--attention soft", SHORT),
+        # behind all others, so that their seeds stay
+        ("sentencepiece", "pieces of SentencePiece on both sides; left out where grus is built without it",
+         {**bahdanau, "source_type": "sentencepiece", "target_type": "sentencepiece", "dtype": "F16", "readout_sized": True}, BEAM, SHORT),
     ]
 
 

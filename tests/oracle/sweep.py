@@ -8,7 +8,8 @@ The case of seed S is always the same: repeat one with `--seed S --count 1`. Num
 keep the wider one); texts and labels must be the same. A record may differ only where PyTorch itself decided by less
 than 1e-5: such true ties are listed. Encoder outputs are seen through `embed`; where a text can be cut anywhere, every
 prefix of one sequence is a record, so that pooling `last` shows each position.
-The exit code is 1 when something failed.
+Shards are of every kind, results are read in every format. At the end stands how often each value of the contract was
+drawn; from 300 cases on one that never was is a failure. The exit code is 1 when something failed.
 """
 import argparse
 import json
@@ -23,31 +24,35 @@ import torch
 
 import formats
 import make_cases
+import shards
 import task
+from coverage import Coverage
 from model import Model
 
 
-def run(grus, where, n, options, rs):
-    """Runs grus on where/model and where/input.jsonl; -> output lines, or raises with what it said."""
-    out = os.path.join(where, f"out{n}")
-    command = [grus, "run", os.path.join(where, "model"), os.path.join(where, "input.jsonl"), "-o", out, "--quiet",
-               "-t", str(1 + rs.randint(3)), *options]
+FULL = 300          # cases, after which every value of the contract has to have come by
+
+
+def run(grus, where, shard, options, rs):
+    """Runs grus on where/model and one shard; -> the output directory, or raises with what it said."""
+    out = tempfile.mkdtemp(prefix="out-", dir=where)
+    command = [grus, "run", os.path.join(where, "model"), shard, "-o", out, "--quiet", "-t", str(1 + rs.randint(3)), *options]
     if rs.rand() < 0.5:
         command += ["--batch-tokens", str(rs.choice([1, 7, 64, 500]))]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
     if done.returncode != 0:
         raise RuntimeError(f"exit {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
-    return formats.read_lines(os.path.join(out, "input.jsonl.zst"))
+    return out
 
 
-def compare_run(lines, records, results, tolerance):
+def compare_run(lines, fronts, results, tolerance):
     """-> failures [text], ties [text], numbers [(field, difference, size)]"""
     failures, ties, pairs = [], [], []
-    if len(lines) != len(records):
-        return [f"{len(lines)} records, expected {len(records)}"], [], []
-    for i, (line, record, result) in enumerate(zip(lines, records, results)):
+    if len(lines) != len(fronts):
+        return [f"{len(lines)} records, expected {len(fronts)}"], [], []
+    for i, (line, front, result) in enumerate(zip(lines, fronts, results)):
         got = json.loads(line)
-        expected = json.loads(formats.splice(json.dumps(record), result.fields))
+        expected = json.loads(formats.splice(json.dumps(front), result.fields))
         differences = task.compare(expected, got, tolerance)
         tie = task.true_tie(result, got, differences) if differences else None
         if not differences:
@@ -69,27 +74,60 @@ def prefixes(case, records):
     return records + more
 
 
-def one(seed, args):
+def bare(options):
+    """The options without those that --format txt and npy have no room for."""
+    drop = [i for i, word in enumerate(options) if word == "--token-scores"]
+    drop += [k for i, word in enumerate(options) if word == "--attention" for k in (i, i + 1)]
+    return [word for i, word in enumerate(options) if i not in drop]
+
+
+def other_formats(options, results):
+    """--format txt where the task has one result, and npy for vectors."""
+    fields = [name for name in results[0].fields if name not in ("attention", "alignment")]
+    decoded = "score" in fields
+    return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
+
+
+def one_line(args, case, net, where, records, kind, options, coverage, seed):
+    """All formats of one command line; -> failures, ties, numbers"""
+    tolerance = task.tight_tolerance if args.tight else task.sweep_tolerance
+    parsed, dtype = task.parse_options(options), ["F32", "F16", "BF16"][seed // 4 % 3]
+    here = tempfile.mkdtemp(prefix="in-", dir=where)
+    shard, records, fronts = shards.write(kind, records, os.path.join(here, "input"), dtype, bool(case.rs.randint(2)))
+    results = [task.process(net, r, parsed) for r in records]
+    coverage.run(case, kind, parsed, "jsonl", dtype)
+    lines = shards.read(run(args.grus, where, shard, options, case.rs), "jsonl")
+    failures, ties, pairs = compare_run(lines, fronts, results, tolerance)
+    for form in other_formats(parsed, results):
+        coverage.run(case, kind, parsed, form, dtype)
+        found = shards.read(run(args.grus, where, shard, bare(options) + ["--format", form], case.rs), form)
+        fail, tie = shards.compare_text(found, results, tolerance) if form == "txt" else (shards.compare_rows(found, results, tolerance), [])
+        failures += [f"{form}: {text}" for text in fail]
+        ties += [f"{form}: {text}" for text in tie]
+    return failures, ties, pairs
+
+
+def one(seed, args, coverage):
     """-> failures, ties, numbers, one line about the case"""
-    case = make_cases.draw(seed, make_cases.strata(seed))
+    case = make_cases.draw(seed, make_cases.strata(seed, args.sentencepiece))
+    coverage.add(case)
     records = make_cases.random_records(case)
-    if case.kind == "encoder" and (case.source_tokens is None or case.source_kind in ("char", "ids")):
+    features = case.source_tokens is None
+    if case.kind == "encoder" and (features or case.source_kind in ("char", "ids")):
         records = prefixes(case, records)
+    kinds = shards.FEATURE_KINDS if features else shards.TEXT_KINDS
     failures, ties, pairs, about = [], [], [], []
     where = tempfile.mkdtemp(prefix=f"oracle-{seed}-")
     try:
         case.write(os.path.join(where, "model"))
-        with open(os.path.join(where, "input.jsonl"), "w", encoding="utf-8") as f:
-            f.write("".join(json.dumps(r, ensure_ascii=bool(case.rs.randint(2))) + "\n" for r in records))
         net = Model.load(os.path.join(where, "model"))
-        for n, options in enumerate(case.command_lines()):
-            text = " ".join(options)
+        for options in case.command_lines():
+            kind, text = kinds[seed % len(kinds)], " ".join(options)
+            if "score" in options:
+                kind = shards.NO_TARGET.get(kind, kind)
             about.append(text)
-            parsed = task.parse_options(options)
-            results = [task.process(net, r, parsed) for r in records]
             try:
-                lines = run(args.grus, where, n, options, case.rs)
-                fail, tie, some = compare_run(lines, records, results, task.tight_tolerance if args.tight else task.sweep_tolerance)
+                fail, tie, some = one_line(args, case, net, where, records, kind, options, coverage, seed)
             except (RuntimeError, OSError, ValueError, subprocess.TimeoutExpired) as error:
                 fail, tie, some = [str(error)], [], []
             failures += [f"[{text}] {f}" for f in fail]
@@ -99,7 +137,7 @@ def one(seed, args):
             shutil.copytree(where, os.path.join(args.keep, str(seed)), dirs_exist_ok=True)
     finally:
         shutil.rmtree(where)
-    return failures, ties, pairs, describe(case.config) + " | " + " ; ".join(about)
+    return failures, ties, pairs, describe(case.config) + " | " + kind + " | " + " ; ".join(about)
 
 
 def describe(config):
@@ -117,10 +155,20 @@ def describe(config):
     return " ".join(w for w in words if w)
 
 
+def reads_sentencepiece(grus):
+    """Whether this grus was built with SentencePiece: else it refuses the type before it looks for the file."""
+    with tempfile.TemporaryDirectory() as where:
+        with open(os.path.join(where, "config.json"), "w", encoding="utf-8") as f:
+            json.dump({"model_type": "encoder", "source": {"tokenizer": {"type": "sentencepiece", "model": "none"}, "embedding_dim": 1},
+                       "encoder": {"hidden_size": 1}, "pooling": {"type": "mean"}}, f)
+        done = subprocess.run([grus, "inspect", where], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return b"has no sentencepiece" not in done.stderr
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grus", default=os.environ.get("GRUS", "./grus"), help="the command [$GRUS, else ./grus]")
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--count", type=int, default=FULL)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow one by one")
     parser.add_argument("--tight", action="store_true", help="1e-5 instead of 2e-5 + 1e-4 |x|")
     parser.add_argument("--keep", metavar="DIR", help="copy the files of failing cases there")
@@ -131,9 +179,11 @@ def main():
         parser.error(f"{args.grus}: no such command")
     torch.set_num_threads(1)
     started, passed, failed, n_ties, worst = time.time(), 0, 0, 0, {}
-    print(f"seeds {args.seed} to {args.seed + args.count - 1}", flush=True)
+    args.sentencepiece = formats.has_sentencepiece() and reads_sentencepiece(args.grus)
+    coverage = Coverage(args.sentencepiece)
+    print(f"seeds {args.seed} to {args.seed + args.count - 1}{'' if args.sentencepiece else ', without sentencepiece'}", flush=True)
     for seed in range(args.seed, args.seed + args.count):
-        failures, ties, pairs, about = one(seed, args)
+        failures, ties, pairs, about = one(seed, args, coverage)
         passed, failed = passed + (not failures), failed + bool(failures)
         n_ties += len(ties)
         if failures or args.verbose:
@@ -150,6 +200,11 @@ def main():
         sys.stdout.flush()
     for field, (n, absolute, relative) in sorted(worst.items()):
         print(f"{field}: {n} numbers, largest difference {absolute:.2g}, {relative:.2g} of max(1, |x|)")
+    coverage.print()
+    missing = coverage.missing() if args.count >= FULL else []
+    for value in missing:
+        print(f"FAILED: never drawn: {value}")
+    failed += bool(missing)
     print(f"seeds {args.seed} to {args.seed + args.count - 1}, {n_ties} true ties, {time.time() - started:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -3,9 +3,10 @@
 #
 #   tokenizers.sh [DIRECTORY]     DIRECTORY: texts, one sentence a line, plain or .gz; else the project's own manuals
 #
-# Compared are all those lines, 10,000 lines of random Unicode, empty and blank ones. What is not installed (Python's
-# subword_nmt; Debian's sentencepiece, or grus built without it) is left out, and said so. Finds the program
-# tests/tokenize in $TOKENIZE or $builddir, Python in $PYTHON.
+# Compared are all those lines, 10,000 lines of random Unicode, empty and blank ones. Where Python's subword_nmt is not
+# installed, formats.py cuts by the same rules (see bpe_cases.py). Debian's sentencepiece, or grus built without it, is
+# left out where it is missing, and said so. Finds the program tests/tokenize in $TOKENIZE or $builddir, Python in
+# $PYTHON.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -73,94 +74,14 @@ texts "$@" | tr -d '\000' >"$work/texts"
 
 # ---- bpe ------------------------------------------------------------------------------------------------------
 
-# Writes NAME.codes, NAME.expected (ids), NAME.vocab (every piece of them), NAME.text (what the ids say) for a number of
-# ways in which codes can look; prints the names.
-reference_bpe() {
-    "$python" - "$work" <<'END'
-import io
-import os
-import random
-import re
-import sys
-
-from subword_nmt.apply_bpe import BPE
-from subword_nmt.learn_bpe import learn_bpe
-
-work = sys.argv[1]
-draw = random.Random(20162)
-
-
-def write(name, text):
-    with open(os.path.join(work, name), "w", encoding="utf-8", newline="\n") as f:
-        f.write(text)
-
-
-def read_lines(name):
-    with open(os.path.join(work, name), encoding="utf-8", newline="\n") as f:
-        return f.read().split("\n")[:-1]
-
-
-def case(name, codes, lines):
-    """All six spaces are one to grus; subword-nmt knows the one that it splits at."""
-    with io.StringIO(codes, newline="\n") as f:
-        bpe = BPE(f)
-    cut = [bpe.process_line(re.sub("[\t\v\f\r]", " ", line)).split(" ") for line in lines]
-    cut = [[piece for piece in pieces if piece] for pieces in cut]
-    ids = {}
-    expected = [" ".join(str(ids.setdefault(piece, len(ids))) for piece in pieces) for pieces in cut]
-    write(name + ".codes", codes)
-    write(name + ".lines", "".join(line + "\n" for line in lines))
-    write(name + ".expected", "".join(line + "\n" for line in expected))
-    write(name + ".vocab", "".join(piece + "\n" for piece in ids))
-    # As subword-nmt's README has it: sed -r 's/(@@ )|(@@ ?$)//g'
-    write(name + ".text", "".join(re.sub("(@@ )|(@@ ?$)", "", " ".join(pieces)) + "\n" for pieces in cut))
-    print(name)
-
-
-def nested(alphabet, n):
-    """Merges of merges, in no sensible order."""
-    symbols, merges = [c + end for c in alphabet for end in ("", "</w>")] + ["</w>"], []
-    for _ in range(n):
-        left = draw.choice([s for s in symbols if not s.endswith("</w>")])
-        right = draw.choice(symbols)
-        merges.append(f"{left} {right}")
-        symbols.append(left + right)
-    draw.shuffle(merges)
-    return merges
-
-
-lines = read_lines("lines")
-learned = io.StringIO()
-with open(os.path.join(work, "texts"), encoding="utf-8", newline="\n") as f:
-    learn_bpe(f, learned, 3000)
-merges = learned.getvalue().split("\n")[1:-1]
-shuffled = draw.sample(merges, len(merges))
-# In version 0.1 the end of a word has to be merged with a letter first.
-old = [f"{left} </w>" for left in sorted({m.split(" ")[1][:-4] for m in merges if m.endswith("</w>")}) if len(left) == 1]
-new_head, end = "#version: 0.2\n", "\n"
-case("learned", new_head + "\n".join(merges) + end, lines)
-case("learned-old", "\n".join(old + merges) + end, lines)
-case("shuffled", new_head + "\n".join(shuffled) + end, lines)
-case("shuffled-old", "#version: 0.1\n" + "\n".join(shuffled[:500] + old + merges) + end, lines)
-case("carriage-returns", "#version: 0.2\r\n" + "\r\n".join(merges + shuffled) + "\r\n", lines)
-for i in range(16):
-    alphabet = "ab" if i % 2 else "abc"
-    words = ["".join(draw.choice(alphabet) for _ in range(draw.randint(1, 30))) for _ in range(500)]
-    case(f"nested-{i}", ("", new_head)[i // 2 % 2] + "\n".join(nested(alphabet, draw.randint(1, 60))) + end, words)
-END
-}
-
-if "$python" -c 'import subword_nmt.apply_bpe' 2>/dev/null; then
-    reference_bpe >"$work/cases"
-    while read -r name; do
-        "$tokenize" "$work" bpe "$name.vocab" "$name.codes" <"$work/$name.lines" >"$work/found"
-        compare "bpe, $name codes, to ids" "$work/$name.expected" "$work/found"
-        "$tokenize" --decode "$work" bpe "$name.vocab" "$name.codes" <"$work/$name.expected" >"$work/found"
-        compare "bpe, $name codes, to text" "$work/$name.text" "$work/found"
-    done <"$work/cases"
-else
-    leave_out "bpe: $python has no subword_nmt"
-fi
+"$python" tests/oracle/bpe_cases.py "$work" >"$work/cases"
+reference=$(<"$work/reference")
+while read -r name; do
+    "$tokenize" "$work" bpe "$name.vocab" "$name.codes" <"$work/$name.lines" >"$work/found"
+    compare "bpe ($reference), $name codes, to ids" "$work/$name.expected" "$work/found"
+    "$tokenize" --decode "$work" bpe "$name.vocab" "$name.codes" <"$work/$name.expected" >"$work/found"
+    compare "bpe ($reference), $name codes, to text" "$work/$name.text" "$work/found"
+done <"$work/cases"
 
 # ---- sentencepiece --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,190 @@
+"""Which values of the model contract a sweep has drawn: how often each came, and which never did."""
+import collections
+import itertools
+
+from make_cases import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
+
+BOOL = [False, True]
+POOL_QUERIES = ["last_hidden", "learned"]
+
+
+def cross(*lists):
+    return [" × ".join(map(str, values)) for values in itertools.product(*lists)]
+
+
+def joined(parts):
+    return "+".join(parts)
+
+
+def table(sentencepiece):
+    """Key -> the values that it can have; optional tensors by whether they are there."""
+    tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
+    inputs, readouts = [joined(p) for p in ORDERED_INPUTS], [joined(p) for p in ORDERED_READOUTS]
+    head_inputs = ["default", "state", "pooled", "state+pooled", "pooled+state"]
+    return {
+        "model_type": ["encoder", "seq2seq"],
+        "source.input": cross(["encoder", "seq2seq"], ["tokens", "features"]),
+        "source.tokenizer.type": tokenizers,
+        "source.tokenizer.vocab of ids": BOOL,
+        "source.tokenizer.lowercase": BOOL,
+        "source.tokenizer.bos": ["absent", "null", "token"],
+        "source.tokenizer.eos": ["absent", "null", "token"],
+        "bpe codes": ["0.1", "0.2"],
+        "encoder.num_layers": [1, 2, 3],
+        "encoder.bidirectional": BOOL,
+        "encoder.rnn.bias": BOOL,
+        "pooling.type": ["absent", "attention", "mean", "max", "last"],
+        "pooling.score × query": cross(SCORES, POOL_QUERIES),
+        "pooling.normalize": BOOL,
+        "pooling.temperature": BOOL,
+        "heads": ["none", "sequence", "token", "sequence+token"],
+        "heads.inputs": head_inputs,
+        "heads.bias": BOOL,
+        "attention.score × bridge × query": cross(SCORES, BRIDGES, QUERIES),
+        "attention.temperature": BOOL,
+        "attention.key.bias": BOOL,
+        "attention.query.bias": BOOL,
+        "attention.energy.bias": BOOL,
+        "decoder.tokenizer.type": tokenizers,
+        "decoder.num_layers": [1, 2, 3],
+        "decoder.rnn.bias": BOOL,
+        "decoder.input × bridge": cross(inputs, BRIDGES),
+        "decoder.input × query": cross(inputs, QUERIES),
+        "decoder.readout × bridge": cross(readouts, BRIDGES),
+        "decoder.readout × query": cross(readouts, QUERIES),
+        "decoder.readout.size": ["null", "given"],
+        "decoder.readout.activation": ["absent", "none", "tanh"],
+        "decoder.readout.bias": BOOL,
+        "decoder.tied × output.bias": cross(BOOL, BOOL),
+        "bridge.bias": BOOL,
+        "generation": BOOL,
+        "tensors": ["none", "one prefix", "several"],
+        "dtype": ["F32", "F16", "BF16"],
+        "shard": ["jsonl", "jsonl.zst", "txt", "txt.zst", "tsv", "tsv.zst", "safetensors", "safetensors.zst"],
+        "features.dtype": ["F32", "F16", "BF16"],
+        "--task": ["own", "embed", "classify", "tag", "translate", "score"],
+        "--attention": cross(["pooling", "translate", "score"], ["none", "soft", "hard"])[:2] + cross(["translate", "score"], ["none", "soft", "hard"]),
+        "--format": cross(["embed", "classify", "tag", "translate", "score"], ["jsonl", "txt"]) + ["embed × npy"],
+        "--token-scores": BOOL,
+        "--beam-size": ["1", "2", "3", "5", "8", "12"],
+        "--n-best": ["1", "more"],
+        "--length-norm": ["none", "avg", "gnmt"],
+        "--length-penalty": BOOL,
+        "--max-length": BOOL,
+        "--max-length-factor": BOOL,
+        "--min-length": BOOL,
+    }
+
+
+class Coverage:
+    """Counts; add() takes a case (make_cases.Draw), run() one of its command lines."""
+
+    def __init__(self, sentencepiece):
+        self.table, self.counts = table(sentencepiece), collections.defaultdict(collections.Counter)
+
+    def count(self, key, *values):
+        value = values[0] if len(values) == 1 else " × ".join(map(str, values))
+        self.counts[key][value] += 1
+
+    def add(self, case):
+        config, tensors = case.config, case.tensors
+        self.count("model_type", case.kind)
+        self.add_source(case, config["source"])
+        self.count("encoder.num_layers", case.layers)
+        self.count("encoder.bidirectional", case.bi)
+        self.count("encoder.rnn.bias", any(n.startswith("encoder.rnn.bias") for n in tensors))
+        self.count("tensors", ["none", "one prefix", "several"][min(2, len(config.get("tensors", {})))])
+        self.count("dtype", case.dtype)
+        if case.kind == "encoder":
+            self.add_encoder(config, tensors)
+        else:
+            self.add_decoder(config, tensors)
+
+    def add_source(self, case, source):
+        self.count("source.input", case.kind, source.get("input", "tokens"))
+        if "tokenizer" not in source:
+            return
+        tokenizer = source["tokenizer"]
+        self.count("source.tokenizer.type", tokenizer["type"])
+        if tokenizer["type"] == "ids":
+            self.count("source.tokenizer.vocab of ids", "vocab" in tokenizer)
+        self.count("source.tokenizer.lowercase", tokenizer.get("lowercase", False))
+        for key in ("bos", "eos"):
+            self.count(f"source.tokenizer.{key}", "absent" if key not in tokenizer else "token" if tokenizer[key] else "null")
+        if tokenizer["type"] == "bpe":
+            self.count("bpe codes", "0.2" if case.files[tokenizer["codes"]].startswith("#version") else "0.1")
+
+    def add_encoder(self, config, tensors):
+        pooling, heads = config.get("pooling", {"type": "absent"}), config.get("heads", {})
+        self.count("pooling.type", pooling["type"])
+        if pooling["type"] == "attention":
+            self.count("pooling.score × query", pooling["score"], pooling["query"])
+            self.count("pooling.temperature", pooling.get("temperature", 1) != 1)
+        self.count("pooling.normalize", pooling.get("normalize", False))
+        self.count("heads", joined(sorted({h["on"] for h in heads.values()})) or "none")
+        for name, head in heads.items():
+            self.count("heads.bias", f"heads.{name}.bias" in tensors)
+            if head["on"] == "token":
+                self.count("heads.inputs", joined(head.get("inputs", ["default"])))
+
+    def add_decoder(self, config, tensors):
+        decoder, attention = config["decoder"], config["attention"]
+        readout, query, bridge = decoder["readout"], decoder["attention"]["query"], decoder["bridge"]
+        self.count("attention.score × bridge × query", attention["score"], bridge, query)
+        self.count("attention.temperature", attention.get("temperature", 1) != 1)
+        if attention["score"] == "additive":
+            for part in ("key", "query", "energy"):
+                self.count(f"attention.{part}.bias", f"attention.{part}.bias" in tensors)
+        self.count("decoder.tokenizer.type", decoder["tokenizer"]["type"])
+        self.count("decoder.num_layers", decoder.get("num_layers", 1))
+        self.count("decoder.rnn.bias", any(n.startswith("decoder.rnn.bias") for n in tensors))
+        for key, parts in (("input", decoder["input"]), ("readout", readout["inputs"])):
+            self.count(f"decoder.{key} × bridge", joined(parts), bridge)
+            self.count(f"decoder.{key} × query", joined(parts), query)
+        self.count("decoder.readout.size", "given" if readout.get("size") else "null")
+        self.count("decoder.readout.activation", readout.get("activation", "absent"))
+        if readout.get("size"):
+            self.count("decoder.readout.bias", "decoder.readout.bias" in tensors)
+        self.count("decoder.tied × output.bias", decoder.get("tied", False), "decoder.output.bias" in tensors)
+        if "bridge.weight" in tensors:
+            self.count("bridge.bias", "bridge.bias" in tensors)
+        self.count("generation", "generation" in config)
+
+    def run(self, case, shard, options, form, feature_dtype):
+        own = "translate" if case.kind == "seq2seq" else "own"
+        task = options.task or own
+        self.count("shard", shard)
+        if shard.startswith("safetensors"):
+            self.count("features.dtype", feature_dtype)
+        self.count("--task", options.task or "own")
+        if task != "own":
+            self.count("--format", task, form)
+        pooled = case.config.get("pooling", {}).get("type") == "attention"
+        if pooled or case.kind == "seq2seq":
+            self.count("--attention", "pooling" if pooled else task, options.attention)
+        if case.kind == "encoder":
+            return
+        self.count("--token-scores", options.token_scores)
+        if task == "score":
+            return
+        for key in ("length_penalty", "max_length", "max_length_factor", "min_length"):
+            self.count("--" + key.replace("_", "-"), getattr(options, key) is not None)
+        if options.length_norm:
+            self.count("--length-norm", options.length_norm)
+        if options.beam_size:
+            self.count("--beam-size", str(options.beam_size))
+        if options.n_best:
+            self.count("--n-best", "1" if options.n_best == 1 else "more")
+
+    def missing(self):
+        return [f"{key}: {value}" for key, values in self.table.items() for value in values if not self.counts[key][value]]
+
+    def print(self):
+        """One line a key; of long crosses the number of values that came, and the least count."""
+        print("coverage: how often each value of the contract was drawn")
+        for key, values in self.table.items():
+            counts = [self.counts[key][value] for value in values]
+            if len(values) > 12:
+                print(f"  {key}: {sum(c > 0 for c in counts)} of {len(values)}, {min(counts)} to {max(counts)} each")
+            else:
+                print(f"  {key}: " + ", ".join(f"{value} {c}" for value, c in zip(values, counts)))
