@@ -21,6 +21,7 @@
 #define TEXT_WIDTH 760.0 // that a long heading asks for, at most
 #define SCALE_WIDTH 192.0
 #define UPRIGHT 2 // columns of a label that need not be slanted
+#define UNDER_HEADING 6.0
 
 typedef struct svg_sheet {
     const grus_attention_map *map;
@@ -151,7 +152,7 @@ static void lay_out(svg_sheet *sheet, const char *source)
     for (size_t i = 0; i < map->rows * map->columns; i++)
         sheet->greatest = fmaxf(sheet->greatest, map->weights[i]);
     sheet->left = EDGE + (double)widest_margin(sheet) * GLYPH + GAP;
-    sheet->top += band;
+    sheet->top += band + (sheet->top > EDGE ? UNDER_HEADING : 0);
     for (size_t i = 0; i < map->n_heads; i++)
         if (sheet->heads[i]) {
             sheet->bands += band_height(sheet, i);
@@ -221,9 +222,9 @@ static bool put_heading(svg_sheet *sheet, const char *source)
 }
 
 // A label over the middle x of its column, its line at y.
-static void put_top_label(const svg_sheet *sheet, double x, double y, const char *text, size_t width)
+static void put_top_label(const svg_sheet *sheet, double x, double y, const char *text, bool upright)
 {
-    if (width <= UPRIGHT)
+    if (upright)
         fprintf(sheet->to, "<text class=\"source upright\" x=\"%.1f\" y=\"%.1f\">", x, y);
     else
         fprintf(sheet->to, "<text class=\"source\" transform=\"translate(%.1f %.1f) rotate(-45)\">", x + FONT * 0.25,
@@ -232,15 +233,21 @@ static void put_top_label(const svg_sheet *sheet, double x, double y, const char
     fputs("</text>\n", sheet->to);
 }
 
+// A short label, unless the one on its left is slanted and leans over it.
+static bool stands_upright(const grus_label *labels, size_t i)
+{
+    return labels[i].width <= UPRIGHT && (i == 0 || labels[i - 1].width <= UPRIGHT);
+}
+
 static void put_top_labels(const svg_sheet *sheet)
 {
     for (size_t i = 0; i < sheet->map->columns; i++) {
         double x = sheet->left + ((double)i + 0.5) * CELL, y = sheet->top - GAP * 0.75;
         char number[32];
         if (sheet->map->column_tokens[i][0])
-            put_top_label(sheet, x, y, sheet->columns[i].text, sheet->columns[i].width);
+            put_top_label(sheet, x, y, sheet->columns[i].text, stands_upright(sheet->columns, i));
         else
-            put_top_label(sheet, x, y, number, (size_t)snprintf(number, sizeof number, "%zu", i + 1));
+            put_top_label(sheet, x, y, number, snprintf(number, sizeof number, "%zu", i + 1) <= UPRIGHT);
     }
 }
 

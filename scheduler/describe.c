@@ -140,9 +140,11 @@ grus_status grus_model_describe(const grus_model *model, FILE *to, grus_error *e
         print_decoder(to, model);
     fprintf(to, "parameters    %zu, %.1f MiB when packed\n", facts->parameters,
             (double)facts->weight_bytes / (1024 * 1024));
-    fprintf(to, "FLOPs         %.4g a source position", facts->encoder_flops);
+    fprintf(to, "FLOPs         %.0f a source position", facts->encoder_flops);
     if (model->config.seq2seq)
-        fprintf(to, ", %.4g a generated token and hypothesis without attention", facts->decoder_flops);
+        fprintf(to, ", %.0f a generated token and hypothesis, both without attention", facts->decoder_flops);
+    else
+        fprintf(to, " without pooling and heads");
     fprintf(to, "\nmemory        %zu bytes a source position, %zu a lane, %zu lanes\n", facts->position_bytes,
             facts->lane_bytes, facts->lanes);
     fprintf(to, "kernel        %s\n", grus_kernel_name());

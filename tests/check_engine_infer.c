@@ -135,11 +135,21 @@ START_TEST(a_search_does_not_depend_on_its_batch)
 }
 END_TEST
 
+static bool same_tokens(const grus_hypothesis *a, const grus_hypothesis *b)
+{
+    return a->length == b->length && a->ended == b->ended &&
+           memcmp(a->tokens, b->tokens, a->length * sizeof *a->tokens) == 0;
+}
+
+// Sorted, nothing twice, and rows of weights that sum to 1.
 static void check_nbest(const grus_result *result, size_t source_length, const grus_infer_options *options)
 {
     ck_assert(result->finite && result->n_hypotheses >= 1 && result->n_hypotheses <= options->search.n_best);
-    for (size_t i = 1; i < result->n_hypotheses; i++)
+    for (size_t i = 1; i < result->n_hypotheses; i++) {
         ck_assert(result->hypotheses[i - 1].score >= result->hypotheses[i].score);
+        for (size_t k = 0; k < i; k++)
+            ck_assert(!same_tokens(&result->hypotheses[k], &result->hypotheses[i]));
+    }
     const grus_hypothesis *best = result->hypotheses;
     ck_assert(best->attention != NULL || best->length == 0);
     for (size_t step = 0; step < best->length && source_length; step++) {
@@ -150,49 +160,78 @@ static void check_nbest(const grus_result *result, size_t source_length, const g
     }
 }
 
-// The log-probability that the search reports is that of following its own tokens.
+#define N_BEST 3
+
+// Sources and targets to follow: every hypothesis that ended, and what the search said of it.
+typedef struct followed {
+    size_t n, n_ids, n_targets;
+    size_t length[N * N_BEST], target_length[N * N_BEST];
+    uint32_t ids[N * N_BEST * 20], targets[N * N_BEST * 40];
+    double expected[N * N_BEST];
+} followed;
+
+static void follow(followed *all, const fixture *f, size_t i, const grus_hypothesis *hypothesis)
+{
+    if (!hypothesis->ended)
+        return;
+    all->length[all->n] = f->length[i];
+    memcpy(all->ids + all->n_ids, f->ids + f->offset[i], f->length[i] * sizeof *all->ids);
+    all->n_ids += f->length[i];
+    all->target_length[all->n] = hypothesis->length - 1;
+    memcpy(all->targets + all->n_targets, hypothesis->tokens, (hypothesis->length - 1) * sizeof *all->targets);
+    all->n_targets += hypothesis->length - 1;
+    all->expected[all->n++] = hypothesis->logprob;
+}
+
+static void expect_followed(const fixture *f, const followed *all, const grus_search *search)
+{
+    static grus_result forced[N * N_BEST];
+    grus_workspace *workspace = grus_workspace_new(f->engine);
+    grus_batch batch = {.n = all->n,
+                        .length = all->length,
+                        .ids = all->ids,
+                        .target_length = all->target_length,
+                        .targets = all->targets};
+    grus_infer_options force = {.force = true, .token_scores = true, .search = *search};
+    grus_infer_stats stats = {0};
+    ck_assert_int_eq(grus_infer(f->engine, workspace, &batch, &force, NULL, forced, &stats, NULL), GRUS_OK);
+    for (size_t i = 0; i < all->n; i++) {
+        double sum = 0;
+        for (size_t step = 0; step < forced[i].hypotheses[0].length; step++)
+            sum += (double)forced[i].hypotheses[0].token_logprobs[step];
+        ASSERT_NEAR(sum, all->expected[i], 1e-5);
+        ASSERT_NEAR(forced[i].hypotheses[0].logprob, all->expected[i], 1e-5);
+    }
+    grus_workspace_free(workspace);
+}
+
+// The log-probability that the search reports of a hypothesis is that of following its tokens; every score, bridge and
+// query comes by, with beams of 1 to 6.
 START_TEST(forced_decoding_agrees_with_the_search)
 {
     uint64_t seed = 78;
-    for (size_t variant = 0; variant < 24; variant++) {
+    size_t n = 0;
+    for (size_t variant = 0; variant < 72; variant++) {
         fixture f;
         fixture_make(&f, seq2seq_config(&seed, variant), variant + 100);
-        grus_infer_options options = search_options(4, 3);
-        grus_workspace *searched = grus_workspace_new(f.engine), *followed = grus_workspace_new(f.engine);
-        grus_result results[N], forced[N];
-        run(&f, searched, &options, 0, N, results);
-        size_t n = 0, length[N], target_length[N], total = 0;
-        static uint32_t ids[N * 20], targets[N * 40];
-        double expected[N];
-        size_t n_ids = 0;
+        size_t beam = 1 + variant % 6;
+        grus_infer_options options = search_options(beam, grus_min(beam, N_BEST));
+        grus_workspace *workspace = grus_workspace_new(f.engine);
+        grus_result results[N];
+        static followed all;
+        all.n = all.n_ids = all.n_targets = 0;
+        run(&f, workspace, &options, 0, N, results);
         for (size_t i = 0; i < N; i++) {
             check_nbest(results + i, f.length[i], &options);
-            const grus_hypothesis *best = results[i].hypotheses;
-            if (!best->ended)
-                continue;
-            length[n] = f.length[i];
-            memcpy(ids + n_ids, f.ids + f.offset[i], f.length[i] * sizeof *ids);
-            n_ids += f.length[i];
-            target_length[n] = best->length - 1;
-            memcpy(targets + total, best->tokens, target_length[n] * sizeof *targets);
-            total += target_length[n];
-            expected[n++] = best->logprob;
+            for (size_t k = 0; k < results[i].n_hypotheses; k++)
+                follow(&all, &f, i, &results[i].hypotheses[k]);
         }
-        grus_batch batch = {.n = n, .length = length, .ids = ids, .target_length = target_length, .targets = targets};
-        grus_infer_options force = {.force = true, .token_scores = true, .search = options.search};
-        grus_infer_stats stats = {0};
-        ck_assert_int_eq(grus_infer(f.engine, followed, &batch, &force, NULL, forced, &stats, NULL), GRUS_OK);
-        for (size_t i = 0; i < n; i++) {
-            double sum = 0;
-            for (size_t step = 0; step < forced[i].hypotheses[0].length; step++)
-                sum += (double)forced[i].hypotheses[0].token_logprobs[step];
-            ASSERT_NEAR(sum, expected[i], 1e-5);
-            ASSERT_NEAR(forced[i].hypotheses[0].logprob, expected[i], 1e-5);
-        }
-        grus_workspace_free(followed);
-        grus_workspace_free(searched);
+        expect_followed(&f, &all, &options.search);
+        n += all.n;
+        grus_workspace_free(workspace);
         fixture_free(&f);
     }
+    ck_assert_uint_gt(n, 1000);
 }
 END_TEST
 

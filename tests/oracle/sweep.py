@@ -98,6 +98,10 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     coverage.run(case, kind, parsed, "jsonl", dtype)
     lines = shards.read(run(args.grus, where, shard, options, case.rs), "jsonl")
     failures, ties, pairs = compare_run(lines, fronts, results, tolerance)
+    failures += nbest_failures(lines)
+    if case.kind == "seq2seq" and parsed.task != "score":
+        fail, n = forced_failures(args, net, where, lines, records, results, case.rs)
+        failures, args.n_forced = failures + fail, args.n_forced + n
     for form in other_formats(parsed, results):
         coverage.run(case, kind, parsed, form, dtype)
         found = shards.read(run(args.grus, where, shard, bare(options) + ["--format", form], case.rs), form)
@@ -105,6 +109,45 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
         failures += [f"{form}: {text}" for text in fail]
         ties += [f"{form}: {text}" for text in tie]
     return failures, ties, pairs
+
+
+def nbest_failures(lines):
+    """Lists that are not sorted or hold something twice, and rows of weights that do not sum to 1."""
+    failures = []
+    for i, record in enumerate(map(json.loads, lines)):
+        items = record.get("nbest", [])
+        if any(not a["score"] >= b["score"] for a, b in zip(items, items[1:])):
+            failures.append(f"record {i}: the n-best list is not sorted")
+        if len({json.dumps([item["output"], item["logprob"]]) for item in items}) < len(items):
+            failures.append(f"record {i}: the n-best list holds something twice")
+        if any(row and not abs(sum(row) - 1) <= 1e-6 for row in record.get("attention", [])):
+            failures.append(f"record {i}: a row of weights does not sum to 1")
+    return failures
+
+
+def followed(net, record, result):
+    """The record with the output as its target, where following that is the same as the search: it ended, and the text is
+    cut into its own tokens."""
+    best = result.detail["tokens"]
+    same = result.detail["steps"] == len(best) + 1 and result.margin >= task.TIE
+    try:
+        return same and net.target.encode(result.fields["output"]) == best and {**record, "target": result.fields["output"]}
+    except ValueError:
+        return None
+
+
+def forced_failures(args, net, where, lines, records, results, rs):
+    """What the search says of its best outputs, against forced scoring of them by the same command. -> failures, n"""
+    pairs = [(line, followed(net, r, result)) for line, r, result in zip(lines, records, results)]
+    pairs = [(json.loads(line)["logprob"], r) for line, r in pairs if r]
+    if not pairs:
+        return [], 0
+    here = tempfile.mkdtemp(prefix="forced-", dir=where)
+    shard, _, _ = shards.write("jsonl", [r for _, r in pairs], os.path.join(here, "input"), None, True)
+    found = shards.read(run(args.grus, where, shard, ["--task", "score"], rs), "jsonl")
+    got = [json.loads(line)["logprob"] for line in found]
+    return [f"forced: record {r['id']}: beam {a}, forced {b}" for (a, r), b in zip(pairs, got)
+            if not abs(a - b) <= max(1e-5, 2.4e-7 * abs(a))], len(pairs)
 
 
 def one(seed, args, coverage):
@@ -179,6 +222,7 @@ def main():
         parser.error(f"{args.grus}: no such command")
     torch.set_num_threads(1)
     started, passed, failed, n_ties, worst = time.time(), 0, 0, 0, {}
+    args.n_forced = 0
     args.sentencepiece = formats.has_sentencepiece() and reads_sentencepiece(args.grus)
     coverage = Coverage(args.sentencepiece)
     print(f"seeds {args.seed} to {args.seed + args.count - 1}{'' if args.sentencepiece else ', without sentencepiece'}", flush=True)
@@ -200,6 +244,7 @@ def main():
         sys.stdout.flush()
     for field, (n, absolute, relative) in sorted(worst.items()):
         print(f"{field}: {n} numbers, largest difference {absolute:.2g}, {relative:.2g} of max(1, |x|)")
+    print(f"{args.n_forced} outputs of searches scored again by forced decoding, to 1e-5")
     coverage.print()
     missing = coverage.missing() if args.count >= FULL else []
     for value in missing:
