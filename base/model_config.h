@@ -30,6 +30,7 @@ typedef enum grus_tokenizer_kind {
     GRUS_TOKENIZER_BPE,
     GRUS_TOKENIZER_SENTENCEPIECE,
     GRUS_TOKENIZER_IDS,
+    GRUS_N_TOKENIZERS,
 } grus_tokenizer_kind;
 
 // Paths are as in the file, checked to stay inside the model directory; "" means absent. Owned by the config.

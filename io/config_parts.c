@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "io/config_parts.h"
+#include "io/tokenizer.h"
 
 static const char *const score_names[] = {"dot", "scaled_dot", "cosine", "euclidean", "general", "additive", NULL};
-static const char *const tokenizer_names[] = {"char", "whitespace", "bpe", "sentencepiece", "ids", NULL};
 
 void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention)
 {
@@ -49,15 +49,6 @@ char *grus_config_read_path(const grus_json_object *object, const char *key, boo
     return path;
 }
 
-// Which files a kind of tokenizer must have (+), may have (?), or has no use for (-).
-static const struct {
-    char vocab, codes, model;
-} files[] = {
-    [GRUS_TOKENIZER_CHAR] = {'+', '-', '-'},          [GRUS_TOKENIZER_WHITESPACE] = {'+', '-', '-'},
-    [GRUS_TOKENIZER_BPE] = {'+', '+', '-'},           [GRUS_TOKENIZER_IDS] = {'?', '-', '-'},
-    [GRUS_TOKENIZER_SENTENCEPIECE] = {'-', '-', '+'},
-};
-
 static char *read_file(const grus_json_object *object, const char *key, char rule, const char *kind)
 {
     if (rule == '-')
@@ -71,11 +62,14 @@ void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_
     static const char *const own_keys[] = {"type", "vocab", "codes", "model", "lowercase", "bos", "eos", NULL};
     static const char *const decoder_keys[] = {"type", "codes", "model", "lowercase", NULL};
     grus_json_allow(object, vocab_from == object ? own_keys : decoder_keys);
-    tokenizer->kind = (grus_tokenizer_kind)grus_json_choice(object, "type", GRUS_REQUIRED, 0, tokenizer_names);
-    const char *kind = tokenizer_names[tokenizer->kind];
-    tokenizer->vocab = read_file(vocab_from, "vocab", files[tokenizer->kind].vocab, kind);
-    tokenizer->codes = read_file(object, "codes", files[tokenizer->kind].codes, kind);
-    tokenizer->model = read_file(object, "model", files[tokenizer->kind].model, kind);
+    const char *names[GRUS_N_TOKENIZERS + 1] = {NULL};
+    for (grus_tokenizer_kind kind = 0; kind < GRUS_N_TOKENIZERS; kind++)
+        names[kind] = grus_tokenizer_describe(kind)->name;
+    tokenizer->kind = (grus_tokenizer_kind)grus_json_choice(object, "type", GRUS_REQUIRED, 0, names);
+    const grus_tokenizer_facts *facts = grus_tokenizer_describe(tokenizer->kind);
+    tokenizer->vocab = read_file(vocab_from, "vocab", facts->vocab, facts->name);
+    tokenizer->codes = read_file(object, "codes", facts->codes, facts->name);
+    tokenizer->model = read_file(object, "model", facts->model, facts->name);
     tokenizer->lowercase = grus_json_bool(object, "lowercase", false);
     if (tokenizer->lowercase && tokenizer->kind == GRUS_TOKENIZER_IDS)
         grus_json_refuse(object, "lowercase", "has no meaning here: ids are numbers; expected false, found true");

@@ -15,30 +15,27 @@
 #include "io/model_dir.h"
 #include "io/tokenizer_type.h"
 
-static const grus_tokenizer_type *const types[] = {
-    &grus_tokenizer_char,          &grus_tokenizer_whitespace, &grus_tokenizer_bpe,
 #ifdef GRUS_SENTENCEPIECE
-    &grus_tokenizer_sentencepiece,
+#define SENTENCEPIECE &grus_tokenizer_sentencepiece
+#else
+#define SENTENCEPIECE NULL
 #endif
-    &grus_tokenizer_ids,
+
+// The table of tokenizers: a new one is a row here, its name in grus_tokenizer_kind, and a file of its own.
+static const struct {
+    grus_tokenizer_facts facts;
+    const grus_tokenizer_type *type; // NULL: this build has none
+} kinds[GRUS_N_TOKENIZERS] = {
+    [GRUS_TOKENIZER_CHAR] = {{"char", '+', '-', '-'}, &grus_tokenizer_char},
+    [GRUS_TOKENIZER_WHITESPACE] = {{"whitespace", '+', '-', '-'}, &grus_tokenizer_whitespace},
+    [GRUS_TOKENIZER_BPE] = {{"bpe", '+', '+', '-'}, &grus_tokenizer_bpe},
+    [GRUS_TOKENIZER_SENTENCEPIECE] = {{"sentencepiece", '-', '-', '+'}, SENTENCEPIECE},
+    [GRUS_TOKENIZER_IDS] = {{"ids", '?', '-', '-'}, &grus_tokenizer_ids},
 };
 
-static const char *kind_name(grus_tokenizer_kind kind)
+const grus_tokenizer_facts *grus_tokenizer_describe(grus_tokenizer_kind kind)
 {
-    static const char *const names[] = {[GRUS_TOKENIZER_CHAR] = "char",
-                                        [GRUS_TOKENIZER_WHITESPACE] = "whitespace",
-                                        [GRUS_TOKENIZER_BPE] = "bpe",
-                                        [GRUS_TOKENIZER_SENTENCEPIECE] = "sentencepiece",
-                                        [GRUS_TOKENIZER_IDS] = "ids"};
-    return names[kind];
-}
-
-static const grus_tokenizer_type *find_type(grus_tokenizer_kind kind)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i]->kind == kind)
-            return types[i];
-    return NULL;
+    return &kinds[kind].facts;
 }
 
 // ---- opening ----
@@ -98,9 +95,10 @@ static grus_status load(grus_tokenizer *tokenizer, const char *dir, const grus_t
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer_out,
                                 grus_error *error)
 {
-    const grus_tokenizer_type *type = find_type(config->kind);
+    const grus_tokenizer_type *type = kinds[config->kind].type;
     if (!type)
-        return refuse(dir, "tokenizer.type", error, "this build of grus has no %s tokenizer", kind_name(config->kind));
+        return refuse(dir, "tokenizer.type", error, "this build of grus has no %s tokenizer",
+                      kinds[config->kind].facts.name);
     grus_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer)
         return grus_fail_memory(error, sizeof *tokenizer);

@@ -14,6 +14,13 @@ typedef struct grus_ids {
     size_t most; // only so many are kept, size counts all; 0: any number is kept
 } grus_ids;      // zero-initialised is empty; free(data) by the owner
 
+// What config.json calls a kind, and which files it must have (+), may have (?) or has no use for (-).
+typedef struct grus_tokenizer_facts {
+    const char *name;
+    char vocab, codes, model;
+} grus_tokenizer_facts;
+const grus_tokenizer_facts *grus_tokenizer_describe(grus_tokenizer_kind kind);
+
 // Loads what config names from dir (vocabulary, codes, model). Fails with GRUS_E_MODEL.
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer,
                                 grus_error *error);

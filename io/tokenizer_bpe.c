@@ -265,4 +265,4 @@ static void close_codes(grus_tokenizer *tokenizer)
 }
 
 const grus_tokenizer_type grus_tokenizer_bpe = {
-    .kind = GRUS_TOKENIZER_BPE, .open = open_codes, .close = close_codes, .encode = encode, .decode = decode};
+    .open = open_codes, .close = close_codes, .encode = encode, .decode = decode};

@@ -25,4 +25,4 @@ static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t 
     }
 }
 
-const grus_tokenizer_type grus_tokenizer_char = {.kind = GRUS_TOKENIZER_CHAR, .encode = encode, .decode = decode};
+const grus_tokenizer_type grus_tokenizer_char = {.encode = encode, .decode = decode};

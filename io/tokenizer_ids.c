@@ -59,8 +59,7 @@ static uint32_t special(const grus_tokenizer *tokenizer, const char *token)
     return tokenizer->size == 0 || id < tokenizer->size ? (uint32_t)id : GRUS_NO_ID;
 }
 
-const grus_tokenizer_type grus_tokenizer_ids = {.kind = GRUS_TOKENIZER_IDS,
-                                                .takes_ids = true,
+const grus_tokenizer_type grus_tokenizer_ids = {.takes_ids = true,
                                                 .encode = encode,
                                                 .decode = decode,
                                                 .special = special,

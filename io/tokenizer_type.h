@@ -6,7 +6,6 @@
 #include "io/vocab.h"
 
 typedef struct grus_tokenizer_type {
-    grus_tokenizer_kind kind;
     bool takes_ids; // the record holds a list of integers
     // Loads what this kind needs besides vocabulary, bos and eos, into tokenizer->own; NULL: nothing. Called with the
     // vocabulary loaded. What it made is taken down by close (NULL: nothing to take down) also after a failure.

@@ -24,5 +24,4 @@ static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t 
     }
 }
 
-const grus_tokenizer_type grus_tokenizer_whitespace = {
-    .kind = GRUS_TOKENIZER_WHITESPACE, .encode = encode, .decode = decode};
+const grus_tokenizer_type grus_tokenizer_whitespace = {.encode = encode, .decode = decode};

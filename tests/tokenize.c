@@ -13,14 +13,9 @@
 
 static bool take_kind(const char *name, grus_tokenizer_kind *kind)
 {
-    static const char *const names[] = {[GRUS_TOKENIZER_CHAR] = "char",
-                                        [GRUS_TOKENIZER_WHITESPACE] = "whitespace",
-                                        [GRUS_TOKENIZER_BPE] = "bpe",
-                                        [GRUS_TOKENIZER_SENTENCEPIECE] = "sentencepiece",
-                                        [GRUS_TOKENIZER_IDS] = "ids"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *kind = (grus_tokenizer_kind)i;
+    for (grus_tokenizer_kind known = 0; known < GRUS_N_TOKENIZERS; known++)
+        if (strcmp(name, grus_tokenizer_describe(known)->name) == 0) {
+            *kind = known;
             return true;
         }
     return false;
