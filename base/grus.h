@@ -107,6 +107,13 @@ typedef struct grus_search {
     size_t min_length;        // tokens before the end token may come
 } grus_search;
 
+// The place of a process in a job array. The first process of a run writes how its array is numbered into run.json;
+// later ones find their rank by that, as an array that runs some elements again has another first one and another size.
+typedef struct grus_array_place {
+    size_t id, first, step; // of the array's elements
+    size_t task, tasks;     // of the element's processes; tasks 0: there is no array
+} grus_array_place;
+
 typedef struct grus_run_options {
     grus_task task;
     grus_search search;
@@ -122,6 +129,8 @@ typedef struct grus_run_options {
     int level;                                  // zstd level of the output
     grus_format format;
     size_t rank, world_size;
+    bool launched;             // these are a launcher's: where the run has another world size already, that one holds
+    grus_array_place array;    // where launched
     size_t checkpoint_records; // between two checkpoints of a shard, at most; 0: none. Never changes a result
     const char *report;        // NULL: OUTDIR/report.json
     uint64_t seed;
@@ -196,7 +205,9 @@ typedef struct grus_overview {
     size_t done, partial, broken, missing;
     size_t failed;                    // of those that are not done, in the last run of their rank, as its report says
     uint64_t records, records_failed; // of the done ones
-    const char *retry;                // the ranks that have shards left, as Slurm's --array takes them; "" for none
+    // What has shards left, as Slurm's --array takes it; "" for nothing: elements of the array that the run began in, or
+    // ranks where it began in none.
+    const char *retry;
     size_t n_stale;
     const char *const *stale; // (n_stale) partial files of other hosts, untouched for more than 7 days
     void *memory;             // the library's

@@ -45,55 +45,64 @@ static bool read_pair(const char *rank_name, const char *size_name, size_t *rank
     return true;
 }
 
-static bool read_slurm_array(size_t *rank, size_t *size, bool *found)
+static bool read_array(grus_array_place *array, size_t *count, bool *found)
 {
-    size_t id = 0, least = 0, step = 1, count = 1;
-    bool has_id, has_least, has_step, has_count;
-    if (!read_number("SLURM_ARRAY_TASK_ID", &id, &has_id) || !read_number("SLURM_ARRAY_TASK_MIN", &least, &has_least) ||
-        !read_number("SLURM_ARRAY_TASK_STEP", &step, &has_step) ||
-        !read_number("SLURM_ARRAY_TASK_COUNT", &count, &has_count))
+    bool has_id, has_first, has_step, has_count;
+    array->first = 0;
+    array->step = array->tasks = 1;
+    if (!read_number("SLURM_ARRAY_TASK_ID", &array->id, &has_id) ||
+        !read_number("SLURM_ARRAY_TASK_MIN", &array->first, &has_first) ||
+        !read_number("SLURM_ARRAY_TASK_STEP", &array->step, &has_step) ||
+        !read_number("SLURM_ARRAY_TASK_COUNT", count, &has_count))
         return false;
     *found = has_id && has_count;
-    if (!*found)
-        return true;
-    if (step == 0 || id < least || (id - least) % step != 0 || (id - least) / step >= count) {
-        grus_usage_error("SLURM_ARRAY_TASK_ID=%zu is not one of %zu from %zu in steps of %zu; "
+    if (*found && (array->step == 0 || array->id < array->first)) {
+        grus_usage_error("SLURM_ARRAY_TASK_ID=%zu is not in an array from %zu in steps of %zu; "
                          "give --rank and --world-size",
-                         id, count, least, step);
+                         array->id, array->first, array->step);
         return false;
     }
-    *rank = (id - least) / step;
-    *size = count;
     return true;
 }
 
-static bool read_slurm(size_t *rank, size_t *size)
+static bool read_slurm(grus_run_options *run)
 {
-    size_t task = 0, tasks = 1;
+    grus_array_place array = {0};
+    size_t task = 0, tasks = 1, count = 1;
     bool in_array, in_step = false;
-    if (!read_slurm_array(rank, size, &in_array))
+    if (!read_array(&array, &count, &in_array))
         return false;
     // A bare batch script sees SLURM_PROCID too, though it is one process.
     const char *step = getenv("SLURM_STEP_ID");
     if (step && *step && !read_pair("SLURM_PROCID", "SLURM_NTASKS", &task, &tasks, &in_step))
         return false;
-    if (in_step) {
-        *rank = *rank * tasks + task;
-        *size *= tasks;
+    run->launched = in_array || in_step;
+    run->rank = task;
+    run->world_size = tasks;
+    if (in_array) {
+        array.task = task;
+        array.tasks = tasks;
+        run->array = array;
+        size_t before;
+        if (__builtin_mul_overflow((array.id - array.first) / array.step, tasks, &before) ||
+            __builtin_add_overflow(before, task, &run->rank) ||
+            __builtin_mul_overflow(count, tasks, &run->world_size)) {
+            grus_usage_error("the job array is too large; give --rank and --world-size");
+            return false;
+        }
     }
     return true;
 }
 
-bool grus_launcher_find(size_t *rank, size_t *world_size)
+bool grus_launcher_find(grus_run_options *run)
 {
-    bool found;
-    *rank = 0;
-    *world_size = 1;
-    if (!read_pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", rank, world_size, &found))
+    run->rank = 0;
+    run->world_size = 1;
+    run->launched = false;
+    run->array = (grus_array_place){0};
+    if (!read_pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", &run->rank, &run->world_size, &run->launched))
         return false;
-    if (found)
-        return true;
-    if (!read_pair("PMI_RANK", "PMI_SIZE", rank, world_size, &found))
+    if (!run->launched && !read_pair("PMI_RANK", "PMI_SIZE", &run->rank, &run->world_size, &run->launched))
         return false;
-    return found || read_slurm(rank, world_size);
+    return run->launched || read_slurm(run);
 }

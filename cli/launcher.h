@@ -2,11 +2,11 @@
 #ifndef GRUS_CLI_LAUNCHER_H
 #define GRUS_CLI_LAUNCHER_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <grus.h>
 
 // Looks for Open MPI, then PMI (MPICH, Intel MPI), then Slurm: the index in a job array, combined with the task's
-// number inside a step. Leaves 0 of 1 where there is none. false after a message: what is there makes no sense.
-bool grus_launcher_find(size_t *rank, size_t *world_size);
+// number inside a step. Sets rank, world_size, launched and array of run; 0 of 1, not launched, where there is none.
+// Whether the index is one of the array's is left to grus_run. false after a message: what is there makes no sense.
+bool grus_launcher_find(grus_run_options *run);
 
 #endif

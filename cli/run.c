@@ -148,7 +148,7 @@ static bool take_rank(const grus_option_value *values, grus_run_options *run)
         return false;
     }
     if (!values[OPT_RANK].set)
-        return grus_launcher_find(&run->rank, &run->world_size);
+        return grus_launcher_find(run);
     run->rank = (size_t)values[OPT_RANK].count;
     run->world_size = (size_t)values[OPT_WORLD_SIZE].count;
     return true;
@@ -214,7 +214,7 @@ int grus_command_run(int argc, char **argv)
     grus_run_options_init(&run, NULL);
     if (!take_rank(values, &run))
         return GRUS_E_USAGE;
-    size_t rank = run.rank, world_size = run.world_size;
+    const grus_run_options place = run;
 
     grus_display display;
     grus_display_init(&display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
@@ -226,8 +226,10 @@ int grus_command_run(int argc, char **argv)
         return code;
     grus_run_options_init(&run, model);
     take_options(values, &run);
-    run.rank = rank;
-    run.world_size = world_size;
+    run.rank = place.rank;
+    run.world_size = place.world_size;
+    run.launched = place.launched;
+    run.array = place.array;
     code = execute(model, argv + first + 1, (size_t)(argc - first - 1), values[OPT_OUTPUT].text, &run, &display);
     grus_model_free(model);
     return code;

@@ -65,31 +65,57 @@ static grus_status take_run(grus_claim *claim, const char *path, const json_t *r
     return take_inputs(claim, path, json_object_get(run, "inputs"), error);
 }
 
+// {"first": 1, "step": 2, "tasks": 4}; where there was no array, nothing.
+static grus_status take_array(grus_claim *claim, const char *path, const json_t *array, grus_error *error)
+{
+    size_t *const to[] = {&claim->array_first, &claim->array_step, &claim->array_tasks};
+    static const char *const keys[] = {"first", "step", "tasks"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *value = json_object_get(array, keys[i]);
+        *to[i] = i > 0;
+        if (!array)
+            continue;
+        if (!json_is_integer(value) || json_integer_value(value) < (i > 0))
+            return damaged(path, "array", "first, step and tasks of a job array", error);
+        *to[i] = (size_t)json_integer_value(value);
+    }
+    return GRUS_OK;
+}
+
 static grus_status read_run(grus_claim *claim, const char *path, grus_error *error)
 {
     json_t *run;
     grus_status status = grus_json_read_file(path, GRUS_RUN_MAX, GRUS_E_OUTPUT, &run, error);
     if (!status)
         status = take_run(claim, path, run, error);
+    if (!status)
+        status = take_array(claim, path, json_object_get(run, "array"), error);
     json_decref(run);
+    return status;
+}
+
+grus_status grus_claim_find(const char *outdir, grus_claim *claim, bool *exists, grus_error *error)
+{
+    *claim = (grus_claim){0};
+    *exists = false;
+    char *path;
+    struct stat about;
+    if (asprintf(&path, "%s/.grus/run.json", outdir) < 0)
+        return grus_fail_memory(error, strlen(outdir));
+    *exists = lstat(path, &about) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    grus_status status = *exists ? read_run(claim, path, error) : GRUS_OK;
+    free(path);
     return status;
 }
 
 grus_status grus_claim_read(const char *outdir, grus_claim *claim, grus_error *error)
 {
-    *claim = (grus_claim){0};
-    char *path;
-    struct stat about;
-    if (asprintf(&path, "%s/.grus/run.json", outdir) < 0)
-        return grus_fail_memory(error, strlen(outdir));
-    grus_status status;
-    if (lstat(path, &about) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        status = grus_fail(error, GRUS_E_OUTPUT, outdir, NULL,
-                           "is not the output directory of a run: it has no .grus/run.json");
-    else
-        status = read_run(claim, path, error);
-    free(path);
-    return status;
+    bool exists;
+    grus_status status = grus_claim_find(outdir, claim, &exists, error);
+    if (status || exists)
+        return status;
+    return grus_fail(error, GRUS_E_OUTPUT, outdir, NULL,
+                     "is not the output directory of a run: it has no .grus/run.json");
 }
 
 void grus_claim_free(grus_claim *claim)

@@ -9,7 +9,7 @@
 grus_status grus_outdir_prepare(const char *outdir, grus_error *error);
 
 // Compares text with outdir/.grus/run.json: writes it when there is none (temporary, fsync, link), succeeds when equal,
-// else GRUS_E_USAGE naming the first key that differs. text is a JSON object.
+// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose key "array" is not compared.
 grus_status grus_outdir_claim(const char *outdir, const char *text, grus_error *error);
 
 typedef struct grus_manifest {

@@ -1,5 +1,6 @@
 // partial.c: lists and sweeps temporary files. An owner is dead when its host is this one, its process is gone, and its
-// lock on the file too: two containers may share a host's name and not see one another's processes.
+// lock on the file too: two containers may share a host's name and not see one another's processes. What another host
+// has written is never removed here: from afar nobody can tell.
 #include "config.h"
 
 #include "io/partial.h"
@@ -7,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +20,7 @@
 #include "io/commit.h"
 #include "io/file.h"
 #include "io/output.h"
+#include "io/process.h"
 
 #define RANDOM_DIGITS 16
 
@@ -58,11 +59,11 @@ static bool is_locked(int dir, const char *name)
     return locked;
 }
 
-static grus_owner find_owner(int dir, const grus_partial *partial, const char *this_host)
+static grus_owner find_owner(int dir, const grus_partial *partial, const char *this_host, time_t written)
 {
     if (strcmp(partial->host, this_host) != 0)
         return GRUS_OWNER_ELSEWHERE;
-    bool gone = partial->pid != (long)(pid_t)partial->pid || (kill((pid_t)partial->pid, 0) != 0 && errno == ESRCH);
+    bool gone = grus_process_is_gone(partial->pid, written);
     return gone && !is_locked(dir, partial->name) ? GRUS_OWNER_DEAD : GRUS_OWNER_ALIVE;
 }
 
@@ -78,7 +79,7 @@ static grus_status add(grus_partials *partials, int dir, const char *name, const
     }
     time_t now = time(NULL);
     partial.age = now > about.st_mtime ? (uint64_t)(now - about.st_mtime) : 0;
-    partial.owner = find_owner(dir, &partial, this_host);
+    partial.owner = find_owner(dir, &partial, this_host, about.st_mtime);
     void *list = partials->list;
     if (!grus_grow(&list, &partials->capacity, partials->n + 1, sizeof partial)) {
         free(partial.name);
@@ -106,12 +107,9 @@ static grus_status read_dir(DIR *stream, const char *path, grus_partials *partia
     }
 }
 
-grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus_error *error)
+static grus_status list_dir(const char *path, grus_partials *partials, grus_error *error)
 {
     *partials = (grus_partials){0};
-    char *path;
-    if (asprintf(&path, "%s/.grus/partial", outdir) < 0)
-        return grus_fail_memory(error, strlen(outdir));
     grus_status status = GRUS_OK;
     DIR *stream = opendir(path);
     if (stream) {
@@ -120,6 +118,16 @@ grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus
     } else if (errno != ENOENT) {
         status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be opened");
     }
+    return status;
+}
+
+grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus_error *error)
+{
+    *partials = (grus_partials){0};
+    char *path;
+    if (asprintf(&path, "%s/.grus/partial", outdir) < 0)
+        return grus_fail_memory(error, strlen(outdir));
+    grus_status status = list_dir(path, partials, error);
     free(path);
     return status;
 }
@@ -138,6 +146,15 @@ bool grus_partial_is_of(const grus_partial *partial, const char *stem)
     return partial->stem_length == length && memcmp(partial->name, stem, length) == 0;
 }
 
+static void remove_file(const char *dir, const char *between, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s%s%s", dir, between, name) < 0)
+        return;
+    unlink(path);
+    free(path);
+}
+
 // A journal of a shard that is done; a stem that was cut does not tell whose it is.
 static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
 {
@@ -154,12 +171,23 @@ void grus_partials_sweep(const char *outdir, const char *suffix)
     grus_partials_list(outdir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++) {
         const grus_partial *partial = &partials.list[i];
-        char *path;
-        if (partial->owner != GRUS_OWNER_DEAD || (partial->journal && !is_spent(outdir, partial, suffix)) ||
-            asprintf(&path, "%s/.grus/partial/%s", outdir, partial->name) < 0)
-            continue;
-        unlink(path);
-        free(path);
+        if (partial->owner == GRUS_OWNER_DEAD && (!partial->journal || is_spent(outdir, partial, suffix)))
+            remove_file(outdir, "/.grus/partial/", partial->name);
     }
     grus_partials_free(&partials);
+}
+
+void grus_partials_sweep_beside(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+    grus_partials partials = {0};
+    grus_error ignored;
+    if (dir)
+        list_dir(dir, &partials, &ignored);
+    for (size_t i = 0; i < partials.n; i++)
+        if (partials.list[i].owner == GRUS_OWNER_DEAD && grus_partial_is_of(&partials.list[i], name))
+            remove_file(dir, "/", partials.list[i].name);
+    grus_partials_free(&partials);
+    free(dir);
 }

@@ -36,5 +36,7 @@ bool grus_partial_is_of(const grus_partial *partial, const char *stem);
 // Removes the files whose owner is dead, but for the journals of shards that are not done. suffix is that of the
 // outputs. One that cannot be removed stays: it is in nobody's way.
 void grus_partials_sweep(const char *outdir, const char *suffix);
+// Removes those that were to be renamed to path.
+void grus_partials_sweep_beside(const char *path);
 
 #endif

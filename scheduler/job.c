@@ -94,7 +94,7 @@ static grus_status check_values(const grus_run_options *options, grus_error *err
         return refuse(error, "--max-record", "must be at least 1 byte");
     if (options->level < 1 || options->level > 22)
         return grus_fail(error, GRUS_E_USAGE, NULL, "--level", "%d is not between 1 and 22", options->level);
-    if (options->world_size == 0 || options->rank >= options->world_size)
+    if (options->world_size == 0 || (options->rank >= options->world_size && !options->launched))
         return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu",
                          options->rank, options->world_size);
     return GRUS_OK;

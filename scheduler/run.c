@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/claim.h"
 #include "io/output.h"
 #include "io/partial.h"
 #include "scheduler/clock.h"
@@ -48,6 +49,7 @@ static void leave_run(void)
 // ---- before the threads ----
 
 typedef struct grus_run_state {
+    grus_run_options options; // the caller's, rank and world size as the run has them
     grus_job job;
     grus_plan plan;
     grus_shards shards;
@@ -86,12 +88,72 @@ static grus_status check_overlap(const grus_shard *shard, const char *outdir, co
     return grus_fail(error, GRUS_E_USAGE, shard->path, NULL, "is input and output at once; choose another directory");
 }
 
+static void warn(const grus_run_state *state, const char *text)
+{
+    const grus_run_events *events = state->context.events;
+    if (events && events->on_warning)
+        events->on_warning(events->context, text);
+}
+
+// What a launcher tells of ranks is read as the run's first process has laid it down.
+static grus_status place_in_run(grus_run_state *state, const char *outdir, const grus_claim *claim, grus_error *error)
+{
+    grus_run_options *options = &state->options;
+    const grus_array_place *array = &options->array;
+    size_t rank = options->rank;
+    if (array->tasks) {
+        if (array->id < claim->array_first || (array->id - claim->array_first) % claim->array_step != 0)
+            return grus_fail(error, GRUS_E_USAGE, outdir, NULL,
+                             "element %zu of the job array has no part in this run, whose array began at %zu in steps "
+                             "of %zu; give --rank and --world-size",
+                             array->id, claim->array_first, claim->array_step);
+        size_t element = (array->id - claim->array_first) / claim->array_step;
+        bool in_element = array->task < claim->array_tasks && grus_mul(element, claim->array_tasks, &rank);
+        rank = in_element ? rank + array->task : SIZE_MAX;
+    }
+    if (rank == options->rank && claim->world_size == options->world_size)
+        return GRUS_OK;
+    char text[256];
+    if (rank < claim->world_size)
+        snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; this is number %zu",
+                 claim->world_size, rank);
+    else
+        snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; none of them is for this process",
+                 claim->world_size);
+    warn(state, text);
+    options->rank = rank;
+    options->world_size = claim->world_size;
+    return GRUS_OK;
+}
+
+static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_error *error)
+{
+    const grus_run_options *options = &state->options;
+    if (!options->launched || to_stdout(outdir))
+        return GRUS_OK;
+    grus_claim claim;
+    bool exists;
+    grus_status status = grus_claim_find(outdir, &claim, &exists, error);
+    if (status == GRUS_OK && exists)
+        status = place_in_run(state, outdir, &claim, error);
+    else if (status == GRUS_OK && options->rank >= options->world_size)
+        status = grus_fail(error, GRUS_E_USAGE, NULL, NULL,
+                           "element %zu of the job array would be number %zu of %zu; give --rank and --world-size",
+                           options->array.id, options->rank, options->world_size);
+    grus_claim_free(&claim);
+    return status;
+}
+
 // Fills todo with the shards of this process that are not done, and counts. What came from standard input cannot be
 // told to be the same: it is always run, and the commit compares it with what is there.
 static grus_status select_shards(grus_run_state *state, const char *outdir, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
     grus_progress *progress = &state->context.figures.progress;
+    progress->shards = progress->shards_skipped = 0;
+    progress->bytes_total = 0;
+    state->context.n_todo = 0;
+    free(state->todo);
     state->todo = calloc(grus_max(state->shards.n, 1), sizeof *state->todo);
     if (!state->todo)
         return grus_fail_memory(error, state->shards.n * sizeof *state->todo);
@@ -132,6 +194,30 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
     return status;
 }
 
+// In a fresh string; NULL when memory is short.
+static char *report_path(const grus_run_options *options, const char *outdir)
+{
+    char *path = NULL;
+    int length;
+    if (options->report)
+        length = asprintf(&path, "%s", options->report);
+    else if (options->world_size > 1)
+        length = asprintf(&path, "%s/report-%zu.json", outdir, options->rank);
+    else
+        length = asprintf(&path, "%s/report.json", outdir);
+    return length < 0 ? NULL : path;
+}
+
+// What processes that were killed have left.
+static void sweep(const grus_run_state *state, const char *outdir)
+{
+    char *report = report_path(&state->options, outdir);
+    grus_partials_sweep(outdir, state->job.suffix);
+    if (report)
+        grus_partials_sweep_beside(report);
+    free(report);
+}
+
 static void name_run(grus_context *context, const grus_buffer *claim)
 {
     snprintf(context->run_id, sizeof context->run_id, "%016" PRIx64 " %s %s",
@@ -145,15 +231,29 @@ static grus_status claim(grus_run_state *state, const char *outdir, grus_error *
     grus_status status = grus_outdir_prepare(outdir, error);
     if (status != GRUS_OK)
         return status;
-    grus_buffer text = {0};
-    grus_claim_text(&state->job, &state->shards, &text);
+    grus_buffer text = {0}, same = {0};
+    grus_claim_text(&state->job, &state->shards, true, &text);
     grus_buffer_byte(&text, '\0');
-    status = text.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
+    grus_claim_text(&state->job, &state->shards, false, &same);
+    status =
+        text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
     if (status == GRUS_OK)
-        name_run(&state->context, &text);
+        name_run(&state->context, &same);
+    grus_buffer_free(&same);
     grus_buffer_free(&text);
     if (status == GRUS_OK)
-        grus_partials_sweep(outdir, state->job.suffix);
+        sweep(state, outdir);
+    return status;
+}
+
+// From the rank to the shards to be done, with the directory claimed for the run.
+static grus_status take_part(grus_run_state *state, const char *outdir, grus_error *error)
+{
+    grus_status status = settle_rank(state, outdir, error);
+    if (status == GRUS_OK)
+        status = select_shards(state, outdir, error);
+    if (status == GRUS_OK && !state->options.dry_run)
+        status = claim(state, outdir, error);
     return status;
 }
 
@@ -261,15 +361,8 @@ static grus_status write_report(const grus_run_state *state, const grus_figures 
     const grus_run_options *options = state->job.options;
     if (!options->report && to_stdout(outdir))
         return GRUS_OK;
-    char *path = NULL;
-    int length;
-    if (options->report)
-        length = asprintf(&path, "%s", options->report);
-    else if (options->world_size > 1)
-        length = asprintf(&path, "%s/report-%zu.json", outdir, options->rank);
-    else
-        length = asprintf(&path, "%s/report.json", outdir);
-    if (length < 0)
+    char *path = report_path(options, outdir);
+    if (!path)
         return grus_fail_memory(error, strlen(outdir));
     grus_buffer text = {0};
     grus_report_text(&state->context, figures, outcome, &text);
@@ -284,7 +377,7 @@ static grus_status write_report(const grus_run_state *state, const grus_figures 
 static grus_status run(grus_run_state *state, const char *const *inputs, size_t n_inputs, const char *outdir,
                        grus_error *error)
 {
-    const grus_run_options *options = state->job.options;
+    const grus_run_options *options = &state->options;
     grus_context *context = &state->context;
     grus_status status = list_shards(state, inputs, n_inputs, error);
     if (status == GRUS_OK)
@@ -292,9 +385,14 @@ static grus_status run(grus_run_state *state, const char *const *inputs, size_t 
     if (status == GRUS_OK)
         status = make_plan(state, error);
     if (status == GRUS_OK)
-        status = select_shards(state, outdir, error);
-    if (status == GRUS_OK && !options->dry_run)
-        status = claim(state, outdir, error);
+        status = take_part(state, outdir, error);
+    // Another process may have claimed the directory meanwhile, for another number of parts.
+    if (status == GRUS_E_USAGE && options->launched) {
+        size_t world_size = options->world_size;
+        grus_error second;
+        if (settle_rank(state, outdir, &second) == GRUS_OK && options->world_size != world_size)
+            status = take_part(state, outdir, error);
+    }
     if (status != GRUS_OK)
         return status;
     tell_plan(state);
@@ -325,6 +423,7 @@ grus_status grus_run(const grus_model *model, const char *const *inputs, size_t 
     if (!state)
         return grus_fail_memory(error, sizeof *state);
     grus_context *context = &state->context;
+    state->options = *options;
     context->job = &state->job;
     context->plan = &state->plan;
     context->shards = &state->shards;
@@ -333,7 +432,7 @@ grus_status grus_run(const grus_model *model, const char *const *inputs, size_t 
     context->stop = &stop_asked;
     context->started = grus_seconds();
     enter_run();
-    grus_status status = grus_job_settle(&state->job, model, options, error);
+    grus_status status = grus_job_settle(&state->job, model, &state->options, error);
     if (status == GRUS_OK && !grus_context_init(context))
         status = no_thread(error);
     else if (status == GRUS_OK) {

@@ -149,19 +149,37 @@ static grus_status count_failed(const char *outdir, const grus_overview_memory *
     return GRUS_OK;
 }
 
-// The ranks with something to do, as Slurm's --array takes them: 0,3-5,9.
-static void put_ranks(const size_t *undone, size_t n, grus_buffer *text)
+// The elements of the run's array with something to do, as Slurm's --array takes them: 0,3-5,9. Where the run began in
+// no array, its ranks are the elements.
+static void put_elements(const grus_claim *claim, const bool *undone, size_t n, grus_buffer *text)
 {
+    size_t step = claim->array_step;
     for (size_t first = 0, end; first < n; first = end + 1) {
         for (end = first; end < n && undone[end]; end++)
             ;
         if (end == first)
             continue;
-        grus_buffer_printf(text, "%s%zu", text->size ? "," : "", first);
+        grus_buffer_printf(text, "%s%zu", text->size ? "," : "", claim->array_first + step * first);
         if (end > first + 1)
-            grus_buffer_printf(text, "-%zu", end - 1);
+            grus_buffer_printf(text, "-%zu", claim->array_first + step * (end - 1));
+        if (end > first + 1 && step > 1)
+            grus_buffer_printf(text, ":%zu", step);
     }
-    grus_buffer_byte(text, '\0');
+}
+
+static grus_status put_retry(grus_overview_memory *memory, grus_error *error)
+{
+    const grus_claim *claim = &memory->claim;
+    size_t n = memory->n_ranks ? (memory->n_ranks - 1) / claim->array_tasks + 1 : 0;
+    bool *undone = calloc(grus_max(n, 1), sizeof *undone);
+    if (!undone)
+        return grus_fail_memory(error, n);
+    for (size_t rank = 0; rank < memory->n_ranks; rank++)
+        undone[rank / claim->array_tasks] |= memory->undone[rank] > 0;
+    put_elements(claim, undone, n, &memory->retry);
+    grus_buffer_byte(&memory->retry, '\0');
+    free(undone);
+    return memory->retry.failed ? grus_fail_memory(error, memory->retry.size) : GRUS_OK;
 }
 
 // ---- the whole ----
@@ -198,9 +216,8 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
         status = count_failed(outdir, memory, overview, error);
     if (!status)
         status = find_stale(memory, overview, error);
-    put_ranks(memory->undone, memory->n_ranks, &memory->retry);
-    if (!status && memory->retry.failed)
-        status = grus_fail_memory(error, memory->retry.size);
+    if (!status)
+        status = put_retry(memory, error);
     overview->world_size = claim->world_size;
     overview->n = claim->n;
     overview->shards = memory->shards;

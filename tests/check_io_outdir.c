@@ -3,6 +3,7 @@
 
 #include "tests/check_io_outdir.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -144,6 +145,53 @@ START_TEST(swept)
 }
 END_TEST
 
+// Whose number has been given again, or who has ended and was not waited for, is no owner.
+START_TEST(swept_though_the_number_lives)
+{
+    char name[400], host[GRUS_HOST_MAX];
+    grus_error error;
+    const struct timespec past[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    grus_temp_host(host);
+    snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)getpid(), host);
+    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    grus_partials_sweep(outdir, SUFFIX);
+    ck_assert_uint_eq(partials(), 1);
+    ck_assert_int_eq(utimensat(AT_FDCWD, in_outdir(name), past, 0), 0);
+    grus_partials_sweep(outdir, SUFFIX);
+    ck_assert_uint_eq(partials(), 0);
+
+    siginfo_t info;
+    pid_t zombie = fork();
+    if (zombie == 0)
+        _exit(0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
+    snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)zombie, host);
+    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    grus_partials_sweep(outdir, SUFFIX);
+    ck_assert_uint_eq(partials(), 0);
+    waitpid(zombie, NULL, 0);
+}
+END_TEST
+
+START_TEST(swept_beside_a_file)
+{
+    char name[400], other[400], host[GRUS_HOST_MAX];
+    grus_error error;
+    pid_t dead = leave_partial("s");
+    grus_partials_sweep(outdir, SUFFIX);
+    grus_temp_host(host);
+    snprintf(name, sizeof name, "report.json.%ld-0123456789abcdef@%s", (long)dead, host);
+    snprintf(other, sizeof other, "other.json.%ld-0123456789abcdef@%s", (long)dead, host);
+    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_file_replace(in_outdir(other), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_file_replace(in_outdir("report.json"), "", 0, &error), GRUS_OK);
+    grus_partials_sweep_beside(in_outdir("report.json"));
+    ck_assert(!file_exists(in_outdir(name)));
+    ck_assert(file_exists(in_outdir(other)));
+    ck_assert(file_exists(in_outdir("report.json")));
+}
+END_TEST
+
 START_TEST(replaced_file)
 {
     grus_error error;
@@ -190,6 +238,8 @@ Suite *outdir_suite(void)
     tcase_add_checked_fixture(tests, make_outdir, remove_test_dir);
     tcase_add_test(tests, claimed);
     tcase_add_test(tests, swept);
+    tcase_add_test(tests, swept_though_the_number_lives);
+    tcase_add_test(tests, swept_beside_a_file);
     tcase_add_test(tests, replaced_file);
     tcase_add_test(tests, unusable_directories);
     suite_add_tcase(suite, tests);
