@@ -14,6 +14,7 @@
 #include "io/vocab.h"
 
 #define CODES_MAX ((size_t)1 << 30) // bytes
+#define CODE_POINT_MAX ((size_t)4)  // bytes
 
 typedef struct pair {
     uint32_t left, right; // left is GRUS_BPE_NO_SYMBOL where the slot is free
@@ -24,6 +25,7 @@ struct grus_bpe_codes {
     bool end_stands_alone;
     grus_vocab *symbols; // the end of a word; then left, right and merged symbol of each rank, equal ones again
     size_t n_merges;
+    size_t longest;    // bytes of a symbol
     pair *table;       // table_mask + 1
     size_t table_mask; // a power of two, less one
 };
@@ -158,6 +160,17 @@ static grus_status fill_table(grus_bpe_codes *codes, grus_error *error)
     return GRUS_OK;
 }
 
+static size_t find_longest(const grus_vocab *symbols)
+{
+    size_t longest = CODE_POINT_MAX;
+    for (size_t i = 0; i < grus_vocab_size(symbols); i++) {
+        size_t length;
+        grus_vocab_token(symbols, (uint32_t)i, &length);
+        longest = grus_max(longest, length);
+    }
+    return longest;
+}
+
 grus_status grus_bpe_codes_read(const char *path, grus_bpe_codes **codes_out, grus_error *error)
 {
     grus_bpe_codes *codes = calloc(1, sizeof *codes);
@@ -171,6 +184,8 @@ grus_status grus_bpe_codes_read(const char *path, grus_bpe_codes **codes_out, gr
     grus_buffer_free(&file.symbols);
     if (!status)
         status = fill_table(codes, error);
+    if (!status)
+        codes->longest = find_longest(codes->symbols);
     if (status) {
         grus_bpe_codes_free(codes);
         return status;
@@ -186,6 +201,11 @@ void grus_bpe_codes_free(grus_bpe_codes *codes)
     grus_vocab_free(codes->symbols);
     free(codes->table);
     free(codes);
+}
+
+size_t grus_bpe_longest(const grus_bpe_codes *codes)
+{
+    return codes->longest;
 }
 
 bool grus_bpe_end_stands_alone(const grus_bpe_codes *codes)

@@ -23,6 +23,8 @@ void grus_bpe_codes_free(grus_bpe_codes *codes);
 
 // Whether the end of a word is a symbol of its own behind the last code point (version 0.1), not glued to it (0.2).
 bool grus_bpe_end_stands_alone(const grus_bpe_codes *codes);
+// Bytes of the longest symbol, a single code point at least: no piece of a word is longer.
+size_t grus_bpe_longest(const grus_bpe_codes *codes);
 uint32_t grus_bpe_symbol(const grus_bpe_codes *codes, const char *text, size_t length);
 // NULL when these two are not merged.
 const grus_bpe_merge *grus_bpe_find_merge(const grus_bpe_codes *codes, uint32_t left, uint32_t right);

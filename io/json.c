@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "io/file.h"
+#include "io/json_scan.h"
 
 // ---- mistakes ----
 
@@ -90,6 +91,30 @@ static void wrong_name(const grus_json_object *object, const char *key, const ch
     grus_buffer_free(&expected);
 }
 
+// Jansson tells of a failed allocation in many ways: with the code for it, without a word, or as a mistake in the text
+// where its own copy of it was cut. The text decides.
+bool grus_json_is_memory(const json_error_t *problem, const char *text, size_t size)
+{
+    switch (json_error_code(problem)) {
+    case json_error_out_of_memory:
+        return true;
+    case json_error_unknown:
+    case json_error_premature_end_of_input:
+    case json_error_invalid_syntax:
+    case json_error_invalid_format:
+    case json_error_end_of_input_expected:
+        break;
+    default:
+        return false;
+    }
+    grus_json_scan scan;
+    grus_json_span key, value;
+    bool valid = grus_json_scan_object(&scan, text ? text : "", size, &value);
+    while (valid && grus_json_next_member(&scan, &key, &value))
+        ;
+    return valid && !scan.reason;
+}
+
 // ---- objects and keys ----
 
 void grus_json_open(grus_json_reader *reader, const char *text, size_t size, grus_json_object *root)
@@ -104,7 +129,7 @@ void grus_json_open(grus_json_reader *reader, const char *text, size_t size, gru
     }
     char place[40];
     snprintf(place, sizeof place, "%d:%d", problem.line, problem.column);
-    reader->status = json_error_code(&problem) == json_error_out_of_memory
+    reader->status = grus_json_is_memory(&problem, text, size)
                          ? grus_fail_memory(reader->error, size)
                          : grus_fail(reader->error, GRUS_E_MODEL, reader->file, place, "%s", problem.text);
 }
@@ -287,23 +312,27 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
     return n;
 }
 
+grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
+                                grus_error *error)
+{
+    json_error_t problem = {0};
+    *json = size ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem) : NULL;
+    if (json_is_object(*json))
+        return GRUS_OK;
+    bool no_memory = !*json && size && grus_json_is_memory(&problem, text, size);
+    json_decref(*json);
+    *json = NULL;
+    return no_memory ? grus_fail_memory(error, size)
+                     : grus_fail(error, status, path, NULL, "is damaged: not a JSON object");
+}
+
 grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error)
 {
     grus_buffer text = {0};
-    json_error_t problem = {0};
     *json = NULL;
     grus_status result = grus_file_read(path, limit, status, &text, error);
-    if (!result && text.size)
-        *json = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &problem);
-    if (!result && !json_is_object(*json)) {
-        // Of most allocations that fail, jansson tells by saying nothing.
-        bool no_memory = text.size && !*json && problem.text[0] == '\0';
-        result = no_memory || json_error_code(&problem) == json_error_out_of_memory
-                     ? grus_fail_memory(error, text.size)
-                     : grus_fail(error, status, path, NULL, "is damaged: not a JSON object");
-        json_decref(*json);
-        *json = NULL;
-    }
+    if (!result)
+        result = grus_json_read_text(path, text.data, text.size, status, json, error);
     grus_buffer_free(&text);
     return result;
 }

@@ -13,6 +13,7 @@
 #include "io/claim.h"
 #include "io/commit.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/output.h"
 
 // Makes path and the directories above it where missing. path is changed and restored on the way.
@@ -101,24 +102,18 @@ static grus_status name_difference(const char *path, const char *above, json_t *
 // Compares text with what path holds.
 static grus_status compare_run(const char *path, const char *text, grus_error *error)
 {
-    grus_buffer found = {0};
-    grus_status status = grus_file_read(path, GRUS_RUN_MAX, GRUS_E_OUTPUT, &found, error);
     json_t *was = NULL, *is = NULL;
+    grus_status status = grus_json_read_file(path, GRUS_RUN_MAX, GRUS_E_OUTPUT, &was, error);
+    if (!status)
+        status = grus_json_read_text(path, text, strlen(text), GRUS_E_OUTPUT, &is, error);
     if (!status) {
-        was = found.size ? json_loadb(found.data, found.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
-        is = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         json_object_del(was, "array"); // how the first process was started
         json_object_del(is, "array");
-        if (!json_is_object(is))
-            status = grus_fail(error, GRUS_E_OUTPUT, path, NULL, "the run's description is not a JSON object");
-        else if (!json_is_object(was))
-            status = grus_fail(error, GRUS_E_OUTPUT, path, NULL, "is damaged: not a JSON object");
-        else if (!json_equal(was, is))
+        if (!json_equal(was, is))
             status = name_difference(path, "", was, is, error);
     }
     json_decref(is);
     json_decref(was);
-    grus_buffer_free(&found);
     return status;
 }
 

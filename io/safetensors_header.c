@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json.h"
 
 typedef struct parser {
     const char *path;
@@ -194,7 +195,7 @@ grus_status grus_safetensors_header_parse(const char *path, grus_status status, 
     header->names = json;
     if (json)
         return read_entries(&file, json, header, error);
-    if (json_error_code(&problem) == json_error_out_of_memory)
+    if (grus_json_is_memory(&problem, text, length))
         return grus_fail_memory(error, length);
     snprintf(place, sizeof place, "header byte %d", problem.position);
     return grus_fail(error, status, path, place, "%s", problem.text);

@@ -268,6 +268,11 @@ void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids,
     tokenizer->type->decode(tokenizer, ids, n, text);
 }
 
+size_t grus_tokenizer_memory(const grus_tokenizer *tokenizer, size_t text_bytes, size_t most)
+{
+    return tokenizer->type->memory ? tokenizer->type->memory(tokenizer, text_bytes, most) : 0;
+}
+
 void grus_tokenizer_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)
 {
     if (!tokenizer->vocab) {

@@ -11,8 +11,9 @@ typedef struct grus_tokenizer grus_tokenizer;
 typedef struct grus_ids {
     uint32_t *data;
     size_t size, capacity;
-    size_t most; // only so many are kept, size counts all; 0: any number is kept
-} grus_ids;      // zero-initialised is empty; free(data) by the owner
+    size_t most;   // only so many are kept, size counts all; 0: any number is kept
+    bool at_least; // there are more than most, and size is not all of them
+} grus_ids;        // zero-initialised is empty; free(data) by the owner
 
 // What config.json calls a kind, and which files it must have (+), may have (?) or has no use for (-).
 typedef struct grus_tokenizer_facts {
@@ -41,6 +42,9 @@ grus_status grus_tokenizer_encode(const grus_tokenizer *tokenizer, const char *t
 // The same where the record holds a list of integers.
 grus_status grus_tokenizer_encode_ids(const grus_tokenizer *tokenizer, const uint64_t *list, size_t n, grus_ids *ids,
                                       grus_error *error);
+
+// Bytes that encoding a text of so many bytes with ids->most takes beside the ids, at most; saturated.
+size_t grus_tokenizer_memory(const grus_tokenizer *tokenizer, size_t text_bytes, size_t most);
 
 // Appends the text of ids (no bos, no end token among them) as raw UTF-8.
 void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);

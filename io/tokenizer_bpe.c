@@ -2,7 +2,8 @@
 //
 // A word begins as its code points. The merge of the lowest rank among all pairs of neighbours is made wherever it
 // occurs, from left to right, then again, until no pair is in the codes. Neighbours are linked and candidates wait in a
-// heap, so that a word of n code points takes n log n steps, however long it is.
+// heap, so that a word of n code points takes n log n steps, however long it is. A word that has too many pieces for a
+// record by its length alone is not cut, which bounds the memory.
 #include "config.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define SEPARATOR "@@"
 #define NONE UINT32_MAX
+#define LEAST_ROOM ((size_t)1024)
 
 // A piece of the word so far. The symbol of one that went into its left neighbour is GRUS_BPE_NO_SYMBOL.
 typedef struct node {
@@ -27,6 +29,7 @@ typedef struct node {
 // What one call of encode works with; words take turns.
 typedef struct word_cutter {
     const grus_bpe_codes *codes;
+    size_t longest; // bytes of a piece
     node *nodes;
     size_t n_nodes, node_capacity;
     // Rank in the upper half, the left node in the lower; the least first. Some are out of date.
@@ -118,6 +121,42 @@ static bool merge_lowest(word_cutter *cutter)
 
 // ---- words ----
 
+// Makes *array hold count elements; its content is lost. Growing it bit by bit would leave holes behind.
+static bool make_room(void **array, size_t *capacity, size_t count, size_t size)
+{
+    size_t bytes;
+    if (count <= *capacity)
+        return true;
+    free(*array);
+    *capacity = 0;
+    count = grus_max(count, LEAST_ROOM);
+    *array = grus_mul(count, size, &bytes) ? malloc(bytes) : NULL;
+    *capacity = *array ? count : 0;
+    return *array != NULL;
+}
+
+// For a word of so many bytes and the end of it. A merge takes one node, of n at first, and one candidate away, and
+// brings two candidates at most: of these there are never more than 2n.
+static bool make_rooms(word_cutter *cutter, size_t length)
+{
+    size_t n = length + 1, pairs;
+    void *nodes = cutter->nodes, *heap = cutter->heap, *merged = cutter->merged;
+    bool made = grus_mul(n, 2, &pairs) && make_room(&nodes, &cutter->node_capacity, n, sizeof *cutter->nodes) &&
+                make_room(&heap, &cutter->heap_capacity, pairs, sizeof *cutter->heap) &&
+                make_room(&merged, &cutter->merged_capacity, n / 2 + 1, sizeof *cutter->merged);
+    cutter->nodes = nodes;
+    cutter->heap = heap;
+    cutter->merged = merged;
+    return made;
+}
+
+// Bytes of a word beyond which it has more than so many pieces for certain.
+static size_t longest_word(size_t longest, size_t most)
+{
+    size_t bytes;
+    return most && grus_mul(longest, most, &bytes) ? bytes : SIZE_MAX;
+}
+
 static bool add_node(word_cutter *cutter, uint32_t symbol, size_t start)
 {
     void *nodes = cutter->nodes;
@@ -192,9 +231,14 @@ static grus_status append_word(const grus_tokenizer *tokenizer, word_cutter *cut
 {
     if (length >= NONE)
         return grus_fail(error, GRUS_E_FAILED, NULL, "long_word", "a word of %zu bytes is too long", length);
+    if (length > longest_word(cutter->longest, ids->most)) {
+        ids->at_least = true;
+        ids->size = grus_max(ids->size, ids->most + 1);
+        return GRUS_OK;
+    }
     if (grus_code_point_size(word, length) == length)
         return grus_tokenizer_append_token(tokenizer, word, length, ids, error);
-    if (!split(cutter, word, length) || !merge_all(cutter))
+    if (!make_rooms(cutter, length) || !split(cutter, word, length) || !merge_all(cutter))
         return grus_fail_memory(error, length);
     return append_pieces(tokenizer, cutter, word, length, ids, error);
 }
@@ -202,7 +246,7 @@ static grus_status append_word(const grus_tokenizer *tokenizer, word_cutter *cut
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
-    word_cutter cutter = {.codes = tokenizer->own};
+    word_cutter cutter = {.codes = tokenizer->own, .longest = grus_bpe_longest(tokenizer->own)};
     const char *word;
     grus_status status = GRUS_OK;
     for (size_t at = 0, size; !status && grus_next_word(text, length, &at, &word, &size);)
@@ -212,6 +256,13 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
     free(cutter.merged);
     grus_buffer_free(&cutter.token);
     return status;
+}
+
+static size_t memory(const grus_tokenizer *tokenizer, size_t text_bytes, size_t most)
+{
+    size_t word = grus_min(text_bytes, longest_word(grus_bpe_longest(tokenizer->own), most)), bytes;
+    size_t byte = sizeof(node) + 2 * sizeof(uint64_t) + sizeof(uint32_t) / 2;
+    return grus_add(word, LEAST_ROOM, &bytes) && grus_mul(bytes, byte, &bytes) ? bytes : SIZE_MAX;
 }
 
 // ---- decoding ----
@@ -265,4 +316,4 @@ static void close_codes(grus_tokenizer *tokenizer)
 }
 
 const grus_tokenizer_type grus_tokenizer_bpe = {
-    .open = open_codes, .close = close_codes, .encode = encode, .decode = decode};
+    .open = open_codes, .close = close_codes, .encode = encode, .decode = decode, .memory = memory};

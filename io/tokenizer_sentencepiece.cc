@@ -128,5 +128,5 @@ static void append_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buff
 }
 
 const grus_tokenizer_type grus_tokenizer_sentencepiece = {
-    false, open_model, close_model, encode, decode, special, "a piece of the model", append_token,
+    false, open_model, close_model, encode, decode, special, "a piece of the model", append_token, nullptr,
 };

@@ -22,6 +22,8 @@ typedef struct grus_tokenizer_type {
     const char *special_is;
     // In the same case: appends the token of an id.
     void (*token)(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text);
+    // What grus_tokenizer_memory is to say; NULL: nothing to speak of.
+    size_t (*memory)(const grus_tokenizer *tokenizer, size_t text_bytes, size_t most);
 } grus_tokenizer_type;
 
 struct grus_tokenizer {

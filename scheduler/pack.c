@@ -16,6 +16,7 @@ static grus_status encode(const grus_tokenizer *tokenizer, bool as_list, const u
                           const grus_buffer *text, grus_ids *ids, grus_error *error)
 {
     ids->size = 0;
+    ids->at_least = false;
     ids->most = GRUS_RECORD_POSITIONS; // check_length refuses more
     if (as_list)
         return grus_tokenizer_encode_ids(tokenizer, list, n, ids, error);
@@ -46,7 +47,8 @@ static grus_status tokenize(const grus_job *job, grus_shard_kind kind, grus_pack
 static grus_status check_length(const grus_packed *packed, grus_error *error)
 {
     if (packed->n_positions > GRUS_RECORD_POSITIONS || packed->n_targets > GRUS_RECORD_POSITIONS - packed->n_positions)
-        return grus_fail(error, GRUS_E_FAILED, NULL, "too_long", "%zu positions; a record may have %d",
+        return grus_fail(error, GRUS_E_FAILED, NULL, "too_long", "%s%zu positions; a record may have %d",
+                         packed->ids.at_least || packed->targets.at_least ? "at least " : "",
                          packed->n_positions + packed->n_targets, GRUS_RECORD_POSITIONS);
     if (packed->n_cells > GRUS_RECORD_CELLS)
         return grus_fail(error, GRUS_E_FAILED, NULL, "too_long", "%zu attention weights; a record may have %u",

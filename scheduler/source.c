@@ -159,10 +159,22 @@ static size_t parse_factor(const grus_record_format *record)
     return record->want_target ? source + target : source;
 }
 
+// What cutting the source, or the target, takes beside what is kept of it.
+static size_t tokenizer_memory(const grus_job *job)
+{
+    size_t max_record = job->options->max_record, bytes = 0;
+    if (job->model->source)
+        bytes = grus_tokenizer_memory(job->model->source, max_record, GRUS_RECORD_POSITIONS);
+    if (job->infer.force)
+        bytes = grus_max(bytes, grus_tokenizer_memory(job->model->target, max_record, GRUS_RECORD_POSITIONS));
+    return bytes;
+}
+
 size_t grus_source_memory(const grus_job *job)
 {
     size_t max_record = job->options->max_record;
     size_t lines = sum(grus_input_memory(max_record), product(max_record, parse_factor(&job->record)));
+    lines = sum(lines, tokenizer_memory(job));
     if (!job->feature_shards)
         return lines;
     size_t record = product(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);

@@ -46,7 +46,8 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
     grus_buffer_printf(text, "records   %" PRIu64 ", %" PRIu64 " of them in error\n", overview->records,
                        overview->records_failed);
     if (*overview->retry)
-        grus_buffer_printf(text, "retry     %s  (for --array; %zu parts in all)\n", overview->retry, overview->world_size);
+        grus_buffer_printf(text, "retry     %s  (for --array; %zu parts in all)\n", overview->retry,
+                           overview->world_size);
 }
 
 // ---- JSON ----

@@ -312,6 +312,35 @@ END_TEST
 
 #endif
 
+// With a limit a word is cut for as long as it may have no more pieces than that, and then no more: the longest symbol
+// here is "low</w>" of 7 bytes, so that 10 pieces are 70 bytes at most.
+START_TEST(giant_words)
+{
+    static const char codes[] = "#version: 0.2\nl o\no w</w>\nlo w</w>\n";
+    const struct {
+        size_t bytes, pieces;
+        bool at_least;
+    } words[] = {{6, 4, false}, {69, 35, false}, {70, 36, false}, {71, 11, true}, {5000000, 11, true}};
+    grus_tokenizer *tokenizer = open_bpe(codes, "lo@@ l@@ lo l <unk>", false);
+    ck_assert_uint_lt(grus_tokenizer_memory(tokenizer, 16 << 20, 10), 100000);
+    ck_assert_uint_gt(grus_tokenizer_memory(tokenizer, 16 << 20, 0), 16 << 20);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char *word = malloc(words[i].bytes);
+        ck_assert_ptr_nonnull(word);
+        for (size_t k = 0; k < words[i].bytes; k++)
+            word[k] = "lo"[k % 2];
+        grus_ids ids = {.most = 10};
+        grus_error error;
+        ck_assert_int_eq(grus_tokenizer_encode(tokenizer, word, words[i].bytes, &ids, &error), GRUS_OK);
+        ck_assert_uint_eq(ids.size, words[i].pieces);
+        ck_assert(ids.at_least == words[i].at_least);
+        free(ids.data);
+        free(word);
+    }
+    grus_tokenizer_close(tokenizer);
+}
+END_TEST
+
 Suite *bpe_suite(void)
 {
     Suite *suite = suite_create("io/bpe and sentencepiece");
@@ -322,6 +351,7 @@ Suite *bpe_suite(void)
     tcase_add_test(bpe, long_word);
     tcase_add_test(bpe, joined);
     tcase_add_test(bpe, bad_codes);
+    tcase_add_test(bpe, giant_words);
     suite_add_tcase(suite, bpe);
     TCase *sentencepiece = tcase_create("sentencepiece");
     tcase_add_checked_fixture(sentencepiece, make_test_dir, remove_test_dir);

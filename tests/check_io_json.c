@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json.h"
 #include "io/json_scan.h"
 #include "tests/check_io.h"
 
@@ -321,6 +322,49 @@ START_TEST(places_and_reasons)
 }
 END_TEST
 
+// ---- jansson's want of memory ----
+
+static size_t allocations_left;
+
+static void *stingy_malloc(size_t size)
+{
+    if (allocations_left == 0)
+        return NULL;
+    allocations_left--;
+    return malloc(size);
+}
+
+// Whichever allocation fails, it is not taken for a mistake in the text.
+START_TEST(no_memory_is_no_mistake)
+{
+    static const char text[] =
+        "{\"name\": \"a string of more than sixteen bytes, \\u00e4\\ud83d\\ude00\", \"list\": [1, 2.5, "
+        "true, null, {\"a\": -1e10, \"b\": 12345678901}], \"x\": {}, \"y\": [[], [[]]], \"z\": \"\"}";
+    bool done = false;
+    size_t failed = 0;
+    json_set_alloc_funcs(stingy_malloc, free);
+    for (; !done; failed++) {
+        json_t *json = NULL;
+        grus_error error;
+        allocations_left = failed;
+        grus_status status = grus_json_read_text("f", text, strlen(text), GRUS_E_OUTPUT, &json, &error);
+        done = status == GRUS_OK;
+        if (!done)
+            ck_assert_int_eq(status, GRUS_E_MEMORY);
+        ck_assert(done == (json != NULL));
+        json_decref(json);
+    }
+    ck_assert_uint_gt(failed, 30);
+    for (size_t size = 0; size < strlen(text); size++) {
+        json_t *json;
+        grus_error error;
+        allocations_left = SIZE_MAX;
+        ck_assert_int_eq(grus_json_read_text("f", text, size, GRUS_E_OUTPUT, &json, &error), GRUS_E_OUTPUT);
+    }
+    json_set_alloc_funcs(malloc, free);
+}
+END_TEST
+
 Suite *json_suite(void)
 {
     Suite *suite = suite_create("io/json_scan");
@@ -333,6 +377,7 @@ Suite *json_suite(void)
     tcase_add_test(tests, truncated_everywhere);
     tcase_add_test(tests, depth);
     tcase_add_test(tests, places_and_reasons);
+    tcase_add_test(tests, no_memory_is_no_mistake);
     suite_add_tcase(suite, tests);
     return suite;
 }
