@@ -59,7 +59,8 @@ def measure(head, outputs, references):
             raise ValueError(f"record {n}: {len(o)} labels of {head}, {len(r)} expected")
     pairs = [p for o, r in zip(outputs, references) for p in zip(o, r)]
     precision, recall, f1 = score(outputs, references)
-    return {"accuracy": 100 * sum(a == b for a, b in pairs) / max(1, len(pairs)), "precision": precision, "recall": recall, "F1": f1}
+    accuracy = 100 * sum(a == b for a, b in pairs) / max(1, len(pairs))
+    return {"accuracy": accuracy, "precision": precision, "recall": recall, "F1": f1}
 
 
 def self_test():

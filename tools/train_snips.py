@@ -12,7 +12,6 @@ accuracy), config.json, the vocabulary and the labels. The test set is not read.
 """
 import argparse
 import collections
-import json
 import os
 import random
 import time
@@ -28,7 +27,7 @@ from torch import nn
 import snips
 from encoder_model import Encoder
 from score_labels import score
-from training import Optimizer, flatten, learning_rate, save
+from training import add_options, learning_rate, optimize, save, write_config
 from vocabulary import Vocab
 from word_vectors import WordVectors
 
@@ -38,7 +37,8 @@ POSITIONS = 9       # the mean length of a sentence: the slots' loss of a senten
 def make_config(a):
     return {
         "model_type": "encoder",
-        "source": {"tokenizer": {"type": "whitespace", "vocab": "source.vocab", "lowercase": True}, "embedding_dim": a.embedding},
+        "source": {"tokenizer": {"type": "whitespace", "vocab": "source.vocab", "lowercase": True},
+                   "embedding_dim": a.embedding},
         "encoder": {"hidden_size": a.hidden, "num_layers": a.layers, "bidirectional": True},
         "pooling": {"type": "attention", "score": "additive", "size": a.attention, "query": "learned"},
         "heads": {"intent": {"on": "sequence", "labels": "intent.labels"},
@@ -123,15 +123,8 @@ def main():
     p.add_argument("--epochs", type=int, default=24)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--lr", type=float, default=3e-3)
-    p.add_argument("--lr-end", type=float, default=1e-5)
     p.add_argument("--table-lr", type=float, default=3.0, help="factor of the learning rate for word and n-gram vectors")
-    p.add_argument("--warmup", type=int, default=200, help="steps")
     p.add_argument("--dropout", type=float, default=0.4)
-    p.add_argument("--smoothing", type=float, default=0.1)
-    p.add_argument("--decay", type=float, default=0.0, help="decoupled weight decay")
-    p.add_argument("--clip", type=float, default=2.0)
-    p.add_argument("--ema", type=float, default=0.998)
     p.add_argument("--embedding", type=int, default=128)
     p.add_argument("--hidden", type=int, default=128)
     p.add_argument("--layers", type=int, default=2)
@@ -140,6 +133,7 @@ def main():
     p.add_argument("--p-own", type=float, default=0.3, help="chance of a word to be made of its n-grams alone")
     p.add_argument("--p-exchange", type=float, default=0.3, help="chance of a slot to get another value")
     p.add_argument("--slot-weight", type=float, default=2.0, help="of the slots' loss; that of the intent has 1")
+    add_options(p, lr=3e-3, lr_end=1e-5, warmup=200, smoothing=0.1, decay=0.0, clip=2.0, ema=0.998)
     a = p.parse_args()
 
     torch.set_num_threads(1)
@@ -151,32 +145,28 @@ def main():
     slots = Vocab(["O"] + sorted({t for _, tags, _ in train for t in tags} - {"O"}))
     intents = Vocab(sorted({i for _, _, i in train}))
     config = make_config(a)
-    os.makedirs(a.out, exist_ok=True)
-    with open(os.path.join(a.out, "config.json"), "w", encoding="utf-8") as f:
-        json.dump(config, f, indent=2)
-        f.write("\n")
+    write_config(config, a.out)
     for vocab, name in ((words, "source.vocab"), (slots, "slots.labels"), (intents, "intent.labels")):
         vocab.write(os.path.join(a.out, name))
 
     model, shadow = (Tagger(config, words.tokens, {"slots": len(slots), "intent": len(intents)}) for _ in range(2))
     shadow.load_state_dict(model.state_dict())
-    flat = torch.cat([q.data.view(-1) for q in model.model.parameters()])
-    gradient, average = torch.zeros_like(flat), flat.clone()
-    flatten(model.model, flat, gradient)
-    flatten(shadow.model, average)
-    optimizer = Optimizer(a, flat, average)
+    gradient, optimizer = optimize(a, model.model, shadow.model)
     tables = TableOptimizer(a, [model.words.own, model.words.ngrams], [shadow.words.own, shadow.words.ngrams])
     exchange = snips.Exchange(train, a.p_exchange)
-    print(f"{len(train)} sentences, {len(dev)} for development, {len(words)} words, {sum(q.numel() for q in model.parameters())} parameters; {vars(a)}", flush=True)
+    print(f"{len(train)} sentences, {len(dev)} for development, {len(words)} words, "
+          f"{sum(q.numel() for q in model.parameters())} parameters; {vars(a)}", flush=True)
     best, history = None, []
     for epoch in range(1, a.epochs + 1):
-        todo, total, begun = batches(train, words, counts, slots, intents, exchange, rng, a), 0.0, (time.time(), time.process_time())
+        total, begun = 0.0, (time.time(), time.process_time())
+        todo = batches(train, words, counts, slots, intents, exchange, rng, a)
         for k, batch in enumerate(todo):
             x, tags, intent = (torch.tensor(column) for column in zip(*batch))
             gradient.zero_()
             logits = model(x, a.dropout, a.p_own)
-            loss = F.cross_entropy(logits["intent"], intent, label_smoothing=a.smoothing) + a.slot_weight * F.cross_entropy(
-                logits["slots"].flatten(0, 1), tags.flatten(), label_smoothing=a.smoothing, reduction="sum") / (POSITIONS * len(x))
+            slot_loss = F.cross_entropy(logits["slots"].flatten(0, 1), tags.flatten(), label_smoothing=a.smoothing, reduction="sum")
+            loss = F.cross_entropy(logits["intent"], intent, label_smoothing=a.smoothing)
+            loss = loss + a.slot_weight * slot_loss / (POSITIONS * len(x))
             loss.backward()
             progress = (epoch - 1 + k / len(todo)) / a.epochs
             optimizer.step(gradient, progress)

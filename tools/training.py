@@ -1,4 +1,5 @@
-"""What the training scripts have in common: flat parameters, target tensors, the optimizer's step, checkpoints."""
+"""What the training scripts have in common: options, flat parameters, target tensors, the optimizer's step, checkpoints."""
+import json
 import math
 import os
 
@@ -28,6 +29,14 @@ def learning_rate(progress, step, peak, end, warmup):
     return min(1.0, (step + 1) / warmup) * (end + (peak - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
+def add_options(parser, **defaults):
+    """The options that Optimizer reads, and the smoothing of labels."""
+    what = {"warmup": "steps", "decay": "decoupled weight decay"}
+    for name in ("lr", "lr_end", "warmup", "smoothing", "decay", "clip", "ema"):
+        value = defaults[name]
+        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=what.get(name))
+
+
 class Optimizer:
     """Adam with clipping, decoupled weight decay and an exponential average of the weights, for one slice of the flat buffers.
 
@@ -53,6 +62,22 @@ class Optimizer:
             self.part.data.mul_(1 - a.decay * lr)
         self.steps, self.fresh = self.steps + 1, self.fresh + 1
         self.average.lerp_(self.flat, 1 - min(a.ema, (1 + self.steps) / (10 + self.steps)))
+
+
+def optimize(a, model, shadow):
+    """Makes shadow the average of model's weights from now on -> (the gradient that backward adds to, the optimizer)."""
+    flat = torch.cat([q.data.view(-1) for q in model.parameters()])
+    gradient, average = torch.zeros_like(flat), flat.clone()
+    flatten(model, flat, gradient)
+    flatten(shadow, average)
+    return gradient, Optimizer(a, flat, average)
+
+
+def write_config(config, folder):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+        json.dump(config, f, indent=2)
+        f.write("\n")
 
 
 def save(value, path):
