@@ -29,6 +29,7 @@ at_least() {
 wanted='"expected": {[^}]*'
 intent=$wanted'"intent": "\([^"]*\)".*"intent": {"label": "\1", '
 slots=$wanted'"slots": \(\[[^]]*\]\).*"slots": \1'
+digit=$wanted'"digit": "\([^"]*\)".*"digit": {"label": "\1", '
 
 model=$MODELS/snips-en
 expect 0 "snips-en, its demo shard" run "$model" "$model/demo.jsonl.zst" -q -o "$work/snips-demo"
@@ -37,4 +38,11 @@ at_least "snips-en: intents" 683 700 "$intent"
 at_least "snips-en: sentences with all slots" 592 700 "$slots"
 check "snips-en: a label for each word" test "$(sed -E 's/.*"slots": \[/[/' "$work/lines" | grep -o '"' | wc -l)" = \
     "$(($(sed -E 's/.*"text": "([^"]*)".*/\1/' "$work/lines" | wc -w) * 2))"
+
+model=$MODELS/mnist-rows
+expect 0 "mnist-rows" run "$model" "$model/demo.jsonl.zst" "$model/demo-f16.safetensors.zst" -q -o "$work/mnist-demo"
+plain "$work/mnist-demo/demo.jsonl.zst" >"$work/lines"
+at_least "mnist-rows: digits" 395 400 "$digit"
+check "mnist-rows: other results from safetensors than from JSONL" cmp <(sed 's/.*"digit": {"label"/{"label"/' "$work/lines") \
+    <(plain "$work/mnist-demo/demo-f16.jsonl.zst" | sed 's/.*"digit": {"label"/{"label"/')
 finish
