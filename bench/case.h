@@ -24,6 +24,7 @@ typedef struct bench_parameters {
     size_t threads;
     // Of the whole pipeline.
     const char *model, *shard;
+    size_t records; // of the shard; 0: all
 } bench_parameters;
 
 typedef enum bench_unit { BENCH_FLOPS, BENCH_BYTES } bench_unit;

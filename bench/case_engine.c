@@ -6,11 +6,10 @@
 
 #include "base/memory.h"
 #include "bench/random_config.h"
+#include "scheduler/batcher.h"
 #include "scheduler/cpus.h"
 #include "scheduler/synthetic.h"
 
-#define BATCH_POSITIONS 16384
-#define BATCH_RECORDS 4096
 #define SEED 11
 #define EXTRA_STEPS 10 // that a search takes beyond the source's length, see grus_search_limit
 #define CURVE_POSITIONS 4096
@@ -25,10 +24,10 @@ typedef struct work {
     uint32_t *ids, *targets;
     float *features;
     grus_batch *batches;
-    size_t n_batches;
-    grus_workspace **workspaces; // (threads)
-    grus_result *results;        // (threads, BATCH_RECORDS)
-    grus_infer_stats stats;      // of the last run
+    size_t n_batches, most_records; // of a batch
+    grus_workspace **workspaces;    // (threads)
+    grus_result *results;           // (threads, most_records)
+    grus_infer_stats stats;         // of the last run
     bool failed;
 } work;
 
@@ -61,7 +60,7 @@ static void run_work(void *state)
         grus_infer_stats stats = {0};
         grus_error error;
         failed = grus_infer(w->engine, w->workspaces[thread], &w->batches[i], &w->options, NULL,
-                            w->results + thread * BATCH_RECORDS, &stats, &error) != GRUS_OK ||
+                            w->results + thread * w->most_records, &stats, &error) != GRUS_OK ||
                  failed;
         positions += stats.positions;
         positions_computed += stats.positions_computed;
@@ -112,37 +111,82 @@ static bool make_targets(work *w)
     return true;
 }
 
-// As `grus run` would cut them, but at least one for each thread.
+static size_t no_bytes(const void *context, const grus_slot_bounds *bounds)
+{
+    (void)context;
+    (void)bounds;
+    return 0;
+}
+
+static void add_batch(work *w, size_t records, size_t *first, size_t *first_position, size_t *first_target)
+{
+    w->batches[w->n_batches++] =
+        (grus_batch){.n = records,
+                     .length = w->length + *first,
+                     .ids = w->ids ? w->ids + *first_position : NULL,
+                     .features = w->features ? w->features + *first_position * w->config.feature_dim : NULL,
+                     .target_length = w->target_length ? w->target_length + *first : NULL,
+                     .targets = w->targets ? w->targets + *first_target : NULL};
+    w->most_records = grus_max(w->most_records, records);
+    for (size_t end = *first + records; *first < end; ++*first) {
+        *first_position += w->length[*first];
+        *first_target += w->target_length ? w->target_length[*first] : 0;
+    }
+}
+
+// What the batcher is told of a sequence: its length. Its ids stay here.
+static bool add_length(grus_batcher *batcher, size_t i, size_t length, uint32_t *zeros, grus_error *error)
+{
+    grus_packed packed = {.n_positions = length, .ids = {.data = zeros, .size = length}};
+    return grus_batcher_add(batcher, &packed, "", 0, i, error) == GRUS_OK;
+}
+
+// Cut as `grus run` cuts them, but at least one for each thread.
+static bool cut_batches(work *w, grus_batcher *batcher, const grus_plan *plan, uint32_t *zeros)
+{
+    grus_error error;
+    grus_slot slot = {0};
+    size_t first = 0, first_position = 0, first_target = 0, added = 0;
+    bool done = grus_batcher_begin(batcher, &error) == GRUS_OK;
+    while (done && first < w->n) {
+        grus_packed next = {.n_positions = added < w->n ? w->length[added] : 0};
+        if (added < w->n && grus_batcher_has_room(batcher, &next, 0)) {
+            done = add_length(batcher, added, w->length[added], zeros, &error);
+            added++;
+            continue;
+        }
+        grus_cut cut = grus_batcher_cut(batcher, added == w->n);
+        done = grus_slot_reset(&slot, cut.big ? &plan->big : &plan->slot, &error) == GRUS_OK &&
+               grus_batcher_move(batcher, cut.records, &slot, &error) == GRUS_OK;
+        add_batch(w, cut.records, &first, &first_position, &first_target);
+    }
+    grus_slot_free(&slot);
+    return done;
+}
+
 static bool make_batches(work *w)
 {
-    size_t limit = grus_min(BATCH_POSITIONS, grus_div_up(w->positions, w->threads));
-    size_t first = 0, first_target = 0, i = 0;
+    grus_error error;
+    grus_plan plan;
+    grus_plan_costs costs = {.workspace = no_bytes, .output = no_bytes, .max_record = 1};
+    size_t limit = grus_min(GRUS_BATCH_TOKENS, grus_max(1, grus_div_up(w->positions, w->threads)));
+    grus_model model = {.facts = grus_engine_describe(w->engine)};
+    grus_job job = {.model = &model};
+    grus_batcher batcher = {.job = &job, .plan = &plan};
+    uint32_t *zeros = calloc(GRUS_RECORD_POSITIONS, sizeof *zeros);
     w->batches = calloc(w->n, sizeof *w->batches);
-    while (w->batches && i < w->n) {
-        grus_batch *b = &w->batches[w->n_batches++];
-        *b = (grus_batch){.length = w->length + i,
-                          .ids = w->ids ? w->ids + first : NULL,
-                          .features = w->features ? w->features + first * w->config.feature_dim : NULL,
-                          .target_length = w->target_length ? w->target_length + i : NULL,
-                          .targets = w->targets ? w->targets + first_target : NULL};
-        size_t positions = 0;
-        do {
-            positions += w->length[i];
-            first_target += w->target_length ? w->target_length[i] : 0;
-            i++;
-            b->n++;
-        } while (i < w->n && b->n < BATCH_RECORDS && positions + w->length[i] <= limit);
-        first += positions;
-    }
-    return w->batches != NULL;
+    bool done = zeros && w->batches && grus_plan_make(&costs, w->threads, limit, 0, &plan, &error) == GRUS_OK &&
+                cut_batches(w, &batcher, &plan, zeros);
+    grus_batcher_free(&batcher);
+    free(zeros);
+    return done;
 }
 
 static bool make_workspaces(work *w)
 {
-    w->engine = bench_engine(&w->config);
     w->workspaces = calloc(w->threads, sizeof(grus_workspace *));
-    w->results = calloc(w->threads * BATCH_RECORDS, sizeof *w->results);
-    if (!w->engine || !w->workspaces || !w->results)
+    w->results = calloc(w->threads * w->most_records, sizeof *w->results);
+    if (!w->workspaces || !w->results)
         return false;
     for (size_t i = 0; i < w->threads; i++)
         if (!(w->workspaces[i] = grus_workspace_new(w->engine)))
@@ -164,7 +208,9 @@ static work *make_work(const bench_parameters *p, const grus_config *config, con
     w->config = *config;
     w->options = *options;
     w->threads = p->threads;
-    if (!make_sequences(w, p) || (options->force && !make_targets(w)) || !make_batches(w) || !make_workspaces(w)) {
+    w->engine = bench_engine(&w->config); // which the engine keeps a pointer to
+    if (!w->engine || !make_sequences(w, p) || (options->force && !make_targets(w)) || !make_batches(w) ||
+        !make_workspaces(w)) {
         free_work(w);
         return NULL;
     }

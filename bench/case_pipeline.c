@@ -4,15 +4,19 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "bench/case.h"
+#include "io/input.h"
 #include "scheduler/cpus.h"
 #include "scheduler/model.h"
 
 typedef struct pipeline {
     grus_model *model;
     const char *shard;
+    char part[64]; // a file of its first records, "" where all are wanted
     grus_run_options options;
     char outdir[64];
     grus_progress last;
@@ -34,8 +38,45 @@ static void remove_outdir(const pipeline *p)
 static void free_pipeline(void *state)
 {
     pipeline *p = state;
+    if (p->part[0])
+        remove(p->part);
     grus_model_free(p->model);
     free(p);
+}
+
+static bool copy_lines(grus_input *input, FILE *file, size_t records)
+{
+    grus_error error;
+    grus_line_kind kind;
+    const char *line;
+    size_t length;
+    for (size_t i = 0; i < records; i++) {
+        if (grus_input_line(input, &kind, &line, &length, &error) != GRUS_OK || kind != GRUS_LINE)
+            return false;
+        if (fwrite(line, 1, length, file) != length || fputc('\n', file) == EOF)
+            return false;
+    }
+    return true;
+}
+
+// Makes p->part of the shard's first records and takes it for the shard. false: it has not as many, or is no JSONL.
+static bool take_part(pipeline *p, size_t records)
+{
+    grus_input *input;
+    grus_error error;
+    if (!strstr(p->shard, ".jsonl") || grus_input_open(p->shard, p->options.max_record, &input, &error) != GRUS_OK)
+        return false;
+    snprintf(p->part, sizeof p->part, "grus-bench-part-XXXXXX.jsonl");
+    int fd = mkstemps(p->part, (int)strlen(".jsonl"));
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd < 0)
+        p->part[0] = '\0';
+    else if (!file)
+        close(fd);
+    bool copied = file && copy_lines(input, file, records);
+    grus_input_close(input);
+    p->shard = p->part;
+    return file && fclose(file) == 0 && copied;
 }
 
 static void run_pipeline(void *state)
@@ -65,7 +106,8 @@ bool bench_make_pipeline(const bench_parameters *parameters, bench_case *made, c
     p->shard = parameters->shard;
     grus_run_options_init(&p->options, p->model);
     p->options.threads = parameters->threads;
-    run_pipeline(p);
+    if (!parameters->records || take_part(p, parameters->records))
+        run_pipeline(p);
     if (p->last.records == 0) {
         free_pipeline(p);
         return false;

@@ -25,6 +25,7 @@ static const size_t lengths[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 0};
 static const size_t beams[] = {1, 2, 3, 4, 5, 8, 12, 16, 0};
 static const size_t counts[] = {1, 4, 16, 64, 256, 1024, 4096, 0};
 static const size_t teams[] = {1, 2, 4, 8, 16, 32, 64, 0}; // as far as there are CPUs
+static const size_t corpora[] = {100, 300, 1000, 3000, 10000, 30000, 0};
 static const size_t once[] = {1, 0};
 
 // clang-format off
@@ -77,17 +78,20 @@ const bench_row bench_rows[] = {
     {"length", "decoder, greedy", bench_make_decoder, VARIED(length), lengths, true,
      {.hidden = 256, .mix = BENCH_EQUAL, .vocab = 1000, .fill_lanes = true}},
 
-    {"beam", "decoder", bench_make_decoder, VARIED(beam), beams, true, {.hidden = 256, .vocab = 8000}},
+    {"beam", "decoder", bench_make_decoder, VARIED(beam), beams, true,
+     {.hidden = 256, .vocab = 8000, .sequences = 96}},
 
     {"sequences", "encoder", bench_make_encoder, VARIED(sequences), counts, true, {.hidden = 256}},
     {"sequences", "decoder, greedy", bench_make_decoder, VARIED(sequences), counts, true,
      {.hidden = 256, .vocab = 1000}},
 
+    {"corpus", "pipeline", bench_make_pipeline, VARIED(records), corpora, true, {0}},
+
     {"threads", "encoder", bench_make_encoder, VARIED(threads), teams, true,
      {.hidden = 512, .sequences = 1024}},
     {"threads", "decoder, beam 5", bench_make_decoder, VARIED(threads), teams, true,
-     {.hidden = 256, .vocab = 8000, .beam = 5, .sequences = 1024}},
-    {"threads", "pipeline", bench_make_pipeline, VARIED(threads), teams, true, {0}},
+     {.hidden = 256, .vocab = 8000, .beam = 5, .sequences = 256}},
+    {"threads", "pipeline", bench_make_pipeline, VARIED(threads), teams, true, {.records = 10000}},
 };
 // clang-format on
 const size_t bench_n_rows = sizeof bench_rows / sizeof *bench_rows;

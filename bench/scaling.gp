@@ -1,32 +1,38 @@
-# scaling.gp: the curves of grus-bench --scaling as one picture. Needs gnuplot and python3.
+# scaling.gp: the curves of grus-bench --scaling as one picture. Needs gnuplot and python3; `make bench-scaling' runs it.
 #
-#   bench/grus-bench --scaling --json scaling.json && gnuplot -e "json='scaling.json'; out='scaling.svg'" bench/scaling.gp
+#   gnuplot -e "json='scaling.json'; script='bench/scaling.py'; out='scaling.svg'" bench/scaling.gp
 #
-# Points are medians with min and max; the dashed lines are what the FLOPs would take at the FMA rate, on all threads.
+# A pair of pictures for each parameter: seconds (median, min, max) beside what the FLOPs would take at the FMA rate
+# (dashed) and what those with padding would (dotted); and the share of the FMA rate that is reached.
 if (!exists("json")) json = 'scaling.json'
+if (!exists("script")) script = 'bench/scaling.py'
+if (!exists("python")) python = 'python3'
 if (!exists("out")) out = 'scaling.svg'
-set terminal svg size 1200,1000 font 'sans,10' background rgb 'white'
+set terminal svg size 1500,1500 font 'sans,10' background rgb 'white'
 set output out
-select(group) = "< python3 -c \"import json, sys; ".\
-    "last = None; ".\
-    "[print(('\\n\\n' if last and last != c['variant'] else '') + '# ' + str(last := c['variant']) + '\\n', ".\
-    "c['value'], c['wall'][1], c['wall'][0], c['wall'][2], c['work'] / c['floor'] / c['threads'], 100 * c['of_floor'][1]) ".\
-    "for c in json.load(open(sys.argv[1]))['cases'] if c['group'] == sys.argv[2]]\" ".json." ".group
-groups = system("python3 -c \"import json, sys; ".\
-    "print(*dict.fromkeys(c['group'] for c in json.load(open(sys.argv[1]))['cases']))\" ".json)
-variants(group) = system("python3 -c \"import json, sys; ".\
-    "print(*('\\x27' + v + '\\x27' for v in dict.fromkeys(c['variant'] for c in json.load(open(sys.argv[1]))['cases'] ".\
-    "if c['group'] == sys.argv[2])))\" ".json." ".group)
-set logscale xy
+ask(what) = system(python." '".script."' '".json."' ".what)
+select(group) = "< ".python." '".script."' '".json."' data ".group
+groups = ask("groups")
+set logscale x
 set grid
-set key left top
-set ylabel "seconds of a run"
-set multiplot layout 3,3 title "Growth of time"
+set multiplot layout 4,4 title "Growth of time: CPU seconds of a run (wall, by threads), and the share of the FMA rate"
 do for [group in groups] {
-    set title group
-    names = variants(group)
+    names = ask("names ".group)
+    set title "time by ".group
+    set key left top font 'sans,8'
+    set logscale y
+    set yrange [*:*]
+    set ylabel "s"
     plot for [k = 1:words(names)] select(group) index k - 1 using 1:2:3:4 with yerrorlines pt 7 ps 0.5 lc k \
              title word(names, k), \
-         for [k = 1:words(names)] select(group) index k - 1 using 1:5 with lines dashtype 2 lc k notitle
+         for [k = 1:words(names)] select(group) index k - 1 using 1:5 with lines dashtype 2 lc k notitle, \
+         for [k = 1:words(names)] select(group) index k - 1 using 1:6 with lines dashtype 3 lc k notitle
+    set title "share by ".group
+    unset key
+    unset logscale y
+    set yrange [0:110]
+    set ylabel "% of the FMA rate"
+    plot for [k = 1:words(names)] select(group) index k - 1 using 1:7 with linespoints pt 7 ps 0.5 lc k notitle, \
+         for [k = 1:words(names)] select(group) index k - 1 using 1:(100 * $5 / $6) with lines dashtype 3 lc k notitle
 }
 unset multiplot
