@@ -238,7 +238,9 @@ static grus_status infer_forced(const grus_engine *engine, grus_arena *arena, co
     if (!forced || !hypotheses || !set_targets(engine, arena, batch, forced) ||
         !alloc_forced(options, arena, encoded, forced))
         return grus_fail_memory(error, batch->n * sizeof *forced);
-    grus_status status = grus_force(&engine->decoder, arena, encoded, 1, forced, stop, stats, error);
+    // The arithmetic is that of a search with this beam, so a translation's score is the search's to the last bit.
+    grus_status status =
+        grus_force(&engine->decoder, arena, encoded, options->search.beam_size, forced, stop, stats, error);
     for (size_t i = 0; i < batch->n && !status; i++) {
         const grus_forced *f = forced + i;
         hypotheses[i] = (grus_hypothesis){.length = f->length,
