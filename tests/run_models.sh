@@ -45,4 +45,11 @@ plain "$work/mnist-demo/demo.jsonl.zst" >"$work/lines"
 at_least "mnist-rows: digits" 395 400 "$digit"
 check "mnist-rows: other results from safetensors than from JSONL" cmp <(sed 's/.*"digit": {"label"/{"label"/' "$work/lines") \
     <(plain "$work/mnist-demo/demo-f16.jsonl.zst" | sed 's/.*"digit": {"label"/{"label"/')
+
+# A translation that is given back gets the very log-probability of the search, where it is cut into the same tokens.
+plain "$work/multi30k-en-de/input.jsonl.zst" |
+    sed -E 's/"output"/"target"/; s/"score": [^,]*, "logprob"/"searched"/' >"$work/targets.jsonl"
+expect 0 "multi30k-en-de, forced" run "$MODELS/multi30k-en-de" "$work/targets.jsonl" -q -o "$work/forced" --task score
+plain "$work/forced/targets.jsonl.zst" >"$work/lines"
+at_least "multi30k-en-de: log-probabilities of the search" 56 59 '"searched": \(-[0-9.e-]*\), "logprob": \1, '
 finish
