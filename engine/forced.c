@@ -25,7 +25,7 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
 static bool score_token(const grus_decoder *decoder, grus_forced *target, follower *f, float *logits)
 {
     grus_normalizer normalizer =
-        grus_logits_normalize(decoder->kernel->vector, logits, decoder->output_bias, decoder->vocab);
+        grus_logits_normalize(decoder->kernel->vector, logits, decoder->output_bias, decoder->vocab, NULL);
     float logprob = (logits[target->tokens[f->step]] - normalizer.shift) - normalizer.log_sum;
     target->logprob += (double)logprob;
     if (target->logprobs)

@@ -5,14 +5,10 @@
 
 #include <math.h>
 
-#define BLOCK 64 // logits whose maximum is compared before any of them is looked at
-
-grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n)
+grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n, float *top)
 {
-    vector->add(logits, bias, n);
     grus_normalizer normalizer;
-    normalizer.shift = vector->max(logits, n);
-    normalizer.log_sum = logf(vector->exp_sum(logits, n, normalizer.shift));
+    normalizer.log_sum = logf(vector->add_exp_sum(logits, bias, n, &normalizer.shift, top));
     normalizer.finite = isfinite(normalizer.shift) && isfinite(normalizer.log_sum);
     return normalizer;
 }
@@ -27,16 +23,46 @@ static size_t insert(grus_candidate *best, size_t count, size_t k, float logit, 
     return count < k ? count + 1 : k;
 }
 
-size_t grus_logits_best(const grus_vector *vector, const float *logits, size_t n, const grus_normalizer *normalizer,
-                        uint32_t banned, size_t k, grus_candidate *best)
+static size_t block_end(size_t block, size_t n)
+{
+    return (block + 1) * GRUS_LOGIT_BLOCK < n ? (block + 1) * GRUS_LOGIT_BLOCK : n;
+}
+
+// The largest of a block's logits that are not banned.
+static float top_of(const float *logits, const float *top, size_t n, size_t block, uint32_t banned)
+{
+    if (banned / GRUS_LOGIT_BLOCK != block)
+        return top[block];
+    float best = -INFINITY;
+    for (size_t i = block * GRUS_LOGIT_BLOCK; i < block_end(block, n); i++)
+        if (i != banned && logits[i] > best)
+            best = logits[i];
+    return best;
+}
+
+// What the k-th best logit is not below: the k-th largest top, each of which is a logit. best is scratch.
+static float least_best(const float *logits, const float *top, size_t n, uint32_t banned, size_t k,
+                        grus_candidate *best)
 {
     size_t count = 0;
-    for (size_t first = 0; first < n; first += BLOCK) {
-        size_t end = n - first < BLOCK ? n : first + BLOCK;
-        if (count == k && vector->max(logits + first, end - first) <= best[k - 1].logprob)
+    for (size_t block = 0; block < grus_logits_blocks(n); block++) {
+        float logit = top_of(logits, top, n, block, banned);
+        if (count < k || logit > best[k - 1].logprob)
+            count = insert(best, count, k, logit, 0);
+    }
+    return count == k ? best[k - 1].logprob : -INFINITY;
+}
+
+size_t grus_logits_best(const float *logits, const float *top, size_t n, const grus_normalizer *normalizer,
+                        uint32_t banned, size_t k, grus_candidate *best)
+{
+    float least = least_best(logits, top, n, banned, k, best);
+    size_t count = 0;
+    for (size_t block = 0; block < grus_logits_blocks(n); block++) {
+        if (top[block] < least || (count == k && top[block] <= best[k - 1].logprob))
             continue;
-        for (size_t i = first; i < end; i++)
-            if (i != banned && (count < k || logits[i] > best[k - 1].logprob))
+        for (size_t i = block * GRUS_LOGIT_BLOCK; i < block_end(block, n); i++)
+            if (i != banned && logits[i] >= least && (count < k || logits[i] > best[k - 1].logprob))
                 count = insert(best, count, k, logits[i], (uint32_t)i);
     }
     for (size_t i = 0; i < count; i++)

@@ -18,13 +18,20 @@ typedef struct grus_normalizer {
     bool finite;
 } grus_normalizer;
 
-// Adds bias to the n logits in place.
-grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n);
+// Adds bias to the n logits in place, in one pass over them. top, unless NULL, takes what grus_logits_best needs:
+// grus_logits_blocks(n) floats, the largest logit of each block.
+grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n,
+                                      float *top);
 
-// The k best of n logits, best first, the lower token first among equals; `banned` (GRUS_NO_TOKEN: none) is left out.
-// Returns how many there are.
+static inline size_t grus_logits_blocks(size_t n)
+{
+    return (n + GRUS_LOGIT_BLOCK - 1) / GRUS_LOGIT_BLOCK;
+}
+
+// The k best of n normalised logits, best first, the lower token first among equals; `banned` (GRUS_NO_TOKEN: none) is left
+// out. Reads the blocks alone that hold one of them by their top. Returns how many there are.
 #define GRUS_NO_TOKEN UINT32_MAX
-size_t grus_logits_best(const grus_vector *vector, const float *logits, size_t n, const grus_normalizer *normalizer,
+size_t grus_logits_best(const float *logits, const float *top, size_t n, const grus_normalizer *normalizer,
                         uint32_t banned, size_t k, grus_candidate *best);
 
 #endif

@@ -96,6 +96,7 @@ typedef struct searching {
     candidate *taken;       // (beam)
     grus_candidate *of_row; // (beam)
     live *new_live;         // (beam)
+    float *top;             // (blocks of the vocabulary)
 } searching;
 
 static bool keep(const grus_search *search, sentence *s, kept hypothesis)
@@ -182,10 +183,10 @@ static bool rank_candidates(searching *g, const sentence *s, float *logits, size
     *n_taken = 0;
     for (size_t rank = 0; rank < s->n_live; rank++) {
         float *row = logits + s->live[rank].row * ld;
-        grus_normalizer normalizer = grus_logits_normalize(vector, row, decoder->output_bias, decoder->vocab);
+        grus_normalizer normalizer = grus_logits_normalize(vector, row, decoder->output_bias, decoder->vocab, g->top);
         if (!normalizer.finite)
             return false;
-        size_t n = grus_logits_best(vector, row, decoder->vocab, &normalizer, banned, beam, g->of_row);
+        size_t n = grus_logits_best(row, g->top, decoder->vocab, &normalizer, banned, beam, g->of_row);
         for (size_t i = 0; i < n; i++) {
             candidate c = {s->live[rank].logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
             if (*n_taken == beam && c.logprob < g->taken[beam - 1].logprob)
@@ -297,7 +298,8 @@ static bool searching_alloc(searching *g)
     g->taken = grus_arena_alloc(g->arena, beam, sizeof *g->taken);
     g->of_row = grus_arena_alloc(g->arena, beam, sizeof *g->of_row);
     g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
+    g->top = grus_arena_alloc(g->arena, grus_logits_blocks(g->decoder->vocab), sizeof *g->top);
+    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live || !g->top)
         return false;
     for (size_t i = 0; i < g->max_sentences; i++) {
         g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
@@ -350,7 +352,8 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
     double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
     double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) + search->n_best * sizeof(kept) +
                                                 2 * GRUS_ALIGN) +
-                   (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
+                   (double)rows * sizeof(grus_row) + (double)beam * 64 +
+                   (double)(grus_logits_blocks(decoder->vocab) * sizeof(float)) + 9 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
     double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
     return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#define GRUS_LOGIT_BLOCK 64
+
 typedef struct grus_vector {
     const char *name;
 
@@ -33,10 +35,14 @@ typedef struct grus_vector {
     void (*add)(float *x, const float *y, size_t n);          // x += y
     void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept
     float (*max)(const float *x, size_t n);                   // n >= 1
-    float (*exp_sum)(const float *x, size_t n, float shift);  // sum of exp(x - shift)
-    void (*softmax)(float *x, size_t n);                      // in place; n >= 1
-    void (*sigmoid)(float *x, size_t n);                      // in place
-    void (*exp)(float *x, size_t n);                          // in place
+
+    // x += bias; *shift is the largest of them, top[i], unless NULL, that of the i-th GRUS_LOGIT_BLOCK of them. Returns
+    // the sum of exp(x - *shift); NaN or infinite where an x is NaN or all are infinite.
+    float (*add_exp_sum)(float *x, const float *bias, size_t n, float *shift, float *top);
+
+    void (*softmax)(float *x, size_t n); // in place; n >= 1
+    void (*sigmoid)(float *x, size_t n); // in place
+    void (*exp)(float *x, size_t n);     // in place
 } grus_vector;
 
 #ifdef GRUS_X86

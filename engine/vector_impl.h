@@ -359,11 +359,56 @@ static inline vec exp_or_zero(vec x)
     return (vec)((veci)vexp(x) & keep);
 }
 
-static float exp_sum(const float *x, size_t n, float shift)
+// The first n < LANES sums of x and y, the others as low as can be.
+static inline vec sum_part(const float *x, const float *y, size_t n)
+{
+    float part[LANES];
+    for (size_t i = 0; i < LANES; i++)
+        part[i] = i < n ? x[i] + y[i] : -INFINITY;
+    return load(part);
+}
+
+static inline float largest(vec x)
+{
+    float part[LANES];
+    memcpy(part, &x, sizeof x);
+    for (size_t step = LANES / 2; step > 0; step /= 2)
+        for (size_t i = 0; i < step; i++)
+            part[i] = part[i + step] > part[i] ? part[i + step] : part[i];
+    return part[0];
+}
+
+// Each block is read once: while its logits are near, its exponentials are added to a sum that is scaled down whenever a
+// block raises the shift. NaN raises nothing, and stays in the sum.
+static float add_exp_sum(float *x, const float *bias, size_t n, float *shift, float *top)
 {
     vec total = {0};
-    for (size_t i = 0; i < n; i += LANES)
-        total += exp_or_zero(load_or_low(x + i, n - i, shift) - shift);
+    *shift = -INFINITY;
+    for (size_t first = 0; first < n; first += GRUS_LOGIT_BLOCK) {
+        size_t end = n - first < GRUS_LOGIT_BLOCK ? n : first + GRUS_LOGIT_BLOCK, i = first;
+        vec high = splat(-INFINITY), last = high;
+        for (; i + LANES <= end; i += LANES) {
+            vec y = load(x + i) + load(bias + i);
+            store(x + i, y);
+            high = VMAX(high, y);
+        }
+        if (i < end) {
+            last = sum_part(x + i, bias + i, end - i);
+            store_upto(x + i, last, end - i);
+            high = VMAX(high, last);
+        }
+        float block_top = largest(high);
+        if (top)
+            top[first / GRUS_LOGIT_BLOCK] = block_top;
+        if (block_top > *shift) {
+            total *= exp_or_zero(splat(*shift - block_top));
+            *shift = block_top;
+        }
+        for (i = first; i + LANES <= end; i += LANES)
+            total += exp_or_zero(load(x + i) - *shift);
+        if (i < end)
+            total += exp_or_zero(last - *shift);
+    }
     return sum(total);
 }
 
@@ -406,7 +451,7 @@ const grus_vector VECTOR_TABLE = {
     .add = add,
     .maximum = maximum,
     .max = max,
-    .exp_sum = exp_sum,
+    .add_exp_sum = add_exp_sum,
     .softmax = softmax,
     .sigmoid = sigmoid_all,
     .exp = exp_all,

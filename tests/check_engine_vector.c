@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include "base/grus.h"
+#include "base/memory.h"
 #include "engine/kernel.h"
+#include "engine/logits.h"
 #include "tests/check_engine.h"
 #include "tests/random_model.h"
 
@@ -127,8 +129,8 @@ START_TEST(softmax_of_every_length)
     find_tables();
     uint64_t seed = 9;
     for (size_t t = 0; t < n_tables; t++)
-        for (size_t n = 1; n <= 70; n++) {
-            float x[71], y[71];
+        for (size_t n = 1; n <= 300; n += n < 140 ? 1 : 23) {
+            float x[301], y[301];
             double total = 0;
             for (size_t i = 0; i < n; i++) {
                 x[i] = y[i] = 5 * random_float(&seed);
@@ -143,8 +145,71 @@ START_TEST(softmax_of_every_length)
             }
             ASSERT_NEAR(sum, 1, 1e-6);
             ASSERT_NEAR(y[n], 12345, 0); // nothing behind the row is touched
-            float shift = tables[t]->max(x, n);
-            ASSERT_NEAR(log((double)tables[t]->exp_sum(x, n, shift)) + (double)shift, log(total), 1e-6);
+            float shift, top[300 / GRUS_LOGIT_BLOCK + 1];
+            memset(y, 0, n * sizeof *y);
+            ASSERT_NEAR(log((double)tables[t]->add_exp_sum(y, x, n, &shift, top)) + (double)shift, log(total), 1e-6);
+            ck_assert_mem_eq(x, y, n * sizeof *x);
+            float highest = top[0];
+            for (size_t i = 0; i < n; i++) {
+                ck_assert(!(x[i] > top[i / GRUS_LOGIT_BLOCK]));
+                highest = top[i / GRUS_LOGIT_BLOCK] > highest ? top[i / GRUS_LOGIT_BLOCK] : highest;
+            }
+            ASSERT_NEAR(shift, highest, 0);
+            ASSERT_NEAR(y[n], 12345, 0);
+        }
+}
+END_TEST
+
+// Against picking the largest again and again; few different values, so that many are equal.
+static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t banned, size_t k)
+{
+    float logits[300], bias[300] = {0}, top[300 / GRUS_LOGIT_BLOCK + 1];
+    bool taken[300] = {false};
+    for (size_t i = 0; i < n; i++)
+        logits[i] = floorf(20 * random_float(seed));
+    grus_normalizer normalizer = grus_logits_normalize(v, logits, bias, n, top);
+    ck_assert(normalizer.finite);
+    grus_candidate best[12];
+    size_t count = grus_logits_best(logits, top, n, &normalizer, banned, k, best);
+    ck_assert_uint_eq(count, grus_min(k, n - (banned < n)));
+    if (banned < n)
+        taken[banned] = true;
+    for (size_t i = 0; i < count; i++) {
+        size_t expected = n;
+        for (size_t j = 0; j < n; j++)
+            if (!taken[j] && (expected == n || logits[j] > logits[expected]))
+                expected = j;
+        taken[expected] = true;
+        ck_assert_uint_eq(best[i].token, expected);
+        ASSERT_NEAR(best[i].logprob, (logits[expected] - normalizer.shift) - normalizer.log_sum, 0);
+    }
+}
+
+START_TEST(best_logits_of_every_length)
+{
+    find_tables();
+    uint64_t seed = 21;
+    for (size_t t = 0; t < n_tables; t++)
+        for (size_t n = 1; n <= 300; n += n < 140 ? 1 : 23)
+            for (size_t k = 1; k <= 12; k += k < 6 ? 1 : 3) {
+                check_best(tables[t], &seed, n, GRUS_NO_TOKEN, k);
+                check_best(tables[t], &seed, n, (uint32_t)(n / 2), k);
+            }
+}
+END_TEST
+
+START_TEST(softmax_without_numbers)
+{
+    find_tables();
+    for (size_t t = 0; t < n_tables; t++)
+        for (size_t at = 0; at < 150; at += 37) {
+            float bias[150] = {0}, logits[150] = {0};
+            logits[at] = NAN;
+            ck_assert(!grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
+            logits[at] = INFINITY;
+            ck_assert(!grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
+            logits[at] = -INFINITY;
+            ck_assert(grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
         }
 }
 END_TEST
@@ -220,6 +285,8 @@ TCase *vector_case(void)
     tcase_add_test(tcase, sums_of_every_length);
     tcase_add_test(tcase, softmax_of_every_length);
     tcase_add_test(tcase, softmax_of_extreme_scores);
+    tcase_add_test(tcase, best_logits_of_every_length);
+    tcase_add_test(tcase, softmax_without_numbers);
     tcase_add_test(tcase, weighted_sums_and_rows);
     tcase_add_test(tcase, packing_transposes);
     return tcase;
