@@ -62,7 +62,7 @@ class Peers:
     def team(self, peer, hidden, processes, threads):
         command, environment = self.command(peer, hidden, threads)
         layout = f"{processes} x {threads}" if processes > 1 else f"{threads} thread{'s' * (threads > 1)}"
-        return Team(f"{peer}, {layout}", [command] * processes, environment)
+        return Team(f"{peer}, {layout}", [command] * processes, environment, processes * threads > 1)
 
 
 def load(team, peer, folder, length, choice):
@@ -123,9 +123,9 @@ def sweep(team, peer, folder, length, candidates):
     ranking = []
     for choice in candidates:
         load(team, peer, folder, length, choice)
-        seconds = team.run()[0]
+        seconds = team.cost()
         if not ranking or seconds < 1.2 * ranking[0][0]:
-            seconds = min(seconds, team.run()[0])
+            seconds = min(seconds, team.cost())
         ranking = sorted(ranking + [(seconds, choice)])
     load(team, peer, folder, length, ranking[0][1])
     return ranking
@@ -151,7 +151,7 @@ def find_blas(peers, hidden, length, folder):
         try:
             team = peers.team("torch", hidden, 1, 1)
             load(team, "torch", folder, length, (64, 0.15, "packed"))
-            seconds = min(team.run()[0] for _ in range(3))
+            seconds = min(team.cost() for _ in range(3))
             team.close()
         except Failed:  # not a BLAS that it can load, or a kernel that the CPU lacks
             continue

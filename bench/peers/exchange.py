@@ -154,8 +154,8 @@ class Process:
 class Team:
     """One process, or several that share the batches and run at the same time."""
 
-    def __init__(self, name, commands, environment):
-        self.name = name
+    def __init__(self, name, commands, environment, parallel=True):
+        self.name, self.parallel = name, parallel
         self.processes = [Process(c, environment) for c in commands]
         self.version = self.processes[0].version
 
@@ -172,6 +172,10 @@ class Team:
             p.say("run")
         times = [tuple(map(float, p.hear().split())) for p in self.processes]
         return max(t[0] for t in times), sum(t[1] for t in times)
+
+    def cost(self):
+        """What choices are made by: wall seconds, and of one thread CPU seconds, which other programs disturb less."""
+        return self.run()[0 if self.parallel else 1]
 
     def close(self):
         for p in self.processes:

@@ -120,7 +120,8 @@ def team_of(arguments, task, kind, layout, blas):
     processes, threads = layout
     command = [arguments.python, os.path.join(HERE, "peer_seq2seq.py"), task["model"], task["shard"], kind,
                str(task["beam"]), str(threads)]
-    return Team(f"PyTorch, {kind}, {processes} x {threads}", [command] * processes, dict(os.environ, **blas))
+    return Team(f"PyTorch, {kind}, {processes} x {threads}", [command] * processes, dict(os.environ, **blas),
+                processes * threads > 1)
 
 
 def load(team, folder, length, choice):
@@ -157,7 +158,7 @@ def best_team(arguments, folder, task, kind, threads, blas):
         team, found = team_of(arguments, task, kind, layout, blas), None
         for choice in choices(kind, task["beam"]):
             load(team, folder, part, choice)
-            seconds = team.run()[0]
+            seconds = team.cost()
             if found is None or seconds < found[0]:
                 found = seconds, choice
         if best is None or found[0] < best[0]:
