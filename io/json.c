@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "io/file.h"
-#include "io/json_scan.h"
+#include "io/json_tree.h"
 
 // ---- mistakes ----
 
@@ -91,47 +91,20 @@ static void wrong_name(const grus_json_object *object, const char *key, const ch
     grus_buffer_free(&expected);
 }
 
-// Jansson tells of a failed allocation in many ways: with the code for it, without a word, or as a mistake in the text
-// where its own copy of it was cut. The text decides.
-bool grus_json_is_memory(const json_error_t *problem, const char *text, size_t size)
-{
-    switch (json_error_code(problem)) {
-    case json_error_out_of_memory:
-        return true;
-    case json_error_unknown:
-    case json_error_premature_end_of_input:
-    case json_error_invalid_syntax:
-    case json_error_invalid_format:
-    case json_error_end_of_input_expected:
-        break;
-    default:
-        return false;
-    }
-    grus_json_scan scan;
-    grus_json_span key, value;
-    bool valid = grus_json_scan_object(&scan, text ? text : "", size, &value);
-    while (valid && grus_json_next_member(&scan, &key, &value))
-        ;
-    return valid && !scan.reason;
-}
-
 // ---- objects and keys ----
 
 void grus_json_open(grus_json_reader *reader, const char *text, size_t size, grus_json_object *root)
 {
-    json_error_t problem;
+    grus_json_fault fault;
     *root = (grus_json_object){.reader = reader};
-    root->json = json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES, &problem);
-    if (root->json) {
-        if (!json_is_object(root->json))
-            grus_json_wrong(root, NULL, "one JSON object");
+    grus_status status = grus_json_tree(text ? text : "", size, &root->json, &fault);
+    if (!status)
         return;
-    }
-    char place[40];
-    snprintf(place, sizeof place, "%d:%d", problem.line, problem.column);
-    reader->status = grus_json_is_memory(&problem, text, size)
+    char place[60];
+    snprintf(place, sizeof place, "%zu:%zu", fault.line, fault.column);
+    reader->status = status == GRUS_E_MEMORY
                          ? grus_fail_memory(reader->error, size)
-                         : grus_fail(reader->error, GRUS_E_MODEL, reader->file, place, "%s", problem.text);
+                         : grus_fail(reader->error, GRUS_E_MODEL, reader->file, place, "%s", fault.reason);
 }
 
 static bool dead(const grus_json_object *object)
@@ -315,15 +288,11 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
 grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
                                 grus_error *error)
 {
-    json_error_t problem = {0};
-    *json = size ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem) : NULL;
-    if (json_is_object(*json))
-        return GRUS_OK;
-    bool no_memory = !*json && size && grus_json_is_memory(&problem, text, size);
-    json_decref(*json);
-    *json = NULL;
-    return no_memory ? grus_fail_memory(error, size)
-                     : grus_fail(error, status, path, NULL, "is damaged: not a JSON object");
+    grus_json_fault fault;
+    grus_status result = grus_json_tree(size ? text : "", size, json, &fault);
+    if (result == GRUS_E_MEMORY)
+        return grus_fail_memory(error, size);
+    return result ? grus_fail(error, status, path, NULL, "is damaged: not a JSON object") : GRUS_OK;
 }
 
 grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error)

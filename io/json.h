@@ -55,9 +55,6 @@ size_t grus_json_choice(const grus_json_object *object, const char *key, bool re
 size_t grus_json_choices(const grus_json_object *object, const char *key, bool required, const char *const names[],
                          size_t *indices);
 
-// Whether jansson could not read this text for want of memory. problem is what it said of it.
-bool grus_json_is_memory(const json_error_t *problem, const char *text, size_t size);
-
 // Text that is one JSON object; the caller frees *json. This status where it is anything else; path is for the error.
 grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
                                 grus_error *error);

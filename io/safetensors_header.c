@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/json.h"
+#include "io/json_tree.h"
 
 typedef struct parser {
     const char *path;
@@ -186,19 +186,20 @@ grus_status grus_safetensors_header_parse(const char *path, grus_status status, 
                                           size_t data_bytes, grus_safetensors_header *header, grus_error *error)
 {
     const parser file = {.path = path, .status = status, .data_bytes = data_bytes};
-    json_error_t problem;
-    char place[40];
+    grus_json_fault fault;
+    char place[60];
     *header = (grus_safetensors_header){0};
     if (length == 0 || text[0] != '{')
         return refuse(&file, "header", "does not begin with {", error);
-    json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    json_t *json;
+    grus_status result = grus_json_tree(text, length, &json, &fault);
     header->names = json;
-    if (json)
+    if (!result)
         return read_entries(&file, json, header, error);
-    if (grus_json_is_memory(&problem, text, length))
+    if (result == GRUS_E_MEMORY)
         return grus_fail_memory(error, length);
-    snprintf(place, sizeof place, "header byte %d", problem.position);
-    return grus_fail(error, status, path, place, "%s", problem.text);
+    snprintf(place, sizeof place, "header byte %zu", fault.offset);
+    return grus_fail(error, status, path, place, "%s", fault.reason);
 }
 
 void grus_safetensors_header_free(grus_safetensors_header *header)

@@ -236,12 +236,12 @@ START_TEST(not_json)
     static const struct {
         const char *text, *place, *cause;
     } cases[] = {
-        {"", "1:0", "expected"},
-        {"[]", "", "expected one JSON object, found a list"},
-        {"{\n \"model_type\": }", "2:16", "unexpected token"},
-        {"{\"encoder\": {}, \"encoder\": {}}", "1:25", "duplicate"},
+        {"", "1:1", "expected a value"},
+        {"[]", "1:1", "expected one JSON object"},
+        {"{\n \"model_type\": }", "2:16", "expected a value"},
+        {"{\"encoder\": {}, \"encoder\": {}}", "1:17", "duplicate"},
         {"{\"a\\u0000b\": 1}", NULL, "\\u0000"},
-        {"{} x", "1:4", "end of file"},
+        {"{} x", "1:4", "more text behind the value"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grus_config config;

@@ -142,7 +142,7 @@ START_TEST(bad_headers)
         const char *header, *place, *cause;
     } cases[] = {
         {"", "header", "does not begin with {"},
-        {"{\"a\": ", "header byte 6", "unexpected"},
+        {"{\"a\": ", "header byte 6", "expected a value"},
         {"{}", "features", "is missing"},
         {"{" FEATURES("\"F32\"", "[7, 2]", "[0, 56]") "}", "offsets", "is missing"},
         {"{" OFFSETS("\"I64\"", "[7]", "[0, 56]") "}", "features", "is missing"},

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "io/json_tree.h"
 #include "io/json_value.h"
 #include "tests/check_io.h"
 
@@ -178,6 +179,22 @@ static bool compare(const char *text, size_t size, bool *valid)
     return true;
 }
 
+// The tree is the one that jansson's parser makes of an object, or both refuse.
+static void compare_trees(const char *text, size_t size)
+{
+    json_error_t problem;
+    grus_json_fault fault;
+    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem), *tree;
+    grus_status status = grus_json_tree(text, size, &tree, &fault);
+    bool same = !json || json_is_array(json) ? status == GRUS_E_FAILED && !tree : !status && json_equal(json, tree);
+    ck_assert_msg(same, "«%.*s»: %s, but jansson: %s", (int)size, text, status ? fault.reason : "valid",
+                  json ? "valid" : problem.text);
+    if (status)
+        ck_assert(fault.offset <= size && fault.line >= 1 && fault.column >= 1);
+    json_decref(json);
+    json_decref(tree);
+}
+
 START_TEST(the_same_as_jansson)
 {
     size_t n_valid = 0, n_skipped = 0;
@@ -189,11 +206,16 @@ START_TEST(the_same_as_jansson)
             grus_buffer_clear(&document);
             add_document(&document);
             ck_assert(compare(document.data, document.size, &valid) && valid);
+            if (i % 8 == 0)
+                compare_trees(document.data, document.size);
             continue;
         }
         grus_buffer_clear(&damaged);
         damage(&document, &damaged);
-        n_skipped += !compare(damaged.data ? damaged.data : "", damaged.size, &valid);
+        bool counts = compare(damaged.data ? damaged.data : "", damaged.size, &valid);
+        if (counts && i % 8 == 1)
+            compare_trees(damaged.data ? damaged.data : "", damaged.size);
+        n_skipped += !counts;
         n_valid += valid;
     }
     ck_assert(n_valid > DOCUMENTS / 10 && n_valid < DOCUMENTS / 2 && n_skipped < DOCUMENTS / 50);

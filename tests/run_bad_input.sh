@@ -159,7 +159,7 @@ broken "a wrong shape" decoder.embedding.weight model.safetensors 's/\("decoder.
 broken "a missing tensor" bridge.weight model.safetensors 's/"bridge.weight"/"bridge.weighs"/'
 broken "an unknown key" hidden_sise config.json 's/"hidden_size": 7/"hidden_sise": 7/'
 broken "a negative size" hidden_size config.json 's/"hidden_size": 7/"hidden_size": -7/'
-broken "no JSON" near config.json 's/"encoder"/encoder/'
+broken "no JSON" "config.json:11:2: expected a key in double quotes" config.json 's/"encoder"/encoder/'
 rm -rf "$work/broken"
 cp -r "$model" "$work/broken"
 printf '\377\377\377\377\377\377\377\177' | dd of="$work/broken/model.safetensors" conv=notrunc status=none
