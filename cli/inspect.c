@@ -47,12 +47,17 @@ int grus_command_inspect(int argc, char **argv)
         return grus_usage_error("inspect: one model or shard is needed");
     const char *path = argv[first];
     struct stat facts;
-    if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+    grus_error error = {.status = GRUS_E_INPUT};
+    if (stat(path, &facts) != 0) {
+        snprintf(error.file, sizeof error.file, "%s", path);
+        snprintf(error.cause, sizeof error.cause, "%s", strerror(errno));
+        return grus_fail_command(&error);
+    }
+    if (S_ISDIR(facts.st_mode))
         return inspect_model(path, values);
     grus_run_options defaults;
     grus_run_options_init(&defaults, NULL);
     size_t max_record = values[OPT_MAX_RECORD].set ? (size_t)values[OPT_MAX_RECORD].count : defaults.max_record;
-    grus_error error;
     if (grus_shard_describe(path, max_record, stdout, &error) != GRUS_OK)
         return grus_fail_command(&error);
     return GRUS_OK;

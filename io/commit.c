@@ -90,7 +90,7 @@ static bool close_fails(int fd)
 
 grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
 {
-    if (fsync(temp->fd) != 0)
+    if (!grus_fd_sync(temp->fd))
         return refused(error, temp->path, "cannot be brought to the disk (fsync)");
     int fd = temp->fd;
     temp->fd = -1;
@@ -151,15 +151,20 @@ grus_status grus_sync_dir_of(const char *path, grus_error *error)
     if (!dir)
         return grus_fail_memory(error, strlen(path));
     grus_status status = GRUS_OK;
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd;
+    do
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     // Some file systems keep their directories in order by themselves and refuse with EINVAL.
     if (fd < 0)
         status = refused(error, dir, "cannot be opened");
-    else if (fsync(fd) != 0 && errno != EINVAL)
+    else if (!grus_fd_sync(fd) && errno != EINVAL)
         status = refused(error, dir, "cannot be brought to the disk (fsync)");
+    int reason = errno;
     if (fd >= 0)
         close(fd);
     free(dir);
+    errno = reason;
     return status;
 }
 

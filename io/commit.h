@@ -35,7 +35,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
 // Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
 void grus_temp_discard(grus_temp *temp);
 
-// fsync of the directory that holds path.
+// fsync of the directory that holds path. errno tells why where it failed.
 grus_status grus_sync_dir_of(const char *path, grus_error *error);
 
 // Whether two files hold the same bytes.

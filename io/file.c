@@ -59,6 +59,16 @@ bool grus_fd_write(int fd, const void *data, size_t size)
     return true;
 }
 
+// Interrupted it has failed at nothing: any other failure is final.
+bool grus_fd_sync(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what)
 {
     return grus_fail(error, status, path, NULL, "%s: %s", what, strerror(errno));
@@ -83,6 +93,15 @@ int grus_fd_open(const char *path, grus_status status, grus_error *error)
         return fd;
     close(fd);
     return -1;
+}
+
+DIR *grus_dir_open(const char *path)
+{
+    DIR *stream;
+    do
+        stream = opendir(path);
+    while (!stream && errno == EINTR);
+    return stream;
 }
 
 static grus_status read_regular(int fd, const char *path, size_t limit, grus_status status, grus_buffer *content,

@@ -3,6 +3,8 @@
 #ifndef GRUS_IO_FILE_H
 #define GRUS_IO_FILE_H
 
+#include <dirent.h>
+
 #include "base/buffer.h"
 
 // Reads until size bytes are there or the file ends; *got tells how many. false on an error (errno).
@@ -10,6 +12,12 @@ bool grus_fd_read(int fd, void *data, size_t size, size_t *got);
 
 // Writes all of it; false on an error (errno).
 bool grus_fd_write(int fd, const void *data, size_t size);
+
+// fsync; false on an error (errno), after which nobody knows what is on the disk.
+bool grus_fd_sync(int fd);
+
+// opendir; NULL on an error (errno).
+DIR *grus_dir_open(const char *path);
 
 // Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then.
 int grus_fd_open(const char *path, grus_status status, grus_error *error);

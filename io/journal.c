@@ -59,7 +59,7 @@ static grus_status put(grus_journal *journal, const void *data, size_t size, gru
 
 static grus_status sync_journal(grus_journal *journal, grus_error *error)
 {
-    if (fsync(journal->temp.fd) != 0) {
+    if (!grus_fd_sync(journal->temp.fd)) {
         journal->failed = true;
         return grus_fail_errno(error, GRUS_E_OUTPUT, journal->temp.path, "cannot be brought to the disk (fsync)");
     }

@@ -16,6 +16,32 @@
 #include "io/json.h"
 #include "io/output.h"
 
+// Sees to it that the name of path outlives a loss of power. That of a directory below one that may be entered but not
+// read is left to others.
+static grus_status sync_name(const char *path, grus_error *error)
+{
+    errno = 0;
+    grus_status status = grus_sync_dir_of(path, error);
+    return status && errno == EACCES ? GRUS_OK : status;
+}
+
+// Makes path where it is missing.
+static grus_status make_dir(const char *path, grus_error *error)
+{
+    struct stat about;
+    if (mkdir(path, 0777) == 0)
+        return sync_name(path, error);
+    int reason = errno;
+    bool known = stat(path, &about) == 0;
+    if (known && S_ISDIR(about.st_mode))
+        return GRUS_OK;
+    if (known && reason == EEXIST)
+        return grus_fail(error, GRUS_E_OUTPUT, path, NULL, "is not a directory");
+    if (known || reason != EEXIST)
+        errno = reason;
+    return grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be made");
+}
+
 // Makes path and the directories above it where missing. path is changed and restored on the way.
 static grus_status make_dirs(char *path, grus_error *error)
 {
@@ -24,13 +50,7 @@ static grus_status make_dirs(char *path, grus_error *error)
             continue;
         char end = *at;
         *at = '\0';
-        struct stat about;
-        int failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-        grus_status status = GRUS_OK;
-        if (failed && stat(path, &about) != 0)
-            status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be made");
-        else if (stat(path, &about) == 0 && !S_ISDIR(about.st_mode))
-            status = grus_fail(error, GRUS_E_OUTPUT, path, NULL, "is not a directory");
+        grus_status status = make_dir(path, error);
         *at = end;
         if (status || end == '\0')
             return status;
@@ -43,6 +63,8 @@ static grus_status make_writable(const char *outdir, const char *below, grus_err
     if (asprintf(&path, "%s%s", outdir, below) < 0)
         return grus_fail_memory(error, strlen(outdir));
     grus_status status = make_dirs(path, error);
+    if (!status)
+        status = sync_name(path, error); // also of one that is there: who made it may have been killed before that
     if (!status && faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) != 0)
         status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "is not writable");
     free(path);

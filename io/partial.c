@@ -111,7 +111,7 @@ static grus_status list_dir(const char *path, grus_partials *partials, grus_erro
 {
     *partials = (grus_partials){0};
     grus_status status = GRUS_OK;
-    DIR *stream = opendir(path);
+    DIR *stream = grus_dir_open(path);
     if (stream) {
         status = read_dir(stream, path, partials, error);
         closedir(stream);

@@ -1,6 +1,7 @@
 // resume.c: finds and reads journals. All that is believed has been hashed and decompressed before.
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct grus_resume {
 typedef struct journal_reader {
     int fd;
     uint64_t at;
+    int reason;          // errno of a read that was refused
     XXH64_state_t *hash; // of the bytes read
     ZSTD_DCtx *zstd;
     unsigned char *packed; // (GRUS_JOURNAL_PACKED)
@@ -61,7 +63,11 @@ static grus_status open_reader(journal_reader *reader, int fd, grus_error *error
 static bool get(journal_reader *reader, void *data, size_t size)
 {
     size_t got;
-    if (!grus_fd_read(reader->fd, data, size, &got) || got < size)
+    if (!grus_fd_read(reader->fd, data, size, &got)) {
+        reader->reason = errno;
+        return false;
+    }
+    if (got < size)
         return false;
     XXH64_update(reader->hash, data, size);
     reader->at += size;
@@ -156,7 +162,10 @@ grus_status grus_resume_open(const char *path, const grus_journal_key *key, grus
 {
     *resume_out = NULL;
     struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return GRUS_OK;
     grus_resume *resume = calloc(1, sizeof *resume);
@@ -237,6 +246,10 @@ static grus_status replay(grus_resume *resume, journal_reader *reader, grus_outp
         } else if (tag != GRUS_JOURNAL_CHECKPOINT || !get_checkpoint(reader, written, &passed)) {
             break;
         }
+    }
+    if (!status && reader->reason) {
+        errno = reader->reason;
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, resume->path, "cannot be read");
     }
     if (!status && (reader->at != resume->bytes || written != resume->checkpoint.result_bytes))
         status = grus_fail(error, GRUS_E_OUTPUT, resume->path, NULL, "changed while it was read");

@@ -3,8 +3,6 @@
 
 #include "scheduler/model.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/model_dir.h"
 #include "io/record.h"
 #include "io/safetensors.h"
@@ -22,22 +21,16 @@
 
 static grus_status hash_file(const char *path, XXH64_state_t *state, grus_error *error)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = grus_fd_open(path, GRUS_E_MODEL, error);
     if (file < 0)
-        return grus_fail(error, GRUS_E_MODEL, path, NULL, "%s", strerror(errno));
+        return GRUS_E_MODEL;
     char *block = malloc(HASH_BLOCK);
     grus_status status = block ? GRUS_OK : grus_fail_memory(error, HASH_BLOCK);
     uint64_t size = 0;
-    while (status == GRUS_OK) {
-        ssize_t got = read(file, block, HASH_BLOCK);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            status = grus_fail(error, GRUS_E_MODEL, path, NULL, "%s", strerror(errno));
-        if (got <= 0)
-            break;
-        XXH64_update(state, block, (size_t)got);
-        size += (uint64_t)got;
+    for (size_t got = 1; status == GRUS_OK && got > 0; size += got) {
+        if (!grus_fd_read(file, block, HASH_BLOCK, &got))
+            status = grus_fail_errno(error, GRUS_E_MODEL, path, "cannot be read");
+        XXH64_update(state, block, got);
     }
     // The size keeps two files from being taken for one of both lengths.
     XXH64_update(state, &size, sizeof size);

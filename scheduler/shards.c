@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/file.h"
 
 bool grus_shard_is_stdin(const grus_shard *shard)
 {
@@ -117,7 +118,7 @@ static grus_status read_names(DIR *stream, const char *dir, char ***names, size_
 
 static grus_status add_directory(grus_shards *shards, const char *dir, grus_error *error)
 {
-    DIR *stream = opendir(dir);
+    DIR *stream = grus_dir_open(dir);
     if (!stream)
         return add_shard(shards, strdup(dir), strerror(errno), NULL, error);
     char **names = NULL;
@@ -145,9 +146,11 @@ static grus_status add_input(grus_shards *shards, const char *input, grus_error 
     grus_shard_kind kind;
     if (strcmp(input, "-") == 0)
         return add_shard(shards, strdup(input), NULL, NULL, error);
-    if (stat(input, &facts) == 0 && S_ISDIR(facts.st_mode))
+    if (stat(input, &facts) != 0)
+        return add_shard(shards, strdup(input), strerror(errno), NULL, error);
+    if (S_ISDIR(facts.st_mode))
         return add_directory(shards, input, error);
-    if (access(input, F_OK) == 0 && !grus_shard_kind_of(input, &kind))
+    if (!grus_shard_kind_of(input, &kind))
         return grus_fail(error, GRUS_E_USAGE, input, NULL,
                          "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
     return add_file(shards, strdup(input), error);

@@ -280,7 +280,10 @@ static grus_status verify_names(grus_verifier *verifier, char *const *stems, con
     struct dirent **names = NULL;
     if (asprintf(&dir, "%s%s", verifier->outdir, below) < 0)
         return grus_fail_memory(error, strlen(verifier->outdir));
-    int n = scandir(dir, &names, NULL, alphasort);
+    int n;
+    do
+        n = scandir(dir, &names, NULL, alphasort);
+    while (n < 0 && errno == EINTR);
     grus_status status = n < 0 ? grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be read") : GRUS_OK;
     for (int i = 0; i < n; i++) {
         if (!status)
