@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 
+#define BLIS_TABLES ((size_t)1 << 20) // bytes: many times what they take
+
 // ABI of sgemm micro-kernels since BLIS 0.9; from 1.0 on the pointers are declared const void *.
 typedef void gemm_fn(dim_t m, dim_t n, dim_t k, const float *alpha, const float *a, const float *b, const float *beta,
                      float *c, inc_t rs_c, inc_t cs_c, auxinfo_t *data, const void *context);
@@ -95,17 +97,17 @@ static grus_status check_request(const char *value, cpu found)
 }
 
 // BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
-static void request_kernel(cpu found)
+static grus_status request_kernel(cpu found)
 {
     if (!found.avx2)
-        return;
+        return GRUS_OK;
     char value[16];
     int id = found.avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL;
     snprintf(value, sizeof value, "%d", id);
 #ifdef GRUS_BLIS_ARCH_BY_NAME
     snprintf(value, sizeof value, "%s", found.avx512 ? "skx" : "haswell");
 #endif
-    setenv("BLIS_ARCH_TYPE", value, 1);
+    return setenv("BLIS_ARCH_TYPE", value, 1) == 0 ? GRUS_OK : grus_fail_memory(&choice_error, sizeof value);
 }
 
 static const grus_vector *vector_for(const char *name)
@@ -125,10 +127,7 @@ static void choose(void)
 {
     cpu found = detect_cpu();
     const char *asked = getenv("BLIS_ARCH_TYPE");
-    if (asked)
-        choice = check_request(asked, found);
-    else
-        request_kernel(found);
+    choice = asked ? check_request(asked, found) : request_kernel(found);
     if (choice)
         return;
     cntx_t *context = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
@@ -143,10 +142,28 @@ static void choose(void)
     chosen.gemm = (void (*)(void))MICRO_KERNEL(context);
 }
 
+// BLIS makes its tables at its first call, and aborts where it gets no memory for them. false: there is none.
+static bool settle(void)
+{
+    static bool settled; // atomic; once true, they are there
+    if (__atomic_load_n(&settled, __ATOMIC_ACQUIRE))
+        return true;
+    void *room = malloc(BLIS_TABLES);
+    bool has = room != NULL;
+    free(room);
+    if (!has)
+        return false;
+    pthread_once(&once, choose);
+    __atomic_store_n(&settled, true, __ATOMIC_RELEASE);
+    return true;
+}
+
 grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error)
 {
-    pthread_once(&once, choose);
+    grus_error unseen;
     *kernel = &chosen;
+    if (!settle())
+        return grus_fail_memory(error ? error : &unseen, BLIS_TABLES);
     if (choice && error)
         *error = choice_error;
     return choice;

@@ -19,6 +19,7 @@
 #include "scheduler/cpus.h"
 #include "scheduler/format.h"
 #include "scheduler/pack.h"
+#include "scheduler/team.h"
 
 #define MAX_REPETITIONS 1000
 #define LEAST_REPETITIONS 3
@@ -157,6 +158,8 @@ static grus_status infer_all(benchmark *b, grus_error *error)
     grus_status failed = GRUS_OK;
     for (size_t i = 0; i < b->used; i++)
         b->threads[i].stats = (grus_infer_stats){0};
+    if (!grus_team_is_granted(b->used))
+        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)b->used)
     for (size_t i = 0; i < b->work.n_slots; i++) {
         grus_error unseen;

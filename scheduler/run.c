@@ -20,6 +20,7 @@
 #include "scheduler/monitor.h"
 #include "scheduler/reader.h"
 #include "scheduler/report.h"
+#include "scheduler/team.h"
 #include "scheduler/worker.h"
 #include "scheduler/writer.h"
 
@@ -285,7 +286,7 @@ static void tell_plan(const grus_run_state *state)
 
 static grus_status no_thread(grus_error *error)
 {
-    return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "a thread was refused by the system");
+    return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
 }
 
 static void work(grus_context *context)
@@ -312,13 +313,14 @@ static grus_status run_threads(grus_context *context, grus_error *error)
     bool has_writer = has_monitor && start_thread(&writer, grus_writer_main, context);
     bool has_reader = has_writer && start_thread(&reader, grus_reader_main, context);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (has_reader) {
+    if (has_reader && grus_team_is_granted(context->plan->threads)) {
         work(context);
-        pthread_join(reader, NULL);
     } else {
         status = no_thread(error);
         grus_queue_stop(context->queue);
     }
+    if (has_reader)
+        pthread_join(reader, NULL);
     if (has_writer)
         pthread_join(writer, NULL);
     if (has_monitor)
