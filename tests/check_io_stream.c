@@ -244,6 +244,48 @@ START_TEST(every_bit_flip)
 }
 END_TEST
 
+// A frame of 384 KiB in three runs of a letter, then an empty last block, and a header that says `size`.
+static void make_runs(uint32_t size, bool checksum, grus_buffer *frame)
+{
+    const char head[] = {0x28, (char)0xB5, 0x2F, (char)0xFD, (char)(checksum ? 0x84 : 0x80), 0x38};
+    grus_buffer_append(frame, head, sizeof head);
+    for (int i = 0; i < 4; i++)
+        grus_buffer_byte(frame, (char)(size >> 8 * i & 0xff));
+    for (int i = 0; i < 3; i++)
+        grus_buffer_append(frame, "\x02\x00\x10x", 4); // a run of 1 << 17
+    grus_buffer_append(frame, "\x01\x00\x00", 3);
+    if (!checksum)
+        return;
+    char *text = malloc((size_t)3 << 17);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', (size_t)3 << 17);
+    uint64_t hash = XXH64(text, (size_t)3 << 17, 0);
+    for (int i = 0; i < 4; i++)
+        grus_buffer_byte(frame, (char)(hash >> 8 * i & 0xff));
+    free(text);
+}
+
+// libzstd lets the greater one pass, checksum and all.
+START_TEST(promised_size)
+{
+    static const uint32_t sizes[] = {(3 << 17) - 1, 3 << 17, (3 << 17) + 1, 4 << 17, UINT32_MAX};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        uint32_t size = sizes[i / 2];
+        grus_buffer frame = {0}, lines = {0};
+        grus_error error = {0};
+        make_runs(size, i % 2, &frame);
+        grus_status status = read_lines(write_file("s.jsonl.zst", frame.data, frame.size), NO_LIMIT, &lines, &error);
+        ck_assert_int_eq(status, size == 3 << 17 ? GRUS_OK : GRUS_E_INPUT);
+        if (status)
+            expect_error(&error, "/s.jsonl.zst", NULL, size < 3 << 17 ? "damaged" : "promises");
+        else
+            ck_assert_uint_eq(lines.size, (3 << 17) + 1);
+        grus_buffer_free(&frame);
+        grus_buffer_free(&lines);
+    }
+}
+END_TEST
+
 START_TEST(refused_files)
 {
     grus_input *input;
@@ -375,6 +417,7 @@ Suite *stream_suite(void)
     tcase_add_test(tests, bad_files);
     tcase_add_test(tests, every_truncation);
     tcase_add_test(tests, every_bit_flip);
+    tcase_add_test(tests, promised_size);
     tcase_add_test(tests, refused_files);
     tcase_add_test(tests, counted);
     tcase_add_test(tests, slow_standard_input);

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes the hand-made seeds of the fuzzing corpora: DIR/TARGET/seed-WHAT. What each target makes of its first bytes is
+said in its source.
+
+    python3 tests/fuzz/seeds.py tests/fuzz/corpus
+"""
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def safetensors(entries, extra=None):
+    header, data = dict(extra or {}), b""
+    for name, dtype, shape, values in entries:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def seeds():
+    line = b'{"id": 1, "text": "a\\u00e9\\ud83d\\ude00\xc3\xa9", "n": [1, -2.5e3, {"k": null}], "b": true}'
+    yield "record", "text", b"\0" + line
+    yield "record", "ids", b"\1" + b'{"text":[1,2,18446744073709551615]}'
+    yield "record", "target", b"\2" + b'{"text":"a","target":"b\\n"}'
+    yield "record", "target-ids", b"\7" + b'{"text":[0],"target":[3]}'
+    yield "record", "features", b"\x18" + b'{"features":[[1,2.5],[-3e-2,0]],"id":"x"}'
+    yield "record", "result-field", b"\0" + b'{"text":"a","output":1}'
+    yield "record", "error-field", b"\0" + b'{"text":"a","error":"b"}'
+    yield "record", "blank", b"\0 \t"
+    yield "record", "deep", b"\0" + b'{"text":"a","x":' + b"[" * 60 + b"]" * 60 + b"}"
+    for number in (b"0", b"-0", b"1e400", b"0.1", b"16777217", b"3.4028235677973366e38", b"1e-46", b"18446744073709551616"):
+        yield "number", number.decode(), bytes(8) + number
+    for value in (0.1, 5e-324, 1e300, float("nan"), -0.0, 1 / 3, 3.4e38):
+        yield "number", "double-%g" % value, struct.pack(">d", value) + b"1"
+    yield "text", "tsv", b"\1a\tb\tc"
+    yield "text", "target", b"\x51a\tb\tc"
+    yield "text", "utf8", b"\0\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
+    yield "text", "bad-utf8", b"\2\xed\xa0\x80 \xc0\x80 \xf4\x90\x80\x80 \xff\"\\\n\0"
+    yield "stream", "plain", b"\0" + b"a\r\nb\n\nc"
+    yield "stream", "frames", b"\1" + b"\0\x04\x06hello\n" + b"\2\x03\x05" + b"\0\x8c\x06world\n" + b"\2\0\0"
+    yield "stream", "broken-frame", b"\1" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\7\0\x42"
+    yield "stream", "cut-frame", b"\3" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\x10\1"
+    files = os.path.join(HERE, "..", "files")
+    for name in sorted(os.listdir(files)):
+        if name.endswith(".zst"):
+            with open(os.path.join(files, name), "rb") as f:
+                yield "stream", name.replace(".jsonl.zst", ""), b"\2" + f.read()[:4000]
+    yield "stream", "run-length", b"\2" + b"\x28\xb5\x2f\xfd\x00\x58" + (b"\x02\x00\x10a" * 20) + b"\x03\0\x10b"
+    f32 = struct.pack("<6f", 1, -2, 0.5, 3, 4, float("inf"))
+    i64 = struct.pack("<3q", 0, 1, 3)
+    yield "safetensors", "three", safetensors([("model.enc.weight", "F32", [2, 3], f32), ("b", "BF16", [2], b"\x80\x3f\0\0"),
+                                               ("c", "F16", [], b"\0\x3c"), ("d", "I64", [3], i64)],
+                                              {"__metadata__": {"format": "pt"}})
+    yield "safetensors", "empty", safetensors([("a", "F32", [0, 3], b"")])
+    yield "safetensors", "none", safetensors([])
+    yield "features", "offsets-behind", safetensors([("features", "F32", [3, 2], f32), ("offsets", "I64", [3], i64)])
+    yield "features", "offsets-before", safetensors([("offsets", "I64", [3], i64), ("features", "F16", [3, 4], f32)])
+    yield "features", "bf16", safetensors([("offsets", "I64", [3], i64), ("x", "I64", [3], i64), ("features", "BF16", [3, 4], f32)])
+    yield "features", "none", safetensors([("offsets", "I64", [1], i64[:8]), ("features", "BF16", [0, 4], b"")])
+    if shutil.which("zstd"):
+        shard = safetensors([("features", "F32", [3, 2], f32), ("offsets", "I64", [3], i64)])
+        yield "features", "zst", subprocess.run(["zstd", "-qc", "--check"], input=shard, capture_output=True).stdout
+    yield "npy", "small", struct.pack(">QQBB", 3, 2, 0, 0) + f32
+    yield "npy", "great", b"\xff" * 16 + bytes(2) + struct.pack("<f", float("nan"))
+    yield "vocab", "small", "<unk>\n<s>\n</s>\na\n\né\na".encode()
+    yield "vocab", "bad-utf8", b"a\nb\xff\n"
+    yield "vocab", "mark", b"\xef\xbb\xbfa\n"
+    yield "bpe", "version-1", b"#version: 0.1\na b\nab c\nabc </w>\n\0abc abcabc a b"
+    yield "bpe", "version-2", "#version: 0.2\nl o\nlo w</w>\né é\n\0low lower éééé x".encode()
+    yield "bpe", "no-version", b"a a\naa aa\n\0aaaaaaa aa"
+    yield "bpe", "three-symbols", b"a b c\n\0a"
+    yield "tokenizer", "char", b"\0a\nb\n<unk>\n\xc3\xa9\n\0ab\xc3\xa9z"
+    yield "tokenizer", "char-no-unk", b"\0a\nb\n\0abz"
+    yield "tokenizer", "whitespace-lower", b"\6ab\n<unk>\n\0AB  ab\tc"
+    yield "tokenizer", "bos", b"\x08a\n<s>\n\0a"
+    yield "tokenizer", "ids", b"\1\0001 22 999"
+    with open(os.path.join(files, "squares.sentencepiece"), "rb") as f:
+        model = f.read()
+    if len(model) < 60000:
+        yield "sentencepiece", "squares", bytes([9]) + b"square 49" + model
+    common = {"input": "a.jsonl", "input_bytes": 5, "input_xxh64": "0123456789abcdef", "records_in": 1, "records_out": 1,
+              "records_failed": 0, "output_bytes": 9, "output_xxh64": "ffffffffffffffff", "kernel": "skx", "version": "0.1.0"}
+    yield "manifest", "whole", json.dumps(common).encode()
+    yield "manifest", "half", json.dumps(common).encode()[:60]
+    run = {"world_size": 2, "format": "jsonl", "options": {"n": 1, "m": {"x": 2}}, "inputs": ["a.jsonl", "b.txt.zst"]}
+    other = {**run, "options": {"n": 1, "m": {"x": 3}}}
+    yield "claim", "same", json.dumps(run).encode() + b"\0" + json.dumps(run).encode()
+    yield "claim", "other", json.dumps(run).encode() + b"\0" + json.dumps(other).encode()
+    yield "claim", "slash", json.dumps({**run, "inputs": ["../a"]}).encode()
+    yield "partial", "name", b"shard.1.123-0123456789abcdef@host.example"
+    yield "partial", "other", b"notes.txt"
+    yield "partial", "journal", b"s.1-0123456789abcdef@h+journal"
+    yield "journal", "two-checkpoints", b"\1" + b"\0\5hello" + b"\0\0\0\0\0\0" + b"\3\2" + b"\1\3abcde" + b"\4\1"
+    yield "journal", "torn", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\6\0\0\0\2\0"
+    yield "journal", "bit", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\5\0\0\1\4\3"
+    yield "journal", "raw", b"\0GRUSJNL1" + bytes(8)
+    yield "partial", "great-pid", b"s.9223372036854775807-0123456789abcdef@h"
+    golden = os.path.join(HERE, "..", "golden")
+    for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
+                 "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias"):
+        with open(os.path.join(golden, name, "model", "config.json"), "rb") as f:
+            yield "config", name, json.dumps(json.loads(f.read())).encode()
+    yield "config", "outside", b'{"model_type":"encoder","source":{"embedding_dim":4,"tokenizer":{"type":"char","vocab":"a/../../b"}}}'
+    yield "config", "renames", b'{"model_type":"encoder","source":{"input":"features","feature_dim":4},"encoder":{"hidden_size":3},"pooling":{"type":"mean"},"tensors":{"encoder":"m.e"}}'
+
+
+def main():
+    for target, name, data in seeds():
+        folder = os.path.join(sys.argv[1], target)
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "seed-" + name), "wb") as f:
+            f.write(data)
+
+
+main()
