@@ -38,9 +38,27 @@ grus_status grus_error_in_file(grus_error *error, const char *file)
     return error->status;
 }
 
+// U+0080 to U+009F, which terminals obey too.
+static bool is_upper_control(const char *at)
+{
+    return (unsigned char)at[0] == 0xC2 && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] <= 0x9F;
+}
+
+void grus_make_printable(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            *text = '?';
+        else if (is_upper_control(text))
+            text[0] = text[1] = '?';
+    }
+}
+
 const char *grus_error_text(const grus_error *error, char *text, size_t size)
 {
     snprintf(text, size, "%s%s%s%s%s", error->file, error->file[0] ? ":" : "", error->place,
              error->place[0] ? ": " : (error->file[0] ? " " : ""), error->cause);
+    if (size > 0)
+        grus_make_printable(text);
     return text;
 }

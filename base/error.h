@@ -14,4 +14,8 @@ grus_status grus_fail_memory(grus_error *error, size_t bytes);
 // Fills in error->file where it is still empty, and returns error->status (for callers that know the path).
 grus_status grus_error_in_file(grus_error *error, const char *file);
 
+// Puts a question mark over every control character, so that a name out of a file cannot give orders to a terminal or
+// begin a line of its own.
+void grus_make_printable(char *text);
+
 #endif

@@ -44,7 +44,8 @@ typedef struct grus_error {
     char cause[768]; // what is wrong, and what was expected
 } grus_error;
 
-// Writes "FILE:PLACE: CAUSE" (empty parts left out) into text, always terminated; returns text.
+// Writes "FILE:PLACE: CAUSE" (empty parts left out) into text, always terminated, control characters as question marks;
+// returns text.
 GRUS_API const char *grus_error_text(const grus_error *error, char *text, size_t size);
 
 GRUS_API const char *grus_version(void);

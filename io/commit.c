@@ -185,11 +185,11 @@ static grus_status compare(int fd_a, int fd_b, const char *a, const char *b, boo
 grus_status grus_files_equal(const char *a, const char *b, bool *equal, grus_error *error)
 {
     *equal = false;
-    int fd_a = grus_fd_open(a, GRUS_E_OUTPUT, error);
+    int fd_a = grus_fd_open_regular(a, GRUS_E_OUTPUT, error);
     if (fd_a < 0)
         return GRUS_E_OUTPUT;
     grus_status status = GRUS_E_OUTPUT;
-    int fd_b = grus_fd_open(b, GRUS_E_OUTPUT, error);
+    int fd_b = grus_fd_open_regular(b, GRUS_E_OUTPUT, error);
     if (fd_b >= 0) {
         status = compare(fd_a, fd_b, a, b, equal, error);
         close(fd_b);

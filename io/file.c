@@ -74,11 +74,12 @@ grus_status grus_fail_errno(grus_error *error, grus_status status, const char *p
     return grus_fail(error, status, path, NULL, "%s: %s", what, strerror(errno));
 }
 
-int grus_fd_open(const char *path, grus_status status, grus_error *error)
+static int open_file(const char *path, bool regular, grus_status status, grus_error *error)
 {
     int fd;
+    // Opening the reading end of a pipe waits for a writer. On a regular file O_NONBLOCK means nothing.
     do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (regular ? O_NONBLOCK : 0));
     while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         grus_fail_errno(error, status, path, "cannot be opened");
@@ -89,10 +90,22 @@ int grus_fd_open(const char *path, grus_status status, grus_error *error)
         grus_fail_errno(error, status, path, "cannot be examined");
     else if (S_ISDIR(about.st_mode))
         grus_fail(error, status, path, NULL, "is a directory, not a file");
+    else if (regular && !S_ISREG(about.st_mode))
+        grus_fail(error, status, path, NULL, "is not a regular file");
     else
         return fd;
     close(fd);
     return -1;
+}
+
+int grus_fd_open(const char *path, grus_status status, grus_error *error)
+{
+    return open_file(path, false, status, error);
+}
+
+int grus_fd_open_regular(const char *path, grus_status status, grus_error *error)
+{
+    return open_file(path, true, status, error);
 }
 
 DIR *grus_dir_open(const char *path)
@@ -104,14 +117,9 @@ DIR *grus_dir_open(const char *path)
     return stream;
 }
 
-static grus_status read_regular(int fd, const char *path, size_t limit, grus_status status, grus_buffer *content,
-                                grus_error *error)
+static grus_status read_all(int fd, const char *path, size_t limit, grus_status status, grus_buffer *content,
+                            grus_error *error)
 {
-    struct stat about;
-    if (fstat(fd, &about) != 0)
-        return grus_fail_errno(error, status, path, "cannot be examined");
-    if (!S_ISREG(about.st_mode))
-        return grus_fail(error, status, path, NULL, "is not a regular file");
     char chunk[16384];
     size_t total = 0;
     for (;;) {
@@ -131,10 +139,10 @@ static grus_status read_regular(int fd, const char *path, size_t limit, grus_sta
 
 grus_status grus_file_read(const char *path, size_t limit, grus_status status, grus_buffer *content, grus_error *error)
 {
-    int fd = grus_fd_open(path, status, error);
+    int fd = grus_fd_open_regular(path, status, error);
     if (fd < 0)
         return status;
-    grus_status result = read_regular(fd, path, limit, status, content, error);
+    grus_status result = read_all(fd, path, limit, status, content, error);
     close(fd);
     return result;
 }

@@ -21,6 +21,8 @@ DIR *grus_dir_open(const char *path);
 
 // Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then.
 int grus_fd_open(const char *path, grus_status status, grus_error *error);
+// The same for what has to be a regular file; never waits for the other side of anything else.
+int grus_fd_open_regular(const char *path, grus_status status, grus_error *error);
 
 // Fills error with this status: what could not be done to path, and errno's reason.
 grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what);

@@ -185,7 +185,7 @@ grus_status grus_output_write(grus_output *output, const char *data, size_t size
 static grus_status hash_file(grus_output *output, grus_error *error)
 {
     const char *path = output->temp.path;
-    int fd = grus_fd_open(path, GRUS_E_OUTPUT, error);
+    int fd = grus_fd_open_regular(path, GRUS_E_OUTPUT, error);
     if (fd < 0)
         return GRUS_E_OUTPUT;
     grus_status status = GRUS_OK;

@@ -50,8 +50,6 @@ static grus_status measure(const grus_safetensors *file, int fd, size_t *bytes, 
     struct stat about;
     if (fstat(fd, &about) != 0)
         return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be examined");
-    if (!S_ISREG(about.st_mode))
-        return refuse(file, "is not a regular file", error);
     *bytes = (size_t)about.st_size;
     if (*bytes < GRUS_SAFETENSORS_LENGTH_BYTES)
         return refuse(file, "is no safetensors file: it has fewer than 8 bytes", error);
@@ -101,7 +99,7 @@ static grus_status read_file(grus_safetensors *file, int fd, XXH64_state_t *hash
 grus_status grus_safetensors_open(const char *path, const grus_rename *renames, size_t n_renames,
                                   grus_safetensors **file_out, grus_error *error)
 {
-    int fd = grus_fd_open(path, GRUS_E_MODEL, error);
+    int fd = grus_fd_open_regular(path, GRUS_E_MODEL, error);
     if (fd < 0)
         return GRUS_E_MODEL;
     grus_status status = grus_fail_memory(error, sizeof(grus_safetensors));

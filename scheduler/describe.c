@@ -25,6 +25,15 @@ static grus_status check_written(FILE *to, grus_error *error)
 static const char *const score_names[] = {"dot", "scaled_dot", "cosine", "euclidean", "general", "additive"};
 static const char *const part_names[] = {"embedding", "context", "readout", "state"};
 
+#define NAME_BYTES 256 // of a name, as far as it is shown
+
+static const char *printable(const char *name, char text[NAME_BYTES])
+{
+    snprintf(text, NAME_BYTES, "%s", name);
+    grus_make_printable(text);
+    return text;
+}
+
 static void print_parts(FILE *to, const grus_part *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -66,9 +75,11 @@ static void print_encoder(FILE *to, const grus_model *model)
             config->encoder.bidirectional ? "both directions" : "forward");
     if (config->pooling.kind != GRUS_POOL_NONE)
         print_pooling(to, &config->pooling);
-    for (size_t i = 0; i < config->n_heads; i++)
-        fprintf(to, "head          %s, %zu labels on %s\n", config->heads[i].name, config->heads[i].n_labels,
-                config->heads[i].on_token ? "tokens" : "sequences");
+    for (size_t i = 0; i < config->n_heads; i++) {
+        char name[NAME_BYTES];
+        fprintf(to, "head          %s, %zu labels on %s\n", printable(config->heads[i].name, name),
+                config->heads[i].n_labels, config->heads[i].on_token ? "tokens" : "sequences");
+    }
 }
 
 static void print_decoder(FILE *to, const grus_model *model)
@@ -110,7 +121,8 @@ static void print_tensor_head(FILE *to, int widest)
 static void print_tensor(FILE *to, int widest, const char *name, const char *dtype, size_t bytes, const size_t *shape,
                          size_t rank)
 {
-    fprintf(to, "%-*s  %-5s  %10zu  [", widest, name, dtype, bytes);
+    char shown[NAME_BYTES];
+    fprintf(to, "%-*s  %-5s  %10zu  [", widest, printable(name, shown), dtype, bytes);
     for (size_t k = 0; k < rank; k++)
         fprintf(to, "%s%zu", k ? ", " : "", shape[k]);
     fputc(']', to);

@@ -218,6 +218,11 @@ START_TEST(errors)
     ck_assert_int_eq(grus_fail_memory(&error, 17), GRUS_E_MEMORY);
     ck_assert_ptr_nonnull(strstr(error.cause, "17 bytes"));
     ck_assert_int_eq(grus_fail(NULL, GRUS_E_OUTPUT, NULL, NULL, "x"), GRUS_E_OUTPUT);
+    // Names out of files give no orders to terminals; what is beyond ASCII is left alone.
+    grus_fail(&error, GRUS_E_MODEL, "a\x1b]0;x\a", "b\nc\x7f",
+              "\xC2\x9B"
+              "1m \xC3\xA9\t\xC2\xA0");
+    ck_assert_str_eq(grus_error_text(&error, text, sizeof text), "a?]0;x?:b?c?: ??1m \xC3\xA9?\xC2\xA0");
     // A text that is too long is cut and ended.
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
