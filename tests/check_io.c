@@ -168,6 +168,7 @@ int main(void)
     srunner_add_suite(runner, output_suite());
     srunner_add_suite(runner, outdir_suite());
     srunner_add_suite(runner, bytes_suite());
+    srunner_add_suite(runner, sync_suite());
     srunner_add_suite(runner, journal_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -20,6 +20,7 @@ Suite *bpe_suite(void);
 Suite *output_suite(void);
 Suite *outdir_suite(void);
 Suite *bytes_suite(void);
+Suite *sync_suite(void);
 Suite *journal_suite(void);
 
 // Fixture: makes the test's directory, and removes it.

@@ -1,8 +1,9 @@
 // jobs.c: runs the jobs it is told, one after the other, in one process, through the public library. Each line of standard
 // input is a job, its words between tabs: MODEL TASK BEAM THREADS BATCH OUTDIR INPUT… (TASK a number of grus_task, 0s are
 // the defaults). For each it prints one line: the status, then what the process holds once the job is over: resident kB,
-// open descriptors, threads.
+// open descriptors, threads, bytes that malloc has given out (0: not known).
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,16 @@ static long resident_kb(void)
     if (file)
         fclose(file);
     return value;
+}
+
+static size_t heap_bytes(void)
+{
+#if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 // The first input through grus_annotate as well, where it is plain JSONL.
@@ -89,8 +100,8 @@ int main(void)
         words[n] = NULL;
         grus_error error = {0};
         grus_status status = n >= 7 ? run(words, n, &error) : GRUS_E_USAGE;
-        printf("%d %ld %zu %zu %s\n", (int)status, resident_kb(), count_entries("/proc/self/fd"),
-               count_entries("/proc/self/task"), status ? error.cause : "");
+        printf("%d %ld %zu %zu %zu %s\n", (int)status, resident_kb(), count_entries("/proc/self/fd"),
+               count_entries("/proc/self/task"), heap_bytes(), status ? error.cause : "");
         fflush(stdout);
     }
     return EXIT_SUCCESS;

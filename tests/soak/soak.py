@@ -154,16 +154,16 @@ class Living:
         words = [job.model, task, rng.choice([0, 1, 4]), rng.choice([1, 2, 4]), rng.choice([0, 16, 500]), outdir, *job.inputs]
         self.process.stdin.write("\t".join(map(str, words)) + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline().split(None, 4)
-        if len(line) < 4 or line[0] != "0":
+        line = self.process.stdout.readline().split(None, 5)
+        if len(line) < 5 or line[0] != "0":
             soak.failures.append("job of the library: %s: %s" % (words, line))
         else:
-            self.held.append(tuple(map(int, line[1:4])))
+            self.held.append(tuple(map(int, line[1:5])))
 
     def verdict(self):
         """(text, sound): the slope of memory by least squares, over all jobs but the first tenth."""
         held = self.held[max(len(self.held) // 10, 5):]
-        if len(held) < 20:
+        if len(held) < 200:
             return "too few jobs to judge memory", True
         n, mean_i = len(held), (len(held) - 1) / 2
         mean = sum(h[0] for h in held) / n
