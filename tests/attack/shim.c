@@ -38,7 +38,7 @@
 // Their order is known to common.py.
 enum call_class {
     ALLOC,         // malloc and its kin, mmap
-    ALLOC_FOREIGN, // the same, called by BLIS or the OpenMP library, which abort or exit without it
+    ALLOC_FOREIGN, // the same, called by BLIS, the OpenMP library or C++ (SentencePiece), which may end the process without it
     THREAD,
     THREAD_FOREIGN, // called by the OpenMP library
     OPEN,           // open, fopen, opendir, scandir
@@ -92,8 +92,11 @@ static int find_foreign(struct dl_phdr_info *info, size_t size, void *context)
 {
     (void)size;
     (void)context;
-    if (!strstr(info->dlpi_name, "libblis") && !strstr(info->dlpi_name, "libgomp") &&
-        !strstr(info->dlpi_name, "libomp"))
+    static const char *const names[] = {"libblis", "libgomp", "libomp", "libsentencepiece", "libprotobuf", "libstdc++"};
+    size_t at = 0;
+    while (at < sizeof names / sizeof *names && !strstr(info->dlpi_name, names[at]))
+        at++;
+    if (at == sizeof names / sizeof *names)
         return 0;
     for (int i = 0; i < info->dlpi_phnum && n_foreign < 8; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
