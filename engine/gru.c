@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define TABLE_BYTES_MAX ((size_t)32 << 20)
+#define TABLE_BYTES_MAX ((size_t)64 << 20)
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
