@@ -33,7 +33,7 @@ static double check_plan(grus_arena *arena, const size_t *length, size_t n, size
             size_t position = plan.position[slot];
             if (sequence == GRUS_NO_SEQUENCE && lane >= plan.active[step])
                 continue; // the lane has ended
-            bool planned = sequence != GRUS_NO_SEQUENCE && position >= offset[sequence] &&
+            bool planned = lane < plan.active[step] && sequence != GRUS_NO_SEQUENCE && position >= offset[sequence] &&
                            position < offset[sequence + 1] && seen[position]++ == 0 &&
                            (position == offset[sequence] || plan.position[slot - plan.lanes] == position - 1);
             ck_assert_msg(planned, "lane %zu, step %zu", lane, step);

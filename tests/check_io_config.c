@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/model_dir.h"
 #include "tests/check_io.h"
@@ -258,6 +260,26 @@ START_TEST(not_json)
 }
 END_TEST
 
+// A pipe and a device are refused, and nobody waits for their other side.
+START_TEST(special_files)
+{
+    const char *path = test_path("config.json");
+    char dir[512];
+    snprintf(dir, sizeof dir, "%s", test_path("."));
+    for (int device = 0; device < 2; device++) {
+        ck_assert_int_eq(device ? symlink("/dev/zero", path) : mkfifo(path, 0600), 0);
+        grus_config config;
+        grus_error error = {0};
+        alarm(20);
+        ck_assert_int_eq(grus_config_read(dir, &config, &error), GRUS_E_MODEL);
+        alarm(0);
+        expect_error(&error, "/config.json", "", "is not a regular file");
+        grus_config_free(&config);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+}
+END_TEST
+
 Suite *config_suite(void)
 {
     Suite *suite = suite_create("io/model_dir");
@@ -269,6 +291,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, pooling_can_be_absent);
     tcase_add_test(tests, too_many);
     tcase_add_test(tests, not_json);
+    tcase_add_test(tests, special_files);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1,74 +1,148 @@
 #!/usr/bin/env bash
-# Builds grus with one mistake at a time (the patches beside this file) in a copy of the tree, and runs the test that each
-# patch names: it must pass before, and fail with the mistake.
+# Mistakes made on purpose, one at a time, in a copy of the tree that is built once and then again as far as the mistake
+# reaches. The patches beside this file have them; the head of each says
 #
-#     srcdir=. builddir=build bash tests/planted/run.sh [PATCH...]
+#     what is wrong
+#     Caught by: tests/check_NAME CASE:TEST     a test of a Check suite
+#     Caught by: tests/run_NAME.sh TEXT         a check of a shell test, by the beginning of what it says
+#
+# and just that test must pass without the mistake and fail with it. A patch that does not apply is a failure too.
+#
+#     srcdir=. builddir=build bash tests/planted/run.sh [--dry-run] [PATCH...]
+#
+# With --dry-run nothing is built: every patch must apply, and name a test that there is.
 set -u
-: "${srcdir:?}" "${builddir:?}" "${MAKE:=make}"
+: "${srcdir:?}" "${builddir:=.}" "${MAKE:=make}" "${TEST_SECONDS:=300}"
 srcdir=$(cd "$srcdir" && pwd) builddir=$(cd "$builddir" && pwd)
+command -v patch >/dev/null || { echo "this test needs patch (Debian package: patch)" >&2; exit 77; }
+dry_run=
+[[ ${1-} != --dry-run ]] || { dry_run=yes && shift; }
+[[ $# -gt 0 ]] || set -- "$srcdir"/tests/planted/*.patch
+mapfile -t patches < <(realpath -- "$@")
+set -- "${patches[@]}"
+failed=0
+
+# Sets what, program and test from the head of a patch.
+read_head() {
+    { IFS= read -r what && IFS=' ' read -r _ _ program test; } <"$1"
+}
+
+# ---- the patches themselves ----
+
+# says_why PATCH: succeeds when the head is whole and names a test that there is.
+says_why() {
+    [[ $(sed -n 2p "$1") == "Caught by: tests/"* ]] && read_head "$1" && [[ -n $what && -n $test ]] || return
+    if [[ $program == *.sh ]]; then
+        [[ -f $srcdir/$program ]]
+    else
+        [[ -f $srcdir/$program.c ]] && grep -qF "START_TEST(${test#*:})" "$srcdir/$program"*.c &&
+            grep -qF "tcase_create(\"${test%%:*}\")" "$srcdir/$program"*.c
+    fi
+}
+
+for patch; do
+    if ! says_why "$patch"; then
+        echo "$(basename "$patch"): the head does not name a test that there is"
+        failed=1
+    fi
+    if ! patch --dry-run -s -f -F0 -p1 -d "$srcdir" <"$patch"; then
+        echo "$(basename "$patch"): does not apply"
+        failed=1
+    fi
+done
+[[ $failed = 0 ]] || exit 1
+if [[ $dry_run ]]; then
+    echo "$# checks passed"
+    exit 0
+fi
+
+# ---- the copy ----
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/grus-planted-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-[[ $# -gt 0 ]] || set -- "$srcdir"/tests/planted/*.patch
-
 mkdir "$work/src" "$work/build"
 (cd "$srcdir" && find . '(' -path "./${builddir##*/}" -o -name .git -o -name 'build*' -type d ! -name build-aux ')' -prune -o -type f -print0 |
     tar -cf - --null -T -) | tar -xf - -C "$work/src"
 cd "$work/build" || exit 1
-if ! { eval "../src/configure $("$builddir/config.status" --config) --disable-werror" && "$MAKE" -j2; } >"$work/log" 2>&1; then
+
+# build PROGRAM...: grus, what shell tests use of programs, and these.
+build() {
+    "$MAKE" -j2 grus tests/compare_records "$@" >"$work/log" 2>&1
+}
+
+programs=()
+for patch; do
+    read_head "$patch"
+    [[ $program == *.sh || " ${programs[*]-} " == *" $program "* ]] || programs+=("$program")
+done
+if ! eval "../src/configure $("$builddir/config.status" --config) --disable-werror --disable-static" >"$work/log" 2>&1 ||
+    ! build ${programs[@]+"${programs[@]}"}; then
     tail -n 20 "$work/log"
     echo "the copy cannot be built" >&2
     exit 1
 fi
 
-# caught COMMAND...: the test `tests/NAME.sh` or `tests/NAME SUITE...`; succeeds when it fails.
-caught() {
-    local program=$1 suite
-    shift
-    if [[ $program = *.sh ]]; then
-        ! "$MAKE" check TESTS="$program" >"$work/log" 2>&1
-        return
+# ---- the tests ----
+
+# run_test PROGRAM TEST: its exit code; what it says is in $work/log.
+run_test() {
+    local command=("./$1")
+    [[ $1 != *.sh ]] || command=(bash "$work/src/$1")
+    GRUS=$work/build/grus srcdir=$work/src builddir=$work/build MODELS=$work/src/models CK_RUN_CASE=${2%%:*} CK_VERBOSITY=normal \
+        CK_DEFAULT_TIMEOUT=60 \
+        timeout "$TEST_SECONDS" "${command[@]}" >"$work/log" 2>&1 </dev/null
+}
+
+# has_failed PROGRAM TEST: what is in $work/log tells of just this test's failure.
+has_failed() {
+    if [[ $1 == *.sh ]]; then
+        grep -iF "failed: $2" "$work/log"
+    else
+        grep -E ":[FE]:$2:" "$work/log"
+    fi >/dev/null
+}
+
+# judge PATCH: sets verdict; succeeds when the mistake is caught by the test that is named.
+judge() {
+    local targets=()
+    [[ $program == *.sh ]] || targets=("$program")
+    if ! build ${targets[@]+"${targets[@]}"}; then
+        verdict="cannot be built"
+    elif run_test "$program" "$test"; then
+        verdict="NOT caught by $program $test"
+    elif ! has_failed "$program" "$test"; then
+        verdict="NOT caught by $program $test, but something else fails"
+    else
+        verdict="$program $test"
+        return 0
     fi
-    "$MAKE" "$program" >"$work/log" 2>&1 || return 1
-    for suite in "${@:-all}"; do
-        (
-            [[ $suite = all ]] || export CK_RUN_SUITE=$suite
-            srcdir=$work/src CK_DEFAULT_TIMEOUT=120 timeout 600 "./$program" >"$work/log" 2>&1
-        ) || return 0
-    done
+    tail -n 5 "$work/log" >&2
     return 1
 }
 
-failed=0
 for patch; do
-    name=$(basename "$patch" .patch)
-    read -r -a command <<<"$(sed -n 's/^Caught by: //p' "$patch")"
-    if ! patch -s -p1 -d "$work/src" <"$patch"; then
-        echo "$name: does not apply"
+    read_head "$patch"
+    echo "$program $test"
+done | sort -u >"$work/tests"
+while read -r program test; do
+    if ! run_test "$program" "$test"; then
+        tail -n 20 "$work/log"
+        echo "$program $test fails without any mistake"
         failed=1
-        continue
     fi
-    if ! "$MAKE" -j2 >"$work/log" 2>&1; then
-        verdict="cannot be built"
-        failed=1
-    elif caught "${command[@]}"; then
-        verdict="caught by ${command[*]}"
+done <"$work/tests"
+
+caught=0
+for patch; do
+    read_head "$patch"
+    patch -s -f -F0 -p1 -d "$work/src" <"$patch"
+    if judge; then
+        caught=$((caught + 1))
     else
-        verdict="NOT caught by ${command[*]}"
         failed=1
     fi
-    printf '%-26s %-40s %s\n' "$name" "$verdict" "$(head -n 1 "$patch")"
-    patch -s -R -p1 -d "$work/src" <"$patch"
+    printf '%-24s %-58s %s\n' "$(basename "$patch" .patch)" "$verdict" "$what"
+    patch -s -f -R -p1 -d "$work/src" <"$patch"
 done
-"$MAKE" -j2 >"$work/log" 2>&1
-for patch; do
-    read -r -a command <<<"$(sed -n 's/^Caught by: //p' "$patch")"
-    echo "${command[*]}"
-done | sort -u | {
-    while read -r -a command; do
-        if caught "${command[@]}"; then
-            echo "${command[*]} fails without any mistake"
-            failed=1
-        fi
-    done
-    exit $failed
-}
+echo "$caught of $# mistakes are caught in $SECONDS s"
+exit "$failed"
