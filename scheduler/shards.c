@@ -200,5 +200,6 @@ grus_status grus_shards_list(grus_shards *shards, const char *const *inputs, siz
             return GRUS_OK;
     if (shards->n == 1)
         return grus_shard_fault(&shards->list[0], error);
-    return grus_fail(error, GRUS_E_INPUT, NULL, NULL, "none of the %zu inputs can be opened", shards->n);
+    return grus_fail(error, GRUS_E_INPUT, shards->list[0].path, NULL, "%s; none of the %zu inputs can be opened",
+                     shards->list[0].fault, shards->n);
 }

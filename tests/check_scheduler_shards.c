@@ -2,6 +2,7 @@
 // cgroup allows.
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,9 @@ START_TEST(what_cannot_be_opened_is_told)
     ck_assert_int_eq(list_of(&shards, path_of("missing.jsonl"), NULL, &error), GRUS_E_INPUT);
     grus_shards_free(&shards);
     ck_assert_int_eq(list_of(&shards, path_of("missing.jsonl"), path_of("nowhere"), &error), GRUS_E_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.file, "missing.jsonl"));
+    ck_assert_ptr_nonnull(strstr(error.cause, strerror(ENOENT)));
+    ck_assert_ptr_nonnull(strstr(error.cause, "none of the 2 inputs"));
     grus_shards_free(&shards);
     ck_assert_int_eq(list_of(&shards, path_of("dir.jsonl"), NULL, &error), GRUS_E_INPUT);
     grus_shards_free(&shards);
