@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES 16
+#define FILES 32
 #define NAME_BYTES 64
 #define PATH_BYTES 256
 

@@ -2,6 +2,7 @@
 // with has to be one of its checkpoints, and without damage the last one.
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -94,7 +95,7 @@ static size_t make_journal(fuzz_bytes *bytes, grus_buffer *file, bool *whole)
     return n;
 }
 
-static void check_resume(grus_resume *resume, size_t n)
+static void check_resume(grus_resume *resume, const char *outdir, size_t n)
 {
     const grus_checkpoint *found = grus_resume_checkpoint(resume);
     size_t i = 0;
@@ -105,21 +106,18 @@ static void check_resume(grus_resume *resume, size_t n)
     FUZZ_CHECK(grus_resume_file(resume, &bytes) >= 0 && bytes > 0);
     grus_output *output;
     grus_error error = {0};
-    fuzz_put("out/.grus/partial/none", "", 0);
-    const char *dir = fuzz_put("out/none", "", 0);
-    char *outdir = strndup(dir, strlen(dir) - strlen("/none"));
     FUZZ_CHECK(!grus_output_open(outdir, "s", ".npy", 3, &output, &error));
     grus_status status = grus_resume_replay(resume, output, &error);
     fuzz_check_error(status, &error);
     FUZZ_CHECK(!status);
     grus_output_discard(output);
-    free(outdir);
 }
 
 void fuzz_journal(const uint8_t *data, size_t size)
 {
-    static const grus_journal_key key = {
-        .outdir = "out", .stem = "s", .run = "{\"a\": 1}", .input = "s.jsonl", .input_bytes = 9};
+    char outdir[512];
+    snprintf(outdir, sizeof outdir, "%s/out", fuzz_dir());
+    grus_journal_key key = {.outdir = outdir, .stem = "s", .run = "{\"a\": 1}", .input = "s.jsonl", .input_bytes = 9};
     fuzz_bytes bytes = {data, size};
     uint8_t flags = fuzz_byte(&bytes);
     grus_buffer file = {0};
@@ -133,13 +131,17 @@ void fuzz_journal(const uint8_t *data, size_t size)
     }
     grus_resume *resume = NULL;
     grus_error error = {0};
-    grus_status status = grus_resume_open(fuzz_put("journal", file.data, file.size), &key, &resume, &error);
+    // Beside it lie a journal of nothing, and one of another shard.
+    fuzz_put("out/.grus/partial/s.1-0123456789abcdee@h+journal", "", 0);
+    fuzz_put("out/.grus/partial/t.1-0123456789abcdef@h+journal", "", 0);
+    fuzz_put("out/.grus/partial/s.1-0123456789abcdef@h+journal", file.data, file.size);
+    grus_status status = grus_resume_find(&key, &resume, &error);
     fuzz_check_error(status, &error);
     FUZZ_CHECK(!status);
     if (whole && n > 0 && made[n - 1].records > 0)
         FUZZ_CHECK(resume && grus_resume_checkpoint(resume)->records == made[n - 1].records);
     if (resume)
-        check_resume(resume, n);
+        check_resume(resume, outdir, n);
     grus_resume_close(resume);
     grus_buffer_free(&file);
 }

@@ -2,8 +2,11 @@
 // oracles are jansson, and that what is written is read back the same.
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +57,36 @@ static grus_status read_manifest(const void *data, size_t size, grus_manifest *m
     return status;
 }
 
+static bool equal(const grus_manifest *a, const grus_manifest *b)
+{
+    return !strcmp(a->input, b->input) && a->input_bytes == b->input_bytes && a->input_xxh64 == b->input_xxh64 &&
+           a->records_in == b->records_in && a->records_out == b->records_out &&
+           a->records_failed == b->records_failed && a->output_bytes == b->output_bytes &&
+           a->output_xxh64 == b->output_xxh64;
+}
+
+// It is written, stays where the same is written again or the output is there, and is removed where it is of another
+// output than the one to come.
+static void check_written(const grus_manifest *manifest)
+{
+    const char *dir = fuzz_dir();
+    bool exists;
+    grus_manifest again, other = *manifest;
+    grus_error error = {0};
+    fuzz_put(".grus/partial/none", "", 0);
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", manifest, &error));
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", manifest, &error));
+    FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
+    FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(manifest, &again));
+    free(again.input);
+    other.output_xxh64 ^= 1;
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", &other, &error));
+    FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(&other, &again));
+    free(again.input);
+    FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
+    FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && !exists);
+}
+
 void fuzz_manifest(const uint8_t *data, size_t size)
 {
     json_t *json = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
@@ -68,13 +101,14 @@ void fuzz_manifest(const uint8_t *data, size_t size)
         grus_buffer text = {0};
         grus_manifest_text(&manifest, &text);
         FUZZ_CHECK(!read_manifest(text.data, text.size, &again));
-        FUZZ_CHECK(!strcmp(manifest.input, again.input) && manifest.input_bytes == again.input_bytes &&
-                   manifest.input_xxh64 == again.input_xxh64 && manifest.records_in == again.records_in &&
-                   manifest.records_out == again.records_out && manifest.records_failed == again.records_failed &&
-                   manifest.output_bytes == again.output_bytes && manifest.output_xxh64 == again.output_xxh64);
+        FUZZ_CHECK(equal(&manifest, &again));
         free(again.input);
         grus_buffer_free(&text);
+        check_written(&manifest);
     }
+    fuzz_put("shard.npy", "12345", 5);
+    FUZZ_CHECK(grus_output_is_done(fuzz_dir(), "shard", ".npy") == (status == GRUS_OK && manifest.output_bytes == 5));
+    FUZZ_CHECK(!grus_output_is_done(fuzz_dir(), "shard", ".txt.zst"));
     free(manifest.input);
     json_decref(json);
 }
@@ -156,12 +190,43 @@ static bool is_temporary(const char *name, size_t *stem_length)
            (end - at < 19 || (end - at == 19 && strncmp(name + at, "9223372036854775807", 19) <= 0));
 }
 
+// The host @here is this one.
+static void make_name(const uint8_t *data, size_t size, char name[256])
+{
+    char text[256], host[GRUS_HOST_MAX];
+    size_t length = size < sizeof text - 1 ? size : sizeof text - 1;
+    memcpy(text, data, length);
+    text[length] = '\0';
+    grus_temp_host(host);
+    const char *here = strstr(text, "@here");
+    if (here)
+        snprintf(name, 256, "%.*s@%s%s", (int)(here - text), text, host, here + strlen("@here"));
+    else
+        snprintf(name, 256, "%s", text);
+}
+
+// One of this host and no process goes, unless it is a journal of a shard that is not done.
+static void check_sweep(const grus_partial *partial, const char *path)
+{
+    char host[GRUS_HOST_MAX], beside[1024];
+    grus_temp_host(host);
+    bool here = !strcmp(partial->host, host);
+    bool gone = partial->pid > INT_MAX || (kill((pid_t)partial->pid, 0) != 0 && errno == ESRCH);
+    FUZZ_CHECK(partial->owner == GRUS_OWNER_ELSEWHERE || here);
+    FUZZ_CHECK(!here || !gone || partial->owner == GRUS_OWNER_DEAD);
+    grus_partials_sweep(fuzz_dir(), ".npy");
+    bool swept = partial->owner == GRUS_OWNER_DEAD && !partial->journal;
+    FUZZ_CHECK((access(path, F_OK) != 0) == swept);
+    snprintf(beside, sizeof beside, "%s/.grus/partial/%.*s", fuzz_dir(), (int)partial->stem_length, partial->name);
+    grus_partials_sweep_beside(beside);
+    swept = partial->owner == GRUS_OWNER_DEAD && (!partial->journal || partial->stem_length <= GRUS_TEMP_STEM_MAX);
+    FUZZ_CHECK((access(path, F_OK) != 0) == swept);
+}
+
 void fuzz_partial(const uint8_t *data, size_t size)
 {
     char name[256], path[512];
-    size_t length = size < sizeof name - 1 ? size : sizeof name - 1;
-    memcpy(name, data, length);
-    name[length] = '\0';
+    make_name(data, size, name);
     if (*name == '\0' || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         return;
     snprintf(path, sizeof path, "%s/.grus", fuzz_dir());
@@ -186,7 +251,9 @@ void fuzz_partial(const uint8_t *data, size_t size)
         FUZZ_CHECK(partials.list[0].journal == !strcmp(strrchr(name, '@') + 1 + host, GRUS_JOURNAL_TAIL));
         name[stem_length] = '\0';
         FUZZ_CHECK(grus_partial_is_of(&partials.list[0], name) == (stem_length <= 120));
+        check_sweep(&partials.list[0], path);
     }
+    bool swept = partials.n == 1 && access(path, F_OK) != 0;
     grus_partials_free(&partials);
-    FUZZ_CHECK(unlink(path) == 0);
+    FUZZ_CHECK(swept || unlink(path) == 0);
 }

@@ -1,14 +1,16 @@
 // fuzz_stream.c: shards as streams of bytes; the oracle is ZSTD_decompressDCtx on the whole file.
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "io/input.h"
 #include "tests/fuzz/fuzz.h"
 
-#define OUTPUT_MAX ((size_t)1 << 18) // a bomb is not looked into further
+#define OUTPUT_MAX ((size_t)3 << 17) // more than a reader's buffer; a bomb is not looked into further
 
 static char expected[OUTPUT_MAX];
 
@@ -133,8 +135,34 @@ static void check_lines(const char *path, const char *text, size_t text_size, si
         FUZZ_CHECK((kind == GRUS_LINE_TOO_LONG) == (size > max_record));
         FUZZ_CHECK(kind == GRUS_LINE_TOO_LONG ? length == 0 : length == size && memcmp(line, start, size) == 0);
     }
-    FUZZ_CHECK(at == text_size);
+    FUZZ_CHECK(at == text_size && grus_input_count(input).bytes_out == text_size);
     grus_input_close(input);
+}
+
+// As lines, a damaged file ends with the same error.
+static void check_damaged(const char *path, const grus_error *wanted, size_t max_record)
+{
+    grus_input *input;
+    grus_error error = {0};
+    grus_line_kind kind = GRUS_LINE;
+    const char *line;
+    size_t length;
+    FUZZ_CHECK(!grus_input_open(path, max_record, &input, &error));
+    while (kind != GRUS_LINE_END && !grus_input_line(input, &kind, &line, &length, &error))
+        ;
+    FUZZ_CHECK(error.status == wanted->status && !strcmp(error.place, wanted->place) &&
+               !strcmp(error.cause, wanted->cause));
+    grus_input_close(input);
+}
+
+static void check_absent(void)
+{
+    char path[512];
+    grus_input *input;
+    grus_error error = {0};
+    snprintf(path, sizeof path, "%s/absent", fuzz_dir());
+    FUZZ_CHECK(grus_input_open(path, 1, &input, &error) == GRUS_E_INPUT);
+    fuzz_check_error(GRUS_E_INPUT, &error);
 }
 
 // In one call zstd accepts runs that are longer than the frame's window, and refuses compressed blocks of no bytes; as a
@@ -172,6 +200,7 @@ static void check_zstd(const char *path, const char *data, size_t size, size_t m
         FUZZ_CHECK((status != GRUS_OK) == refused_as_stream(data, size));
     if (status) {
         FUZZ_CHECK(strncmp(error.place, "byte ", 5) == 0);
+        check_damaged(path, &error, max_record);
     } else {
         FUZZ_CHECK(counts.bytes_in == size && (refused || counts.bytes_out == result));
         if (!refused)
@@ -196,11 +225,29 @@ static void check_stream(const char *path, const char *data, size_t size, bool n
     }
 }
 
+// The hash of the file's beginning is met where so many bytes are read and it is theirs.
+static void check_expectation(const char *path, const char *data, size_t size, size_t bytes, bool right)
+{
+    grus_stream *stream;
+    grus_error error = {0};
+    uint64_t hash = XXH64(data, bytes < size ? bytes : size, 0);
+    FUZZ_CHECK(!grus_stream_open(path, &stream, &error));
+    grus_stream_expect(stream, bytes, right ? hash : ~hash);
+    const char *text;
+    size_t n = 1, all = 0;
+    while (n > 0 && all < OUTPUT_MAX && !grus_stream_next(stream, &text, &n, &error))
+        all += n;
+    FUZZ_CHECK(grus_stream_met(stream) == (right && bytes <= grus_stream_count(stream).bytes_in));
+    grus_stream_close(stream);
+}
+
 void fuzz_stream(const uint8_t *data, size_t size)
 {
     fuzz_bytes bytes = {data, size};
     uint8_t flags = fuzz_byte(&bytes);
     grus_buffer file = {0};
+    if (size == 0)
+        check_absent();
     if (flags & 1)
         make_file(&bytes, &file);
     else
@@ -208,5 +255,6 @@ void fuzz_stream(const uint8_t *data, size_t size)
     const char *content = file.data ? file.data : "";
     const char *path = fuzz_put(flags & 2 ? "shard.jsonl.zst" : "shard.jsonl", content, file.size);
     check_stream(path, content, file.size, flags & 2, (size_t)1 << (flags >> 2) % 16);
+    check_expectation(path, content, file.size, file.size / 4 * (flags % 5), !(flags & 64));
     grus_buffer_free(&file);
 }

@@ -43,6 +43,8 @@ def seeds():
     yield "text", "utf8", b"\0\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
     yield "text", "bad-utf8", b"\2\xed\xa0\x80 \xc0\x80 \xf4\x90\x80\x80 \xff\"\\\n\0"
     yield "stream", "plain", b"\0" + b"a\r\nb\n\nc"
+    yield "stream", "nothing", b""
+    yield "stream", "named-zst", b"\2plain"
     yield "stream", "frames", b"\1" + b"\0\x04\x06hello\n" + b"\2\x03\x05" + b"\0\x8c\x06world\n" + b"\2\0\0"
     yield "stream", "broken-frame", b"\1" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\7\0\x42"
     yield "stream", "cut-frame", b"\3" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\x10\1"
@@ -52,6 +54,12 @@ def seeds():
             with open(os.path.join(files, name), "rb") as f:
                 yield "stream", name.replace(".jsonl.zst", ""), b"\2" + f.read()[:4000]
     yield "stream", "run-length", b"\2" + b"\x28\xb5\x2f\xfd\x00\x58" + (b"\x02\x00\x10a" * 20) + b"\x03\0\x10b"
+    if shutil.which("zstd"):  # lines over the end of a reader's buffer of 256 KiB, shorter and longer than a record may be
+        front = (b"x" * 99 + b"\n") * 2621
+        for name, text in (("across", front + b"y" * 100 + b"\r\nz"), ("across-at-end", front + b"y" * 100),
+                           ("too-long-across", front + b"y" * 40000 + b"\nz\n"), ("too-long-at-end", front + b"y" * 40000),
+                           ("too-long-from-the-first", b"y" * 300000 + b"\nz"), ("carriage-return-across", b"x" * 262143 + b"\r\nz\n")):
+            yield "stream", name, b"\x3e" + subprocess.run(["zstd", "-qc", "--check"], input=text, capture_output=True).stdout
     f32 = struct.pack("<6f", 1, -2, 0.5, 3, 4, float("inf"))
     i64 = struct.pack("<3q", 0, 1, 3)
     yield "safetensors", "three", safetensors([("model.enc.weight", "F32", [2, 3], f32), ("b", "BF16", [2], b"\x80\x3f\0\0"),
@@ -66,6 +74,21 @@ def seeds():
     if shutil.which("zstd"):
         shard = safetensors([("features", "F32", [3, 2], f32), ("offsets", "I64", [3], i64)])
         yield "features", "zst", subprocess.run(["zstd", "-qc", "--check"], input=shard, capture_output=True).stdout
+    def feature_shard(features=("F32", [3, 2], f32), offsets=("I64", [3], i64), behind=b""):
+        return safetensors([(name, *entry) for name, entry in (("features", features), ("offsets", offsets)) if entry]) + behind
+
+    def rows(*values):
+        return "I64", [len(values)], struct.pack("<%dq" % len(values), *values)
+
+    whole = feature_shard()
+    for name, data in (("no-offsets", feature_shard(offsets=None)), ("integers", feature_shard(("I64", [3, 1], i64))),
+                       ("one-dimension", feature_shard(("F32", [6], f32))), ("float-offsets", feature_shard(offsets=("F32", [3], f32[:12]))),
+                       ("no-offset", feature_shard(offsets=("I64", [0], b""))), ("flat-offsets", feature_shard(offsets=("I64", [3, 1], i64))),
+                       ("first-offset", feature_shard(offsets=rows(1, 2, 3))), ("far-offset", feature_shard(offsets=rows(0, 4, 3))),
+                       ("backward", feature_shard(offsets=rows(0, 2, 1, 3))), ("last-offset", feature_shard(offsets=rows(0, 1, 2))),
+                       ("behind", feature_shard(behind=b"x")), ("cut", whole[:-30]), ("cut-offsets", whole[:-4]),
+                       ("cut-header", whole[:20]), ("seven-bytes", whole[:7])):
+        yield "features", name, data
     yield "npy", "small", struct.pack(">QQBB", 3, 2, 0, 0) + f32
     yield "npy", "great", b"\xff" * 16 + bytes(2) + struct.pack("<f", float("nan"))
     yield "vocab", "small", "<unk>\n<s>\n</s>\na\n\né\na".encode()
@@ -87,6 +110,9 @@ def seeds():
     common = {"input": "a.jsonl", "input_bytes": 5, "input_xxh64": "0123456789abcdef", "records_in": 1, "records_out": 1,
               "records_failed": 0, "output_bytes": 9, "output_xxh64": "ffffffffffffffff", "kernel": "skx", "version": "0.1.0"}
     yield "manifest", "whole", json.dumps(common).encode()
+    for key, value in (("input", 1), ("input_bytes", -1), ("records_in", 1.5), ("output_xxh64", "ffff"),
+                       ("input_xxh64", "0123456789ABCDEF")):
+        yield "manifest", "wrong-" + key, json.dumps({**common, key: value}).encode()
     yield "manifest", "half", json.dumps(common).encode()[:60]
     run = {"world_size": 2, "format": "jsonl", "options": {"n": 1, "m": {"x": 2}}, "inputs": ["a.jsonl", "b.txt.zst"]}
     other = {**run, "options": {"n": 1, "m": {"x": 3}}}
@@ -94,6 +120,13 @@ def seeds():
     yield "claim", "other", json.dumps(run).encode() + b"\0" + json.dumps(other).encode()
     yield "claim", "slash", json.dumps({**run, "inputs": ["../a"]}).encode()
     yield "partial", "name", b"shard.1.123-0123456789abcdef@host.example"
+    yield "partial", "of-the-dead", b"s.4194305-0123456789abcdef@here"
+    yield "partial", "journal-of-the-dead", b"s.4194305-0123456789abcdef@here+journal"
+    yield "partial", "of-the-living", b"s.1-0123456789abcdef@here"
+    yield "partial", "no-host", b"s.1-0123456789abcdef@"
+    yield "partial", "no-hexadecimal", b"s.1-0123456789abcdeg@h"
+    yield "partial", "no-pid", b"s-0123456789abcdef@hhhh"
+    yield "partial", "other-tail", b"s.1-0123456789abcdef@h+other"
     yield "partial", "other", b"notes.txt"
     yield "partial", "journal", b"s.1-0123456789abcdef@h+journal"
     yield "journal", "two-checkpoints", b"\1" + b"\0\5hello" + b"\0\0\0\0\0\0" + b"\3\2" + b"\1\3abcde" + b"\4\1"
@@ -106,6 +139,20 @@ def seeds():
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias"):
         with open(os.path.join(golden, name, "model", "config.json"), "rb") as f:
             yield "config", name, json.dumps(json.loads(f.read())).encode()
+    with open(os.path.join(golden, "tied-no-bias", "model", "config.json"), "rb") as f:
+        model = json.load(f)
+    changes = {
+        "bridge-layers": {"decoder": {"bridge": "last", "num_layers": 9}},
+        "bridge-width": {"decoder": {"bridge": "last", "hidden_size": 9}},
+        "tanh-without-size": {"decoder": {"readout": {"inputs": ["state"], "activation": "tanh"}}},
+        "readout-size": {"decoder": {"readout": {"inputs": ["state", "context"], "size": 8, "activation": "tanh"}}},
+        "tied-width": {"decoder": {"embedding_dim": 7, "readout": {"inputs": ["state"]}}},
+        "score-width": {"decoder": {"hidden_size": 9, "attention": {"query": "state"}}},
+        "n-best": {"generation": {"n_best": 2}},
+        "negative-factor": {"generation": {"max_length_factor": -1}},
+    }
+    for name, change in changes.items():
+        yield "config", name, json.dumps({**model, **{key: {**model.get(key, {}), **value} for key, value in change.items()}}).encode()
     yield "config", "outside", b'{"model_type":"encoder","source":{"embedding_dim":4,"tokenizer":{"type":"char","vocab":"a/../../b"}}}'
     yield "config", "renames", b'{"model_type":"encoder","source":{"input":"features","feature_dim":4},"encoder":{"hidden_size":3},"pooling":{"type":"mean"},"tensors":{"encoder":"m.e"}}'
 
