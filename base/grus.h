@@ -168,6 +168,8 @@ typedef struct grus_run_events {
 // Runs the model over every shard of the inputs (files, directories, or "-") into outdir ("-" with "-"), skipping what
 // is done. Returns GRUS_OK, GRUS_E_FAILED after some shard failed, or the error that ended the run; last (may be NULL)
 // receives the final figures in every case.
+// All that a run has allocated is freed when it returns. The C library may keep that memory for later; in glibc each arena
+// keeps about what any thread has needed of it. How many arenas there are (MALLOC_ARENA_MAX, mallopt) is the caller's choice.
 GRUS_API grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
                               const grus_run_options *options, const grus_run_events *events, grus_progress *last,
                               grus_error *error);

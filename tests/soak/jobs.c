@@ -1,7 +1,8 @@
 // jobs.c: runs the jobs it is told, one after the other, in one process, through the public library. Each line of standard
 // input is a job, its words between tabs: MODEL TASK BEAM THREADS BATCH OUTDIR INPUT… (TASK a number of grus_task, 0s are
 // the defaults). For each it prints one line: the status, then what the process holds once the job is over: resident kB,
-// open descriptors, threads, bytes that malloc has given out (0: not known).
+// open descriptors, threads, bytes that malloc has given out, bytes that it keeps (both 0: not known); then the kB that
+// the job was to take at most, and what failed.
 #include <dirent.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@ static size_t count_entries(const char *path)
 {
     DIR *dir = opendir(path);
     size_t n = 0;
-    while (dir && readdir(dir))
-        n++;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
     if (dir)
         closedir(dir);
     return n;
@@ -36,13 +37,13 @@ static long resident_kb(void)
     return value;
 }
 
-static size_t heap_bytes(void)
+static void heap_bytes(size_t *given, size_t *kept)
 {
+    *given = *kept = 0;
 #if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
     struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
+    *given = info.uordblks + info.hblkhd;
+    *kept = info.fordblks;
 #endif
 }
 
@@ -67,7 +68,7 @@ static grus_status annotate(const grus_model *model, const grus_run_options *opt
     return status;
 }
 
-static grus_status run(char *words[], size_t n, grus_error *error)
+static grus_status run(char *words[], size_t n, grus_progress *last, grus_error *error)
 {
     grus_model *model = NULL;
     grus_status status = grus_model_load(words[0], false, NULL, NULL, &model, error);
@@ -82,11 +83,20 @@ static grus_status run(char *words[], size_t n, grus_error *error)
         options.search.n_best = options.search.beam_size;
     options.threads = (size_t)atoi(words[3]);
     options.batch_tokens = (size_t)atoi(words[4]);
-    status = grus_run(model, (const char *const *)words + 6, n - 6, words[5], &options, NULL, NULL, error);
+    status = grus_run(model, (const char *const *)words + 6, n - 6, words[5], &options, NULL, last, error);
     if (!status)
         status = annotate(model, &options, words[6], error);
     grus_model_free(model);
     return status;
+}
+
+static void report(grus_status status, const grus_progress *last, const grus_error *error)
+{
+    size_t given, kept;
+    heap_bytes(&given, &kept);
+    printf("%d %ld %zu %zu %zu %zu %zu %s\n", (int)status, resident_kb(), count_entries("/proc/self/fd"),
+           count_entries("/proc/self/task"), given, kept, (size_t)(last->memory / 1024), status ? error->cause : "");
+    fflush(stdout);
 }
 
 int main(void)
@@ -99,10 +109,9 @@ int main(void)
             words[n++] = word;
         words[n] = NULL;
         grus_error error = {0};
-        grus_status status = n >= 7 ? run(words, n, &error) : GRUS_E_USAGE;
-        printf("%d %ld %zu %zu %zu %s\n", (int)status, resident_kb(), count_entries("/proc/self/fd"),
-               count_entries("/proc/self/task"), heap_bytes(), status ? error.cause : "");
-        fflush(stdout);
+        grus_progress last = {0};
+        grus_status status = n >= 7 ? run(words, n, &last, &error) : GRUS_E_USAGE;
+        report(status, &last, &error);
     }
     return EXIT_SUCCESS;
 }

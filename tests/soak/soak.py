@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """Random jobs for MINUTES: random models, shards, damage, options, ranks, kills; through the command, and through the
-library in one process that lives all the while.
+library in processes that live all the while.
 
 Each job is run once, at first, on one thread and without disturbance: that is what every other run of it has to give,
-byte for byte. Of the living process, memory, descriptors and threads must stay where they were after the first tenth of
-its jobs.
+byte for byte. Two processes run each model once to warm up, and then every job too. In both, descriptors and threads
+must stay where they are. One lives as any process does: its memory may not be more than was predicted for the largest
+job so far. In the other, malloc keeps nothing by the thread: there what it has given out after a job must stay where it
+is, and so must resident memory.
 
     GRUS=build/grus builddir=build srcdir=. python3 tests/soak/soak.py --minutes 60
+
+With --library only these processes work, and nothing is killed.
 """
 import argparse
+import collections
 import glob
 import hashlib
 import json
@@ -22,6 +27,14 @@ import sys
 import tempfile
 import time
 
+REPEATS = 4  # of a job, by each process
+LEAST_JOBS = 60
+# Between the medians of the first and the last third. The pool of threads that a job leaves is of one of a few sizes.
+GIVEN_GROWTH = 16 << 10  # bytes
+RESIDENT_GROWTH = 4 << 10  # kB
+# By default each thread that begins takes an arena that others have left, and in time each arena has held the most of
+# what any thread needs; threads also have caches, which count as given out.
+ONE_ARENA = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
 TASKS = {"embed": 1, "classify": 2, "tag": 3, "translate": 4, "score": 5}
 
 
@@ -45,6 +58,9 @@ class Job:
         self.options = [] if rng.random() < 0.3 else words
         if "--task" in words and not self.options:
             self.options = words[words.index("--task"):][:2]
+        self.task = self.options[self.options.index("--task") + 1] if "--task" in self.options else None
+        # The living process is told of the task and the beam alone.
+        self.is_plain = len(self.options) == (2 if self.task else 0)
         with open(glob.glob(os.path.join(case, "input.*"))[0], "rb") as f:
             self.lines = f.read().splitlines(keepends=True)
         self.folder = os.path.join(root, "shards")
@@ -117,7 +133,7 @@ class Soak:
             shutil.copytree(self.root, os.path.join(keep, "files"))
             self.failures.append("%s of %s %s differs: %s; files in %s" % (what, job.model, job.options, found, keep))
 
-    def one_job(self, case, living):
+    def one_job(self, case, living, library_alone):
         job = Job(case, self.root, self.rng)
         self.jobs += 1
         names = [os.path.join(self.root, n) for n in ("reference", "disturbed", "living")]
@@ -128,54 +144,118 @@ class Soak:
         expected = outputs(names[0])
         with open(os.path.join(names[0], "report.json")) as f:
             self.records += json.load(f).get("records", 0)
-        self.disturbed(job, names[1])
-        self.compare("disturbed run", job, expected, outputs(names[1]))
-        left = os.listdir(os.path.join(names[1], ".grus", "partial"))
-        if left:
-            self.failures.append("left behind: %s" % left)
-        if subprocess.run([self.grus, "verify", "--quiet", names[1]], capture_output=True).returncode != 0 and \
-                subprocess.run([self.grus, "verify", names[1]], capture_output=True).returncode != 0:
-            self.failures.append("verify finds a difference in %s" % names[1])
-        living.run(job, names[2], self)
+        if not library_alone:
+            self.disturbed(job, names[1])
+            self.compare("disturbed run", job, expected, outputs(names[1]))
+            self.inspect(names[1])
+        known = {0: expected} if job.is_plain else {}
+        for process in living * REPEATS:
+            beam = self.rng.choice([0, 1, 4])
+            if process.run(job, beam, names[2], self):
+                found = outputs(names[2])
+                self.compare("library's run", job, known.setdefault(beam, found), found)
+            shutil.rmtree(names[2], ignore_errors=True)
         for name in names:
             shutil.rmtree(name, ignore_errors=True)
+
+    def inspect(self, outdir):
+        left = os.listdir(os.path.join(outdir, ".grus", "partial"))
+        if left:
+            self.failures.append("left behind: %s" % left)
+        if subprocess.run([self.grus, "verify", "--quiet", outdir], capture_output=True).returncode != 0 and \
+                subprocess.run([self.grus, "verify", outdir], capture_output=True).returncode != 0:
+            self.failures.append("verify finds a difference in %s" % outdir)
+
+
+Held = collections.namedtuple("Held", "resident descriptors threads given kept predicted")  # kB, , , bytes, bytes, kB
+
+
+def middle(values):
+    return sorted(values)[len(values) // 2]
+
+
+def slope(values):
+    """Of the least-squares line through values, and its standard error."""
+    n, mean_i, mean = len(values), (len(values) - 1) / 2, sum(values) / len(values)
+    spread = sum((i - mean_i) ** 2 for i in range(n))
+    rise = sum((i - mean_i) * (v - mean) for i, v in enumerate(values)) / spread
+    rest = sum((v - mean - rise * (i - mean_i)) ** 2 for i, v in enumerate(values))
+    return rise, (rest / (n - 2) / spread) ** 0.5
 
 
 class Living:
     """The process that runs every job too, and what it holds after each."""
 
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, program, tunables=None):
+        environment = dict(os.environ, GLIBC_TUNABLES=tunables) if tunables else None
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self.is_counted = tunables is not None
         self.held = []
+        self.warm = 0
 
-    def run(self, job, outdir, soak):
-        task = TASKS[job.options[job.options.index("--task") + 1]] if "--task" in job.options else 0
-        rng = soak.rng
-        words = [job.model, task, rng.choice([0, 1, 4]), rng.choice([1, 2, 4]), rng.choice([0, 16, 500]), outdir, *job.inputs]
+    def ask(self, words, soak):
         self.process.stdin.write("\t".join(map(str, words)) + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline().split(None, 5)
-        if len(line) < 5 or line[0] != "0":
-            soak.failures.append("job of the library: %s: %s" % (words, line))
-        else:
-            self.held.append(tuple(map(int, line[1:5])))
+        line = self.process.stdout.readline().split(None, 7)
+        if len(line) >= 7 and line[0] == "0":
+            return Held(*map(int, line[1:7]))
+        soak.failures.append("job of the library: %s: %s" % (words, line))
+        return None
 
-    def verdict(self):
-        """(text, sound): the slope of memory by least squares, over all jobs but the first tenth."""
-        held = self.held[max(len(self.held) // 10, 5):]
-        if len(held) < 200:
-            return "too few jobs to judge memory", True
-        n, mean_i = len(held), (len(held) - 1) / 2
-        mean = sum(h[0] for h in held) / n
-        slope = sum((i - mean_i) * (h[0] - mean) for i, h in enumerate(held)) / sum((i - mean_i) ** 2 for i in range(n))
-        third = n // 3
-        first, last = (sorted(h[0] for h in part)[third // 2] for part in (held[:third], held[-third:]))
-        fds, threads = {h[1] for h in held}, {h[2] for h in held}
-        text = ("%d jobs in one process: memory %.1f MB, slope %+.2f kB a job, median of the last third %+.2f %% of the first's; "
-                "descriptors %s, threads %s" % (n, mean / 1024, slope, 100 * (last - first) / first,
-                                               sorted(fds), sorted(threads)))
-        # Allocators round and keep: what grows by less than 3 % between the thirds is no leak of a record or a job.
-        return text, last - first <= 0.03 * first and len(fds) == 1 and max(threads) <= max(h[2] for h in self.held[:len(self.held) // 3 + 1])
+    def run(self, job, beam, outdir, soak):
+        rng = soak.rng
+        words = [job.model, TASKS.get(job.task, 0), beam, rng.choice([1, 2, 4]), rng.choice([0, 16, 500]), outdir, *job.inputs]
+        held = self.ask(words, soak)
+        if held:
+            self.held.append(held)
+        return held is not None
+
+    def warm_up(self, cases, soak):
+        for case in cases:
+            outdir = os.path.join(soak.root, "warm")
+            self.run(Job(case, soak.root, soak.rng), 0, outdir, soak)
+            shutil.rmtree(outdir, ignore_errors=True)
+        self.warm = len(self.held)
+
+    def end(self, soak):
+        self.process.stdin.close()
+        if self.process.wait(60) != 0:
+            soak.failures.append("a process of jobs ended with %d" % self.process.returncode)
+
+    def is_new(self):
+        """There are too few jobs to judge."""
+        return len(self.held) < self.warm + LEAST_JOBS
+
+    def verdict(self, soak):
+        """What was held; what is not sound is told to soak."""
+        held, wrong = self.held[self.warm:], soak.failures.append
+        if self.is_new():
+            return "%d jobs in one process: too few to judge" % len(held)
+        third = len(held) // 3
+        given, given_error = slope([h.given for h in held])
+        resident, resident_error = slope([h.resident for h in held])
+        given_growth, resident_growth = (middle([getattr(h, what) for h in held[-third:]]) - middle([getattr(h, what) for h in held[:third]])
+                                         for what in ("given", "resident"))
+        if len({h.descriptors for h in held}) != 1:
+            wrong("descriptors are not flat: %s" % sorted({h.descriptors for h in held}))
+        if max(h.threads for h in held) > max(h.threads for h in self.held[:self.warm]):
+            wrong("threads grow: %s" % sorted({h.threads for h in held}))
+        # A sanitizer's allocator tells nothing, and keeps what is freed.
+        if self.is_counted and held[0].given:
+            if given_growth > GIVEN_GROWTH and given > 3 * given_error:
+                wrong("what malloc has given out grows by %.1f bytes a job (+-%.1f), %d in all" % (given, given_error, given_growth))
+            if resident_growth > RESIDENT_GROWTH and resident > 3 * resident_error:
+                wrong("resident memory grows by %.2f kB a job (+-%.2f), %d kB in all" % (resident, resident_error, resident_growth))
+        over = [i for i, h in enumerate(self.held) if h.given and h.resident > max(g.predicted for g in self.held[:i + 1])]
+        if over:
+            wrong("more memory after job %d than any was to take: %s" % (over[0], self.held[over[0]]))
+        return ("%d jobs in one process%s: malloc has given out %.1f to %.1f kB, slope %+.2f bytes a job (+-%.2f), median of the last "
+                "third %+d bytes of the first's; resident %.1f to %.1f MB, slope %+.2f kB a job (+-%.2f), %+d kB; predicted at most "
+                "%.0f MB; descriptors %s, threads %s" %
+                (len(held), " with one arena" if self.is_counted else "", min(h.given for h in held) / 1e3, max(h.given for h in held) / 1e3,
+                 given, given_error, given_growth, min(h.resident for h in held) / 1024, max(h.resident for h in held) / 1024,
+                 resident, resident_error, resident_growth, max(h.predicted for h in held) / 1024,
+                 sorted({h.descriptors for h in held}), sorted({h.threads for h in held})))
 
 
 def cpu_seconds():
@@ -187,7 +267,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=1, help="of one core, at most [1]")
-    parser.add_argument("--log", help="what the living process holds after each job, a line each")
+    parser.add_argument("--library", action="store_true", help="no command that is killed")
+    parser.add_argument("--log", help="what the processes hold after each of their jobs, a line each")
     options = parser.parse_args()
     grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
     golden = os.path.join(os.environ.get("srcdir", "."), "tests", "golden")
@@ -195,27 +276,30 @@ def main():
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grus-soak-") as root:
         soak = Soak(grus, root, random.Random(options.seed))
-        living = Living(os.path.join(os.environ.get("builddir", "build"), "tests", "soak", "jobs"))
-        while time.monotonic() - start < 60 * options.minutes and len(soak.failures) < 10:
+        jobs = os.path.join(os.environ.get("builddir", "build"), "tests", "soak", "jobs")
+        living = [Living(jobs), Living(jobs, ONE_ARENA)]
+        for process in living:
+            process.warm_up(cases, soak)
+        logged = 0
+        while len(soak.failures) < 10 and (time.monotonic() - start < 60 * options.minutes or living[0].is_new()):
             before, cpu = time.monotonic(), cpu_seconds()
-            soak.one_job(soak.rng.choice(cases), living)
+            soak.one_job(soak.rng.choice(cases), living, options.library)
             spent = cpu_seconds() - cpu
             if options.share < 1:
                 time.sleep(max(0, min(30, spent / options.share - (time.monotonic() - before))))
             if options.log:
                 with open(options.log, "a") as f:
-                    f.write("%.0f %d %s\n" % (time.monotonic() - start, soak.jobs, living.held[-1:] or ""))
-        living.process.stdin.close()
-        if living.process.wait(60) != 0:
-            soak.failures.append("the living process ended with %d" % living.process.returncode)
-        text, sound = living.verdict()
-    if not sound:
-        soak.failures.append("not flat")
+                    for pair in zip(*(process.held[logged:] for process in living)):
+                        f.write("%.0f  %s\n" % (time.monotonic() - start, "  ".join(" ".join(map(str, held)) for held in pair)))
+                logged = min(len(process.held) for process in living)
+        for process in living:
+            process.end(soak)
+        texts = [process.verdict(soak) for process in living]
     for failure in soak.failures:
         print("FAIL seed %d: %s" % (options.seed, failure))
-    print("%.0f minutes: %d jobs, %d runs of the command, %d kills, %d records; %d failures" %
+    print("%.1f minutes: %d jobs, %d runs of the command, %d kills, %d records; %d failures" %
           ((time.monotonic() - start) / 60, soak.jobs, soak.runs, soak.kills, soak.records, len(soak.failures)))
-    print(text)
+    print("\n".join(texts))
     return 1 if soak.failures else 0
 
 
