@@ -57,18 +57,34 @@ static json_t *build_string(builder *state, const grus_json_span *span)
     return text ? check_memory(state, json_string_nocheck(text)) : NULL;
 }
 
-// Something that no number goes on with stands behind every span of an object.
+// The text of a number, in state->string: where the whole text is cut short nothing need stand behind it. NULL on failure.
+static const char *read_number(builder *state, const grus_json_span *span)
+{
+    grus_buffer_clear(&state->string);
+    grus_buffer_append(&state->string, span->text, span->length);
+    grus_buffer_byte(&state->string, '\0');
+    if (state->string.failed)
+        state->status = GRUS_E_MEMORY;
+    return state->string.failed ? NULL : state->string.data;
+}
+
 static json_t *build_integer(builder *state, const grus_json_span *span)
 {
+    const char *text = read_number(state, span);
+    if (!text)
+        return NULL;
     errno = 0;
-    long long value = strtoll(span->text, NULL, 10);
+    long long value = strtoll(text, NULL, 10);
     return errno == ERANGE ? refuse(state, span->text, "integer beyond 64 bits")
                            : check_memory(state, json_integer(value));
 }
 
 static json_t *build_real(builder *state, const grus_json_span *span)
 {
-    double value = strtod_l(span->text, NULL, state->locale);
+    const char *text = read_number(state, span);
+    if (!text)
+        return NULL;
+    double value = strtod_l(text, NULL, state->locale);
     return isinf(value) ? refuse(state, span->text, "number beyond a double") : check_memory(state, json_real(value));
 }
 
