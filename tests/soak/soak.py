@@ -4,9 +4,9 @@ library in processes that live all the while.
 
 Each job is run once, at first, on one thread and without disturbance: that is what every other run of it has to give,
 byte for byte. Two processes run each model once to warm up, and then every job too. In both, descriptors and threads
-must stay where they are. One lives as any process does: its memory may not be more than was predicted for the largest
-job so far. In the other, malloc keeps nothing by the thread: there what it has given out after a job must stay where it
-is, and so must resident memory.
+must stay where they are. One lives as any process does: what malloc has of the system, and may keep, must not grow
+without end, and memory may not be more than was predicted for the largest job so far. In the other, malloc keeps
+nothing by the thread: there what it has given out after a job must stay where it is, and so must resident memory.
 
     GRUS=build/grus builddir=build srcdir=. python3 tests/soak/soak.py --minutes 60
 
@@ -32,6 +32,7 @@ LEAST_JOBS = 60
 # Between the medians of the first and the last third. The pool of threads that a job leaves is of one of a few sizes.
 GIVEN_GROWTH = 16 << 10  # bytes
 RESIDENT_GROWTH = 4 << 10  # kB
+SYSTEM_GROWTH, SYSTEM_JOBS = 0.25, 300  # as a share, once there were so many jobs
 # By default each thread that begins takes an arena that others have left, and in time each arena has held the most of
 # what any thread needs; threads also have caches, which count as given out.
 ONE_ARENA = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
@@ -234,8 +235,10 @@ class Living:
         third = len(held) // 3
         given, given_error = slope([h.given for h in held])
         resident, resident_error = slope([h.resident for h in held])
-        given_growth, resident_growth = (middle([getattr(h, what) for h in held[-third:]]) - middle([getattr(h, what) for h in held[:third]])
-                                         for what in ("given", "resident"))
+        def growth(values):
+            return middle(values[-third:]) - middle(values[:third])
+
+        given_growth, resident_growth = growth([h.given for h in held]), growth([h.resident for h in held])
         if len({h.descriptors for h in held}) != 1:
             wrong("descriptors are not flat: %s" % sorted({h.descriptors for h in held}))
         if max(h.threads for h in held) > max(h.threads for h in self.held[:self.warm]):
@@ -246,15 +249,19 @@ class Living:
                 wrong("what malloc has given out grows by %.1f bytes a job (+-%.1f), %d in all" % (given, given_error, given_growth))
             if resident_growth > RESIDENT_GROWTH and resident > 3 * resident_error:
                 wrong("resident memory grows by %.2f kB a job (+-%.2f), %d kB in all" % (resident, resident_error, resident_growth))
+        system = [h.given + h.kept for h in held]
+        first, last = middle(system[:third]), middle(system[-third:])
+        if len(held) >= SYSTEM_JOBS and last > (1 + SYSTEM_GROWTH) * first:
+            wrong("malloc takes ever more of the system: %.1f MB, then %.1f" % (first / 1e6, last / 1e6))
         over = [i for i, h in enumerate(self.held) if h.given and h.resident > max(g.predicted for g in self.held[:i + 1])]
         if over:
             wrong("more memory after job %d than any was to take: %s" % (over[0], self.held[over[0]]))
         return ("%d jobs in one process%s: malloc has given out %.1f to %.1f kB, slope %+.2f bytes a job (+-%.2f), median of the last "
-                "third %+d bytes of the first's; resident %.1f to %.1f MB, slope %+.2f kB a job (+-%.2f), %+d kB; predicted at most "
-                "%.0f MB; descriptors %s, threads %s" %
-                (len(held), " with one arena" if self.is_counted else "", min(h.given for h in held) / 1e3, max(h.given for h in held) / 1e3,
-                 given, given_error, given_growth, min(h.resident for h in held) / 1024, max(h.resident for h in held) / 1024,
-                 resident, resident_error, resident_growth, max(h.predicted for h in held) / 1024,
+                "third %+d bytes of the first's; it has of the system %.0f MB, in the last third %.0f; resident %.1f to %.1f MB, slope "
+                "%+.2f kB a job (+-%.2f), %+d kB; predicted at most %.0f MB; descriptors %s, threads %s" %
+                (len(held), " with one arena" if self.is_counted else "", min(h.given for h in held) / 1e3,
+                 max(h.given for h in held) / 1e3, given, given_error, given_growth, first / 1e6, last / 1e6, min(h.resident for h in held) / 1024,
+                 max(h.resident for h in held) / 1024, resident, resident_error, resident_growth, max(h.predicted for h in held) / 1024,
                  sorted({h.descriptors for h in held}), sorted({h.threads for h in held})))
 
 
