@@ -43,11 +43,22 @@ start() {
     done
 }
 
-# stop SIGNAL: ends the run; its exit code is in code.
-stop() {
-    kill -"$1" "$child" || true
-    code=0
-    { wait "$child" || code=$?; } 2>/dev/null
+# stopped_by SIGNAL OUTDIR OPTION...: such a run, ended by the signal; its exit code is in code. A run that was done before
+# the signal came, as on a machine that is busy with others, is undone and tried again.
+stopped_by() {
+    local signal=$1 dir=$2
+    shift 2
+    rm -rf "$work/before"
+    [[ ! -e $dir ]] || cp -r "$dir" "$work/before"
+    for _ in {1..20}; do
+        start "$dir" "$@"
+        kill -"$signal" "$child" 2>/dev/null || true
+        code=0
+        { wait "$child" || code=$?; } 2>/dev/null
+        [[ $code == 0 ]] || return 0
+        rm -rf "$dir"
+        [[ ! -e $work/before ]] || cp -r "$work/before" "$dir"
+    done
 }
 
 # longest OUTDIR: bytes of the longest of its journals.
@@ -62,14 +73,13 @@ done
 
 # Killed twice, with other intervals, threads and batches; the last run takes no checkpoints, but goes on too.
 out=$work/killed
-start "$out" --checkpoint-records 80
-stop KILL
+stopped_by KILL "$out" --checkpoint-records 80
 check "killed" test "$code" = 137
 check "killed: nothing looks finished" test ! -e "$out/s.jsonl.zst" -a ! -e "$out/.grus/done/s.json"
 first=$(longest "$out")
 expect 1 "killed: status says what is missing" status "$out"
-start "$out" --checkpoint-records 300 -t 3
-stop KILL
+stopped_by KILL "$out" --checkpoint-records 300 -t 3
+check "killed again" test "$code" = 137
 check "killed again: nothing is lost" test "$(longest "$out")" -ge $((first * 9 / 10))
 expect 0 "gone on with" run "$model" "$work/s.jsonl" -o "$out" "${options[@]}" -t 1 --batch-tokens 50
 same "gone on with" "$out"
@@ -77,8 +87,7 @@ check "gone on with: not from the beginning" test "$(number "$out" records_resum
 
 # A signal: what is done is in a checkpoint, though the interval was not over.
 out=$work/stopped
-start "$out" --checkpoint-records 400
-stop TERM
+stopped_by TERM "$out" --checkpoint-records 400
 check "stopped: exit $code" test "$code" = 143
 check "stopped: one journal and nothing else" test "$(ls "$out/.grus/partial" | sed 's/.*+//')" = journal
 expect 0 "stopped and gone on with" run "$model" "$work/s.jsonl" -o "$out" "${options[@]}" --checkpoint-records 400
@@ -87,8 +96,8 @@ check "stopped and gone on with: not from the beginning" test "$(number "$out" r
 
 # Journals that do not hold.
 out=$work/torn
-start "$out" --checkpoint-records 80
-stop KILL
+stopped_by KILL "$out" --checkpoint-records 80
+check "torn: killed" test "$code" = 137
 cp -r "$out" "$work/left"
 journal=$(echo "$out"/.grus/partial/*+journal)
 truncate -s -100 "$journal"
