@@ -32,7 +32,7 @@ LEAST_JOBS = 60
 # Between the medians of the first and the last third. The pool of threads that a job leaves is of one of a few sizes.
 GIVEN_GROWTH = 16 << 10  # bytes
 RESIDENT_GROWTH = 4 << 10  # kB
-SYSTEM_GROWTH, SYSTEM_JOBS = 0.25, 300  # as a share, once there were so many jobs
+SYSTEM_GROWTH, SYSTEM_JOBS = 0.25, 2000  # as a share, once so many jobs have filled the arenas
 # By default each thread that begins takes an arena that others have left, and in time each arena has held the most of
 # what any thread needs; threads also have caches, which count as given out.
 ONE_ARENA = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
