@@ -40,9 +40,9 @@ static const char *const configs[] = {
         "               \"readout\": {\"inputs\": [\"state\", \"context\"], \"size\": 4, \"activation\": \"tanh\"},"
         "               \"tied\": true},"
         " \"generation\": {\"beam_size\": 5, \"n_best\": 3}}",
-    [FEATURES] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
-                 " \"encoder\": {\"hidden_size\": 3}, \"pooling\": {\"type\": \"attention\", \"score\": \"dot\","
-                 " \"query\": \"learned\"}}",
+    [FEATURES] = ("{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
+                  " \"encoder\": {\"hidden_size\": 3}, \"pooling\": {\"type\": \"attention\", \"score\": \"dot\","
+                  " \"query\": \"learned\"}}"),
     [IDS] =
         "{\"model_type\": \"encoder\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
         " \"encoder\": {\"hidden_size\": 3}, \"heads\": {\"slots\": {\"on\": \"token\", \"labels\": \"two.labels\"}}}",
