@@ -22,6 +22,7 @@ typedef struct vectors {
     float *x, *y, *bias, *out; // (n) each, or (n, columns)
     const float *rows[MAX_TILE], *states[MAX_TILE];
     float *new_states[MAX_TILE];
+    uint32_t lane[MAX_TILE];
 } vectors;
 
 static void free_vectors(void *state)
@@ -114,8 +115,18 @@ static void run_gates(void *state)
     vectors *v = state;
     const grus_kernel *kernel = v->kernel;
     for (size_t first = 0; first + kernel->panel <= v->columns / 3; first += kernel->panel)
-        kernel->vector->gates(kernel->tile, kernel->panel, kernel->panel, v->x, v->rows, v->bias, v->bias, v->states,
-                              v->new_states);
+        kernel->vector->gates(&(grus_gates){.lanes = kernel->tile,
+                                            .width = kernel->panel,
+                                            .units = kernel->panel,
+                                            .acc = v->x,
+                                            .bias = v->bias,
+                                            .bias_hn = v->bias,
+                                            .scratch = v->out + v->n * v->columns / 2,
+                                            .n = kernel->tile,
+                                            .lane = v->lane,
+                                            .gi = v->rows,
+                                            .h_prev = v->states,
+                                            .h_new = v->new_states});
 }
 
 // Groups of hidden units until all H are done; a group's numbers stay in L1, as they do behind the product.
@@ -128,7 +139,8 @@ bool bench_make_gates(const bench_parameters *p, bench_case *made, const char **
         return false;
     for (size_t lane = 0; lane < tile; lane++) {
         v->rows[lane] = v->y + lane * v->columns;
-        v->states[lane] = v->new_states[lane] = v->out + lane * v->columns;
+        v->states[lane] = v->new_states[lane] = v->out + lane * kernel->panel;
+        v->lane[lane] = (uint32_t)lane;
     }
     double n = (double)(p->hidden / kernel->panel * kernel->panel * tile);
     *made = (bench_case){BENCH_FLOPS, GATES_FLOPS * n, n, "units", -1, 1, v, run_gates, free_vectors};

@@ -2,7 +2,8 @@
 //
 // Legend: n rows, E embedding, H hidden units, D encoder outputs, R readout, V vocabulary. Rows are dense: the search
 // drops, doubles and admits them at will, since a row finds its past by its parent's number; states, contexts and
-// readouts alternate between two sides, one read and one written.
+// readouts alternate between two sides, one read and one written. What depends on the state before the step alone (the
+// recurrent products, the attention of query previous_state) is computed once for all rows of one parent: a lane.
 #include "config.h"
 
 #include <string.h>
@@ -22,14 +23,24 @@ struct grus_decoding {
         float *readout; // (max_rows, readout_ld)
     } sides[2];
     size_t max_rows, readout_ld;
-    float *zeros, *dump;           // rows that are only read, or only written
+    float *zeros;                  // a row that is only read
     float *panels, *gi, *acc;      // scratch of products and gates
     float *query_scratch, *logits; // (…), (max_rows, output width)
     float *weights;                // (longest source)
-    // Row pointers of the step, (max_rows) each.
-    const float **embedding, **h_prev, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows;
-    const float **queries;
-    float **h_new;
+    // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
+    const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **queries;
+    const float **h_lane;            // of lanes: their states
+    const float **gi_lane, **h_prev; // in lane order
+    float **h_new;                   // in lane order
+    // Who goes on from whom, (max_rows) each.
+    size_t n_lanes;
+    uint32_t *lane_of_parent; // GRUS_NO_ROW where a row of the step before has no lane yet
+    uint32_t *row_of_lane;    // its first row
+    uint32_t *lane_of_row;
+    uint32_t *place;       // of rows: their number in lane order
+    uint32_t *lane;        // in lane order: the lane, counted from its tile's first
+    size_t *first_row;     // (tiles + 1) in lane order
+    const uint32_t *every; // 0, 1, 2, ...
 };
 
 static size_t widest_product_input(const grus_decoder *decoder)
@@ -57,12 +68,27 @@ static bool allocate_floats(grus_arena *arena, float **to, size_t count)
 
 static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
 {
-    const float ***lists[] = {&d->embedding, &d->h_prev,       &d->h_read,  &d->context_prev, &d->context,
-                              &d->readout,   &d->readout_prev, &d->gi_rows, &d->queries};
+    const float ***lists[] = {&d->embedding, &d->h_read,  &d->context_prev, &d->context, &d->readout, &d->readout_prev,
+                              &d->gi_rows,   &d->queries, &d->h_lane,       &d->gi_lane, &d->h_prev};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
             return false;
     return (d->h_new = grus_arena_alloc(arena, rows, sizeof *d->h_new)) != NULL;
+}
+
+static bool allocate_lanes(grus_arena *arena, size_t rows, grus_decoding *d)
+{
+    uint32_t *every, **lists[] = {&d->lane_of_parent, &d->row_of_lane, &d->lane_of_row, &d->place, &d->lane, &every};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
+            return false;
+    if (!(d->first_row = grus_arena_alloc(arena, rows + 1, sizeof *d->first_row)))
+        return false;
+    memset(d->lane_of_parent, 0xff, rows * sizeof *d->lane_of_parent);
+    for (size_t i = 0; i < rows; i++)
+        every[i] = (uint32_t)i;
+    d->every = every;
+    return true;
 }
 
 static bool allocate_rows(grus_arena *arena, grus_decoding *d)
@@ -78,13 +104,13 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
             !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
             return false;
     return allocate_floats(arena, &d->zeros, longest_row(decoder)) &&
-           allocate_floats(arena, &d->dump, decoder->hidden) &&
            allocate_floats(arena, &d->panels, grus_panels_floats(kernel, rows, widest_product_input(decoder))) &&
            allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
            allocate_floats(arena, &d->query_scratch, grus_attention_query_floats(&decoder->attention, rows)) &&
            allocate_floats(arena, &d->logits, rows * decoder->output.width) &&
-           allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d);
+           allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d) &&
+           allocate_lanes(arena, rows, d);
 }
 
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs, max_rows sequences at a time. The
@@ -164,7 +190,50 @@ static const float *previous_state(const grus_decoding *d, const grus_row *row, 
     return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * decoder->hidden;
 }
 
-// Where each row reads and writes in this step; d->side is already the one to write.
+// Gives each parent a lane, in the order in which it is met; a row without one has a lane of its own.
+static void find_lanes(grus_decoding *d, const grus_row *rows, size_t n)
+{
+    d->n_lanes = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t parent = rows[i].parent, lane = parent == GRUS_NO_ROW ? GRUS_NO_ROW : d->lane_of_parent[parent];
+        if (lane == GRUS_NO_ROW) {
+            lane = (uint32_t)d->n_lanes++;
+            d->row_of_lane[lane] = (uint32_t)i;
+            if (parent != GRUS_NO_ROW)
+                d->lane_of_parent[parent] = lane;
+        }
+        d->lane_of_row[i] = lane;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].parent != GRUS_NO_ROW)
+            d->lane_of_parent[rows[i].parent] = GRUS_NO_ROW;
+}
+
+// Counts the rows in lane order: all of one lane beside one another.
+static void order_rows(grus_decoding *d, size_t n)
+{
+    size_t tile = d->decoder->kernel->tile;
+    uint32_t *next = d->lane; // of each lane: the place of its next row
+    memset(next, 0, d->n_lanes * sizeof *next);
+    for (size_t i = 0; i < n; i++)
+        next[d->lane_of_row[i]]++;
+    uint32_t places = 0;
+    for (size_t lane = 0; lane < d->n_lanes; lane++) {
+        uint32_t of_lane = next[lane];
+        next[lane] = places;
+        if (lane % tile == 0)
+            d->first_row[lane / tile] = places;
+        places += of_lane;
+    }
+    d->first_row[(d->n_lanes + tile - 1) / tile] = n;
+    for (size_t i = 0; i < n; i++)
+        d->place[i] = next[d->lane_of_row[i]]++;
+    for (size_t i = 0; i < n; i++)
+        d->lane[d->place[i]] = d->lane_of_row[i] % (uint32_t)tile;
+}
+
+// Where each row reads and writes in this step; d->side is already the one to write. With query previous_state there is
+// one context a lane.
 static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
@@ -174,20 +243,21 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
         d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
         d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * decoder->values;
         d->readout_prev[i] = first ? d->zeros : old->readout + rows[i].parent * d->readout_ld;
-        d->context[i] = new->context + i * decoder->values;
+        size_t context = decoder->config->query == GRUS_QUERY_PREVIOUS_STATE ? d->lane_of_row[i] : i;
+        d->context[i] = new->context + context * decoder->values;
         d->readout[i] = new->readout + i * d->readout_ld;
     }
 }
 
-// Contexts of all rows from these queries (n rows of Dq).
-static void attend(grus_decoding *d, const grus_row *rows, size_t n, const float *const *queries)
+// Contexts of n queries (rows of Dq), query i being that of row which[i].
+static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which, size_t n, const float *const *queries)
 {
     const grus_decoder *decoder = d->decoder;
     grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, d->query_scratch, d->queries);
     for (size_t i = 0; i < n; i++) {
-        size_t sequence = rows[i].sequence;
-        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[sequence],
-                    d->encoded->length[sequence], rows[i].weights ? rows[i].weights : d->weights,
+        const grus_row *row = rows + which[i];
+        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[row->sequence],
+                    d->encoded->length[row->sequence], row->weights ? row->weights : d->weights,
                     d->sides[d->side].context + i * decoder->values);
     }
 }
@@ -216,14 +286,14 @@ static void first_input(grus_decoding *d, const grus_row *rows, size_t n)
     const grus_decoder *decoder = d->decoder;
     const grus_gru *gru = decoder->gru;
     grus_part_rows parts[GRUS_MAX_PARTS];
-    size_t n_parts = 0, whole = grus_whole_tiles(decoder->kernel, n);
+    size_t n_parts = 0;
     for (size_t i = 0; i < decoder->config->n_inputs; i++)
         if (!gru->table || decoder->config->inputs[i] != GRUS_PART_EMBEDDING)
             parts[n_parts++] = part_rows(d, decoder->config->inputs[i], true);
-    for (size_t i = 0; i < whole; i++) {
-        const float *tabled = gru->table && i < n ? gru->table + rows[i].token * gru->width : d->zeros;
+    for (size_t i = 0; i < n; i++) {
+        const float *tabled = gru->table ? gru->table + rows[i].token * gru->width : NULL;
         d->gi_rows[i] = n_parts ? d->gi + i * gru->width : tabled;
-        if (n_parts && gru->table)
+        if (n_parts && tabled)
             memcpy(d->gi + i * gru->width, tabled, gru->width * sizeof *d->gi);
     }
     if (n_parts == 0)
@@ -237,27 +307,37 @@ static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 {
     grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
     grus_product(gru->kernel, &gru->weight_ih, d->panels, n, 0, d->gi, gru->width);
-    for (size_t i = 0; i < grus_whole_tiles(gru->kernel, n); i++)
+    for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
+}
+
+// h_lane: the states that a layer goes on from.
+static void set_states(grus_decoding *d, const grus_row *rows, size_t layer)
+{
+    for (size_t lane = 0; lane < d->n_lanes; lane++)
+        d->h_lane[lane] = previous_state(d, rows + d->row_of_lane[lane], layer);
 }
 
 static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
-    size_t whole = grus_whole_tiles(decoder->kernel, n);
     for (size_t layer = 0; layer < decoder->layers; layer++) {
         const grus_gru *gru = decoder->gru + layer;
         if (layer == 0)
             first_input(d, rows, n);
         else
             layer_input(d, gru, n);
-        for (size_t i = 0; i < whole; i++) {
-            d->h_prev[i] = i < n ? previous_state(d, rows + i, layer) : d->zeros;
-            d->h_new[i] = i < n ? d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden : d->dump;
-            d->h_read[i] = d->h_new[i];
+        set_states(d, rows, layer);
+        for (size_t i = 0; i < n; i++) {
+            size_t place = d->place[i];
+            d->gi_lane[place] = d->gi_rows[i];
+            d->h_prev[place] = d->h_lane[d->lane_of_row[i]];
+            d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
+            d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_prev, gru->hidden}, 1, n, d->panels);
-        grus_gru_run(gru, &(grus_gru_step){whole, d->panels, d->gi_rows, d->h_prev, d->h_new, d->acc});
+        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->n_lanes, d->panels);
+        grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->n_lanes), d->panels, d->first_row, d->lane,
+                                           d->gi_lane, d->h_prev, d->h_new, d->acc});
     }
 }
 
@@ -290,17 +370,18 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float 
     const grus_decoder *decoder = d->decoder;
     grus_query_kind query = decoder->config->query;
     d->side = 1 - d->side;
+    find_lanes(d, rows, n);
+    order_rows(d, n);
     set_rows(d, rows, n);
     if (query == GRUS_QUERY_PREVIOUS_STATE) {
-        for (size_t i = 0; i < n; i++)
-            d->h_prev[i] = previous_state(d, rows + i, decoder->layers - 1);
-        attend(d, rows, n, d->h_prev);
+        set_states(d, rows, decoder->layers - 1);
+        attend(d, rows, d->row_of_lane, d->n_lanes, d->h_lane);
     } else if (query == GRUS_QUERY_EMBEDDING) {
-        attend(d, rows, n, d->embedding);
+        attend(d, rows, d->every, n, d->embedding);
     }
     run_layers(d, rows, n);
     if (query == GRUS_QUERY_STATE)
-        attend(d, rows, n, d->h_read);
+        attend(d, rows, d->every, n, d->h_read);
     make_readout(d, n);
     grus_panels_pack(decoder->kernel, &(grus_part_rows){d->readout, decoder->readout_size}, 1, n, d->panels);
     grus_product(decoder->kernel, &decoder->output, d->panels, n, 0, d->logits, decoder->output.width);
@@ -314,9 +395,9 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
     size_t row_floats = 2 * (decoder->layers * hidden + decoder->values + readout_ld(decoder)) + decoder->gru->width +
                         decoder->output.width + decoder->bridge.width;
-    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder) + hidden +
+    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
-    return floats * sizeof(float) + 10 * rows * sizeof(void *) + sizeof(grus_decoding) + 32 * GRUS_ALIGN +
-           grus_attention_keys_bytes(&decoder->attention, positions, true);
+    return floats * sizeof(float) + rows * (13 * sizeof(void *) + 6 * sizeof(uint32_t)) + sizeof(grus_decoding) +
+           40 * GRUS_ALIGN + grus_attention_keys_bytes(&decoder->attention, positions, true);
 }

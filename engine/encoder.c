@@ -84,6 +84,8 @@ typedef struct scratch {
     const float **rows;   // (chunk rows): input rows, then gi rows
     const float **h_prev; // (B): where each lane's state lies: in the output, or zeros
     float **h_new;        // (B): where it goes: into the output, or the dump
+    size_t *first_row;    // (tiles + 1), and
+    uint32_t *lane;       // (B): each lane has one row
     float *dump;
     float *acc;
 } scratch;
@@ -122,11 +124,17 @@ static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t
     s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
     s->h_prev = grus_arena_alloc(arena, lanes, sizeof *s->h_prev);
     s->h_new = grus_arena_alloc(arena, lanes, sizeof *s->h_new);
+    s->first_row = grus_arena_alloc(arena, lanes / kernel->tile + 1, sizeof *s->first_row);
+    s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
-    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->dump ||
-        !s->acc)
+    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->first_row ||
+        !s->lane || !s->dump || !s->acc)
         return false;
+    for (size_t tile = 0; tile <= lanes / kernel->tile; tile++)
+        s->first_row[tile] = tile * kernel->tile;
+    for (size_t lane = 0; lane < lanes; lane++)
+        s->lane[lane] = (uint32_t)(lane % kernel->tile);
     memset(zeros, 0, n_zeros * sizeof *zeros);
     s->zeros = zeros;
     return true;
@@ -205,7 +213,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi)
             clear_state(p, lane);
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
     }
-    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, gi, s->h_prev, s->h_new, s->acc});
+    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, s->h_prev, s->h_new, s->acc});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
     grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);
@@ -325,7 +333,7 @@ size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t r
                     grus_max(width, widest_input(encoder)) + grus_gru_acc_floats(kernel) +
                     grus_min(2, encoder->layers) * positions * encoder->output +
                     encoder->layers * records * encoder->output;
-    size_t pointers = rows + 2 * lanes + encoder->layers + records + 1;
-    return floats * sizeof(float) + pointers * sizeof(void *) + (encoder->layers + 16) * GRUS_ALIGN +
+    size_t pointers = rows + 4 * lanes + encoder->layers + records + 2;
+    return floats * sizeof(float) + pointers * sizeof(void *) + (encoder->layers + 18) * GRUS_ALIGN +
            grus_lanes_bytes(positions, records, kernel->tile, lanes);
 }

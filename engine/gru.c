@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#define CACHE_LINE 64
 #define TABLE_BYTES_MAX ((size_t)64 << 20)
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
@@ -140,39 +141,76 @@ size_t grus_gru_bytes(const grus_gru *gru)
 
 size_t grus_gru_acc_floats(const grus_kernel *kernel)
 {
-    return 3 * kernel->tile * kernel->panel;
+    return 4 * kernel->tile * kernel->panel;
+}
+
+// Asks for what lies somewhere in memory before it is needed.
+static void fetch(const float *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += CACHE_LINE / sizeof *from)
+        __builtin_prefetch(from + i);
+}
+
+static void fetch_rows(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t n, size_t group)
+{
+    size_t panel = gru->kernel->panel;
+    for (size_t row = first; row < first + n; row++) {
+        fetch(step->gi[row] + 3 * group * panel, 3 * panel);
+        fetch(step->h_prev[row] + group * panel, panel);
+        fetch(step->h_new[row] + group * panel, panel);
+    }
+}
+
+// The gates of one group for n <= tile rows.
+static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t n, size_t group)
+{
+    const grus_kernel *kernel = gru->kernel;
+    size_t panel = kernel->panel, tile = kernel->tile, unit = group * panel;
+    const float *gi[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
+    float *h_new[GRUS_MAX_TILE];
+    for (size_t i = 0; i < n; i++) {
+        gi[i] = step->gi[first + i] + 3 * unit;
+        h_prev[i] = step->h_prev[first + i] + unit;
+        h_new[i] = step->h_new[first + i] + unit;
+    }
+    kernel->vector->gates(&(grus_gates){.lanes = tile,
+                                        .width = panel,
+                                        .units = grus_min(panel, gru->hidden - unit),
+                                        .acc = step->acc,
+                                        .bias = gru->bias + 3 * unit,
+                                        .bias_hn = gru->bias_hn + unit,
+                                        .scratch = step->acc + 3 * tile * panel,
+                                        .n = n,
+                                        .lane = step->lane + first,
+                                        .gi = gi,
+                                        .h_prev = h_prev,
+                                        .h_new = h_new});
 }
 
 // Hidden units of one group for one tile of lanes.
-static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t first_lane, size_t group)
+static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t tile_number, size_t group)
 {
     const grus_kernel *kernel = gru->kernel;
     size_t panel = kernel->panel, tile = kernel->tile, panel_floats = gru->hidden * panel;
     const float *weights = gru->weight_hh.data + 3 * group * panel_floats;
-    const float *x = step->panels + first_lane * gru->hidden;
+    const float *x = step->panels + tile_number * tile * gru->hidden;
+    size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
+    fetch_rows(gru, step, first, grus_min(tile, last - first), group);
     for (size_t k = 0; k < gru->hidden; k += GRUS_KERNEL_DEPTH)
         for (size_t gate = 0; gate < 3; gate++)
             grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),
                             weights + gate * panel_floats + k * panel, x + k * tile, k ? 1 : 0,
                             step->acc + gate * tile * panel, panel);
-    const float *gi[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
-    float *h_new[GRUS_MAX_TILE];
-    for (size_t lane = 0; lane < tile; lane++) {
-        gi[lane] = step->gi[first_lane + lane] + 3 * group * panel;
-        h_prev[lane] = step->h_prev[first_lane + lane] + group * panel;
-        h_new[lane] = step->h_new[first_lane + lane] + group * panel;
-    }
-    size_t units = grus_min(panel, gru->hidden - group * panel);
-    kernel->vector->gates(tile, panel, units, step->acc, gi, gru->bias + 3 * group * panel,
-                          gru->bias_hn + group * panel, h_prev, h_new);
+    for (; first < last; first += tile)
+        run_gates(gru, step, first, grus_min(tile, last - first), group);
 }
 
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step)
 {
     size_t group_bytes = 3 * gru->hidden * gru->kernel->panel * sizeof(float);
-    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / group_bytes);
+    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / group_bytes), tiles = step->n / gru->kernel->tile;
     for (size_t from = 0; from < gru->groups; from += block)
-        for (size_t lane = 0; lane < step->n; lane += gru->kernel->tile)
+        for (size_t tile = 0; tile < tiles; tile++)
             for (size_t group = from; group < grus_min(gru->groups, from + block); group++)
-                run_group(gru, step, lane, group);
+                run_group(gru, step, tile, group);
 }

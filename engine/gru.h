@@ -33,13 +33,16 @@ grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *s
 void grus_gru_free(grus_gru *gru);
 size_t grus_gru_bytes(const grus_gru *gru);
 
-// One time step of n lanes, n a multiple of kernel->tile.
+// One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go
+// on from one lane, whose recurrent product they share; in what order they lie is theirs.
 typedef struct grus_gru_step {
     size_t n;
-    const float *panels;        // the lanes' previous states, packed: (n / tile, hidden, tile)
-    const float *const *gi;     // (n) rows of width: the input products
-    const float *const *h_prev; // (n) rows of hidden
-    float *const *h_new;        // (n) likewise, written; may be h_prev
+    const float *panels;        // the lanes' states, packed: (n / tile, hidden, tile)
+    const size_t *first_row;    // (n / tile + 1) the rows that go on from tile t are [first_row[t], first_row[t + 1])
+    const uint32_t *lane;       // (rows) that the row goes on from, counted from its tile's first
+    const float *const *gi;     // (rows) of width: the input products
+    const float *const *h_prev; // (rows) of hidden: the lane's state
+    float *const *h_new;        // (rows) of hidden, written; may be h_prev where each lane has one row
     float *acc;                 // scratch, grus_gru_acc_floats
 } grus_gru_step;
 

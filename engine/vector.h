@@ -7,20 +7,32 @@
 #define GRUS_ENGINE_VECTOR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define GRUS_LOGIT_BLOCK 64
+
+// One group of hidden units of nn.GRU for n rows, each of which goes on from the state of a lane, from the recurrent
+// products acc = W_h{r,z,n} h of those lanes and, for each row, the input products gi:
+//   r = sigma(gi_r + b_r + acc_r), z = sigma(gi_z + b_z + acc_z), n = tanh(gi_n + b_n + r * (acc_n + b_hn))
+//   h_new = n + z * (h_prev - n)
+// for its first `units` <= width units.
+typedef struct grus_gates {
+    size_t lanes, width, units;
+    const float *acc;           // (3, lanes, width)
+    const float *bias;          // (3, width) with b_hr and b_hz added in
+    const float *bias_hn;       // (width)
+    float *scratch;             // (n, width)
+    size_t n;                   // rows
+    const uint32_t *lane;       // (n) of acc: whose state the row goes on from
+    const float *const *gi;     // (n) of (3, width)
+    const float *const *h_prev; // (n) of (width): that state
+    float *const *h_new;        // (n) of (width), written; may be h_prev where each lane has one row
+} grus_gates;
 
 typedef struct grus_vector {
     const char *name;
 
-    // One group of hidden units of nn.GRU for a tile of lanes, from the recurrent products acc (3, lanes, width) =
-    // W_h{r,z,n} h and, for each lane, the input products gi[lane] (3, width):
-    //   r = sigma(gi_r + b_r + acc_r), z = sigma(gi_z + b_z + acc_z), n = tanh(gi_n + b_n + r * (acc_n + b_hn))
-    //   h_new[lane] = n + z * (h_prev[lane] - n)
-    // for its first `units` <= width units. bias is (3, width) with b_hr and b_hz added in, bias_hn (width). h_new[lane]
-    // may be h_prev[lane].
-    void (*gates)(size_t lanes, size_t width, size_t units, const float *acc, const float *const *gi, const float *bias,
-                  const float *bias_hn, const float *const *h_prev, float *const *h_new);
+    void (*gates)(const grus_gates *gates);
 
     // panel[k * lanes + lane] = rows[lane][k] for k < count.
     void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);
