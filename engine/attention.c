@@ -200,7 +200,7 @@ size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positio
 grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
                                 size_t positions, bool fold, grus_keys *keys, grus_error *error)
 {
-    *keys = (grus_keys){values, values, attention->key, false};
+    *keys = (grus_keys){values, attention->key, values, attention->key, false};
     if (!projects_keys(attention, fold))
         return GRUS_OK;
     const grus_kernel *kernel = attention->kernel;
@@ -225,7 +225,7 @@ grus_status grus_attention_keys(const grus_attention *attention, grus_arena *are
                 kernel->vector->add(row, attention->bias, columns);
         }
     }
-    *keys = (grus_keys){values, rows, columns, attention->score->project_query};
+    *keys = (grus_keys){values, attention->key, rows, columns, attention->score->project_query};
     return GRUS_OK;
 }
 
@@ -266,13 +266,13 @@ void grus_attend(const grus_attention *attention, const grus_keys *keys, const f
                  size_t length, float *weights, float *context)
 {
     if (length == 0) {
-        memset(context, 0, attention->key * sizeof *context);
+        memset(context, 0, keys->value_columns * sizeof *context);
         return;
     }
     attention->score->score(attention, query, keys->rows + first * keys->columns, length, keys->columns, weights);
     for (size_t t = 0; t < length; t++)
         weights[t] /= attention->temperature;
     attention->kernel->vector->softmax(weights, length);
-    attention->kernel->vector->weighted_sum(weights, keys->values + first * attention->key, length, attention->key,
-                                            context);
+    attention->kernel->vector->weighted_sum(weights, keys->values + first * keys->value_columns, length,
+                                            keys->value_columns, context);
 }

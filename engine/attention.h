@@ -34,10 +34,11 @@ size_t grus_attention_bytes(const grus_attention *attention);
 
 // What a batch's values become before the first query: computed once for each source position.
 typedef struct grus_keys {
-    const float *values; // (positions, Dk)
-    const float *rows;   // (positions, columns) projected, or values
-    size_t columns;      // of rows
-    bool folded;         // general: its weight is in rows
+    const float *values;  // (positions, value_columns): what is summed
+    size_t value_columns; // Dk, until the caller puts something else in the place of the values
+    const float *rows;    // (positions, columns) projected, or the values as they came
+    size_t columns;       // of rows
+    bool folded;          // general: its weight is in rows
 } grus_keys;
 
 // fold: (W q).k is taken as q.(W^T k), which pays where a source has more queries than positions, as in a beam; only
@@ -58,7 +59,7 @@ size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
                             float *scratch, const float **projected);
 
-// One query over the positions [first, first + length) of keys: weights (length) and context (Dk), both written;
+// One query over the positions [first, first + length) of keys: weights (length) and context (value_columns), both written;
 // length 0 gives a zero context. query is NULL where it is learned.
 void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
                  size_t length, float *weights, float *context);

@@ -52,26 +52,58 @@ static grus_status read_embedding(grus_decoder *decoder, const grus_tensor_sourc
                             error);
 }
 
+// The columns of one part among several that lie side by side; n is 0 where it is not among them.
+static grus_columns columns_of(const grus_decoder *decoder, const grus_part *parts, size_t n, grus_part part)
+{
+    grus_columns columns = {0, 0};
+    for (size_t i = 0; i < n; columns.first += part_size(decoder, parts[i++]))
+        if (parts[i] == part)
+            return (grus_columns){columns.first, part_size(decoder, part)};
+    return columns;
+}
+
+// Where the embedding is among the parts; its columns are 0 where it is not.
+static grus_embedding embedding_among(const grus_decoder *decoder, const grus_part *parts, size_t n)
+{
+    grus_columns columns = columns_of(decoder, parts, n, GRUS_PART_EMBEDDING);
+    return (grus_embedding){decoder->embedding, decoder->vocab, columns.n, columns.first};
+}
+
 static grus_status read_layers(grus_decoder *decoder, const grus_tensor_source *tensors, size_t *parameters,
                                grus_error *error)
 {
     const grus_decoder_config *config = decoder->config;
-    grus_embedding embedding = {decoder->embedding, decoder->vocab, decoder->embedding_size, 0};
-    bool embedded = false;
-    for (size_t i = 0; i < config->n_inputs && !embedded; i++) {
-        embedded = config->inputs[i] == GRUS_PART_EMBEDDING;
-        if (!embedded)
-            embedding.first += part_size(decoder, config->inputs[i]);
-    }
+    grus_embedding embedding = embedding_among(decoder, config->inputs, config->n_inputs);
+    grus_columns context = columns_of(decoder, config->inputs, config->n_inputs, GRUS_PART_CONTEXT), none = {0, 0};
     size_t input = parts_size(decoder, config->inputs, config->n_inputs);
     grus_status status = GRUS_OK;
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
         status = grus_gru_read(decoder->kernel, tensors, "decoder.rnn", suffix, layer ? decoder->hidden : input,
-                               decoder->hidden, layer == 0 && embedded ? &embedding : NULL, decoder->gru + layer,
-                               parameters, error);
+                               decoder->hidden, layer == 0 && embedding.columns ? &embedding : NULL,
+                               layer == 0 ? context : none, decoder->gru + layer, parameters, error);
     }
+    return status;
+}
+
+static grus_status read_readout(grus_decoder *decoder, const grus_tensor_source *tensors, size_t columns,
+                                size_t *parameters, grus_error *error)
+{
+    const grus_decoder_config *config = decoder->config;
+    grus_embedding embedding = embedding_among(decoder, config->readout, config->n_readout);
+    size_t rows = config->readout_size;
+    float *dense = NULL;
+    grus_status status =
+        grus_read_tensor(tensors, "decoder.readout", "weight", rows, columns, &dense, parameters, error);
+    if (!status)
+        status = grus_linear_make(
+            decoder->kernel, (grus_matrix){dense, rows, columns, columns}, embedding.columns ? &embedding : NULL,
+            columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT), &decoder->readout, error);
+    if (!status)
+        status =
+            grus_read_optional(tensors, "decoder.readout", "bias", rows, 0, &decoder->readout_bias, parameters, error);
+    free(dense);
     return status;
 }
 
@@ -128,8 +160,7 @@ grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *conf
         status = read_affine(kernel, tensors, "bridge", decoder->layers * decoder->hidden, decoder->values,
                              &decoder->bridge, &decoder->bridge_bias, parameters, error);
     if (!status && from->readout_size)
-        status = read_affine(kernel, tensors, "decoder.readout", from->readout_size, readout_parts, &decoder->readout,
-                             &decoder->readout_bias, parameters, error);
+        status = read_readout(decoder, tensors, readout_parts, parameters, error);
     if (!status)
         status = read_output(decoder, tensors, parameters, error);
     return status;
@@ -140,7 +171,7 @@ void grus_decoder_free(grus_decoder *decoder)
     free(decoder->output_bias);
     grus_weights_free(&decoder->output);
     free(decoder->readout_bias);
-    grus_weights_free(&decoder->readout);
+    grus_linear_free(&decoder->readout);
     free(decoder->bridge_bias);
     grus_weights_free(&decoder->bridge);
     grus_attention_free(&decoder->attention);
@@ -155,7 +186,7 @@ size_t grus_decoder_bytes(const grus_decoder *decoder)
 {
     const grus_kernel *kernel = decoder->kernel;
     size_t bytes =
-        grus_weights_bytes(kernel, &decoder->bridge) + grus_weights_bytes(kernel, &decoder->readout) +
+        grus_weights_bytes(kernel, &decoder->bridge) + grus_linear_bytes(&decoder->readout) +
         grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
         (decoder->vocab * (decoder->embedding_size + 1) + decoder->layers * decoder->hidden + decoder->readout_size) *
             sizeof(float);

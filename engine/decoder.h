@@ -19,7 +19,7 @@ typedef struct grus_decoder {
     grus_attention attention;
     grus_weights bridge; // (layers * H, D)
     float *bridge_bias;
-    grus_weights readout; // (R, parts), where config->readout_size
+    grus_linear readout; // (R, parts), where config->readout_size
     float *readout_bias;
     grus_weights output; // (vocab, R)
     float *output_bias;  // (vocab)
@@ -43,7 +43,8 @@ typedef struct grus_row {
 typedef struct grus_decoding grus_decoding;
 
 // Starts decoding a batch that was encoded with its final states from first_final on: bridge, keys. At most max_rows
-// rows a step; fold as in grus_attention_keys. GRUS_E_MEMORY when arena has none left.
+// rows a step. fold: keys as in grus_attention_keys, and the context's products with the weights that read it are made
+// once for each source position. GRUS_E_MEMORY when arena has none left.
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
                                 size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error);
 
@@ -52,6 +53,6 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
 void grus_decoding_step(grus_decoding *decoding, const grus_row *rows, size_t n, float **logits, size_t *ld);
 
 // The most bytes of arena that a decoding takes.
-size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows);
+size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold);
 
 #endif

@@ -15,11 +15,13 @@ struct grus_decoding {
     const grus_decoder *decoder;
     const grus_encoded *encoded;
     grus_keys keys;
-    float *initial; // (records, layers, H): what the bridge made
-    size_t side;    // the one written last
+    float *initial;    // (records, layers, H): what the bridge made
+    bool folded;       // a context is the products of the maps that read it, not D outputs
+    size_t context_ld; // floats of a context
+    size_t side;       // the one written last
     struct side {
         float *state;   // (layers, max_rows, H)
-        float *context; // (max_rows, D)
+        float *context; // (max_rows, context_ld)
         float *readout; // (max_rows, readout_ld)
     } sides[2];
     size_t max_rows, readout_ld;
@@ -30,6 +32,7 @@ struct grus_decoding {
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
     const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **queries;
     const float **h_lane;            // of lanes: their states
+    const float **slice;             // of rows: what one map takes of their context
     const float **gi_lane, **h_prev; // in lane order
     float **h_new;                   // in lane order
     // Who goes on from whom, (max_rows) each.
@@ -38,14 +41,40 @@ struct grus_decoding {
     uint32_t *row_of_lane;    // its first row
     uint32_t *lane_of_row;
     uint32_t *place;       // of rows: their number in lane order
+    uint32_t *token;       // of rows
     uint32_t *lane;        // in lane order: the lane, counted from its tile's first
     size_t *first_row;     // (tiles + 1) in lane order
     const uint32_t *every; // 0, 1, 2, ...
 };
 
+// The maps that may read the context: into the GRU, and into the readout.
+static void context_readers(const grus_decoder *decoder, const grus_linear *readers[2])
+{
+    readers[0] = &decoder->gru->ih;
+    readers[1] = &decoder->readout;
+}
+
+// Contexts can be folded where maps alone read them, not an output without a readout's weights.
+static bool can_fold(const grus_decoder *decoder)
+{
+    const grus_linear *readers[2];
+    context_readers(decoder, readers);
+    for (size_t i = 0; i < decoder->config->n_readout && !decoder->config->readout_size; i++)
+        if (decoder->config->readout[i] == GRUS_PART_CONTEXT)
+            return false;
+    return grus_linear_folded_width(readers) > 0;
+}
+
+static size_t context_ld(const grus_decoder *decoder, bool folded)
+{
+    const grus_linear *readers[2];
+    context_readers(decoder, readers);
+    return folded ? grus_linear_folded_width(readers) : decoder->values;
+}
+
 static size_t widest_product_input(const grus_decoder *decoder)
 {
-    size_t widest = grus_max(decoder->hidden, grus_max(decoder->readout.in, decoder->output.in));
+    size_t widest = grus_max(decoder->hidden, grus_max(decoder->readout.rest.in, decoder->output.in));
     for (size_t layer = 0; layer < decoder->layers; layer++)
         widest = grus_max(widest, decoder->gru[layer].input);
     return grus_max(widest, decoder->values);
@@ -56,9 +85,15 @@ static size_t readout_ld(const grus_decoder *decoder)
     return decoder->config->readout_size ? decoder->readout.width : decoder->readout_size;
 }
 
-static size_t longest_row(const grus_decoder *decoder)
+static size_t longest_row(const grus_decoder *decoder, bool folded)
 {
-    return grus_max(grus_max(decoder->gru->width, decoder->values), readout_ld(decoder));
+    return grus_max(grus_max(decoder->gru->width, context_ld(decoder, folded)), readout_ld(decoder));
+}
+
+// A context, or what a bridge reads before there are any.
+static size_t context_floats(const grus_decoder *decoder, bool folded)
+{
+    return grus_max(context_ld(decoder, folded), decoder->values);
 }
 
 static bool allocate_floats(grus_arena *arena, float **to, size_t count)
@@ -69,7 +104,7 @@ static bool allocate_floats(grus_arena *arena, float **to, size_t count)
 static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
 {
     const float ***lists[] = {&d->embedding, &d->h_read,  &d->context_prev, &d->context, &d->readout, &d->readout_prev,
-                              &d->gi_rows,   &d->queries, &d->h_lane,       &d->gi_lane, &d->h_prev};
+                              &d->gi_rows,   &d->queries, &d->h_lane,       &d->gi_lane, &d->h_prev,  &d->slice};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
             return false;
@@ -78,7 +113,8 @@ static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
 
 static bool allocate_lanes(grus_arena *arena, size_t rows, grus_decoding *d)
 {
-    uint32_t *every, **lists[] = {&d->lane_of_parent, &d->row_of_lane, &d->lane_of_row, &d->place, &d->lane, &every};
+    uint32_t *every,
+        **lists[] = {&d->lane_of_parent, &d->row_of_lane, &d->lane_of_row, &d->place, &d->token, &d->lane, &every};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
             return false;
@@ -100,10 +136,10 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
         longest = grus_max(longest, d->encoded->length[i]);
     for (size_t side = 0; side < 2; side++)
         if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * decoder->hidden) ||
-            !allocate_floats(arena, &d->sides[side].context, rows * decoder->values) ||
+            !allocate_floats(arena, &d->sides[side].context, rows * context_floats(decoder, d->folded)) ||
             !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
             return false;
-    return allocate_floats(arena, &d->zeros, longest_row(decoder)) &&
+    return allocate_floats(arena, &d->zeros, longest_row(decoder, d->folded)) &&
            allocate_floats(arena, &d->panels, grus_panels_floats(kernel, rows, widest_product_input(decoder))) &&
            allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
@@ -153,6 +189,16 @@ static void bridge_last(grus_decoding *d)
                    decoder->hidden * sizeof(float));
 }
 
+// The products of every encoder output with the maps that read the context take the place of the outputs.
+static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *error)
+{
+    const grus_linear *readers[2];
+    context_readers(d->decoder, readers);
+    d->keys.value_columns = d->context_ld;
+    return grus_linear_fold(readers, arena, d->encoded->output, d->encoded->positions, d->decoder->values,
+                            &d->keys.values, error);
+}
+
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
                                 size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error)
 {
@@ -161,17 +207,21 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
         return grus_fail_memory(error, sizeof *d);
     *d = (grus_decoding){.decoder = decoder,
                          .encoded = encoded,
+                         .folded = fold && can_fold(decoder),
                          .max_rows = grus_whole_tiles(decoder->kernel, max_rows),
                          .readout_ld = readout_ld(decoder)};
+    d->context_ld = context_ld(decoder, d->folded);
     size_t initial = encoded->n * decoder->layers * decoder->hidden;
     float *product = NULL;
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
         (decoder->bridge.data && !allocate_floats(arena, &product, d->max_rows * decoder->bridge.width)))
         return grus_fail_memory(error, initial * sizeof(float));
     memset(d->initial, 0, initial * sizeof *d->initial);
-    memset(d->zeros, 0, longest_row(decoder) * sizeof *d->zeros);
+    memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
         grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
+    if (!status && d->folded)
+        status = fold_values(d, arena, error);
     if (status)
         return status;
     if (product)
@@ -241,10 +291,11 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         bool first = rows[i].parent == GRUS_NO_ROW;
         d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
-        d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * decoder->values;
+        d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * d->context_ld;
         d->readout_prev[i] = first ? d->zeros : old->readout + rows[i].parent * d->readout_ld;
         size_t context = decoder->config->query == GRUS_QUERY_PREVIOUS_STATE ? d->lane_of_row[i] : i;
-        d->context[i] = new->context + context * decoder->values;
+        d->context[i] = new->context + context * d->context_ld;
+        d->token[i] = rows[i].token;
         d->readout[i] = new->readout + i * d->readout_ld;
     }
 }
@@ -258,19 +309,23 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
         const grus_row *row = rows + which[i];
         grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[row->sequence],
                     d->encoded->length[row->sequence], row->weights ? row->weights : d->weights,
-                    d->sides[d->side].context + i * decoder->values);
+                    d->sides[d->side].context + i * d->context_ld);
     }
+}
+
+static const float **contexts(const grus_decoding *d, bool into_gru)
+{
+    return into_gru && d->decoder->config->query == GRUS_QUERY_STATE ? d->context_prev : d->context;
 }
 
 static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool into_gru)
 {
     const grus_decoder *decoder = d->decoder;
-    bool previous_context = into_gru && decoder->config->query == GRUS_QUERY_STATE;
     switch (part) {
     case GRUS_PART_EMBEDDING:
         return (grus_part_rows){d->embedding, decoder->embedding_size};
     case GRUS_PART_CONTEXT:
-        return (grus_part_rows){previous_context ? d->context_prev : d->context, decoder->values};
+        return (grus_part_rows){contexts(d, into_gru), decoder->values};
     case GRUS_PART_READOUT:
         return (grus_part_rows){d->readout_prev, decoder->readout_size};
     case GRUS_PART_STATE:
@@ -279,34 +334,45 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
     return (grus_part_rows){d->h_read, decoder->hidden};
 }
 
-// gi_rows of layer 0: the table's rows where the embedding is all, else products of the parts, on top of the table's
-// rows where there is a table.
-static void first_input(grus_decoding *d, const grus_row *rows, size_t n)
+// y[i] = linear of row i's parts: what is known of it, and the product of the rest on top.
+static void run_linear(grus_decoding *d, const grus_linear *linear, const grus_part *parts, size_t n_parts,
+                       bool into_gru, size_t n, float *y, size_t ldy)
 {
-    const grus_decoder *decoder = d->decoder;
-    const grus_gru *gru = decoder->gru;
-    grus_part_rows parts[GRUS_MAX_PARTS];
-    size_t n_parts = 0;
-    for (size_t i = 0; i < decoder->config->n_inputs; i++)
-        if (!gru->table || decoder->config->inputs[i] != GRUS_PART_EMBEDDING)
-            parts[n_parts++] = part_rows(d, decoder->config->inputs[i], true);
-    for (size_t i = 0; i < n; i++) {
-        const float *tabled = gru->table ? gru->table + rows[i].token * gru->width : NULL;
-        d->gi_rows[i] = n_parts ? d->gi + i * gru->width : tabled;
-        if (n_parts && tabled)
-            memcpy(d->gi + i * gru->width, tabled, gru->width * sizeof *d->gi);
-    }
-    if (n_parts == 0)
+    grus_part_rows rest[GRUS_MAX_PARTS];
+    bool folded = d->folded && linear->context.data;
+    size_t n_rest = 0;
+    for (size_t i = 0; i < n_parts; i++)
+        if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) && !(folded && parts[i] == GRUS_PART_CONTEXT))
+            rest[n_rest++] = part_rows(d, parts[i], into_gru);
+    bool known = linear->table || folded;
+    if (folded)
+        for (size_t i = 0; i < n; i++)
+            d->slice[i] = contexts(d, into_gru)[i] + (into_gru ? 0 : d->decoder->gru->ih.context.width);
+    if (known)
+        grus_linear_known(linear, linear->table ? d->token : NULL, folded ? d->slice : NULL, n, y, ldy);
+    if (n_rest == 0)
         return;
-    grus_panels_pack(decoder->kernel, parts, n_parts, n, d->panels);
-    grus_product(decoder->kernel, &gru->weight_ih, d->panels, n, gru->table ? 1 : 0, d->gi, gru->width);
+    grus_panels_pack(linear->kernel, rest, n_rest, n, d->panels);
+    grus_product(linear->kernel, folded ? &linear->folded : &linear->rest, d->panels, n, known ? 1 : 0, y, ldy);
+}
+
+// gi_rows of layer 0: the table's rows where the embedding is all.
+static void first_input(grus_decoding *d, size_t n)
+{
+    const grus_decoder_config *config = d->decoder->config;
+    const grus_gru *gru = d->decoder->gru;
+    bool tabled = gru->ih.table && config->n_inputs == 1;
+    if (!tabled)
+        run_linear(d, &gru->ih, config->inputs, config->n_inputs, true, n, d->gi, gru->width);
+    for (size_t i = 0; i < n; i++)
+        d->gi_rows[i] = tabled ? gru->ih.table + d->token[i] * gru->width : d->gi + i * gru->width;
 }
 
 // gi_rows of the layers above, from the new states below.
 static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 {
     grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
-    grus_product(gru->kernel, &gru->weight_ih, d->panels, n, 0, d->gi, gru->width);
+    grus_product(gru->kernel, &gru->ih.rest, d->panels, n, 0, d->gi, gru->width);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
 }
@@ -324,7 +390,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
     for (size_t layer = 0; layer < decoder->layers; layer++) {
         const grus_gru *gru = decoder->gru + layer;
         if (layer == 0)
-            first_input(d, rows, n);
+            first_input(d, n);
         else
             layer_input(d, gru, n);
         set_states(d, rows, layer);
@@ -345,23 +411,22 @@ static void make_readout(grus_decoding *d, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
     const grus_decoder_config *config = decoder->config;
-    grus_part_rows parts[GRUS_MAX_PARTS];
-    for (size_t i = 0; i < config->n_readout; i++)
-        parts[i] = part_rows(d, config->readout[i], false);
     float *readout = d->sides[d->side].readout;
-    if (config->readout_size) {
-        grus_panels_pack(decoder->kernel, parts, config->n_readout, n, d->panels);
-        grus_product(decoder->kernel, &decoder->readout, d->panels, n, 0, readout, d->readout_ld);
-    }
+    if (config->readout_size)
+        run_linear(d, &decoder->readout, config->readout, config->n_readout, false, n, readout, d->readout_ld);
     for (size_t i = 0; i < n; i++) {
         float *row = readout + i * d->readout_ld;
-        if (!config->readout_size)
-            for (size_t part = 0, at = 0; part < config->n_readout; at += parts[part++].columns)
-                memcpy(row + at, parts[part].rows[i], parts[part].columns * sizeof *row);
-        else if (config->readout_tanh)
+        if (config->readout_size && config->readout_tanh) {
             decoder->kernel->vector->tanh_bias(row, decoder->readout_bias, decoder->readout_size);
-        else
+        } else if (config->readout_size) {
             decoder->kernel->vector->add(row, decoder->readout_bias, decoder->readout_size);
+        } else {
+            for (size_t part = 0; part < config->n_readout; part++) {
+                grus_part_rows from = part_rows(d, config->readout[part], false);
+                memcpy(row, from.rows[i], from.columns * sizeof *row);
+                row += from.columns;
+            }
+        }
     }
 }
 
@@ -389,15 +454,20 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float 
     *ld = decoder->output.width;
 }
 
-size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows)
+size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
 {
     const grus_kernel *kernel = decoder->kernel;
+    bool folded = fold && can_fold(decoder);
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
-    size_t row_floats = 2 * (decoder->layers * hidden + decoder->values + readout_ld(decoder)) + decoder->gru->width +
-                        decoder->output.width + decoder->bridge.width;
-    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder) +
+    size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
+                        decoder->gru->width + decoder->output.width + decoder->bridge.width;
+    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
-    return floats * sizeof(float) + rows * (13 * sizeof(void *) + 6 * sizeof(uint32_t)) + sizeof(grus_decoding) +
-           40 * GRUS_ALIGN + grus_attention_keys_bytes(&decoder->attention, positions, true);
+    size_t bytes = floats * sizeof(float) + rows * (14 * sizeof(void *) + 7 * sizeof(uint32_t)) +
+                   sizeof(grus_decoding) + 42 * GRUS_ALIGN +
+                   grus_attention_keys_bytes(&decoder->attention, positions, fold);
+    const grus_linear *readers[2];
+    context_readers(decoder, readers);
+    return bytes + (folded ? grus_linear_fold_bytes(readers, positions, decoder->values) : 0);
 }

@@ -51,9 +51,9 @@ grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *conf
         size_t layer = i / directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
-        status =
-            grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
-                          layer == 0 && !config->features ? &embedding : NULL, encoder->gru + i, parameters, error);
+        status = grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
+                               layer == 0 && !config->features ? &embedding : NULL, (grus_columns){0, 0},
+                               encoder->gru + i, parameters, error);
     }
     return status;
 }
@@ -167,7 +167,7 @@ static void input_products(const pass *p, size_t first, size_t last)
 {
     const grus_gru *gru = p->gru;
     scratch *s = p->scratch;
-    bool tabled = gru->table && !p->input;
+    bool tabled = gru->ih.table && !p->input;
     size_t n = 0;
     for (size_t step = first; step < last; step++)
         for (size_t lane = 0; lane < step_rows(p, step); lane++) {
@@ -175,7 +175,7 @@ static void input_products(const pass *p, size_t first, size_t last)
             const float *row = s->zeros;
             if (p->plan->sequence[slot] != GRUS_NO_SEQUENCE) {
                 size_t position = slot_position(p, slot);
-                row = tabled     ? gru->table + p->ids[position] * gru->width
+                row = tabled     ? gru->ih.table + p->ids[position] * gru->width
                       : p->input ? p->input + position * gru->input
                                  : p->encoder->embedding + p->ids[position] * gru->input;
             }
@@ -184,7 +184,7 @@ static void input_products(const pass *p, size_t first, size_t last)
     if (tabled)
         return;
     grus_panels_pack(gru->kernel, &(grus_part_rows){s->rows, gru->input}, 1, n, s->input_panels);
-    grus_product(gru->kernel, &gru->weight_ih, s->input_panels, n, 0, s->gi, gru->width);
+    grus_product(gru->kernel, &gru->ih.rest, s->input_panels, n, 0, s->gi, gru->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * gru->width;
 }

@@ -13,7 +13,6 @@
 #include "base/memory.h"
 
 #define CACHE_LINE 64
-#define TABLE_BYTES_MAX ((size_t)64 << 20)
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
@@ -49,94 +48,57 @@ static grus_status read_biases(grus_gru *gru, const grus_tensor_source *source, 
     return status;
 }
 
-// table[entry] = W_ih[:, its columns] embedding[entry], a tile of entries at a time.
-static grus_status make_table(grus_gru *gru, const grus_embedding *embedding, grus_matrix weight_ih, grus_error *error)
+// Reads nn.GRU's matrix prefix.name_suffix [3H, columns] in our order of gates.
+static grus_status read_matrix(const grus_gru *gru, const grus_tensor_source *source, const char *prefix,
+                               const char *name, const char *suffix, size_t columns, grus_matrix *ordered, float **data,
+                               size_t *parameters, grus_error *error)
 {
-    const grus_kernel *kernel = gru->kernel;
-    size_t tile = kernel->tile, rows = grus_whole_tiles(kernel, embedding->entries);
-    grus_weights columns;
-    weight_ih.data += embedding->first;
-    weight_ih.columns = embedding->columns;
-    grus_status status = grus_weights_pack_gates(kernel, weight_ih, &columns, error);
-    if (status)
-        return status;
-    float *panels = grus_alloc_zero(grus_panels_floats(kernel, tile, embedding->columns), sizeof *panels);
-    gru->table = grus_alloc(rows * gru->width, sizeof *gru->table);
-    if (!panels || !gru->table)
-        status = grus_fail_memory(error, rows * gru->width * sizeof *gru->table);
-    for (size_t first = 0; first < embedding->entries && !status; first += tile) {
-        size_t n = grus_min(tile, embedding->entries - first);
-        const float *pointers[GRUS_MAX_TILE];
-        for (size_t i = 0; i < n; i++)
-            pointers[i] = embedding->rows + (first + i) * embedding->columns;
-        grus_panels_pack(kernel, &(grus_part_rows){pointers, embedding->columns}, 1, n, panels);
-        grus_product(kernel, &columns, panels, n, 0, gru->table + first * gru->width, gru->width);
-    }
-    gru->table_entries = embedding->entries;
-    free(panels);
-    grus_weights_free(&columns);
+    float *dense = NULL;
+    char whole[64];
+    snprintf(whole, sizeof whole, "%s_%s", name, suffix);
+    grus_status status = grus_read_tensor(source, prefix, whole, 3 * gru->hidden, columns, &dense, parameters, error);
+    if (!status)
+        status = grus_order_gates(gru->kernel, (grus_matrix){dense, 3 * gru->hidden, columns, columns}, ordered, data,
+                                  error);
+    free(dense);
     return status;
-}
-
-static bool table_pays(const grus_gru *gru, const grus_embedding *embedding)
-{
-    size_t floats;
-    return embedding && grus_mul(embedding->entries + GRUS_MAX_TILE, gru->width, &floats) &&
-           floats <= TABLE_BYTES_MAX / sizeof(float);
-}
-
-// Closes the gap that the columns [first, first + n) leave in each row; returns how many columns stay.
-static size_t drop_columns(float *matrix, size_t rows, size_t ld, size_t first, size_t n)
-{
-    for (size_t row = 0; row < rows; row++)
-        memmove(matrix + row * ld + first, matrix + row * ld + first + n, (ld - first - n) * sizeof *matrix);
-    return ld - n;
 }
 
 grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
                           const char *suffix, size_t input, size_t hidden, const grus_embedding *embedding,
-                          grus_gru *gru, size_t *parameters, grus_error *error)
+                          grus_columns context, grus_gru *gru, size_t *parameters, grus_error *error)
 {
     *gru = (grus_gru){.kernel = kernel, .input = input, .hidden = hidden, .groups = grus_div_up(hidden, kernel->panel)};
     gru->width = 3 * gru->groups * kernel->panel;
-    float *ih = NULL, *hh = NULL;
-    char name_ih[64], name_hh[64];
-    snprintf(name_ih, sizeof name_ih, "weight_ih_%s", suffix);
-    snprintf(name_hh, sizeof name_hh, "weight_hh_%s", suffix);
-    grus_status status = grus_read_tensor(source, prefix, name_ih, 3 * hidden, input, &ih, parameters, error);
+    grus_matrix ih, hh;
+    float *ih_data = NULL, *hh_data = NULL;
+    grus_status status = read_matrix(gru, source, prefix, "weight_ih", suffix, input, &ih, &ih_data, parameters, error);
     if (!status)
-        status = grus_read_tensor(source, prefix, name_hh, 3 * hidden, hidden, &hh, parameters, error);
+        status = grus_linear_make(kernel, ih, embedding, context, &gru->ih, error);
     if (!status)
-        status = grus_weights_pack_gates(kernel, (grus_matrix){hh, 3 * hidden, hidden, hidden}, &gru->weight_hh, error);
-    size_t columns = input;
-    if (!status && table_pays(gru, embedding)) {
-        status = make_table(gru, embedding, (grus_matrix){ih, 3 * hidden, input, input}, error);
-        columns = drop_columns(ih, 3 * hidden, input, embedding->first, embedding->columns);
-    }
-    if (!status && columns)
-        status = grus_weights_pack_gates(kernel, (grus_matrix){ih, 3 * hidden, columns, input}, &gru->weight_ih, error);
+        status = read_matrix(gru, source, prefix, "weight_hh", suffix, hidden, &hh, &hh_data, parameters, error);
+    if (!status)
+        status = grus_weights_pack(kernel, hh, &gru->weight_hh, error);
     if (!status)
         status = read_biases(gru, source, prefix, suffix, parameters, error);
-    free(hh);
-    free(ih);
+    free(hh_data);
+    free(ih_data);
     return status;
 }
 
 void grus_gru_free(grus_gru *gru)
 {
-    free(gru->table);
     free(gru->bias_hn);
     free(gru->bias);
-    grus_weights_free(&gru->weight_ih);
     grus_weights_free(&gru->weight_hh);
+    grus_linear_free(&gru->ih);
     *gru = (grus_gru){0};
 }
 
 size_t grus_gru_bytes(const grus_gru *gru)
 {
-    return grus_weights_bytes(gru->kernel, &gru->weight_hh) + grus_weights_bytes(gru->kernel, &gru->weight_ih) +
-           (gru->width + gru->width / 3) * sizeof(float) +
-           (gru->table ? grus_whole_tiles(gru->kernel, gru->table_entries) * gru->width * sizeof(float) : 0);
+    return grus_weights_bytes(gru->kernel, &gru->weight_hh) + grus_linear_bytes(&gru->ih) +
+           (gru->width + gru->width / 3) * sizeof(float);
 }
 
 size_t grus_gru_acc_floats(const grus_kernel *kernel)
@@ -195,12 +157,14 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t til
     const float *weights = gru->weight_hh.data + 3 * group * panel_floats;
     const float *x = step->panels + tile_number * tile * gru->hidden;
     size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
-    fetch_rows(gru, step, first, grus_min(tile, last - first), group);
     for (size_t k = 0; k < gru->hidden; k += GRUS_KERNEL_DEPTH)
-        for (size_t gate = 0; gate < 3; gate++)
+        for (size_t gate = 0; gate < 3; gate++) {
+            if (gate == 2 && k + GRUS_KERNEL_DEPTH >= gru->hidden)
+                fetch_rows(gru, step, first, grus_min(tile, last - first), group);
             grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),
                             weights + gate * panel_floats + k * panel, x + k * tile, k ? 1 : 0,
                             step->acc + gate * tile * panel, panel);
+        }
     for (; first < last; first += tile)
         run_gates(gru, step, first, grus_min(tile, last - first), group);
 }

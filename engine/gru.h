@@ -3,7 +3,7 @@
 #ifndef GRUS_ENGINE_GRU_H
 #define GRUS_ENGINE_GRU_H
 
-#include "engine/product.h"
+#include "engine/linear.h"
 
 typedef struct grus_gru {
     const grus_kernel *kernel;
@@ -11,25 +11,16 @@ typedef struct grus_gru {
     size_t groups;          // of kernel->panel hidden units
     size_t width;           // 3 * groups * panel: floats of an input product's row
     grus_weights weight_hh; // (width, hidden)
-    grus_weights weight_ih; // (width, input less the columns taken by the table); empty where the table has all
+    grus_linear ih;         // W_ih
     float *bias;            // (groups, 3, panel): b_i, and b_h on r and z
     float *bias_hn;         // (groups, panel)
-    float *table;           // (entries, width): the embedding's columns of W_ih times every embedding, or NULL
-    size_t table_entries;
 } grus_gru;
 
-// An embedding that is the input's columns [first, first + columns); its product with those columns of W_ih may be tabled.
-typedef struct grus_embedding {
-    const float *rows; // (entries, columns)
-    size_t entries, columns;
-    size_t first;
-} grus_embedding;
-
-// Reads <prefix>.weight_ih_<suffix> and its companions. With embedding (may be NULL) the table is made if it stays
-// below a fixed size, so that the input product of an id becomes a look-up. *parameters is added to.
+// Reads <prefix>.weight_ih_<suffix> and its companions; embedding (may be NULL) and context as for grus_linear_make.
+// *parameters is added to.
 grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
                           const char *suffix, size_t input, size_t hidden, const grus_embedding *embedding,
-                          grus_gru *gru, size_t *parameters, grus_error *error);
+                          grus_columns context, grus_gru *gru, size_t *parameters, grus_error *error);
 void grus_gru_free(grus_gru *gru);
 size_t grus_gru_bytes(const grus_gru *gru);
 

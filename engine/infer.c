@@ -78,7 +78,7 @@ void grus_engine_free(grus_engine *engine)
 // Multiply-adds count as two.
 static double gru_flops(const grus_gru *gru)
 {
-    return 2.0 * 3.0 * (double)gru->hidden * (double)(gru->weight_ih.in + gru->hidden);
+    return 2.0 * 3.0 * (double)gru->hidden * (double)(gru->ih.rest.in + gru->hidden);
 }
 
 static double weights_flops(const grus_weights *weights)
@@ -111,9 +111,10 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     facts.weight_bytes += grus_decoder_bytes(decoder);
     for (size_t i = 0; i < decoder->layers; i++)
         facts.decoder_flops += gru_flops(decoder->gru + i);
-    facts.decoder_flops += weights_flops(&decoder->readout) + weights_flops(&decoder->output);
+    facts.decoder_flops += weights_flops(&decoder->readout.rest) + weights_flops(&decoder->output);
     size_t rows = engine->kernel->tile;
-    facts.lane_bytes = (grus_decoding_bytes(decoder, 1, 1, 2 * rows) - grus_decoding_bytes(decoder, 1, 1, rows)) / rows;
+    facts.lane_bytes =
+        (grus_decoding_bytes(decoder, 1, 1, 2 * rows, false) - grus_decoding_bytes(decoder, 1, 1, rows, false)) / rows;
     return facts;
 }
 
@@ -318,14 +319,15 @@ static size_t bound(const grus_engine *engine, const grus_infer_options *options
         return bytes;
     }
     size_t beam_rows = grus_search_rows(engine->kernel, options->search.beam_size);
-    size_t force_bytes = grus_decoding_bytes(decoder, positions, records, grus_search_rows(engine->kernel, 1)) +
+    bool fold = grus_search_folds(options->search.beam_size);
+    size_t force_bytes = grus_decoding_bytes(decoder, positions, records, grus_search_rows(engine->kernel, 1), fold) +
                          grus_force_bytes(decoder, records);
     if (options->attention)
         bytes += cells * sizeof(float) + records * GRUS_ALIGN;
     if (options->force)
         return bytes + force_bytes + 2 * (target_positions + records) * sizeof(float) +
                records * (sizeof(grus_hypothesis) + 2 * GRUS_ALIGN);
-    return bytes + grus_decoding_bytes(decoder, positions, records, beam_rows) +
+    return bytes + grus_decoding_bytes(decoder, positions, records, beam_rows, fold) +
            grus_search_bytes(decoder, &options->search, positions, records) + (options->attention ? force_bytes : 0);
 }
 

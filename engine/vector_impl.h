@@ -129,50 +129,63 @@ static inline vec vtanh(vec x)
     return numerator / denominator;
 }
 
-// What tanh is taken of, for count <= LANES units: gi_n + b_n + sigma(gi_r + b_r + acc_r) (acc_n + b_hn).
-static inline void reset_gate(const grus_gates *g, const float *acc, const float *gi, size_t i, float *to, size_t count)
+// One vector of what a gate reads: the input product, its bias and the recurrent product.
+typedef struct gate_input {
+    const float *gi, *bias, *acc;
+} gate_input;
+
+static inline vec add_up(gate_input g, size_t i, size_t count)
 {
-    size_t gate = g->width, gate_acc = g->lanes * gate;
-    vec r = load_upto(gi + i, count) + load_upto(g->bias + i, count) + load_upto(acc + i, count);
-    vec recurrent = load_upto(acc + 2 * gate_acc + i, count) + load_upto(g->bias_hn + i, count);
-    vec n = load_upto(gi + 2 * gate + i, count) + load_upto(g->bias + 2 * gate + i, count);
-    store_upto(to + i, n + vsigmoid(r) * recurrent, count);
+    return load_upto(g.gi + i, count) + load_upto(g.bias + i, count) + load_upto(g.acc + i, count);
+}
+
+// What tanh is taken of, for count <= LANES units: gi_n + b_n + sigma(gi_r + b_r + acc_r) (acc_n + b_hn).
+static inline void reset_gate(gate_input r, gate_input n, const float *bias_hn, size_t i, float *to, size_t count)
+{
+    vec recurrent = load_upto(n.acc + i, count) + load_upto(bias_hn + i, count);
+    vec input = load_upto(n.gi + i, count) + load_upto(n.bias + i, count);
+    store_upto(to + i, input + vsigmoid(add_up(r, i, count)) * recurrent, count);
 }
 
 // With a = e^-z and tanh(n) = P / Q the new state tanh(n) + sigma(z) (h - tanh(n)) is (a P + h Q) / ((1 + a) Q): one
 // division for two. a is at most 2.1e38, so nothing overflows.
-static inline void update_gate(const grus_gates *g, const float *acc, const float *gi, const float *n, const float *h,
-                               size_t i, float *to, size_t count)
+static inline void update_gate(gate_input z, const float *n, const float *h, size_t i, float *to, size_t count)
 {
-    size_t gate = g->width, gate_acc = g->lanes * gate;
-    vec z =
-        load_upto(gi + gate + i, count) + load_upto(g->bias + gate + i, count) + load_upto(acc + gate_acc + i, count);
-    vec a = vexp(-z), p, q;
+    vec a = vexp(-add_up(z, i, count)), p, q;
     tanh_parts(load_upto(n + i, count), &p, &q);
     store_upto(to + i, (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q), count);
+}
+
+static inline gate_input input_of(const grus_gates *g, size_t row, size_t gate)
+{
+    return (gate_input){g->gi[row] + gate * g->width, g->bias + gate * g->width,
+                        g->acc + (gate * g->lanes + g->lane[row]) * g->width};
 }
 
 // Two passes over the rows: each is short enough for the processor to overlap several vectors, which one chain through
 // all three gates is not.
 static void gates(const grus_gates *g)
 {
+    size_t units = g->units, width = g->width;
+    float *scratch = g->scratch;
     for (size_t row = 0; row < g->n; row++) {
-        const float *acc = g->acc + g->lane[row] * g->width, *gi = g->gi[row];
-        float *to = g->scratch + row * g->width;
+        gate_input r = input_of(g, row, 0), n = input_of(g, row, 2);
+        const float *bias_hn = g->bias_hn;
         size_t i = 0;
-        for (; i + LANES <= g->units; i += LANES)
-            reset_gate(g, acc, gi, i, to, LANES);
-        if (i < g->units)
-            reset_gate(g, acc, gi, i, to, g->units - i);
+        for (; i + LANES <= units; i += LANES)
+            reset_gate(r, n, bias_hn, i, scratch + row * width, LANES);
+        if (i < units)
+            reset_gate(r, n, bias_hn, i, scratch + row * width, units - i);
     }
     for (size_t row = 0; row < g->n; row++) {
-        const float *acc = g->acc + g->lane[row] * g->width, *gi = g->gi[row], *h = g->h_prev[row];
-        const float *n = g->scratch + row * g->width;
+        gate_input z = input_of(g, row, 1);
+        const float *h = g->h_prev[row];
+        float *to = g->h_new[row];
         size_t i = 0;
-        for (; i + LANES <= g->units; i += LANES)
-            update_gate(g, acc, gi, n, h, i, g->h_new[row], LANES);
-        if (i < g->units)
-            update_gate(g, acc, gi, n, h, i, g->h_new[row], g->units - i);
+        for (; i + LANES <= units; i += LANES)
+            update_gate(z, scratch + row * width, h, i, to, LANES);
+        if (i < units)
+            update_gate(z, scratch + row * width, h, i, to, units - i);
     }
 }
 

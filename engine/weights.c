@@ -124,21 +124,19 @@ grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_sourc
     return status;
 }
 
-grus_status grus_weights_pack_gates(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights,
-                                    grus_error *error)
+grus_status grus_order_gates(const grus_kernel *kernel, grus_matrix matrix, grus_matrix *ordered, float **data,
+                             grus_error *error)
 {
     size_t hidden = matrix.rows / 3, panel = kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
-    float *ordered = grus_mul(rows, matrix.columns, &floats) ? grus_alloc_zero(floats, sizeof *ordered) : NULL;
-    if (!ordered)
-        return grus_fail_memory(error, rows * sizeof *ordered);
+    *data = grus_mul(rows, matrix.columns, &floats) ? grus_alloc_zero(floats, sizeof **data) : NULL;
+    if (!*data)
+        return grus_fail_memory(error, rows * sizeof **data);
     for (size_t gate = 0; gate < 3; gate++)
         for (size_t unit = 0; unit < hidden; unit++)
-            memcpy(ordered + grus_gate_row(panel, gate, unit) * matrix.columns,
-                   matrix.data + (gate * hidden + unit) * matrix.ld, matrix.columns * sizeof *ordered);
-    grus_matrix whole = {ordered, rows, matrix.columns, matrix.columns};
-    grus_status status = grus_weights_pack(kernel, whole, weights, error);
-    free(ordered);
-    return status;
+            memcpy(*data + grus_gate_row(panel, gate, unit) * matrix.columns,
+                   matrix.data + (gate * hidden + unit) * matrix.ld, matrix.columns * sizeof **data);
+    *ordered = (grus_matrix){*data, rows, matrix.columns, matrix.columns};
+    return GRUS_OK;
 }
 
 size_t grus_weights_bytes(const grus_kernel *kernel, const grus_weights *weights)

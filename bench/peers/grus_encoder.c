@@ -177,7 +177,7 @@ static double position_flops(const grus_encoder *encoder)
 {
     double flops = 0;
     for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        flops += 6.0 * (double)encoder->hidden * (double)(encoder->gru[i].weight_ih.in + encoder->hidden);
+        flops += 6.0 * (double)encoder->hidden * (double)(encoder->gru[i].ih.rest.in + encoder->hidden);
     return flops;
 }
 
