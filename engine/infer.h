@@ -23,7 +23,7 @@ typedef struct grus_engine_facts {
     size_t parameters;                 // floats of the tensors used
     size_t weight_bytes;               // memory held by packed weights and tables
     double encoder_flops;              // a source position
-    double decoder_flops;              // a generated token, attention left out
+    double decoder_flops;              // a generated token of a hypothesis by itself, attention left out
     size_t lanes;                      // lanes a batch is laid over, and rows a decoder step holds, at most
     size_t tile;                       // lanes that are computed together
     size_t position_bytes;             // workspace a source position of a batch
