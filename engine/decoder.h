@@ -5,6 +5,7 @@
 
 #include "engine/attention.h"
 #include "engine/encoder.h"
+#include "engine/logits.h"
 
 #define GRUS_NO_ROW UINT32_MAX
 
@@ -48,9 +49,16 @@ typedef struct grus_decoding grus_decoding;
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
                                 size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error);
 
-// One step of n <= max_rows rows. The logits of row i, without output_bias, are *logits + i * *ld (vocab of them),
-// valid until the next step. The rows' states become the parents of the next step's.
-void grus_decoding_step(grus_decoding *decoding, const grus_row *rows, size_t n, float **logits, size_t *ld);
+// What a step made of its rows, valid until the next: of row i the logits, vocab of them at logits + i * ld, the largest
+// of each block (logits.h) at top + i * blocks, and how they are normalised.
+typedef struct grus_scores {
+    const float *logits, *top;
+    size_t ld, blocks;
+    const grus_normalizer *normalizers;
+} grus_scores;
+
+// One step of n <= max_rows rows. The rows' states become the parents of the next step's.
+void grus_decoding_step(grus_decoding *decoding, const grus_row *rows, size_t n, grus_scores *scores);
 
 // The most bytes of arena that a decoding takes.
 size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold);

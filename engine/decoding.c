@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/decoder.h"
+#include "engine/parents.h"
 
 struct grus_decoding {
     const grus_decoder *decoder;
@@ -28,6 +29,9 @@ struct grus_decoding {
     float *zeros;                  // a row that is only read
     float *panels, *gi, *acc;      // scratch of products and gates
     float *query_scratch, *logits; // (…), (max_rows, output width)
+    float *top;                    // (max_rows, blocks of the vocabulary)
+    grus_exp_sum *sums;            // (max_rows)
+    grus_normalizer *normalizers;  // (max_rows)
     float *weights;                // (longest source)
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
     const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **queries;
@@ -35,16 +39,9 @@ struct grus_decoding {
     const float **slice;             // of rows: what one map takes of their context
     const float **gi_lane, **h_prev; // in lane order
     float **h_new;                   // in lane order
-    // Who goes on from whom, (max_rows) each.
-    size_t n_lanes;
-    uint32_t *lane_of_parent; // GRUS_NO_ROW where a row of the step before has no lane yet
-    uint32_t *row_of_lane;    // its first row
-    uint32_t *lane_of_row;
-    uint32_t *place;       // of rows: their number in lane order
-    uint32_t *token;       // of rows
-    uint32_t *lane;        // in lane order: the lane, counted from its tile's first
-    size_t *first_row;     // (tiles + 1) in lane order
-    const uint32_t *every; // 0, 1, 2, ...
+    grus_parents parents;
+    uint32_t *token;       // (max_rows)
+    const uint32_t *every; // (max_rows) 0, 1, 2, ...
 };
 
 // The maps that may read the context: into the GRU, and into the readout.
@@ -111,20 +108,14 @@ static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
     return (d->h_new = grus_arena_alloc(arena, rows, sizeof *d->h_new)) != NULL;
 }
 
-static bool allocate_lanes(grus_arena *arena, size_t rows, grus_decoding *d)
+static bool allocate_numbers(grus_arena *arena, size_t rows, grus_decoding *d)
 {
-    uint32_t *every,
-        **lists[] = {&d->lane_of_parent, &d->row_of_lane, &d->lane_of_row, &d->place, &d->token, &d->lane, &every};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
-            return false;
-    if (!(d->first_row = grus_arena_alloc(arena, rows + 1, sizeof *d->first_row)))
-        return false;
-    memset(d->lane_of_parent, 0xff, rows * sizeof *d->lane_of_parent);
-    for (size_t i = 0; i < rows; i++)
+    uint32_t *every = grus_arena_alloc(arena, rows, sizeof *every);
+    d->token = grus_arena_alloc(arena, rows, sizeof *d->token);
+    for (size_t i = 0; every && i < rows; i++)
         every[i] = (uint32_t)i;
     d->every = every;
-    return true;
+    return every && d->token && grus_parents_alloc(&d->parents, arena, rows, d->decoder->kernel->tile);
 }
 
 static bool allocate_rows(grus_arena *arena, grus_decoding *d)
@@ -145,8 +136,11 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
            allocate_floats(arena, &d->query_scratch, grus_attention_query_floats(&decoder->attention, rows)) &&
            allocate_floats(arena, &d->logits, rows * decoder->output.width) &&
+           allocate_floats(arena, &d->top, rows * grus_logits_blocks(decoder->vocab)) &&
+           (d->sums = grus_arena_alloc(arena, rows, sizeof *d->sums)) &&
+           (d->normalizers = grus_arena_alloc(arena, rows, sizeof *d->normalizers)) &&
            allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d) &&
-           allocate_lanes(arena, rows, d);
+           allocate_numbers(arena, rows, d);
 }
 
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs, max_rows sequences at a time. The
@@ -240,48 +234,6 @@ static const float *previous_state(const grus_decoding *d, const grus_row *row, 
     return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * decoder->hidden;
 }
 
-// Gives each parent a lane, in the order in which it is met; a row without one has a lane of its own.
-static void find_lanes(grus_decoding *d, const grus_row *rows, size_t n)
-{
-    d->n_lanes = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t parent = rows[i].parent, lane = parent == GRUS_NO_ROW ? GRUS_NO_ROW : d->lane_of_parent[parent];
-        if (lane == GRUS_NO_ROW) {
-            lane = (uint32_t)d->n_lanes++;
-            d->row_of_lane[lane] = (uint32_t)i;
-            if (parent != GRUS_NO_ROW)
-                d->lane_of_parent[parent] = lane;
-        }
-        d->lane_of_row[i] = lane;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].parent != GRUS_NO_ROW)
-            d->lane_of_parent[rows[i].parent] = GRUS_NO_ROW;
-}
-
-// Counts the rows in lane order: all of one lane beside one another.
-static void order_rows(grus_decoding *d, size_t n)
-{
-    size_t tile = d->decoder->kernel->tile;
-    uint32_t *next = d->lane; // of each lane: the place of its next row
-    memset(next, 0, d->n_lanes * sizeof *next);
-    for (size_t i = 0; i < n; i++)
-        next[d->lane_of_row[i]]++;
-    uint32_t places = 0;
-    for (size_t lane = 0; lane < d->n_lanes; lane++) {
-        uint32_t of_lane = next[lane];
-        next[lane] = places;
-        if (lane % tile == 0)
-            d->first_row[lane / tile] = places;
-        places += of_lane;
-    }
-    d->first_row[(d->n_lanes + tile - 1) / tile] = n;
-    for (size_t i = 0; i < n; i++)
-        d->place[i] = next[d->lane_of_row[i]]++;
-    for (size_t i = 0; i < n; i++)
-        d->lane[d->place[i]] = d->lane_of_row[i] % (uint32_t)tile;
-}
-
 // Where each row reads and writes in this step; d->side is already the one to write. With query previous_state there is
 // one context a lane.
 static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
@@ -293,7 +245,7 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
         d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
         d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * d->context_ld;
         d->readout_prev[i] = first ? d->zeros : old->readout + rows[i].parent * d->readout_ld;
-        size_t context = decoder->config->query == GRUS_QUERY_PREVIOUS_STATE ? d->lane_of_row[i] : i;
+        size_t context = decoder->config->query == GRUS_QUERY_PREVIOUS_STATE ? d->parents.lane_of_row[i] : i;
         d->context[i] = new->context + context * d->context_ld;
         d->token[i] = rows[i].token;
         d->readout[i] = new->readout + i * d->readout_ld;
@@ -380,8 +332,8 @@ static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 // h_lane: the states that a layer goes on from.
 static void set_states(grus_decoding *d, const grus_row *rows, size_t layer)
 {
-    for (size_t lane = 0; lane < d->n_lanes; lane++)
-        d->h_lane[lane] = previous_state(d, rows + d->row_of_lane[lane], layer);
+    for (size_t lane = 0; lane < d->parents.n_lanes; lane++)
+        d->h_lane[lane] = previous_state(d, rows + d->parents.row_of_lane[lane], layer);
 }
 
 static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
@@ -395,15 +347,16 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             layer_input(d, gru, n);
         set_states(d, rows, layer);
         for (size_t i = 0; i < n; i++) {
-            size_t place = d->place[i];
+            size_t place = d->parents.place[i];
             d->gi_lane[place] = d->gi_rows[i];
-            d->h_prev[place] = d->h_lane[d->lane_of_row[i]];
+            d->h_prev[place] = d->h_lane[d->parents.lane_of_row[i]];
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->n_lanes, d->panels);
-        grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->n_lanes), d->panels, d->first_row, d->lane,
-                                           d->gi_lane, d->h_prev, d->h_new, d->acc});
+        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes, d->panels);
+        grus_gru_run(gru,
+                     &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
+                                      d->parents.first_row, d->parents.lane, d->gi_lane, d->h_prev, d->h_new, d->acc});
     }
 }
 
@@ -430,17 +383,60 @@ static void make_readout(grus_decoding *d, size_t n)
     }
 }
 
-void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float **logits, size_t *ld)
+// Weight panels of a block of the output product: about as many as stay in L2, and whole blocks of logits.
+static size_t output_block(const grus_weights *output, size_t panel)
+{
+    size_t whole = 1, panels = GRUS_WEIGHT_BLOCK_BYTES / (output->in * panel * sizeof(float) + 1);
+    while (whole * panel % GRUS_LOGIT_BLOCK)
+        whole++;
+    return grus_max(whole, panels / whole * whole);
+}
+
+// The logits of a tile of rows by a block of weights go into their rows' sums while they are in L1.
+static void add_logits(grus_decoding *d, size_t first_row, size_t n, size_t first, size_t columns)
+{
+    const grus_decoder *decoder = d->decoder;
+    size_t blocks = grus_logits_blocks(decoder->vocab);
+    for (size_t row = first_row; row < first_row + n; row++)
+        decoder->kernel->vector->add_exp_sum(d->logits + row * decoder->output.width + first,
+                                             decoder->output_bias + first, columns, d->sums + row,
+                                             d->top + row * blocks + first / GRUS_LOGIT_BLOCK);
+}
+
+static void make_logits(grus_decoding *d, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    const grus_kernel *kernel = decoder->kernel;
+    const grus_weights *output = &decoder->output;
+    size_t panel = kernel->panel, tile = kernel->tile, block = output_block(output, panel);
+    grus_panels_pack(kernel, &(grus_part_rows){d->readout, decoder->readout_size}, 1, n, d->panels);
+    for (size_t row = 0; row < n; row++)
+        grus_logits_begin(d->sums + row);
+    for (size_t from = 0; from < output->panels; from += block) {
+        grus_weights part = *output;
+        part.panels = grus_min(block, output->panels - from);
+        part.data += from * output->in * panel;
+        size_t first = from * panel, columns = grus_min(part.panels * panel, decoder->vocab - first);
+        for (size_t row = 0; row < n; row += tile) {
+            grus_product(kernel, &part, d->panels + row * output->in, grus_min(tile, n - row), 0,
+                         d->logits + row * output->width + first, output->width);
+            add_logits(d, row, grus_min(tile, n - row), first, columns);
+        }
+    }
+    for (size_t row = 0; row < n; row++)
+        d->normalizers[row] = grus_logits_end(kernel->vector, d->sums + row);
+}
+
+void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, grus_scores *scores)
 {
     const grus_decoder *decoder = d->decoder;
     grus_query_kind query = decoder->config->query;
     d->side = 1 - d->side;
-    find_lanes(d, rows, n);
-    order_rows(d, n);
+    grus_parents_find(&d->parents, rows, n);
     set_rows(d, rows, n);
     if (query == GRUS_QUERY_PREVIOUS_STATE) {
         set_states(d, rows, decoder->layers - 1);
-        attend(d, rows, d->row_of_lane, d->n_lanes, d->h_lane);
+        attend(d, rows, d->parents.row_of_lane, d->parents.n_lanes, d->h_lane);
     } else if (query == GRUS_QUERY_EMBEDDING) {
         attend(d, rows, d->every, n, d->embedding);
     }
@@ -448,10 +444,9 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, float 
     if (query == GRUS_QUERY_STATE)
         attend(d, rows, d->every, n, d->h_read);
     make_readout(d, n);
-    grus_panels_pack(decoder->kernel, &(grus_part_rows){d->readout, decoder->readout_size}, 1, n, d->panels);
-    grus_product(decoder->kernel, &decoder->output, d->panels, n, 0, d->logits, decoder->output.width);
-    *logits = d->logits;
-    *ld = decoder->output.width;
+    make_logits(d, n);
+    *scores =
+        (grus_scores){d->logits, d->top, decoder->output.width, grus_logits_blocks(decoder->vocab), d->normalizers};
 }
 
 size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
@@ -460,13 +455,16 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     bool folded = fold && can_fold(decoder);
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
     size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
-                        decoder->gru->width + decoder->output.width + decoder->bridge.width;
+                        decoder->gru->width + decoder->output.width + grus_logits_blocks(decoder->vocab) +
+                        decoder->bridge.width;
     size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
-    size_t bytes = floats * sizeof(float) + rows * (14 * sizeof(void *) + 7 * sizeof(uint32_t)) +
-                   sizeof(grus_decoding) + 42 * GRUS_ALIGN +
-                   grus_attention_keys_bytes(&decoder->attention, positions, fold);
+    size_t bytes =
+        floats * sizeof(float) +
+        rows * (14 * sizeof(void *) + 2 * sizeof(uint32_t) + sizeof(grus_exp_sum) + sizeof(grus_normalizer)) +
+        grus_parents_bytes(rows) + sizeof(grus_decoding) + 46 * GRUS_ALIGN +
+        grus_attention_keys_bytes(&decoder->attention, positions, fold);
     const grus_linear *readers[2];
     context_readers(decoder, readers);
     return bytes + (folded ? grus_linear_fold_bytes(readers, positions, decoder->values) : 0);

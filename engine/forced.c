@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "engine/lanes.h"
-#include "engine/logits.h"
 #include "engine/search.h"
 
 typedef struct follower {
@@ -22,11 +21,9 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
 }
 
 // Scores the token that the follower stands before; false when its target is done.
-static bool score_token(const grus_decoder *decoder, grus_forced *target, follower *f, float *logits)
+static bool score_token(grus_forced *target, follower *f, const float *logits, const grus_normalizer *normalizer)
 {
-    grus_normalizer normalizer =
-        grus_logits_normalize(decoder->kernel->vector, logits, decoder->output_bias, decoder->vocab, NULL);
-    float logprob = (logits[target->tokens[f->step]] - normalizer.shift) - normalizer.log_sum;
+    float logprob = (logits[target->tokens[f->step]] - normalizer->shift) - normalizer->log_sum;
     target->logprob += (double)logprob;
     if (target->logprobs)
         target->logprobs[f->step] = logprob;
@@ -70,13 +67,14 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
             rows[i] = row_of(decoder, encoded, forced, followers + i);
             followers[i].row = (uint32_t)i;
         }
-        float *logits;
-        size_t ld, left = 0;
-        grus_decoding_step(decoding, rows, n, &logits, &ld);
+        grus_scores scores;
+        size_t left = 0;
+        grus_decoding_step(decoding, rows, n, &scores);
         stats->rows += n;
         stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
         for (size_t i = 0; i < n; i++)
-            if (score_token(decoder, &forced[followers[i].sequence], followers + i, logits + i * ld))
+            if (score_token(&forced[followers[i].sequence], followers + i, scores.logits + i * scores.ld,
+                            scores.normalizers + i))
                 followers[left++] = followers[i];
         n = left;
     }

@@ -5,12 +5,24 @@
 
 #include <math.h>
 
-grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n, float *top)
+void grus_logits_begin(grus_exp_sum *sum)
 {
-    grus_normalizer normalizer;
-    normalizer.log_sum = logf(vector->add_exp_sum(logits, bias, n, &normalizer.shift, top));
+    *sum = (grus_exp_sum){.shift = -INFINITY};
+}
+
+grus_normalizer grus_logits_end(const grus_vector *vector, const grus_exp_sum *sum)
+{
+    grus_normalizer normalizer = {.shift = sum->shift, .log_sum = logf(vector->exp_sum(sum))};
     normalizer.finite = isfinite(normalizer.shift) && isfinite(normalizer.log_sum);
     return normalizer;
+}
+
+grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n, float *top)
+{
+    grus_exp_sum sum;
+    grus_logits_begin(&sum);
+    vector->add_exp_sum(logits, bias, n, &sum, top);
+    return grus_logits_end(vector, &sum);
 }
 
 // best[0..count) is sorted; equal logits keep the order in which they come, that of their tokens.

@@ -18,6 +18,10 @@ typedef struct grus_normalizer {
     bool finite;
 } grus_normalizer;
 
+// A row may come in pieces: begun, given to vector->add_exp_sum piece by piece, and ended.
+void grus_logits_begin(grus_exp_sum *sum);
+grus_normalizer grus_logits_end(const grus_vector *vector, const grus_exp_sum *sum);
+
 // Adds bias to the n logits in place, in one pass over them. top, unless NULL, takes what grus_logits_best needs:
 // grus_logits_blocks(n) floats, the largest logit of each block.
 grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n,

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "engine/lanes.h"
-#include "engine/logits.h"
 
 #define GREEDY_ROWS 96
 #define BEAM_ROWS 192
@@ -96,7 +95,6 @@ typedef struct searching {
     candidate *taken;       // (beam)
     grus_candidate *of_row; // (beam)
     live *new_live;         // (beam)
-    float *top;             // (blocks of the vocabulary)
 } searching;
 
 static bool keep(const grus_search *search, sentence *s, kept hypothesis)
@@ -174,19 +172,19 @@ static size_t take(candidate *taken, size_t count, size_t most, candidate c)
 }
 
 // Ranks all continuations of the sentence's rows; false when some number is not finite.
-static bool rank_candidates(searching *g, const sentence *s, float *logits, size_t ld, size_t *n_taken)
+static bool rank_candidates(searching *g, const sentence *s, const grus_scores *scores, size_t *n_taken)
 {
     const grus_decoder *decoder = g->decoder;
-    const grus_vector *vector = decoder->kernel->vector;
     size_t beam = g->search->beam_size;
     uint32_t banned = s->step < g->search->min_length ? (uint32_t)decoder->config->eos : GRUS_NO_TOKEN;
     *n_taken = 0;
     for (size_t rank = 0; rank < s->n_live; rank++) {
-        float *row = logits + s->live[rank].row * ld;
-        grus_normalizer normalizer = grus_logits_normalize(vector, row, decoder->output_bias, decoder->vocab, g->top);
-        if (!normalizer.finite)
+        size_t row = s->live[rank].row;
+        const grus_normalizer *normalizer = scores->normalizers + row;
+        if (!normalizer->finite)
             return false;
-        size_t n = grus_logits_best(row, g->top, decoder->vocab, &normalizer, banned, beam, g->of_row);
+        size_t n = grus_logits_best(scores->logits + row * scores->ld, scores->top + row * scores->blocks,
+                                    decoder->vocab, normalizer, banned, beam, g->of_row);
         for (size_t i = 0; i < n; i++) {
             candidate c = {s->live[rank].logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
             if (*n_taken == beam && c.logprob < g->taken[beam - 1].logprob)
@@ -266,13 +264,13 @@ static size_t lay_rows(searching *g)
     return n;
 }
 
-static bool expand_all(searching *g, float *logits, size_t ld)
+static bool expand_all(searching *g, const grus_scores *scores)
 {
     size_t i = 0;
     while (i < g->n_sentences) {
         sentence *s = &g->sentences[i];
         size_t n_taken;
-        bool finite = rank_candidates(g, s, logits, ld, &n_taken);
+        bool finite = rank_candidates(g, s, scores, &n_taken);
         if (finite)
             advance(g, s, n_taken);
         if (finite && !decided(g->search, s)) {
@@ -298,8 +296,7 @@ static bool searching_alloc(searching *g)
     g->taken = grus_arena_alloc(g->arena, beam, sizeof *g->taken);
     g->of_row = grus_arena_alloc(g->arena, beam, sizeof *g->of_row);
     g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    g->top = grus_arena_alloc(g->arena, grus_logits_blocks(g->decoder->vocab), sizeof *g->top);
-    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live || !g->top)
+    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
         return false;
     for (size_t i = 0; i < g->max_sentences; i++) {
         g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
@@ -326,12 +323,12 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
     while (g.n_sentences > 0) {
         if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
-        size_t n = lay_rows(&g), ld;
-        float *logits;
-        grus_decoding_step(g.decoding, g.rows, n, &logits, &ld);
+        size_t n = lay_rows(&g);
+        grus_scores scores;
+        grus_decoding_step(g.decoding, g.rows, n, &scores);
         stats->rows += n;
         stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
-        if (!expand_all(&g, logits, ld) || !admit(&g))
+        if (!expand_all(&g, &scores) || !admit(&g))
             return grus_fail_memory(error, 0);
     }
     return GRUS_OK;
@@ -352,8 +349,7 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
     double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
     double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) + search->n_best * sizeof(kept) +
                                                 2 * GRUS_ALIGN) +
-                   (double)rows * sizeof(grus_row) + (double)beam * 64 +
-                   (double)(grus_logits_blocks(decoder->vocab) * sizeof(float)) + 9 * GRUS_ALIGN;
+                   (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
     double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
     return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;

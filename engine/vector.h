@@ -29,6 +29,12 @@ typedef struct grus_gates {
     float *const *h_new;        // (n) of (width), written; may be h_prev where each lane has one row
 } grus_gates;
 
+// The sum of exp(x - shift), shift being the largest x so far, in as many parts as a vector has floats.
+#define GRUS_MAX_VECTOR 16
+typedef struct grus_exp_sum {
+    float shift, part[GRUS_MAX_VECTOR];
+} grus_exp_sum;
+
 typedef struct grus_vector {
     const char *name;
 
@@ -48,9 +54,11 @@ typedef struct grus_vector {
     void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept
     float (*max)(const float *x, size_t n);                   // n >= 1
 
-    // x += bias; *shift is the largest of them, top[i], unless NULL, that of the i-th GRUS_LOGIT_BLOCK of them. Returns
-    // the sum of exp(x - *shift); NaN or infinite where an x is NaN or all are infinite.
-    float (*add_exp_sum)(float *x, const float *bias, size_t n, float *shift, float *top);
+    // x += bias, and their exponentials go into the sum. top[i], unless NULL, is the largest of the i-th GRUS_LOGIT_BLOCK
+    // of them. The pieces of a row come in order, each but the last a multiple of GRUS_LOGIT_BLOCK: then they may be cut
+    // anywhere, to the last bit.
+    void (*add_exp_sum)(float *x, const float *bias, size_t n, grus_exp_sum *sum, float *top);
+    float (*exp_sum)(const grus_exp_sum *sum); // NaN or infinite where an x is NaN or all are infinite
 
     void (*softmax)(float *x, size_t n); // in place; n >= 1
     void (*sigmoid)(float *x, size_t n); // in place

@@ -403,10 +403,10 @@ static inline float largest(vec x)
 
 // Each block is read once: while its logits are near, its exponentials are added to a sum that is scaled down whenever a
 // block raises the shift. NaN raises nothing, and stays in the sum.
-static float add_exp_sum(float *x, const float *bias, size_t n, float *shift, float *top)
+static void add_exp_sum(float *x, const float *bias, size_t n, grus_exp_sum *sum, float *top)
 {
-    vec total = {0};
-    *shift = -INFINITY;
+    vec total = load(sum->part);
+    float shift = sum->shift;
     for (size_t first = 0; first < n; first += GRUS_LOGIT_BLOCK) {
         size_t end = n - first < GRUS_LOGIT_BLOCK ? n : first + GRUS_LOGIT_BLOCK, i = first;
         vec high = splat(-INFINITY), last = high;
@@ -423,16 +423,22 @@ static float add_exp_sum(float *x, const float *bias, size_t n, float *shift, fl
         float block_top = largest(high);
         if (top)
             top[first / GRUS_LOGIT_BLOCK] = block_top;
-        if (block_top > *shift) {
-            total *= exp_or_zero(splat(*shift - block_top));
-            *shift = block_top;
+        if (block_top > shift) {
+            total *= exp_or_zero(splat(shift - block_top));
+            shift = block_top;
         }
         for (i = first; i + LANES <= end; i += LANES)
-            total += exp_or_zero(load(x + i) - *shift);
+            total += exp_or_zero(load(x + i) - shift);
         if (i < end)
-            total += exp_or_zero(last - *shift);
+            total += exp_or_zero(last - shift);
     }
-    return sum(total);
+    store(sum->part, total);
+    sum->shift = shift;
+}
+
+static float exp_sum(const grus_exp_sum *parts)
+{
+    return sum(load(parts->part));
 }
 
 static void softmax(float *x, size_t n)
@@ -475,6 +481,7 @@ const grus_vector VECTOR_TABLE = {
     .maximum = maximum,
     .max = max,
     .add_exp_sum = add_exp_sum,
+    .exp_sum = exp_sum,
     .softmax = softmax,
     .sigmoid = sigmoid_all,
     .exp = exp_all,
