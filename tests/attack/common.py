@@ -276,7 +276,7 @@ class Attack:
             if wrong:
                 self.failures.append(label)
                 if len(self.failures) <= 2000:
-                    print("FAILED %s %s: %s" % (heading, label, wrong), flush=True)
+                    print("FAILED: %s %s: %s" % (heading, label, wrong), flush=True)
         if wrong and self.options.keep:
             shutil.copytree(folder, os.path.join(self.options.keep, label.replace("/", "_").replace(" ", "_")),
                             dirs_exist_ok=True)

@@ -67,7 +67,7 @@ cd "$work/build" || exit 1
 
 # build PROGRAM...: grus, what shell tests use of programs, and these.
 build() {
-    "$MAKE" -j2 grus tests/compare_records "$@" >"$work/log" 2>&1
+    "$MAKE" -j2 grus tests/compare_records tests/attack/counted "$@" >"$work/log" 2>&1
 }
 
 programs=()
