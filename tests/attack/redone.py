@@ -130,7 +130,7 @@ def cases(attack, counted, rng, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
-    parser.add_argument("--count", type=int, default=20, help="rounds over all intervals and numbers of threads [20]")
+    parser.add_argument("--count", type=int, default=5, help="rounds over all intervals and numbers of threads [5]")
     options = parser.parse_args()
     attack = Attack("redone", options)
     attack.most = {}
