@@ -34,7 +34,14 @@ static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions
     return bounds;
 }
 
-// What is done but in no checkpoint is in the slots, and behind the last checkpoint. A quarter of it is for the slots.
+// What is done but in no checkpoint is in the slots, and behind the last checkpoint; of both together there are at most
+// checkpoint_records for each thread, and one at least in each slot.
+static size_t useful_slots(const grus_plan_costs *costs, size_t threads, size_t slots)
+{
+    return costs->checkpoint_records ? grus_min(slots, product(costs->checkpoint_records, threads)) : slots;
+}
+
+// A quarter of what may be in no checkpoint is for the slots.
 static size_t slot_records(const grus_plan_costs *costs, size_t threads, size_t slots)
 {
     if (costs->checkpoint_records == 0)
@@ -60,6 +67,7 @@ static size_t wide_tokens(size_t batch_tokens, size_t wide_factor)
 static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
                          size_t wide_factor, size_t batch_tokens)
 {
+    slots = useful_slots(costs, threads, slots);
     grus_plan plan = {.threads = threads,
                       .slots = slots,
                       .big_slots = big_slots,

@@ -108,6 +108,29 @@ START_TEST(plan_of_huge_sizes_does_not_wrap)
 }
 END_TEST
 
+// The most that is done and in no checkpoint, when one is about to be taken: all slots hold what is done, the last that
+// was written too, and before it one record less than asks for a checkpoint.
+START_TEST(plan_leaves_at_most_an_interval_a_thread_without_checkpoint)
+{
+    static const size_t intervals[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 20, 100, 1000, 4095, 50000, 1000000, SIZE_MAX / 64};
+    grus_plan_costs costs = make_costs();
+    grus_plan plan;
+    grus_error error;
+    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
+        for (size_t threads = 1; threads <= 64; threads++)
+            for (size_t memory = 0; memory <= (size_t)4 << 30; memory += (size_t)2 << 30) {
+                costs.checkpoint_records = intervals[i];
+                if (grus_plan_make(&costs, threads, 0, memory, &plan, &error) != GRUS_OK)
+                    continue;
+                size_t records = plan.slot.records > plan.big.records ? plan.slot.records : plan.big.records;
+                ck_assert_uint_ge(plan.slots, 1);
+                ck_assert_uint_ge(records, 1);
+                ck_assert_uint_ge(plan.checkpoint_records, 1);
+                ck_assert_uint_le(plan.checkpoint_records - 1 + plan.slots * records, plan.threads * intervals[i]);
+            }
+}
+END_TEST
+
 // ---- slots ----
 
 START_TEST(slot_forgets_and_shrinks)
@@ -205,6 +228,7 @@ int main(void)
     tcase_add_test(plan, plan_without_bound_is_what_was_asked);
     tcase_add_test(plan, plan_keeps_within_the_bound);
     tcase_add_test(plan, plan_of_huge_sizes_does_not_wrap);
+    tcase_add_test(plan, plan_leaves_at_most_an_interval_a_thread_without_checkpoint);
     suite_add_tcase(suite, plan);
 
     TCase *batches = tcase_create("batches");

@@ -3,9 +3,11 @@ judgement of an output directory.
 """
 import concurrent.futures
 import errno
+import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -162,6 +164,7 @@ class Job:
     def __init__(self, command, root, name, model, inputs, options=(), world=1):
         self.command, self.name, self.world = command, name, world
         self.span = {}  # by the number of processes: seconds within which about half of them have ended
+        self.known = set()  # states of a directory from which a rerun has made everything
         self.arguments = [model] + inputs + list(options)
         self.home = os.path.join(root, name)
         os.makedirs(self.home)
@@ -233,6 +236,29 @@ class Job:
         self.check_finished(outdir)
         return records
 
+    def rerun_unless_known(self, outdir):
+        """As rerun, but for a directory like one that a rerun has settled: what a rerun does follows from what it finds.
+        Whether it was run is returned. No process of the directory may be alive."""
+        state = state_of(outdir)
+        if state in self.known:
+            return False
+        self.rerun(outdir)
+        self.known.add(state)
+        return True
+
+
+def state_of(outdir):
+    """A hash of every name and byte there; without what is different each time and means nothing where the owner is
+    dead: the process and the random number in a temporary name, and the reports."""
+    if not os.path.isdir(outdir):
+        return None
+    found = sorted((re.sub(r"\.[0-9]+-[0-9a-f]{16}@", ".@", path), data is None, data or b"")
+                   for path, data in tree(outdir).items() if not is_report(path))
+    state = hashlib.sha256()
+    for path, is_folder, data in found:
+        state.update(b"%s %d %d\n%s" % (os.fsencode(path), is_folder, len(data), data))
+    return state.digest()
+
 
 def is_report(path):
     return "/" not in path and path.startswith("report") and path.endswith(".json")
@@ -276,7 +302,7 @@ class Attack:
             if wrong:
                 self.failures.append(label)
                 if len(self.failures) <= 2000:
-                    print("FAILED %s %s: %s" % (heading, label, wrong), flush=True)
+                    print("FAILED: %s %s: %s" % (heading, label, wrong), flush=True)
         if wrong and self.options.keep:
             shutil.copytree(folder, os.path.join(self.options.keep, label.replace("/", "_").replace(" ", "_")),
                             dirs_exist_ok=True)

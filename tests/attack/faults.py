@@ -139,7 +139,8 @@ class RunTarget:
             if result.code == 0:
                 for path in self.job.wanted:
                     need(os.path.exists(os.path.join(outdir, path)), "exit 0, and %s is missing" % path)
-            self.job.rerun(outdir)
+            if not self.job.rerun_unless_known(outdir):
+                attack.note("directories in a state from which a rerun had made all before")
         return result
 
 
@@ -261,6 +262,8 @@ def all_cases(attack, target, mode):
     while True:
         values = attack.each(("%s: %s" % (target.name, mode[0]), "%s: %s" % (target.name, label(mode, at)),
                               target.attempt, attack, mode, at) for at in range(n + 1, n + 9))
+        attack.note("of the cases met a call", sum(value is None or met(mode, n + 1 + i, value)
+                                                   for i, value in enumerate(values)))
         if attack.over() or any(value is not None and not met(mode, n + 1 + i, value) for i, value in enumerate(values)):
             return
         if all(value is None for value in values):

@@ -67,7 +67,7 @@ cd "$work/build" || exit 1
 
 # build PROGRAM...: grus, what shell tests use of programs, and these.
 build() {
-    "$MAKE" -j2 grus tests/compare_records "$@" >"$work/log" 2>&1
+    "$MAKE" -j2 grus tests/compare_records tests/attack/counted "$@" >"$work/log" 2>&1
 }
 
 programs=()
@@ -89,7 +89,7 @@ run_test() {
     local command=("./$1")
     [[ $1 != *.sh ]] || command=(bash "$work/src/$1")
     GRUS=$work/build/grus srcdir=$work/src builddir=$work/build MODELS=$work/src/models CK_RUN_CASE=${2%%:*} CK_VERBOSITY=normal \
-        CK_DEFAULT_TIMEOUT=60 \
+        CK_DEFAULT_TIMEOUT="${CK_DEFAULT_TIMEOUT:-120}" \
         timeout "$TEST_SECONDS" "${command[@]}" >"$work/log" 2>&1 </dev/null
 }
 
