@@ -106,7 +106,10 @@ def seeds():
     with open(os.path.join(files, "squares.sentencepiece"), "rb") as f:
         model = f.read()
     if len(model) < 60000:
-        yield "sentencepiece", "squares", bytes([9]) + b"square 49" + model
+        yield "sentencepiece", "squares", bytes([9, 0]) + b"square 49" + model
+        yield "sentencepiece", "no-model", bytes([9, 0]) + b"square 49" + b"\xff" * 9
+        for call in (1, 2, 6, 7, 8):
+            yield "sentencepiece", "refused-%d" % call, bytes([9, call]) + b"square 49" + model
     common = {"input": "a.jsonl", "input_bytes": 5, "input_xxh64": "0123456789abcdef", "records_in": 1, "records_out": 1,
               "records_failed": 0, "output_bytes": 9, "output_xxh64": "ffffffffffffffff", "kernel": "skx", "version": "0.1.0"}
     yield "manifest", "whole", json.dumps(common).encode()
