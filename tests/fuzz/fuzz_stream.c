@@ -193,7 +193,8 @@ static void check_refused(const char *path, size_t max_record, unsigned call)
     bool told = refused && (status == GRUS_E_MEMORY || (status == GRUS_E_INPUT && strstr(error.cause, "be read")));
     if (!told) {
         FUZZ_CHECK(status == expected_status && found.size == lines.size);
-        FUZZ_CHECK(!status || (!strcmp(error.place, wanted.place) && !strcmp(error.cause, wanted.cause)));
+        // A read that is tried again brings other pieces, and damage is met elsewhere in them.
+        FUZZ_CHECK(!status || refused || (!strcmp(error.place, wanted.place) && !strcmp(error.cause, wanted.cause)));
     }
 }
 
