@@ -238,20 +238,21 @@ static grus_status replay(grus_resume *resume, journal_reader *reader, grus_outp
     uint64_t tag, written = 0;
     grus_checkpoint passed;
     size_t size;
+    bool whole = true; // a checkpoint whose hash is wrong has been read to its end, too
     grus_status status = GRUS_OK;
-    while (!status && reader->at < resume->bytes && get_numbers(reader, &tag, 1)) {
+    while (!status && whole && reader->at < resume->bytes && get_numbers(reader, &tag, 1)) {
         if (tag == GRUS_JOURNAL_DATA && get_piece(reader, &size)) {
             status = grus_output_write(output, reader->piece, size, error);
             written += size;
-        } else if (tag != GRUS_JOURNAL_CHECKPOINT || !get_checkpoint(reader, written, &passed)) {
-            break;
+        } else {
+            whole = tag == GRUS_JOURNAL_CHECKPOINT && get_checkpoint(reader, written, &passed);
         }
     }
     if (!status && reader->reason) {
         errno = reader->reason;
         status = grus_fail_errno(error, GRUS_E_OUTPUT, resume->path, "cannot be read");
     }
-    if (!status && (reader->at != resume->bytes || written != resume->checkpoint.result_bytes))
+    if (!status && (!whole || reader->at != resume->bytes || written != resume->checkpoint.result_bytes))
         status = grus_fail(error, GRUS_E_OUTPUT, resume->path, NULL, "changed while it was read");
     return status;
 }

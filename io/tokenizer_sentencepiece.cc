@@ -29,9 +29,23 @@ static const SentencePieceProcessor *processor_of(const grus_tokenizer *tokenize
     return static_cast<const SentencePieceProcessor *>(tokenizer->own);
 }
 
-static grus_status load(grus_tokenizer *tokenizer, const char *path, const grus_buffer *content, grus_error *error)
+// Does the work; what it throws becomes an error of this status. bytes are what the work was about.
+template <class Work>
+static grus_status guarded(grus_status status, const char *path, const char *place, size_t bytes, grus_error *error,
+                           Work work)
 {
     try {
+        return work();
+    } catch (const std::bad_alloc &) {
+        return grus_fail_memory(error, bytes);
+    } catch (const std::exception &exception) {
+        return grus_fail(error, status, path, place, "SentencePiece fails: %s", exception.what());
+    }
+}
+
+static grus_status load(grus_tokenizer *tokenizer, const char *path, const grus_buffer *content, grus_error *error)
+{
+    return guarded(GRUS_E_MODEL, path, nullptr, content->size, error, [&] {
         auto processor = std::make_unique<SentencePieceProcessor>();
         const auto status = processor->LoadFromSerializedProto({content->data ? content->data : "", content->size});
         if (!status.ok())
@@ -41,11 +55,7 @@ static grus_status load(grus_tokenizer *tokenizer, const char *path, const grus_
         tokenizer->size = static_cast<size_t>(processor->GetPieceSize());
         tokenizer->own = processor.release();
         return GRUS_OK;
-    } catch (const std::bad_alloc &) {
-        return grus_fail_memory(error, content->size);
-    } catch (const std::exception &exception) {
-        return grus_fail(error, GRUS_E_MODEL, path, nullptr, "is not a model of SentencePiece: %s", exception.what());
-    }
+    });
 }
 
 static grus_status open_model(grus_tokenizer *tokenizer, const char *dir, const grus_tokenizer_config *config,
@@ -71,7 +81,7 @@ static void close_model(grus_tokenizer *tokenizer)
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
-    try {
+    return guarded(GRUS_E_FAILED, nullptr, "sentencepiece", length, error, [&] {
         std::vector<int> found;
         const auto status = processor_of(tokenizer)->Encode({text, length}, &found);
         if (!status.ok())
@@ -81,17 +91,13 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
             if (!grus_ids_append(ids, static_cast<uint32_t>(id)))
                 return grus_fail_memory(error, ids->size);
         return GRUS_OK;
-    } catch (const std::bad_alloc &) {
-        return grus_fail_memory(error, length);
-    } catch (const std::exception &exception) {
-        return grus_fail(error, GRUS_E_FAILED, nullptr, "sentencepiece", "SentencePiece refuses the text: %s",
-                         exception.what());
-    }
+    });
 }
 
 static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
 {
-    try {
+    grus_error ignored;
+    const grus_status status = guarded(GRUS_E_FAILED, nullptr, nullptr, n, &ignored, [&] {
         std::vector<int> known;
         for (size_t i = 0; i < n; i++)
             if (ids[i] < tokenizer->size)
@@ -99,32 +105,35 @@ static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t 
         std::string decoded;
         if (processor_of(tokenizer)->Decode(known, &decoded).ok())
             grus_buffer_append(text, decoded.data(), decoded.size());
-    } catch (const std::exception &) {
-        text->failed = true;
-    }
+        return GRUS_OK;
+    });
+    text->failed = text->failed || status;
 }
 
 // A piece that the model lacks has the id of <unk> there, so the way back is tried too.
 static uint32_t special(const grus_tokenizer *tokenizer, const char *token)
 {
-    try {
+    grus_error ignored;
+    uint32_t found = GRUS_NO_ID;
+    guarded(GRUS_E_FAILED, nullptr, nullptr, strlen(token), &ignored, [&] {
         const SentencePieceProcessor *processor = processor_of(tokenizer);
         const int id = processor->PieceToId(token);
-        const bool known = id >= 0 && id < processor->GetPieceSize() && processor->IdToPiece(id) == token;
-        return known ? static_cast<uint32_t>(id) : GRUS_NO_ID;
-    } catch (const std::exception &) {
-        return GRUS_NO_ID;
-    }
+        if (id >= 0 && id < processor->GetPieceSize() && processor->IdToPiece(id) == token)
+            found = static_cast<uint32_t>(id);
+        return GRUS_OK;
+    });
+    return found;
 }
 
 static void append_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)
 {
-    try {
+    grus_error ignored;
+    const grus_status status = guarded(GRUS_E_FAILED, nullptr, nullptr, 0, &ignored, [&] {
         const std::string piece = id < tokenizer->size ? processor_of(tokenizer)->IdToPiece(static_cast<int>(id)) : "";
         grus_buffer_append(text, piece.data(), piece.size());
-    } catch (const std::exception &) {
-        text->failed = true;
-    }
+        return GRUS_OK;
+    });
+    text->failed = text->failed || status;
 }
 
 const grus_tokenizer_type grus_tokenizer_sentencepiece = {

@@ -10,13 +10,23 @@
 
 #include "io/journal.h"
 #include "io/journal_format.h"
+#include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CHECKPOINTS 64
+#define SHORTER "out/.grus/partial/s.1-0123456789abcdee@h+journal"
+#define NAME "out/.grus/partial/s.1-0123456789abcdef@h+journal"
 
 static struct made {
     uint64_t records, result_bytes;
 } made[CHECKPOINTS];
+
+// What is to go wrong besides.
+struct wish {
+    unsigned find_call, replay_call; // the one to refuse, 1 the first; 0: none
+    bool change;
+    uint32_t where;
+};
 
 static void add_numbers(grus_buffer *file, const uint64_t *numbers, size_t n)
 {
@@ -44,7 +54,10 @@ static uint64_t add_piece(fuzz_bytes *bytes, grus_buffer *file)
     uint8_t text[64] = {0};
     for (size_t i = 0; i < size; i++)
         text[i] = fuzz_byte(bytes);
-    size_t packed_size = ZSTD_compress(packed, sizeof packed, text, size, 1);
+    static ZSTD_CCtx *zstd;
+    if (!zstd)
+        zstd = ZSTD_createCCtx();
+    size_t packed_size = ZSTD_compressCCtx(zstd, packed, sizeof packed, text, size, 1);
     FUZZ_CHECK(!ZSTD_isError(packed_size));
     add_numbers(file, (const uint64_t[]){GRUS_JOURNAL_DATA, size, packed_size}, 3);
     grus_buffer_append(file, packed, packed_size);
@@ -95,7 +108,8 @@ static size_t make_journal(fuzz_bytes *bytes, grus_buffer *file, bool *whole)
     return n;
 }
 
-static void check_resume(grus_resume *resume, const char *outdir, size_t n)
+// What is found is one of the checkpoints, and its results can be had, unless a call is refused or the file changes.
+static void check_resume(grus_resume *resume, const char *outdir, size_t n, unsigned call)
 {
     const grus_checkpoint *found = grus_resume_checkpoint(resume);
     size_t i = 0;
@@ -107,10 +121,69 @@ static void check_resume(grus_resume *resume, const char *outdir, size_t n)
     grus_output *output;
     grus_error error = {0};
     FUZZ_CHECK(!grus_output_open(outdir, "s", ".npy", 3, &output, &error));
+    fuzz_refuse(call);
     grus_status status = grus_resume_replay(resume, output, &error);
+    bool refused = fuzz_refuse_end();
+    fuzz_check_error(status, &error);
+    FUZZ_CHECK((status != GRUS_OK) == refused);
+    grus_output_discard(output);
+}
+
+// A bit of what is gone on with turns, or it becomes shorter, after it was looked at.
+static void check_changed(grus_resume *resume, const char *outdir, grus_buffer *file, uint32_t where)
+{
+    uint64_t bytes;
+    grus_output *output;
+    grus_error error = {0};
+    grus_resume_file(resume, &bytes);
+    if (where & 1)
+        file->size = where / 2 % bytes;
+    else
+        file->data[where / 2 % bytes] ^= (char)(1 << where / 2 % 8);
+    fuzz_put(NAME, file->data, file->size);
+    fuzz_put(SHORTER, file->data, file->size);
+    FUZZ_CHECK(!grus_output_open(outdir, "s", ".npy", 3, &output, &error));
+    grus_status status = grus_resume_replay(resume, output, &error);
+    FUZZ_CHECK(status == GRUS_E_OUTPUT);
+    fuzz_check_error(status, &error);
+    grus_output_discard(output);
+}
+
+// With a call refused what is found is a checkpoint, of the same records or of fewer, or none.
+static void check_refused(const grus_journal_key *key, const grus_resume *before, unsigned call)
+{
+    grus_resume *resume = NULL;
+    grus_error error = {0};
+    fuzz_refuse(call);
+    grus_status status = grus_resume_find(key, &resume, &error);
+    bool refused = fuzz_refuse_end();
+    uint64_t records = before ? grus_resume_checkpoint(before)->records : 0;
+    fuzz_check_error(status, &error);
+    FUZZ_CHECK(refused || !status);
+    FUZZ_CHECK(!status || (status == GRUS_E_MEMORY && !resume));
+    FUZZ_CHECK(!resume || (before && grus_resume_checkpoint(resume)->records <= records));
+    FUZZ_CHECK(refused || (resume ? grus_resume_checkpoint(resume)->records : 0) == records);
+    grus_resume_close(resume);
+}
+
+static void look_for(const grus_journal_key *key, size_t n, const struct made *last, grus_buffer *file,
+                     const struct wish *wish)
+{
+    grus_resume *resume = NULL;
+    grus_error error = {0};
+    grus_status status = grus_resume_find(key, &resume, &error);
     fuzz_check_error(status, &error);
     FUZZ_CHECK(!status);
-    grus_output_discard(output);
+    if (last && last->records > 0)
+        FUZZ_CHECK(resume && grus_resume_checkpoint(resume)->records == last->records);
+    if (wish->find_call > 0)
+        check_refused(key, resume, wish->find_call);
+    if (resume) {
+        check_resume(resume, key->outdir, n, wish->replay_call);
+        if (wish->change)
+            check_changed(resume, key->outdir, file, wish->where);
+    }
+    grus_resume_close(resume);
 }
 
 void fuzz_journal(const uint8_t *data, size_t size)
@@ -120,6 +193,12 @@ void fuzz_journal(const uint8_t *data, size_t size)
     grus_journal_key key = {.outdir = outdir, .stem = "s", .run = "{\"a\": 1}", .input = "s.jsonl", .input_bytes = 9};
     fuzz_bytes bytes = {data, size};
     uint8_t flags = fuzz_byte(&bytes);
+    struct wish wish = {
+        .find_call = flags & 4 ? fuzz_byte(&bytes) : 0,
+        .replay_call = flags & 8 ? fuzz_byte(&bytes) : 0,
+        .change = flags & 16,
+        .where = flags & 16 ? fuzz_word(&bytes) : 0,
+    };
     grus_buffer file = {0};
     bool whole = true;
     size_t n = 0;
@@ -129,19 +208,10 @@ void fuzz_journal(const uint8_t *data, size_t size)
     } else {
         grus_buffer_append(&file, bytes.data, bytes.size);
     }
-    grus_resume *resume = NULL;
-    grus_error error = {0};
-    // Beside it lie a journal of nothing, and one of another shard.
-    fuzz_put("out/.grus/partial/s.1-0123456789abcdee@h+journal", "", 0);
+    // Beside it lie a journal of nothing, one of another shard, and a shorter one where that is asked for.
+    fuzz_put(SHORTER, file.data, flags & 32 ? file.size / 2 : 0);
     fuzz_put("out/.grus/partial/t.1-0123456789abcdef@h+journal", "", 0);
-    fuzz_put("out/.grus/partial/s.1-0123456789abcdef@h+journal", file.data, file.size);
-    grus_status status = grus_resume_find(&key, &resume, &error);
-    fuzz_check_error(status, &error);
-    FUZZ_CHECK(!status);
-    if (whole && n > 0 && made[n - 1].records > 0)
-        FUZZ_CHECK(resume && grus_resume_checkpoint(resume)->records == made[n - 1].records);
-    if (resume)
-        check_resume(resume, outdir, n);
-    grus_resume_close(resume);
+    fuzz_put(NAME, file.data, file.size);
+    look_for(&key, n, whole && n > 0 ? &made[n - 1] : NULL, &file, &wish);
     grus_buffer_free(&file);
 }

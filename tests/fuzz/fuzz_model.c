@@ -11,6 +11,7 @@
 #include "io/model_dir.h"
 #include "io/tokenizer.h"
 #include "io/vocab.h"
+#include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 
 // ---- config.json ----
@@ -273,22 +274,27 @@ void fuzz_tokenizer(const uint8_t *data, size_t size)
 // ---- SentencePiece ----
 
 // The library judges the model and cuts the text; that it is called rightly, and that what it refuses is an error and not
-// the end of the process, is looked at here.
+// the end of the process, is looked at here. The first two bytes are the size of the text and a call to refuse, 0: none.
 void fuzz_sentencepiece(const uint8_t *data, size_t size)
 {
 #ifdef GRUS_SENTENCEPIECE
     static char name[] = "model";
     fuzz_bytes bytes = {data, size};
     size_t text_size = fuzz_byte(&bytes);
+    unsigned call = fuzz_byte(&bytes);
     text_size = text_size < bytes.size ? text_size : bytes.size;
     if (u8_check(bytes.data, text_size))
         return;
     grus_tokenizer_config config = {.kind = GRUS_TOKENIZER_SENTENCEPIECE, .model = name};
     grus_error error = {0};
     fuzz_put(name, bytes.data + text_size, bytes.size - text_size);
+    fuzz_refuse(call);
     grus_tokenizer *tokenizer = open_tokenizer(&config, &error);
-    if (!tokenizer)
+    if (!tokenizer) {
+        FUZZ_CHECK(error.status != GRUS_E_MEMORY || fuzz_refuse_end());
+        fuzz_refuse_end();
         return;
+    }
     grus_ids ids = {0};
     grus_buffer decoded = {0};
     grus_status status = grus_tokenizer_encode(tokenizer, (const char *)bytes.data, text_size, &ids, &error);
@@ -298,6 +304,8 @@ void fuzz_sentencepiece(const uint8_t *data, size_t size)
     grus_tokenizer_decode(tokenizer, ids.data, ids.size, &decoded);
     grus_tokenizer_token(tokenizer, (uint32_t)text_size, &decoded);
     grus_tokenizer_special(tokenizer, "<s>");
+    bool refused = fuzz_refuse_end();
+    FUZZ_CHECK(refused || (status != GRUS_E_MEMORY && !decoded.failed));
     free(ids.data);
     grus_buffer_free(&decoded);
     grus_tokenizer_close(tokenizer);

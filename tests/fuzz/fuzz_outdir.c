@@ -89,7 +89,9 @@ static void check_written(const grus_manifest *manifest)
 
 void fuzz_manifest(const uint8_t *data, size_t size)
 {
-    json_t *json = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    // jansson passes over a NUL behind a number.
+    bool nul = size && memchr(data, 0, size);
+    json_t *json = nul ? NULL : json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     grus_manifest manifest, again;
     grus_status status = read_manifest(data, size, &manifest);
     FUZZ_CHECK((status == GRUS_OK) == is_manifest(json));

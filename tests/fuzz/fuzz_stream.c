@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "io/input.h"
+#include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 
 #define OUTPUT_MAX ((size_t)3 << 17) // more than a reader's buffer; a bomb is not looked into further
@@ -155,6 +156,48 @@ static void check_damaged(const char *path, const grus_error *wanted, size_t max
     grus_input_close(input);
 }
 
+// Appends the lines of the file, each behind a byte of its kind; no more than a few where the file grows.
+static grus_status append_lines(const char *path, size_t max_record, grus_buffer *lines, grus_error *error)
+{
+    grus_input *input = NULL;
+    grus_line_kind kind = GRUS_LINE;
+    const char *line;
+    size_t length;
+    grus_status status = grus_input_open(path, max_record, &input, error);
+    while (!status && kind != GRUS_LINE_END && lines->size < OUTPUT_MAX) {
+        status = grus_input_line(input, &kind, &line, &length, error);
+        if (status || kind == GRUS_LINE_END)
+            break;
+        grus_buffer_byte(lines, kind == GRUS_LINE_TOO_LONG ? '!' : ' ');
+        grus_buffer_append(lines, line, length);
+    }
+    grus_input_close(input);
+    return status;
+}
+
+// With a call refused, lines are those that come without, as far as they come; what ends them early is told.
+static void check_refused(const char *path, size_t max_record, unsigned call)
+{
+    static grus_buffer lines, found; // their memory stays: that of the second is there before
+    grus_error error = {0}, wanted = {0};
+    grus_buffer_clear(&lines);
+    grus_buffer_clear(&found);
+    grus_status expected_status = append_lines(path, max_record, &lines, &wanted);
+    grus_buffer_append(&found, lines.data, lines.size);
+    grus_buffer_clear(&found);
+    fuzz_refuse(call);
+    grus_status status = append_lines(path, max_record, &found, &error);
+    bool refused = fuzz_refuse_end();
+    fuzz_check_error(status, &error);
+    FUZZ_CHECK(found.size <= lines.size && (found.size == 0 || !memcmp(found.data, lines.data, found.size)));
+    bool told = refused && (status == GRUS_E_MEMORY || (status == GRUS_E_INPUT && strstr(error.cause, "be read")));
+    if (!told) {
+        FUZZ_CHECK(status == expected_status && found.size == lines.size);
+        // A read that is tried again brings other pieces, and damage is met elsewhere in them.
+        FUZZ_CHECK(!status || refused || (!strcmp(error.place, wanted.place) && !strcmp(error.cause, wanted.cause)));
+    }
+}
+
 static void check_absent(void)
 {
     char path[512];
@@ -245,6 +288,8 @@ void fuzz_stream(const uint8_t *data, size_t size)
 {
     fuzz_bytes bytes = {data, size};
     uint8_t flags = fuzz_byte(&bytes);
+    unsigned call = flags & 128 ? fuzz_byte(&bytes) : 0;
+    size_t max_record = (size_t)1 << (flags >> 2) % 16;
     grus_buffer file = {0};
     if (size == 0)
         check_absent();
@@ -254,7 +299,9 @@ void fuzz_stream(const uint8_t *data, size_t size)
         grus_buffer_append(&file, bytes.data, bytes.size);
     const char *content = file.data ? file.data : "";
     const char *path = fuzz_put(flags & 2 ? "shard.jsonl.zst" : "shard.jsonl", content, file.size);
-    check_stream(path, content, file.size, flags & 2, (size_t)1 << (flags >> 2) % 16);
+    check_stream(path, content, file.size, flags & 2, max_record);
     check_expectation(path, content, file.size, file.size / 4 * (flags % 5), !(flags & 64));
+    if (flags & 128)
+        check_refused(path, max_record, call);
     grus_buffer_free(&file);
 }

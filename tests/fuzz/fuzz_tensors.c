@@ -82,6 +82,8 @@ static json_t *sound_header(const char *data, size_t size, const char **values)
         length = length << 8 | (unsigned char)data[i];
     if (size < 8 || length > size - 8 || length > HEADER_MAX || length == 0 || data[8] != '{')
         return NULL;
+    if (memchr(data + 8, 0, (size_t)length)) // jansson passes over one behind a number
+        return NULL;
     json_t *header = json_loadb(data + 8, (size_t)length, JSON_REJECT_DUPLICATES, NULL), *about;
     size_t data_bytes = size - 8 - (size_t)length, covered = 0;
     uint8_t *marks = calloc(data_bytes + 1, 1);

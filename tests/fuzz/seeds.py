@@ -106,7 +106,10 @@ def seeds():
     with open(os.path.join(files, "squares.sentencepiece"), "rb") as f:
         model = f.read()
     if len(model) < 60000:
-        yield "sentencepiece", "squares", bytes([9]) + b"square 49" + model
+        yield "sentencepiece", "squares", bytes([9, 0]) + b"square 49" + model
+        yield "sentencepiece", "no-model", bytes([9, 0]) + b"square 49" + b"\xff" * 9
+        for call in (1, 2, 6, 7, 8):
+            yield "sentencepiece", "refused-%d" % call, bytes([9, call]) + b"square 49" + model
     common = {"input": "a.jsonl", "input_bytes": 5, "input_xxh64": "0123456789abcdef", "records_in": 1, "records_out": 1,
               "records_failed": 0, "output_bytes": 9, "output_xxh64": "ffffffffffffffff", "kernel": "skx", "version": "0.1.0"}
     yield "manifest", "whole", json.dumps(common).encode()
@@ -132,6 +135,17 @@ def seeds():
     yield "journal", "two-checkpoints", b"\1" + b"\0\5hello" + b"\0\0\0\0\0\0" + b"\3\2" + b"\1\3abcde" + b"\4\1"
     yield "journal", "torn", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\6\0\0\0\2\0"
     yield "journal", "bit", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\5\0\0\1\4\3"
+    journal = b"\0\5hello" + b"\3\2" + b"\1\3abcde" + b"\4\1"
+    for call in range(1, 20):
+        yield "journal", "refused-%d" % call, b"\x25" + bytes([call]) + journal
+    for call in range(1, 9):
+        yield "journal", "replay-refused-%d" % call, b"\x09" + bytes([call]) + journal
+    for where in (1, 200, 240, 300, 400, 2, 180):
+        yield "journal", "changed-%d" % where, b"\x11" + struct.pack(">I", where) + journal
+    text, frames = b"a\nb" * 60 + b"\r\nc", b"\0\4\x60" + b"ab\n" * 32 + b"\0\4\x10" + b"x" * 16
+    for call in range(1, 16):
+        yield "stream", "refused-%d" % call, b"\xa0" + bytes([call]) + text
+        yield "stream", "frames-refused-%d" % call, b"\xa1" + bytes([call]) + frames
     yield "journal", "raw", b"\0GRUSJNL1" + bytes(8)
     yield "partial", "great-pid", b"s.9223372036854775807-0123456789abcdef@h"
     golden = os.path.join(HERE, "..", "golden")
