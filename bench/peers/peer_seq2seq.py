@@ -12,9 +12,7 @@ What is counted is from token numbers to output strings, without reading, tokeni
 """
 import json
 import os
-import resource
 import sys
-import time
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 
@@ -145,30 +143,16 @@ class Peer:
             out.update(zip(records, found))
         return out
 
-
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    def write(self, path):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(self.run(), f)
 
 
 def main():
     torch.set_num_threads(THREADS)
     peer = Peer(*sys.argv[1:4], int(sys.argv[4]))
-    print(f"ready PyTorch {torch.__version__}", flush=True)
     with torch.inference_mode():
-        for line in sys.stdin:
-            command, *arguments = line.split()
-            if command == "load":
-                peer.load(*arguments)
-                print("ok", flush=True)
-            elif command == "write":
-                with open(arguments[0], "w", encoding="utf-8") as f:
-                    json.dump(peer.run(), f)
-                print("ok", flush=True)
-            else:
-                wall, cpu = time.perf_counter(), cpu_seconds()
-                peer.run()
-                print(time.perf_counter() - wall, cpu_seconds() - cpu, flush=True)
+        exchange.serve(peer, f"PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":
