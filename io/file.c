@@ -60,6 +60,18 @@ bool grus_fd_write(int fd, const void *data, size_t size)
 }
 
 // Interrupted it has failed at nothing: any other failure is final.
+bool grus_block_fill(char *block, size_t capacity, size_t *used, const char **data, size_t *size)
+{
+    if (*size == 0)
+        return false;
+    size_t part = grus_min(*size, capacity - *used);
+    memcpy(block + *used, *data, part);
+    *used += part;
+    *data += part;
+    *size -= part;
+    return *used == capacity;
+}
+
 bool grus_fd_sync(int fd)
 {
     int result;

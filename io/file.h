@@ -13,6 +13,10 @@ bool grus_fd_read(int fd, void *data, size_t size, size_t *got);
 // Writes all of it; false on an error (errno).
 bool grus_fd_write(int fd, const void *data, size_t size);
 
+// Moves as many of *size bytes at *data as a block of this capacity has room for, behind the *used that it holds. Whether it
+// is full then, and to be emptied before more is moved.
+bool grus_block_fill(char *block, size_t capacity, size_t *used, const char **data, size_t *size);
+
 // fsync; false on an error (errno), after which nobody knows what is on the disk.
 bool grus_fd_sync(int fd);
 

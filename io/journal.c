@@ -9,7 +9,6 @@
 #include <xxhash.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "io/commit.h"
 #include "io/file.h"
 #include "io/journal_format.h"
@@ -189,13 +188,8 @@ grus_status grus_journal_open(const grus_journal_key *key, grus_resume *resume, 
 
 grus_status grus_journal_write(grus_journal *journal, const char *data, size_t size, grus_error *error)
 {
-    while (size > 0) {
-        size_t part = grus_min(size, GRUS_JOURNAL_PIECE - journal->piece_size);
-        memcpy(journal->piece + journal->piece_size, data, part);
-        journal->piece_size += part;
-        data += part;
-        size -= part;
-        grus_status status = journal->piece_size == GRUS_JOURNAL_PIECE ? put_piece(journal, error) : GRUS_OK;
+    while (grus_block_fill(journal->piece, GRUS_JOURNAL_PIECE, &journal->piece_size, &data, &size)) {
+        grus_status status = put_piece(journal, error);
         if (status)
             return status;
     }

@@ -13,7 +13,6 @@
 #include <zstd.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "io/commit.h"
 #include "io/file.h"
 #include "io/manifest.h"
@@ -166,14 +165,7 @@ static grus_status flush_block(grus_output *output, bool end, grus_error *error)
 
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error)
 {
-    while (size > 0) {
-        size_t part = grus_min(size, BLOCK_BYTES - output->block_size);
-        memcpy(output->block + output->block_size, data, part);
-        output->block_size += part;
-        data += part;
-        size -= part;
-        if (output->block_size < BLOCK_BYTES)
-            break;
+    while (grus_block_fill(output->block, BLOCK_BYTES, &output->block_size, &data, &size)) {
         grus_status status = flush_block(output, false, error);
         if (status)
             return status;

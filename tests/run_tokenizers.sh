@@ -19,7 +19,7 @@ agrees() {
 
 agrees "bpe, codes 0.2" bpe.ids bpe.text bpe bpe.vocab bpe.codes
 agrees "bpe, codes 0.1" bpe-old.ids bpe-old.text bpe bpe-old.vocab bpe-old.codes
-if grep -q '^#define GRUS_SENTENCEPIECE 1' "${builddir:-.}/config.h"; then
+if [[ -n ${SENTENCEPIECE-} ]]; then
     agrees "sentencepiece" sentencepiece.ids sentencepiece.text sentencepiece squares.sentencepiece
 else
     echo "left out: sentencepiece, which this build does not have"

@@ -54,7 +54,8 @@ class Runner:
         rnn = model.decoder["rnn"]
         self.gates = [[p.detach() for p in parameters(rnn, k)] for k in range(model.layers)]
         w_ih, _, b_ih, _ = self.gates[0]
-        self.table = torch.addmm(b_ih, model.decoder["embedding"].weight.detach(), w_ih.t())
+        embedding = model.decoder["embedding"].weight.detach()
+        self.table = torch.addmm(b_ih, embedding, w_ih[:, :embedding.shape[1]].t())
         self.project = model.attention["general"].weight.detach() / model.temperature
 
     @staticmethod
@@ -85,6 +86,11 @@ class Runner:
         state = torch.tanh(self.model.bridge(torch.cat(last, 1))).view(B, self.model.layers, -1)
         return x.transpose(0, 1).contiguous(), [state[:, k] for k in range(self.model.layers)]
 
+    @staticmethod
+    def context(query, keys, values):
+        weights = F.softmax(torch.bmm(keys, query.unsqueeze(2)), 1)
+        return torch.bmm(weights.transpose(1, 2), values).squeeze(1)
+
     def step(self, tokens, state, keys, values):
         x, new = None, []
         for k, (w_ih, w_hh, b_ih, b_hh) in enumerate(self.gates):
@@ -92,15 +98,25 @@ class Runner:
             x = self.cell(gi, state[k], w_hh, b_hh)
             new.append(x)
         emb = self.model.decoder["embedding"](tokens)
-        weights = F.softmax(torch.bmm(keys, x.unsqueeze(2)), 1)
-        context = torch.bmm(weights.transpose(1, 2), values).squeeze(1)
-        parts = {"state": x, "context": context, "embedding": emb}
+        parts = {"state": x, "context": self.context(x, keys, values), "embedding": emb}
         r = torch.tanh(self.model.decoder["readout"](torch.cat([parts[i] for i in self.model.readout_inputs], 1)))
         return self.model.decoder["output"](r), new
 
     def keys(self, values):
         """(W q)·k = q·(Wᵀ k): the product is made once for each position."""
         return (values.view(-1, values.shape[2]) @ self.project).view(values.shape[0], values.shape[1], -1)
+
+    def text(self, tokens):
+        """Up to the end token."""
+        return self.join([self.target.tokens[k] for k in (tokens[:tokens.index(self.eos)] if self.eos in tokens else tokens)])
+
+    @staticmethod
+    def join(names):
+        return " ".join(names)
+
+    def score(self, logp, steps):
+        """What hypotheses of so many steps are compared by."""
+        return logp
 
     def greedy(self, source):
         values, state = self.encode(source)
@@ -124,13 +140,10 @@ class Runner:
                 pick = torch.nonzero(going).view(-1)
                 live, tokens, keys, values = live[pick], tokens[pick], keys[pick], values[pick]
                 state = [s[pick] for s in state]
-        names, eos, result = self.target.tokens, self.eos, []
-        for row in out.tolist():
-            result.append(" ".join([names[i] for i in (row[:row.index(eos)] if eos in row else row)]))
-        return result
+        return [self.text(row) for row in out.tolist()]
 
     def beam(self, source, beam):
-        """Best by log-probability without length normalisation; the search of a word stops when no live one can win."""
+        """The search of a word stops when no live one can win, which is at its best when it is longest."""
         B, S = source.shape
         limit = step_limit(S, self.model.config)
         values, state = self.encode(source)
@@ -153,12 +166,12 @@ class Runner:
             parent, token = torch.div(pick, V, rounding_mode="floor"), pick % V
             history = torch.cat([history.gather(1, parent.unsqueeze(2).expand(-1, -1, t)), token.unsqueeze(2)], 2)
             done = token == self.eos if t + 1 < limit else torch.ones_like(token, dtype=torch.bool)
-            top, where = logp.masked_fill(~done, float("-inf")).max(1)
+            top, where = self.score(logp, t + 1).masked_fill(~done, float("-inf")).max(1)
             for i in torch.nonzero(top > best_score).view(-1).tolist():
                 best[live[i]] = history[i, where[i]].tolist()
             best_score = torch.maximum(best_score, top)
             logp = logp.masked_fill(done, float("-inf"))
-            rows = torch.nonzero(logp.max(1).values > best_score).view(-1)
+            rows = torch.nonzero(self.score(logp, limit).max(1).values > best_score).view(-1)
             if len(rows) == 0:
                 break
             source_rows = (torch.arange(b).unsqueeze(1) * beam + parent)[rows].view(-1)
@@ -169,7 +182,7 @@ class Runner:
                 all_rows = (rows.unsqueeze(1) * beam + torch.arange(beam)).view(-1)
                 values, keys = values[all_rows], keys[all_rows]
             tokens = token.view(-1)
-        return [" ".join(self.target.tokens[k] for k in row if k != self.eos) for row in best]
+        return [self.text(row) for row in best]
 
 
 def work(rank, threads, folder, ids, batches, beam, turn, barrier, results):

@@ -3,11 +3,17 @@
 Tensor names and mathematics are those of a grus model directory (bridge `linear_tanh`, attention `general` with query
 `previous_state`, decoder input `embedding`, `context`, readout with tanh, tied output).
 """
+import json
+import os
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bpe import Cutter
+from export_torch import read_safetensors
 from gru_layers import apply_weight, gru, linear, product
+from vocabulary import Vocab
 
 
 class AttentionGRU(torch.autograd.Function):
@@ -77,7 +83,7 @@ class Translator(nn.Module):
     def __init__(self, config, n_source, n_target):
         super().__init__()
         s, e, d = config["source"], config["encoder"], config["decoder"]
-        self.config, self.hidden = config, d["hidden_size"]
+        self.config, self.layers, self.hidden = config, 1, d["hidden_size"]
         D, H, E = 2 * e["hidden_size"], self.hidden, d["embedding_dim"]
         self.width = E
         self.encoder = nn.ModuleDict({
@@ -143,3 +149,21 @@ def greedy(model, source, bos, eos):
             break
     rows = torch.stack(out, 1).tolist()
     return [row[:row.index(eos)] if eos in row else row for row in rows]
+
+
+def load(folder):
+    """Model (float32), source and target vocabularies and the cutter of the source of a model directory."""
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    source = Vocab.read(os.path.join(folder, config["source"]["tokenizer"]["vocab"]))
+    target = Vocab.read(os.path.join(folder, config["decoder"]["vocab"]))
+    model = Translator(config, len(source), len(target))
+    tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
+    tensors["output_bias"] = tensors.pop("decoder.output.bias")
+    model.load_state_dict({name: t.float() for name, t in tensors.items()})
+    return model.eval(), source, target, Cutter.read(os.path.join(folder, config["source"]["tokenizer"]["codes"]))
+
+
+def source_ids(text, vocab, cutter):
+    """Of a prepared sentence in lower case."""
+    return [vocab.ids.get(piece, vocab.ids["<unk>"]) for piece in cutter.pieces(text)] + [vocab.ids["</s>"]]

@@ -12,8 +12,11 @@ of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (0: it
 seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
 """
 import json
+import resource
 import struct
 import subprocess
+import sys
+import time
 
 import numpy as np
 
@@ -180,3 +183,24 @@ class Team:
     def close(self):
         for p in self.processes:
             p.close()
+
+
+# ---- the peer's side ----
+
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def serve(peer, version):
+    """Answers commands until their end; peer has load(*words), run() and write(file)."""
+    print(f"ready {version}", flush=True)
+    for line in sys.stdin:
+        command, *arguments = line.split()
+        if command == "run":
+            wall, cpu = time.perf_counter(), cpu_seconds()
+            peer.run()
+            print(time.perf_counter() - wall, cpu_seconds() - cpu, flush=True)
+        else:
+            {"load": peer.load, "write": peer.write}[command](*arguments)
+            print("ok", flush=True)

@@ -4,9 +4,7 @@ usage: peer_torch.py DIR LAYERS HIDDEN INPUT THREADS VOCABULARY; commands as in 
 right only for batches of one length: nn.GRU would begin the backward direction of a shorter sequence in its padding.
 OPENBLAS_CORETYPE and the like are the driver's to set.
 """
-import resource
 import sys
-import time
 
 import numpy as np
 import torch
@@ -61,29 +59,12 @@ class Peer:
         out.tofile(path)
 
 
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main():
     folder, layers, hidden, size, threads, vocabulary = sys.argv[1], *map(int, sys.argv[2:7])
     torch.set_num_threads(threads)
     peer = Peer(folder, layers, hidden, size, vocabulary)
-    print(f"ready PyTorch {torch.__version__}", flush=True)
     with torch.inference_mode():
-        for line in sys.stdin:
-            command, *arguments = line.split()
-            if command == "load":
-                peer.load(*arguments)
-                print("ok", flush=True)
-            elif command == "write":
-                peer.write(*arguments)
-                print("ok", flush=True)
-            else:
-                wall, cpu = time.perf_counter(), cpu_seconds()
-                peer.run()
-                print(time.perf_counter() - wall, cpu_seconds() - cpu, flush=True)
+        exchange.serve(peer, f"PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,8 @@ def write(path, all_results, note=None):
         lines += ["", "## Floors and sizes of these runs", ""] + floors(encoder)
         gain = scaling(encoder)
         lines += ["", "## More threads", ""] + gain if gain else []
-    for name, title in (("G2P", "G2P model, its demonstration words"), ("translation", "Translation, random weights of Multi30k's size, 15 tokens")):
+    for name, title in (("G2P", "G2P model, its demonstration words"), ("Multi30k", "Translation, the model multi30k-en-de, its demonstration captions"),
+                        ("translation", "Translation, random weights of Multi30k's size, 15 tokens")):
         part = [r for r in all_results if r.get("task", "").startswith(name)]
         if part:
             lines += ["", f"## {title}", "", TASK_TEXT, ""] + table(part)

@@ -1,7 +1,8 @@
 """Whole tasks of bench/peers/run: `grus run` and two PyTorch loops (peer_seq2seq.py) on the same records, turn by turn.
 
-Tasks: the G2P model on words of its demonstration shard; translation with a model of Multi30k's size (two layers of 256
-both ways, decoder 256, embeddings of 128) and random weights, every output 15 tokens long. Ours is the whole run by its own
+Tasks: the G2P model on words of its demonstration shard; the model multi30k-en-de on captions of its own; translation with a
+model of that size (two layers of 256 both ways, decoder 256, embeddings of 128) and random weights, every output 15 tokens
+long. Ours is the whole run by its own
 report: reading, parsing, tokenizing, searching, writing, all but the start of the process, which its CPU time has too.
 Theirs is from token numbers to strings alone.
 """
@@ -12,12 +13,13 @@ import subprocess
 
 import numpy as np
 
+import bpe
 import exchange
 from exchange import Failed, Team
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-G2P = os.path.join(TOP, "models/g2p-en")
+G2P, MULTI30K = (os.path.join(TOP, "models", name) for name in ("g2p-en", "multi30k-en-de"))
 SAME = 0.995  # least share of records with the same output; ties fall differently
 KINDS = ("loop", "expert")
 STEPS = 15
@@ -25,14 +27,23 @@ STEPS = 15
 
 # ---- tasks ----
 
-def g2p(folder, beam, n):
-    text = subprocess.run(["zstd", "-dcq", os.path.join(G2P, "demo.jsonl.zst")], stdout=subprocess.PIPE, check=True).stdout
-    path = os.path.join(folder, f"words-{n}.jsonl")
+def demo_task(folder, name, model, beam, n, tokens):
+    """The first n records of a model's demonstration shard; tokens(text) is what its encoder reads but for the end token."""
+    text = subprocess.run(["zstd", "-dcq", os.path.join(model, "demo.jsonl.zst")], stdout=subprocess.PIPE, check=True).stdout
+    path = os.path.join(folder, f"{name}-{n}.jsonl")
     lines = text.splitlines(keepends=True)[:n]
     with open(path, "wb") as f:
         f.write(b"".join(lines))
-    length = [len(json.loads(line)["text"]) + 1 for line in lines]
-    return {"task": "G2P", "model": G2P, "shard": path, "beam": beam, "length": np.array(length, np.int32)}
+    length = [len(tokens(json.loads(line)["text"])) + 1 for line in lines]
+    return {"task": name, "model": model, "shard": path, "beam": beam, "length": np.array(length, np.int32)}
+
+
+def g2p(folder, beam, n):
+    return demo_task(folder, "G2P", G2P, beam, n, list)
+
+
+def multi30k(folder, beam, n):
+    return demo_task(folder, "Multi30k", MULTI30K, beam, n, bpe.Cutter.read(os.path.join(MULTI30K, "bpe.codes")).pieces)
 
 
 def random_translator(folder, vocabulary):
@@ -104,7 +115,7 @@ def run_grus(arguments, folder, task, threads):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         subprocess.run([os.path.join(arguments.build, "grus"), "run", task["model"], task["shard"], "-o", out, "-q", "-t",
-                        str(threads), "-b", str(task["beam"]), "--length-norm", "none"], check=True)
+                        str(threads), "-b", str(task["beam"])], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise Failed(str(error)) from error
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

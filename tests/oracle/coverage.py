@@ -2,7 +2,7 @@
 import collections
 import itertools
 
-from make_cases import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
+from random_models import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
 
 BOOL = [False, True]
 POOL_QUERIES = ["last_hidden", "learned"]
@@ -77,7 +77,7 @@ def table(sentencepiece):
 
 
 class Coverage:
-    """Counts; add() takes a case (make_cases.Draw), run() one of its command lines."""
+    """Counts; add() takes a case (random_models.Draw), run() one of its command lines."""
 
     def __init__(self, sentencepiece):
         self.table, self.counts = table(sentencepiece), collections.defaultdict(collections.Counter)

@@ -19,6 +19,7 @@ import torch
 
 import formats
 import make_cases
+import random_models
 import sweep
 import task
 from model import Model
@@ -41,10 +42,10 @@ LINES = [GREEDY, BEAM, FORCED, HARD]
 def seq2seq_grid():
     """Six scores, three queries; bridges, inputs, readouts, sizes and tasks go round."""
     hidden, cases = [7, 1, 5, 12, 3, 33], []
-    for k, (score, query) in enumerate((s, q) for s in make_cases.SCORES for q in make_cases.QUERIES):
-        bi = k % 2 == 0 and score not in make_cases.SAME_SIZE or k % 5 == 1
-        readout = make_cases.READOUTS[k % 8]
-        want = {"score": score, "query": query, "bridge": make_cases.BRIDGES[(k + k // 4) % 4], "input": make_cases.INPUTS[k % 9],
+    for k, (score, query) in enumerate((s, q) for s in random_models.SCORES for q in random_models.QUERIES):
+        bi = k % 2 == 0 and score not in random_models.SAME_SIZE or k % 5 == 1
+        readout = random_models.READOUTS[k % 8]
+        want = {"score": score, "query": query, "bridge": random_models.BRIDGES[(k + k // 4) % 4], "input": random_models.INPUTS[k % 9],
                 "readout": readout, "readout_sized": k % 3 != 1, "activation": ["tanh", None, "none"][k // 2 % 3],
                 "hidden": 7 if hidden[k % 6] == 33 and k > 6 else hidden[k % 6], "layers": [1, 2, 1, 3][k % 4] if hidden[k % 6] < 12 else 1,
                 "bidirectional": bi, "dec_layers": [1, 2, 1][k % 3], "source_type": ["char", "whitespace", "ids"][k % 3],
@@ -59,7 +60,7 @@ def encoder_grid():
     """Six scores, both queries of the pooling; heads and options go round."""
     cases = []
     lines = ["--task embed --attention soft", "--attention soft", "--attention soft", "--task embed", "--task classify --attention soft"]
-    for k, (score, query) in enumerate((s, q) for s in make_cases.SCORES for q in ["last_hidden", "learned"]):
+    for k, (score, query) in enumerate((s, q) for s in random_models.SCORES for q in ["last_hidden", "learned"]):
         heads = [["sequence"], ["sequence", "token"], ["token"], [], ["sequence", "token"]][k % 5]
         want = {"score": score, "pool_query": query, "pooling": "attention", "heads": heads, "hidden": [7, 1, 16, 33, 5][k % 5],
                 "layers": [2, 1, 1, 1, 3][k % 5], "bidirectional": k % 3 != 0, "head_inputs": [["state", "pooled"], None, ["pooled", "state"]][k % 3],
@@ -106,7 +107,7 @@ def special():
              "readout_sized": True, "activation": "tanh"}
     bahdanau = {**s, "score": "additive", "query": "previous_state", "input": ["embedding", "context"],
                 "readout": ["state", "context", "embedding"], "bridge": "linear_tanh", "readout_sized": False}
-    rename = make_cases.RENAMES[3]
+    rename = random_models.RENAMES[3]
     return [
         # decoders
         ("luong-input-feeding", "Luong's decoder: the readout feeds the next step", {**luong, "bridge": "last", "layers": 2, "dec_layers": 2},
@@ -208,7 +209,7 @@ def agree(a, b):
 
 def attempt(seed, want, line, lengths, scratch):
     """-> (case, records, smallest margin) or None"""
-    case = make_cases.Draw(seed, want)
+    case = random_models.Draw(seed, want)
     if not case.stable:
         return None
     ties = want.get("ties", False)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import formats
-import make_cases
+import random_models
 import search
 import task
 
@@ -70,7 +70,7 @@ def check(ok, what):
 
 def encoders(count):
     for seed in range(count):
-        draw = make_cases.draw(seed, {"kind": "encoder", "hidden": [1, 7, 33][seed % 3]})
+        draw = random_models.draw(seed, {"kind": "encoder", "hidden": [1, 7, 33][seed % 3]})
         net = draw.net(torch.float64)
         sequences = [draw.sequence(n) for n in (5, 0, 1, 9, 2)]
         batch = net.encode(sequences)
@@ -90,7 +90,7 @@ def encoders(count):
 
 def exhaustive(count):
     for seed in range(count):
-        draw = make_cases.draw(seed, {"kind": "seq2seq", "target_vocab": 4, "target_type": "ids", "target_unk": False, "hidden": 5,
+        draw = random_models.draw(seed, {"kind": "seq2seq", "target_vocab": 4, "target_type": "ids", "target_unk": False, "hidden": 5,
                                       "features": False})
         net = draw.net(torch.float64)
         gen = search.settings({}, {"beam_size": 200, "n_best": 4, "max_length": 4, "length_norm": ["none", "avg", "gnmt"][seed % 3],
@@ -105,7 +105,7 @@ def exhaustive(count):
 def batched(count):
     rs, ties = np.random.RandomState(0), 0
     for seed in range(count):
-        draw = make_cases.draw(seed, {"kind": "seq2seq"})
+        draw = random_models.draw(seed, {"kind": "seq2seq"})
         net = draw.net()
         beam = int(rs.choice([1, 1, 3, 5, 8]))
         gen = search.settings({}, {"beam_size": beam, "n_best": 1 + rs.randint(beam), "max_length": 30, "min_length": int(rs.choice([0, 3])),

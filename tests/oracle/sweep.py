@@ -24,6 +24,7 @@ import torch
 
 import formats
 import make_cases
+import random_models
 import shards
 import task
 from coverage import Coverage
@@ -152,7 +153,7 @@ def forced_failures(args, net, where, lines, records, results, rs):
 
 def one(seed, args, coverage):
     """-> failures, ties, numbers, one line about the case"""
-    case = make_cases.draw(seed, make_cases.strata(seed, args.sentencepiece))
+    case = random_models.draw(seed, make_cases.strata(seed, args.sentencepiece))
     coverage.add(case)
     records = make_cases.random_records(case)
     features = case.source_tokens is None
@@ -164,7 +165,7 @@ def one(seed, args, coverage):
     try:
         case.write(os.path.join(where, "model"))
         net = Model.load(os.path.join(where, "model"))
-        for options in case.command_lines():
+        for options in make_cases.command_lines(case):
             kind, text = kinds[seed % len(kinds)], " ".join(options)
             if "score" in options:
                 kind = shards.NO_TARGET.get(kind, kind)
