@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define GRUS_ALIGN 64 // bytes; a cache line and an AVX-512 vector
 
@@ -17,6 +18,19 @@ static inline bool grus_mul(size_t a, size_t b, size_t *result)
 static inline bool grus_add(size_t a, size_t b, size_t *result)
 {
     return !__builtin_add_overflow(a, b, result);
+}
+
+// Saturated: SIZE_MAX on overflow.
+static inline size_t grus_mul_sat(size_t a, size_t b)
+{
+    size_t result;
+    return grus_mul(a, b, &result) ? result : SIZE_MAX;
+}
+
+static inline size_t grus_add_sat(size_t a, size_t b)
+{
+    size_t result;
+    return grus_add(a, b, &result) ? result : SIZE_MAX;
 }
 
 static inline size_t grus_min(size_t a, size_t b)

@@ -190,6 +190,17 @@ static bool is_word_space(char byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+void grus_tokenizer_join(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t length;
+        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
+        if (i > 0)
+            grus_buffer_byte(text, ' ');
+        grus_buffer_append(text, token, length);
+    }
+}
+
 bool grus_next_word(const char *text, size_t length, size_t *at, const char **word, size_t *size)
 {
     size_t start = *at;

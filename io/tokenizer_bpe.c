@@ -285,13 +285,7 @@ static void join_pieces(grus_buffer *text, size_t start)
 static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
 {
     size_t start = text->size;
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
-        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
-        if (i > 0)
-            grus_buffer_byte(text, ' ');
-        grus_buffer_append(text, token, length);
-    }
+    grus_tokenizer_join(tokenizer, ids, n, text);
     join_pieces(text, start);
 }
 

@@ -45,6 +45,8 @@ grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const c
                                         grus_ids *ids, grus_error *error);
 // Appends an id that came as a number.
 grus_status grus_tokenizer_append_id(const grus_tokenizer *tokenizer, uint64_t id, grus_ids *ids, grus_error *error);
+// Appends the tokens of ids, a space between two: a decode function where there is no more to it.
+void grus_tokenizer_join(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
 // The next word, a run of other bytes between runs of space \t \n \v \f \r, searched from *at on; *at goes behind it.
 // false: there is none.
 bool grus_next_word(const char *text, size_t length, size_t *at, const char **word, size_t *size);

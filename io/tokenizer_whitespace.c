@@ -13,15 +13,4 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
     return status;
 }
 
-static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
-        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
-        if (i > 0)
-            grus_buffer_byte(text, ' ');
-        grus_buffer_append(text, token, length);
-    }
-}
-
-const grus_tokenizer_type grus_tokenizer_whitespace = {.encode = encode, .decode = decode};
+const grus_tokenizer_type grus_tokenizer_whitespace = {.encode = encode, .decode = grus_tokenizer_join};

@@ -41,10 +41,8 @@ void grus_batcher_free(grus_batcher *batcher)
 
 size_t grus_batcher_bytes(const grus_slot_bounds *ahead)
 {
-    size_t records, bytes;
-    bool fits = grus_mul(ahead->records, sizeof(grus_waiting) + MEASURED_RECORD_BYTES, &records) &&
-                grus_add(grus_slot_bytes(ahead), records, &bytes) && grus_add(bytes, ARENA_BLOCK_BYTES, &bytes);
-    return fits ? bytes : SIZE_MAX;
+    size_t records = grus_mul_sat(ahead->records, sizeof(grus_waiting) + MEASURED_RECORD_BYTES);
+    return grus_add_sat(grus_add_sat(grus_slot_bytes(ahead), records), ARENA_BLOCK_BYTES);
 }
 
 size_t grus_batcher_records(const grus_batcher *batcher)

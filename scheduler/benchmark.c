@@ -141,14 +141,7 @@ static grus_status infer_slot(benchmark *b, bench_thread *thread, const grus_slo
     const grus_job *job = &b->job;
     if (slot->n_sequences == 0)
         return GRUS_OK;
-    grus_batch batch = {
-        .n = slot->n_sequences,
-        .length = slot->length,
-        .ids = job->record.want_features ? NULL : slot->ids.data,
-        .features = job->record.want_features ? slot->features : NULL,
-        .target_length = b->infer.force ? slot->target_length : NULL,
-        .targets = b->infer.force ? slot->targets.data : NULL,
-    };
+    grus_batch batch = grus_slot_batch(slot, job->record.want_features, b->infer.force);
     return grus_infer(job->model->engine, thread->workspace, &batch, &b->infer, NULL, thread->results, &thread->stats,
                       error);
 }

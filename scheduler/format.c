@@ -16,18 +16,6 @@
 #define PAIR_BYTES 16   // "16383-16384 " and the like
 #define RECORD_BYTES 64 // {"id": …} and the names of fields
 
-static size_t product(size_t a, size_t b)
-{
-    size_t result;
-    return grus_mul(a, b, &result) ? result : SIZE_MAX;
-}
-
-static size_t sum(size_t a, size_t b)
-{
-    size_t result;
-    return grus_add(a, b, &result) ? result : SIZE_MAX;
-}
-
 static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     const grus_model *model = job->model;
@@ -37,8 +25,8 @@ static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
             continue;
         bool on_token = model->config.heads[i].on_token;
         size_t items = on_token ? bounds->positions : bounds->records;
-        bytes = sum(bytes, product(bounds->records, RECORD_BYTES));
-        bytes = sum(bytes, product(items, model->longest_label[i] + (on_token ? 4 : FLOAT_BYTES + 32)));
+        bytes = grus_add_sat(bytes, grus_mul_sat(bounds->records, RECORD_BYTES));
+        bytes = grus_add_sat(bytes, grus_mul_sat(items, model->longest_label[i] + (on_token ? 4 : FLOAT_BYTES + 32)));
     }
     return bytes;
 }
@@ -47,31 +35,34 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
 {
     const grus_search *search = &job->infer.search;
     size_t items = job->infer.force ? 1 : (search->n_best > 1 ? search->n_best + 1 : 1);
-    size_t bytes = product(bounds->records, product(items, 2 * DOUBLE_BYTES + RECORD_BYTES));
+    size_t bytes = grus_mul_sat(bounds->records, grus_mul_sat(items, 2 * DOUBLE_BYTES + RECORD_BYTES));
     if (job->infer.force)
-        return sum(bytes, job->infer.token_scores ? product(sum(bounds->positions, bounds->records), FLOAT_BYTES) : 0);
+        return grus_add_sat(bytes, job->infer.token_scores
+                                       ? grus_mul_sat(grus_add_sat(bounds->positions, bounds->records), FLOAT_BYTES)
+                                       : 0);
     // All records within their own limit: the sum of the limits, which ceil and + 10 raise by 11 a record.
     double steps = ceil(search->max_length_factor * (double)bounds->positions) + 11 * (double)bounds->records;
-    size_t most = product(bounds->records, search->max_length);
+    size_t most = grus_mul_sat(bounds->records, search->max_length);
     size_t tokens = steps < (double)most ? (size_t)steps : most;
-    return sum(bytes, product(items, product(tokens, job->model->longest_token + 2)));
+    return grus_add_sat(bytes, grus_mul_sat(items, grus_mul_sat(tokens, job->model->longest_token + 2)));
 }
 
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
-    size_t bytes = sum(jsonl ? bounds->bytes : 0, product(bounds->records, RECORD_BYTES));
+    size_t bytes = grus_add_sat(jsonl ? bounds->bytes : 0, grus_mul_sat(bounds->records, RECORD_BYTES));
     if (job->embedding)
         bytes =
-            sum(bytes, product(bounds->records, product(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
-    bytes = sum(bytes, heads_bound(job, bounds));
+            grus_add_sat(bytes, grus_mul_sat(bounds->records,
+                                             grus_mul_sat(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
+    bytes = grus_add_sat(bytes, heads_bound(job, bounds));
     if (job->hypotheses)
-        bytes = sum(bytes, hypotheses_bound(job, bounds));
+        bytes = grus_add_sat(bytes, hypotheses_bound(job, bounds));
     size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
     if (job->options->attention == GRUS_ATTENTION_SOFT)
-        bytes = sum(bytes, product(cells, FLOAT_BYTES));
+        bytes = grus_add_sat(bytes, grus_mul_sat(cells, FLOAT_BYTES));
     if (job->options->attention == GRUS_ATTENTION_HARD)
-        bytes = sum(bytes, product(cells, PAIR_BYTES));
+        bytes = grus_add_sat(bytes, grus_mul_sat(cells, PAIR_BYTES));
     return bytes;
 }
 

@@ -266,12 +266,12 @@ size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
 {
     if (!job->infer.attention)
         return 0;
-    size_t rows = 1, cells;
+    size_t rows = 1;
     if (job->infer.force)
         rows = targets + 1;
     else if (job->hypotheses)
         rows = grus_search_limit(&job->infer.search, positions);
-    return grus_mul(positions, rows, &cells) ? cells : SIZE_MAX;
+    return grus_mul_sat(positions, rows);
 }
 
 size_t grus_job_most_cells(const grus_job *job, size_t positions)

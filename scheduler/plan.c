@@ -7,18 +7,6 @@
 #include "base/memory.h"
 #include "scheduler/batcher.h"
 
-static size_t product(size_t a, size_t b)
-{
-    size_t result;
-    return grus_mul(a, b, &result) ? result : SIZE_MAX;
-}
-
-static size_t sum(size_t a, size_t b)
-{
-    size_t result;
-    return grus_add(a, b, &result) ? result : SIZE_MAX;
-}
-
 static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions, size_t records, size_t bytes,
                                   size_t cells)
 {
@@ -46,13 +34,13 @@ static size_t slot_records(const grus_plan_costs *costs, size_t threads, size_t 
 {
     if (costs->checkpoint_records == 0)
         return GRUS_BATCH_RECORDS;
-    return grus_min(GRUS_BATCH_RECORDS, grus_max(1, product(costs->checkpoint_records, threads) / (4 * slots)));
+    return grus_min(GRUS_BATCH_RECORDS, grus_max(1, grus_mul_sat(costs->checkpoint_records, threads) / (4 * slots)));
 }
 
 static size_t checkpoint_records(const grus_plan_costs *costs, const grus_plan *plan)
 {
-    size_t most = product(costs->checkpoint_records, plan->threads);
-    size_t in_slots = product(plan->slots + 1, plan->slot.records);
+    size_t most = grus_mul_sat(costs->checkpoint_records, plan->threads);
+    size_t in_slots = grus_mul_sat(plan->slots + 1, plan->slot.records);
     return grus_min(costs->checkpoint_records, grus_max(1, most > in_slots ? most - in_slots : 0));
 }
 
@@ -61,7 +49,7 @@ static size_t wide_tokens(size_t batch_tokens, size_t wide_factor)
 {
     if (batch_tokens < GRUS_LEAST_POSITIONS)
         return batch_tokens;
-    return grus_max(batch_tokens, grus_min(product(batch_tokens, wide_factor), GRUS_WIDE_TOKENS));
+    return grus_max(batch_tokens, grus_min(grus_mul_sat(batch_tokens, wide_factor), GRUS_WIDE_TOKENS));
 }
 
 static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t slots, size_t big_slots,
@@ -81,7 +69,7 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
     size_t wide_records = costs->checkpoint_records ? plan.slot.records : GRUS_WIDE_RECORDS;
     plan.big = bounds_of(costs, wide, grus_min(plan.wide_tokens, wide_records), bytes, GRUS_RECORD_CELLS);
     // A wide batch, and an ordinary one to be cut in front of it.
-    plan.ahead = bounds_of(costs, sum(wide, positions), plan.slot.records + plan.big.records, bytes, 0);
+    plan.ahead = bounds_of(costs, grus_add_sat(wide, positions), plan.slot.records + plan.big.records, bytes, 0);
     plan.ahead.out_bytes = 0;
 
     plan.checkpoint_records = checkpoint_records(costs, &plan);
@@ -89,10 +77,11 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
     size_t worker = costs->workspace(costs->context, &plan.slot);
     size_t big_worker = costs->workspace(costs->context, &plan.big);
     size_t big_more = big_worker > worker ? big_worker - worker : 0;
-    plan.memory = sum(costs->fixed, product(threads, worker));
-    plan.memory = sum(plan.memory, grus_batcher_bytes(&plan.ahead));
-    plan.memory = sum(plan.memory, product(slots, grus_slot_bytes(&plan.slot)));
-    plan.memory = sum(plan.memory, product(big_slots, sum(big_more, grus_slot_bytes(&plan.big))));
+    plan.memory = grus_add_sat(costs->fixed, grus_mul_sat(threads, worker));
+    plan.memory = grus_add_sat(plan.memory, grus_batcher_bytes(&plan.ahead));
+    plan.memory = grus_add_sat(plan.memory, grus_mul_sat(slots, grus_slot_bytes(&plan.slot)));
+    plan.memory =
+        grus_add_sat(plan.memory, grus_mul_sat(big_slots, grus_add_sat(big_more, grus_slot_bytes(&plan.big))));
     return plan;
 }
 

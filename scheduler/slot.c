@@ -125,24 +125,24 @@ uint64_t grus_slot_records_failed(const grus_slot *slot)
     return sum;
 }
 
-static size_t product(size_t a, size_t b)
+grus_batch grus_slot_batch(const grus_slot *slot, bool features, bool force)
 {
-    size_t result;
-    return grus_mul(a, b, &result) ? result : SIZE_MAX;
-}
-
-static size_t sum(size_t a, size_t b)
-{
-    size_t result;
-    return grus_add(a, b, &result) ? result : SIZE_MAX;
+    return (grus_batch){
+        .n = slot->n_sequences,
+        .length = slot->length,
+        .ids = features ? NULL : slot->ids.data,
+        .features = features ? slot->features : NULL,
+        .target_length = force ? slot->target_length : NULL,
+        .targets = force ? slot->targets.data : NULL,
+    };
 }
 
 size_t grus_slot_bytes(const grus_slot_bounds *bounds)
 {
     size_t record = sizeof(grus_slot_record) + sizeof(size_t) * (bounds->targets ? 2 : 1);
-    size_t position = bounds->feature_dim ? product(bounds->feature_dim, sizeof(float)) : sizeof(uint32_t);
+    size_t position = bounds->feature_dim ? grus_mul_sat(bounds->feature_dim, sizeof(float)) : sizeof(uint32_t);
     if (bounds->targets)
-        position = sum(position, sizeof(uint32_t));
-    size_t arrays = sum(product(bounds->records, record), product(bounds->positions, position));
-    return sum(sizeof(grus_slot), sum(arrays, sum(bounds->bytes, bounds->out_bytes)));
+        position = grus_add_sat(position, sizeof(uint32_t));
+    size_t arrays = grus_add_sat(grus_mul_sat(bounds->records, record), grus_mul_sat(bounds->positions, position));
+    return grus_add_sat(sizeof(grus_slot), grus_add_sat(arrays, grus_add_sat(bounds->bytes, bounds->out_bytes)));
 }

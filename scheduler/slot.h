@@ -89,6 +89,9 @@ void grus_slot_fail(grus_slot *slot, const grus_error *error);
 
 uint64_t grus_slot_records_failed(const grus_slot *slot);
 
+// Its sequences, with features or with ids, and with the targets where they are forced. Lives as long as they do.
+grus_batch grus_slot_batch(const grus_slot *slot, bool features, bool force);
+
 // Bytes of memory that a slot within these bounds takes, its output included; saturated.
 size_t grus_slot_bytes(const grus_slot_bounds *bounds);
 

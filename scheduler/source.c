@@ -139,18 +139,6 @@ grus_input_counts grus_source_count(const grus_source *source)
     return source->features ? grus_feature_shard_count(source->features) : grus_input_count(source->lines);
 }
 
-static size_t product(size_t a, size_t b)
-{
-    size_t result;
-    return grus_mul(a, b, &result) ? result : SIZE_MAX;
-}
-
-static size_t sum(size_t a, size_t b)
-{
-    size_t result;
-    return grus_add(a, b, &result) ? result : SIZE_MAX;
-}
-
 // The memory of a parsed line, as a multiple of its bytes: two bytes of text are two and two more in lower case, two of
 // a list are an id of 8 bytes, or a feature of 4. Of its tokens no more are kept than a record may have.
 static size_t parse_factor(const grus_record_format *record)
@@ -173,11 +161,11 @@ static size_t tokenizer_memory(const grus_job *job)
 size_t grus_source_memory(const grus_job *job)
 {
     size_t max_record = job->options->max_record;
-    size_t lines = sum(grus_input_memory(max_record), product(max_record, parse_factor(&job->record)));
-    lines = sum(lines, tokenizer_memory(job));
+    size_t lines = grus_add_sat(grus_input_memory(max_record), grus_mul_sat(max_record, parse_factor(&job->record)));
+    lines = grus_add_sat(lines, tokenizer_memory(job));
     if (!job->feature_shards)
         return lines;
-    size_t record = product(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
-    record = grus_min(record, product(max_record, WIDENED));
-    return grus_max(lines, sum(grus_feature_shard_memory(), product(record, GROWTH_FACTOR)));
+    size_t record = grus_mul_sat(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
+    record = grus_min(record, grus_mul_sat(max_record, WIDENED));
+    return grus_max(lines, grus_add_sat(grus_feature_shard_memory(), grus_mul_sat(record, GROWTH_FACTOR)));
 }

@@ -23,14 +23,7 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
         worker->workspace = grus_workspace_new(job->model->engine);
     if (!worker->workspace)
         return grus_fail_memory(error, sizeof(void *));
-    grus_batch batch = {
-        .n = slot->n_sequences,
-        .length = slot->length,
-        .ids = job->record.want_features ? NULL : slot->ids.data,
-        .features = job->record.want_features ? slot->features : NULL,
-        .target_length = job->infer.force ? slot->target_length : NULL,
-        .targets = job->infer.force ? slot->targets.data : NULL,
-    };
+    grus_batch batch = grus_slot_batch(slot, job->record.want_features, job->infer.force);
     return grus_infer(job->model->engine, worker->workspace, &batch, &job->infer, worker->stop, worker->results,
                       &slot->stats, error);
 }
