@@ -20,17 +20,22 @@ static bool lies_in(size_t column, grus_columns columns)
 static grus_status pack_without(const grus_kernel *kernel, grus_matrix matrix, grus_columns one, grus_columns other,
                                 grus_weights *weights, grus_error *error)
 {
-    size_t left = matrix.columns - one.n - other.n, floats;
+    size_t left = matrix.columns - one.n - other.n, floats, at = 0;
     if (left == 0)
         return GRUS_OK;
+    if (left == matrix.columns)
+        return grus_weights_pack(kernel, matrix, weights, error);
     float *dense = grus_mul(matrix.rows, left, &floats) ? grus_alloc(floats, sizeof *dense) : NULL;
     if (!dense)
         return grus_fail_memory(error, matrix.rows * sizeof *dense);
-    float *to = dense;
-    for (size_t row = 0; row < matrix.rows; row++)
-        for (size_t column = 0; column < matrix.columns; column++)
-            if (!lies_in(column, one) && !lies_in(column, other))
-                *to++ = matrix.data[row * matrix.ld + column];
+    for (size_t first = 0, end; first < matrix.columns; first = end) {
+        bool out = lies_in(first, one) || lies_in(first, other);
+        for (end = first + 1; end < matrix.columns && out == (lies_in(end, one) || lies_in(end, other));)
+            end++;
+        for (size_t row = 0; row < matrix.rows && !out; row++)
+            memcpy(dense + row * left + at, matrix.data + row * matrix.ld + first, (end - first) * sizeof *dense);
+        at += out ? 0 : end - first;
+    }
     grus_status status = grus_weights_pack(kernel, (grus_matrix){dense, matrix.rows, left, left}, weights, error);
     free(dense);
     return status;

@@ -26,7 +26,7 @@ static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions
 // checkpoint_records for each thread, and one at least in each slot.
 static size_t useful_slots(const grus_plan_costs *costs, size_t threads, size_t slots)
 {
-    return costs->checkpoint_records ? grus_min(slots, product(costs->checkpoint_records, threads)) : slots;
+    return costs->checkpoint_records ? grus_min(slots, grus_mul_sat(costs->checkpoint_records, threads)) : slots;
 }
 
 // A quarter of what may be in no checkpoint is for the slots.

@@ -30,7 +30,7 @@ bounded() {
 }
 
 M=$((1 << 20))
-small=$((350 * M))
+small=$((350 * M)) large=$((600 * M))
 
 # One record of almost 16 MB: one word; many words; numbers; all escapes.
 record() {
@@ -45,6 +45,17 @@ for input in word words escapes; do
         bounded "a record of 16 MB ($input)" 0 $model "$work/$input.jsonl" $small -t 2
     done
 done
+
+# SentencePiece is given 128 KiB at most: what is longer is in error, with its neighbours as they are. The longest text
+# that it takes, each character of which becomes eighteen, keeps the bound.
+if [ -n "${SENTENCEPIECE-}" ]; then
+    { echo '{"id": 0, "text": "lo"}' && cat "$work/word.jsonl" && echo '{"id": 2, "text": "lo"}'; } >"$work/giant.jsonl"
+    bounded "a giant text for SentencePiece" 0 sentencepiece "$work/giant.jsonl" $large -t 2
+    check "its neighbours have results" test "$(zstd -dcq "$work/o/giant.jsonl.zst" | grep -c '"output"')" = 2
+    check "it has the cause" test "$(number "$work/o/report.json" too_long)" = 1
+    printf '{"text": "%s"}\n' "$(yes $'\xef\xb7\xba' | head -n 43690 | tr -d '\n')" >"$work/salla.jsonl"
+    bounded "the longest text for SentencePiece" 0 sentencepiece "$work/salla.jsonl" $large -t 2
+fi
 
 # Many records of one byte.
 yes l | head -n $((${full:+9800000} + 200000)) >"$work/bytes.txt"

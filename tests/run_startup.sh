@@ -16,12 +16,19 @@ sed -e 's/"hidden_size": 256/"hidden_size": 208/' -e 's/"hidden_size": 512/"hidd
 size=$(wc -c <"$model/model.safetensors")
 check "a model of 10 MB, not $size bytes" test "$size" -ge 9500000 -a "$size" -le 10500000
 
+# The program itself: what libtool puts in its place before it is installed is a script that starts others.
+program=$GRUS
+if [[ -x $builddir/.libs/grus ]]; then
+    program=$builddir/.libs/grus
+    export LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+fi
+
 echo '{"id": 1, "text": "photograph"}' >"$work/one.jsonl"
 least=999999
 for _ in {1..12}; do
     rm -rf "$work/out.d"
     TIMEFORMAT='%3U %3S'
-    taken=$({ time "$GRUS" run "$model" "$work/one.jsonl" -q -t 2 -o "$work/out.d" >"$work/out" 2>"$work/err"; } 2>&1) ||
+    taken=$({ time "$program" run "$model" "$work/one.jsonl" -q -t 2 -o "$work/out.d" >"$work/out" 2>"$work/err"; } 2>&1) ||
         fail "the run: exit $?"
     taken=$(awk -v t="$taken" 'BEGIN { split(t, part, " "); printf "%d", 1000 * (part[1] + part[2]) }')
     if [[ $taken -lt $least ]]; then
