@@ -33,12 +33,12 @@ static grus_error choice_error;      // likewise
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 typedef struct cpu {
-    bool avx2, avx512; // what both the CPU and the operating system (XCR0) support
+    bool avx2, avx512, avx512er; // what both the CPU and the operating system (XCR0) support
 } cpu;
 
 static cpu detect_cpu(void)
 {
-    cpu found = {false, false};
+    cpu found = {false, false, false};
 #ifdef GRUS_X86
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA))
@@ -51,6 +51,7 @@ static cpu detect_cpu(void)
     const unsigned f_dq_bw_vl = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     found.avx2 = (xcr0_low & ymm) == ymm && (b & bit_AVX2);
     found.avx512 = found.avx2 && (xcr0_low & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl;
+    found.avx512er = found.avx2 && (xcr0_low & zmm) == zmm && (b & bit_AVX512ER);
 #endif
     return found;
 }
@@ -58,11 +59,12 @@ static cpu detect_cpu(void)
 // The instruction sets that a BLIS sub-configuration's kernels need.
 static const struct family {
     const char *name;
-    bool avx2, avx512;
+    bool avx2, avx512, avx512er;
 } families[] = {
-    {"skx", true, true},      {"knl", true, true},       {"haswell", true, false}, {"zen", true, false},
-    {"zen2", true, false},    {"zen3", true, false},     {"zen4", true, true},     {"sandybridge", false, false},
-    {"penryn", false, false}, {"generic", false, false},
+    {"skx", true, true, false},      {"knl", true, false, true},        {"haswell", true, false, false},
+    {"zen", true, false, false},     {"zen2", true, false, false},      {"zen3", true, false, false},
+    {"zen4", true, true, false},     {"excavator", true, false, false}, {"sandybridge", false, false, false},
+    {"penryn", false, false, false}, {"generic", false, false, false},
 };
 
 static const struct family *find_family(const char *name)
@@ -73,41 +75,56 @@ static const struct family *find_family(const char *name)
     return NULL;
 }
 
-// The name that BLIS_ARCH_TYPE asks for, NULL where it is none: a number up to BLIS 1.1, a name from 2.0 on.
-static const char *requested_name(const char *value)
+// The kernel that BLIS_ARCH_TYPE asks for, by number or by name; BLIS_NUM_ARCHS where there is none.
+static arch_t requested(const char *value)
 {
     char *end;
     long number = strtol(value, &end, 10);
-    if (end == value || *end)
-        return find_family(value) ? value : NULL;
-    return number >= 0 && number < BLIS_NUM_ARCHS ? bli_arch_string((arch_t)number) : NULL;
+    if (end != value && !*end)
+        return number >= 0 && number < BLIS_NUM_ARCHS ? (arch_t)number : BLIS_NUM_ARCHS;
+    int id = 0;
+    while (id < BLIS_NUM_ARCHS && strcmp(bli_arch_string((arch_t)id), value) != 0)
+        id++;
+    return (arch_t)id;
+}
+
+// Puts the kernel into BLIS_ARCH_TYPE in the form that this BLIS takes: a number up to 1.1, a name from 2.0 on. The other
+// form it would take for another kernel.
+static grus_status request(arch_t id)
+{
+    char value[32];
+    snprintf(value, sizeof value, "%d", (int)id);
+#ifdef GRUS_BLIS_ARCH_BY_NAME
+    snprintf(value, sizeof value, "%s", bli_arch_string(id));
+#endif
+    return setenv("BLIS_ARCH_TYPE", value, 1) == 0 ? GRUS_OK : grus_fail_memory(&choice_error, sizeof value);
 }
 
 static grus_status check_request(const char *value, cpu found)
 {
-    const char *name = requested_name(value);
+    arch_t id = requested(value);
+    const char *name = id < BLIS_NUM_ARCHS ? bli_arch_string(id) : NULL;
+    const struct family *family = name ? find_family(name) : NULL;
+#ifdef GRUS_X86
+    if (!family)
+        name = NULL;
+#endif
     if (!name)
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL, "no kernel is called '%s'", value);
-    const struct family *family = find_family(name);
-    if (family && ((family->avx512 && !found.avx512) || (family->avx2 && !found.avx2)))
+    if (family &&
+        ((family->avx512 && !found.avx512) || (family->avx512er && !found.avx512er) || (family->avx2 && !found.avx2)))
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
                          "the kernel %s needs %s, which this machine lacks", name,
-                         family->avx512 ? "AVX-512 F/DQ/BW/VL" : "AVX2 and FMA");
-    return GRUS_OK;
+                         family->avx512     ? "AVX-512 F/DQ/BW/VL"
+                         : family->avx512er ? "AVX-512 ER"
+                                            : "AVX2 and FMA");
+    return request(id);
 }
 
 // BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
-static grus_status request_kernel(cpu found)
+static grus_status request_best(cpu found)
 {
-    if (!found.avx2)
-        return GRUS_OK;
-    char value[16];
-    int id = found.avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL;
-    snprintf(value, sizeof value, "%d", id);
-#ifdef GRUS_BLIS_ARCH_BY_NAME
-    snprintf(value, sizeof value, "%s", found.avx512 ? "skx" : "haswell");
-#endif
-    return setenv("BLIS_ARCH_TYPE", value, 1) == 0 ? GRUS_OK : grus_fail_memory(&choice_error, sizeof value);
+    return found.avx2 ? request(found.avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL) : GRUS_OK;
 }
 
 static const grus_vector *vector_for(const char *name)
@@ -127,7 +144,7 @@ static void choose(void)
 {
     cpu found = detect_cpu();
     const char *asked = getenv("BLIS_ARCH_TYPE");
-    choice = asked ? check_request(asked, found) : request_kernel(found);
+    choice = asked ? check_request(asked, found) : request_best(found);
     if (choice)
         return;
     cntx_t *context = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
