@@ -18,24 +18,15 @@ kernels=(skx haswell generic)
 threads=(1 2 3 8)
 batches=(1 7 64 default) # records
 
-# The BLIS_ARCH_TYPE that each kernel is asked for by: a number, or from BLIS 2.0 on its name. Before, a name counts as 0.
-declare -A value_of=()
-find_kernels() {
-    local value kernel
-    for value in "${kernels[@]}" 0 3 {31..1}; do # skx is 0 and haswell mostly 3; generic is the last
-        [[ ${#value_of[@]} -lt ${#kernels[@]} ]] || return 0
-        kernel=$(BLIS_ARCH_TYPE=$value "$GRUS" --version 2>/dev/null | sed -n 's/.*(kernel \(.*\))$/\1/p')
-        if [[ -n $kernel && " ${kernels[*]} " = *" $kernel "* && ($value = [0-9]* || $value = "$kernel") ]]; then
-            value_of[$kernel]=${value_of[$kernel]-$value}
-        fi
-    done
+kernel_of() { # VALUE of BLIS_ARCH_TYPE
+    BLIS_ARCH_TYPE=$1 "$GRUS" --version | sed -n 's/.*(kernel \(.*\))$/\1/p'
 }
 
 # try OUTPUT THREADS BATCH: a run of $model on $kernel, its records in the file OUTPUT.
 try() {
     local batch=()
     [[ $3 = default ]] || batch=(--batch-tokens "$(($3 * positions))")
-    BLIS_ARCH_TYPE=$value expect 0 "$model, $kernel, $2 threads, batch $3" run "$MODELS/$model" "$work/$model.jsonl" \
+    BLIS_ARCH_TYPE=$kernel expect 0 "$model, $kernel, $2 threads, batch $3" run "$MODELS/$model" "$work/$model.jsonl" \
         -q -o "$work/out.d" -t "$2" "${batch[@]}" "${options[@]}"
     plain "$work/out.d/$model.jsonl.zst" >"$1" || fail "$model, $kernel: no output"
     rm -rf "$work/out.d"
@@ -61,12 +52,22 @@ compare_kernels() {
         "$work/$model-${tried[0]}.jsonl" "$work/$model-$kernel.jsonl"
 }
 
-ulimit -c 0 # BLIS aborts where it is asked for a kernel that it was built without
-find_kernels
+# A kernel is asked for by name or by number (skx is 0); what BLIS has not got is refused, and does not end in it.
+ulimit -c 0
+check "by number as by name" test "$(kernel_of 0)" = "$(kernel_of skx)"
+for value in nonsense 99 -1 '' skx7; do
+    BLIS_ARCH_TYPE=$value expect 2 "the kernel '$value'" run "$MODELS/snips-en" - -o -
+    says "the kernel '$value'" "no kernel is called '$value'"
+done
+for ((value = 0; value < 26; value++)); do
+    code=0
+    BLIS_ARCH_TYPE=$value "$GRUS" run "$MODELS/snips-en" - -o - -q </dev/null >"$work/out" 2>"$work/err" || code=$?
+    check "kernel number $value: exit $code" test "$code" = 0 -o "$code" = 2
+done
+
 tried=()
 for kernel in "${kernels[@]}"; do
-    value=${value_of[$kernel]-}
-    if [[ -z $value ]]; then
+    if [[ $(kernel_of "$kernel") != "$kernel" ]]; then
         echo "$kernel is left out: this machine, or this BLIS, lacks it"
         continue
     fi
