@@ -151,6 +151,7 @@ typedef struct grus_progress {
     uint64_t memory;                        // bytes predicted for the whole run
     uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
     uint64_t rows, rows_computed;           // the same for decoder lanes
+    uint64_t flops;                         // multiplied and added by this process, padding left out
     size_t threads, slots, batch_tokens;    // of the plan
     uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
 } grus_progress;

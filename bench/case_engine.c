@@ -51,10 +51,10 @@ static void free_work(void *state)
 static void run_work(void *state)
 {
     work *w = state;
-    uint64_t positions = 0, positions_computed = 0, rows = 0, rows_computed = 0;
+    uint64_t positions = 0, positions_computed = 0, rows = 0, rows_computed = 0, flops = 0;
     bool failed = false;
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)w->threads) reduction(|| : failed) \
-    reduction(+ : positions, positions_computed, rows, rows_computed)
+    reduction(+ : positions, positions_computed, rows, rows_computed, flops)
     for (size_t i = 0; i < w->n_batches; i++) {
         size_t thread = (size_t)omp_get_thread_num();
         grus_infer_stats stats = {0};
@@ -66,8 +66,9 @@ static void run_work(void *state)
         positions_computed += stats.positions_computed;
         rows += stats.rows;
         rows_computed += stats.rows_computed;
+        flops += stats.flops;
     }
-    w->stats = (grus_infer_stats){positions, positions_computed, rows, rows_computed, 0};
+    w->stats = (grus_infer_stats){positions, positions_computed, rows, rows_computed, 0, flops};
     w->failed = w->failed || failed;
 }
 
@@ -234,9 +235,8 @@ static bool make_encoder(const bench_parameters *p, size_t features, bench_case 
     work *w = make_work(p, &config, &(grus_infer_options){0}, why);
     if (!w)
         return false;
-    double flops = grus_engine_describe(w->engine).encoder_flops * (double)w->positions;
     *made = (bench_case){BENCH_FLOPS,
-                         flops,
+                         (double)w->stats.flops,
                          (double)w->positions,
                          "positions",
                          share_of_padding(w->stats.positions, w->stats.positions_computed),
@@ -257,15 +257,6 @@ bool bench_make_encoder(const bench_parameters *p, bench_case *made, const char 
     return make_encoder(p, 0, made, why);
 }
 
-// What describe leaves out: the query's projection (D, H), and scores and sum over every source position.
-static double attention_flops(const work *w, size_t beam)
-{
-    double values = (double)grus_config_output_size(&w->config), cells = 0;
-    for (size_t i = 0; i < w->n; i++)
-        cells += (double)(w->length[i] * (w->length[i] + EXTRA_STEPS) * beam);
-    return 2 * values * (double)w->config.decoder.hidden_size * (double)w->stats.rows + 4 * values * cells;
-}
-
 bool bench_make_decoder(const bench_parameters *p, bench_case *made, const char **why)
 {
     grus_config config;
@@ -281,11 +272,8 @@ bool bench_make_decoder(const bench_parameters *p, bench_case *made, const char 
     work *w = make_work(p, &config, &options, why);
     if (!w)
         return false;
-    grus_engine_facts facts = grus_engine_describe(w->engine);
-    double flops = facts.encoder_flops * (double)w->positions + facts.decoder_flops * (double)w->stats.rows +
-                   attention_flops(w, p->forced ? 1 : p->beam);
     *made = (bench_case){BENCH_FLOPS,
-                         flops,
+                         (double)w->stats.flops,
                          (double)w->stats.rows,
                          "rows",
                          share_of_padding(w->stats.rows, w->stats.rows_computed),

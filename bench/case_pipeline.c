@@ -112,13 +112,11 @@ bool bench_make_pipeline(const bench_parameters *parameters, bench_case *made, c
         free_pipeline(p);
         return false;
     }
-    const grus_engine_facts *facts = &p->model->facts;
-    double flops = facts->encoder_flops * (double)p->last.positions + facts->decoder_flops * (double)p->last.rows;
     double computed = (double)(p->last.rows_computed ? p->last.rows_computed : p->last.positions_computed);
     double asked = (double)(p->last.rows_computed ? p->last.rows : p->last.positions);
     // All of its threads count, whatever their number: it has a reader and a writer too.
     *made = (bench_case){BENCH_FLOPS,
-                         flops,
+                         (double)p->last.flops,
                          (double)p->last.records,
                          "records",
                          computed > 0 ? 1 - asked / computed : 0,

@@ -21,12 +21,11 @@ WHAT = {
                   " pass over V logits (log-sum-exp and best) reads and writes 4 V bytes a row twice.",
     "length": "FLOPs grow with the positions, which are 4,096 up to length 42 and 96 sequences beyond; a decoder makes"
               " 10 steps more than its source has positions, and its attention reads every position at each step.",
-    "beam": "FLOPs grow with the rows, beam times the steps; the first step of a sentence has one row. They are"
-            " counted as for hypotheses each by itself: what they share (a parent's recurrent product, the context's products)"
-            " makes the share of the rate larger, from a beam of two on.",
+    "beam": "FLOPs grow with the rows, beam times the steps; the first step of a sentence has one row. What"
+            " hypotheses share (a parent's recurrent product, from a beam of two on the context's products) is counted once.",
     "sequences": "Below the lanes of a tile the empty ones are computed too: the model with padding says so. From some"
                  " ten tiles on the time grows with the positions.",
-    "corpus": "Start and commit of a run, some milliseconds, then the FLOPs of the records; without those of attention.",
+    "corpus": "Start and commit of a run, some milliseconds, then the FLOPs of the records.",
     "threads": "Wall time. The work is the same and is shared by the batch.",
 }
 

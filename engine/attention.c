@@ -245,11 +245,17 @@ size_t grus_attention_query_floats(const grus_attention *attention, size_t n)
            grus_whole_tiles(attention->kernel, n) * weights->width;
 }
 
+uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys)
+{
+    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
+    return weights ? grus_product_flops(1, weights, weights->out) : 0;
+}
+
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
                             float *scratch, const float **projected)
 {
-    const grus_weights *weights = query_weights(attention);
-    if (!weights || keys->folded) {
+    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
+    if (!weights) {
         for (size_t i = 0; i < queries->n; i++)
             projected[i] = queries->rows[i];
         return;

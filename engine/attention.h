@@ -55,6 +55,9 @@ typedef struct grus_queries {
 
 size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
 
+// FLOPs of projecting a query.
+uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys);
+
 // Projects n queries: projected[i] points to query i ready for grus_attend.
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
                             float *scratch, const float **projected);

@@ -45,9 +45,10 @@ typedef struct grus_decoding grus_decoding;
 
 // Starts decoding a batch that was encoded with its final states from first_final on: bridge, keys. At most max_rows
 // rows a step. fold: keys as in grus_attention_keys, and the context's products with the weights that read it are made
-// once for each source position. GRUS_E_MEMORY when arena has none left.
+// once for each source position. stats is added to at every step. GRUS_E_MEMORY when arena has none left.
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                                size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error);
+                                size_t max_rows, bool fold, grus_infer_stats *stats, grus_decoding **decoding,
+                                grus_error *error);
 
 // What a step made of its rows, valid until the next: of row i the logits, vocab of them at logits + i * ld, the largest
 // of each block (logits.h) at top + i * blocks, and how they are normalised.

@@ -15,11 +15,13 @@
 struct grus_decoding {
     const grus_decoder *decoder;
     const grus_encoded *encoded;
+    grus_infer_stats *stats;
     grus_keys keys;
-    float *initial;    // (records, layers, H): what the bridge made
-    bool folded;       // a context is the products of the maps that read it, not D outputs
-    size_t context_ld; // floats of a context
-    size_t side;       // the one written last
+    float *initial;         // (records, layers, H): what the bridge made
+    bool folded;            // a context is the products of the maps that read it, not D outputs
+    size_t context_ld;      // floats of a context
+    size_t context_columns; // of them that are wanted, without what fills up panels
+    size_t side;            // the one written last
     struct side {
         float *state;   // (layers, max_rows, H)
         float *context; // (max_rows, context_ld)
@@ -163,6 +165,7 @@ static void bridge_linear(grus_decoding *d, float *product)
         }
         grus_panels_pack(decoder->kernel, &(grus_part_rows){d->context, decoder->values}, 1, n, d->panels);
         grus_product(decoder->kernel, &decoder->bridge, d->panels, n, 0, product, width);
+        d->stats->flops += grus_product_flops(n, &decoder->bridge, decoder->bridge.out);
         for (size_t i = 0; i < n; i++) {
             float *row = product + i * width;
             decoder->kernel->vector->tanh_bias(row, decoder->bridge_bias, layers * hidden);
@@ -188,23 +191,32 @@ static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *
 {
     const grus_linear *readers[2];
     context_readers(d->decoder, readers);
+    size_t columns[2] = {3 * d->decoder->hidden, d->decoder->readout_size};
     d->keys.value_columns = d->context_ld;
+    d->context_columns = 0;
+    for (size_t i = 0; i < 2; i++) {
+        d->stats->flops += grus_product_flops(d->encoded->positions, &readers[i]->context, columns[i]);
+        d->context_columns += readers[i]->context.data ? columns[i] : 0;
+    }
     return grus_linear_fold(readers, arena, d->encoded->output, d->encoded->positions, d->decoder->values,
                             &d->keys.values, error);
 }
 
 grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                                size_t max_rows, bool fold, grus_decoding **decoding, grus_error *error)
+                                size_t max_rows, bool fold, grus_infer_stats *stats, grus_decoding **decoding,
+                                grus_error *error)
 {
     grus_decoding *d = grus_arena_alloc(arena, 1, sizeof *d);
     if (!d)
         return grus_fail_memory(error, sizeof *d);
     *d = (grus_decoding){.decoder = decoder,
                          .encoded = encoded,
+                         .stats = stats,
                          .folded = fold && can_fold(decoder),
                          .max_rows = grus_whole_tiles(decoder->kernel, max_rows),
                          .readout_ld = readout_ld(decoder)};
     d->context_ld = context_ld(decoder, d->folded);
+    d->context_columns = decoder->values;
     size_t initial = encoded->n * decoder->layers * decoder->hidden;
     float *product = NULL;
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
@@ -214,6 +226,8 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
         grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
+    if (d->keys.rows != encoded->output)
+        stats->flops += grus_product_flops(encoded->positions, &decoder->attention.weight_key, d->keys.columns);
     if (!status && d->folded)
         status = fold_values(d, arena, error);
     if (status)
@@ -257,11 +271,13 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
 {
     const grus_decoder *decoder = d->decoder;
     grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, d->query_scratch, d->queries);
+    d->stats->flops += n * grus_attention_query_flops(&decoder->attention, &d->keys);
     for (size_t i = 0; i < n; i++) {
         const grus_row *row = rows + which[i];
-        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[row->sequence],
-                    d->encoded->length[row->sequence], row->weights ? row->weights : d->weights,
-                    d->sides[d->side].context + i * d->context_ld);
+        size_t length = d->encoded->length[row->sequence];
+        d->stats->flops += (uint64_t)2 * length * (d->keys.columns + d->context_columns);
+        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[row->sequence], length,
+                    row->weights ? row->weights : d->weights, d->sides[d->side].context + i * d->context_ld);
     }
 }
 
@@ -304,8 +320,15 @@ static void run_linear(grus_decoding *d, const grus_linear *linear, const grus_p
         grus_linear_known(linear, linear->table ? d->token : NULL, folded ? d->slice : NULL, n, y, ldy);
     if (n_rest == 0)
         return;
+    const grus_weights *weights = folded ? &linear->folded : &linear->rest;
     grus_panels_pack(linear->kernel, rest, n_rest, n, d->panels);
-    grus_product(linear->kernel, folded ? &linear->folded : &linear->rest, d->panels, n, known ? 1 : 0, y, ldy);
+    grus_product(linear->kernel, weights, d->panels, n, known ? 1 : 0, y, ldy);
+    d->stats->flops += grus_product_flops(n, weights, into_gru ? 3 * d->decoder->hidden : d->decoder->readout_size);
+}
+
+static bool tabled_input(const grus_decoder *decoder)
+{
+    return decoder->gru->ih.table && decoder->config->n_inputs == 1;
 }
 
 // gi_rows of layer 0: the table's rows where the embedding is all.
@@ -313,7 +336,7 @@ static void first_input(grus_decoding *d, size_t n)
 {
     const grus_decoder_config *config = d->decoder->config;
     const grus_gru *gru = d->decoder->gru;
-    bool tabled = gru->ih.table && config->n_inputs == 1;
+    bool tabled = tabled_input(d->decoder);
     if (!tabled)
         run_linear(d, &gru->ih, config->inputs, config->n_inputs, true, n, d->gi, gru->width);
     for (size_t i = 0; i < n; i++)
@@ -325,6 +348,7 @@ static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 {
     grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
     grus_product(gru->kernel, &gru->ih.rest, d->panels, n, 0, d->gi, gru->width);
+    d->stats->flops += grus_gru_flops(gru, n, gru->input);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
 }
@@ -354,9 +378,10 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->h_read[i] = d->h_new[place];
         }
         grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes, d->panels);
-        grus_gru_run(gru,
-                     &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
-                                      d->parents.first_row, d->parents.lane, d->gi_lane, d->h_prev, d->h_new, d->acc});
+        grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
+                                           d->parents.first_row, d->parents.lane, d->gi_lane,
+                                           layer == 0 && tabled_input(decoder) ? n : 0, d->h_prev, d->h_new, d->acc});
+        d->stats->flops += grus_gru_flops(gru, d->parents.n_lanes, gru->hidden);
     }
 }
 
@@ -425,6 +450,7 @@ static void make_logits(grus_decoding *d, size_t n)
     }
     for (size_t row = 0; row < n; row++)
         d->normalizers[row] = grus_logits_end(kernel->vector, d->sums + row);
+    d->stats->flops += grus_product_flops(n, output, decoder->vocab);
 }
 
 void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, grus_scores *scores)
@@ -445,6 +471,8 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, grus_s
         attend(d, rows, d->every, n, d->h_read);
     make_readout(d, n);
     make_logits(d, n);
+    d->stats->rows += n;
+    d->stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
     *scores =
         (grus_scores){d->logits, d->top, decoder->output.width, grus_logits_blocks(decoder->vocab), d->normalizers};
 }

@@ -162,12 +162,17 @@ static size_t chunk_end(const pass *p, size_t first)
     return step;
 }
 
-// Fills scratch->rows with the input product of every slot of the steps [first, last).
-static void input_products(const pass *p, size_t first, size_t last)
+static bool is_tabled(const pass *p)
+{
+    return p->gru->ih.table && !p->input;
+}
+
+// Fills scratch->rows with the input product of every slot of the steps [first, last); returns how many.
+static size_t input_products(const pass *p, size_t first, size_t last)
 {
     const grus_gru *gru = p->gru;
     scratch *s = p->scratch;
-    bool tabled = gru->ih.table && !p->input;
+    bool tabled = is_tabled(p);
     size_t n = 0;
     for (size_t step = first; step < last; step++)
         for (size_t lane = 0; lane < step_rows(p, step); lane++) {
@@ -182,11 +187,12 @@ static void input_products(const pass *p, size_t first, size_t last)
             s->rows[n++] = row;
         }
     if (tabled)
-        return;
+        return n;
     grus_panels_pack(gru->kernel, &(grus_part_rows){s->rows, gru->input}, 1, n, s->input_panels);
     grus_product(gru->kernel, &gru->ih.rest, s->input_panels, n, 0, s->gi, gru->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * gru->width;
+    return n;
 }
 
 // A lane without a state: its column of the panels becomes zero.
@@ -201,7 +207,7 @@ static void clear_state(const pass *p, size_t lane)
 
 // States are written where they belong in the output and read from there in the next step. What a lane beyond its end
 // computes goes to the dump.
-static void run_step(const pass *p, size_t step, const float *const *gi)
+static void run_step(const pass *p, size_t step, const float *const *gi, size_t tabled)
 {
     const grus_lane_plan *plan = p->plan;
     scratch *s = p->scratch;
@@ -213,7 +219,8 @@ static void run_step(const pass *p, size_t step, const float *const *gi)
             clear_state(p, lane);
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
     }
-    grus_gru_run(p->gru, &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, s->h_prev, s->h_new, s->acc});
+    grus_gru_run(p->gru,
+                 &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, tabled, s->h_prev, s->h_new, s->acc});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
     grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);
@@ -225,10 +232,9 @@ static grus_status run_pass(const pass *p, const volatile bool *stop, grus_error
         if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         last = chunk_end(p, first);
-        input_products(p, first, last);
-        const float *const *gi = p->scratch->rows;
+        const float *const *gi = p->scratch->rows, *const *end = gi + input_products(p, first, last);
         for (size_t step = first; step < last; gi += step_rows(p, step), step++)
-            run_step(p, step, gi);
+            run_step(p, step, gi, is_tabled(p) ? (size_t)(end - gi) : 0);
     }
     return GRUS_OK;
 }
@@ -309,6 +315,9 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
     encoded->output = buffers[(encoder->layers - 1) % 2];
     stats->positions += encoded->positions;
     stats->positions_computed += plan.computed;
+    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
+        stats->flops +=
+            grus_gru_flops(encoder->gru + i, encoded->positions, encoder->gru[i].ih.rest.in + encoder->hidden);
     return GRUS_OK;
 }
 

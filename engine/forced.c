@@ -44,7 +44,7 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
     size_t max_rows = grus_search_rows(decoder->kernel, 1), n = 0, next = 0;
     grus_decoding *decoding;
     grus_status status =
-        grus_decoding_start(decoder, arena, encoded, max_rows, grus_search_folds(beam_size), &decoding, error);
+        grus_decoding_start(decoder, arena, encoded, max_rows, grus_search_folds(beam_size), stats, &decoding, error);
     if (status)
         return status;
     follower *followers = grus_arena_alloc(arena, max_rows, sizeof *followers);
@@ -70,8 +70,6 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
         grus_scores scores;
         size_t left = 0;
         grus_decoding_step(decoding, rows, n, &scores);
-        stats->rows += n;
-        stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
         for (size_t i = 0; i < n; i++)
             if (score_token(&forced[followers[i].sequence], followers + i, scores.logits + i * scores.ld,
                             scores.normalizers + i))

@@ -12,8 +12,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define CACHE_LINE 64
-
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
     size_t panel = gru->kernel->panel, hidden = gru->hidden;
@@ -109,7 +107,7 @@ size_t grus_gru_acc_floats(const grus_kernel *kernel)
 // Asks for what lies somewhere in memory before it is needed.
 static void fetch(const float *from, size_t count)
 {
-    for (size_t i = 0; i < count; i += CACHE_LINE / sizeof *from)
+    for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i);
 }
 
@@ -121,6 +119,16 @@ static void fetch_rows(const grus_gru *gru, const grus_gru_step *step, size_t fi
         fetch(step->h_prev[row] + group * panel, panel);
         fetch(step->h_new[row] + group * panel, panel);
     }
+}
+
+// A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a panel
+// at a time, since lines that are waited for keep the micro-kernel's own out.
+static void fetch_tabled(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t at)
+{
+    size_t end = grus_min(step->tabled, first + gru->kernel->tile);
+    for (size_t row = first; row < end; row++)
+        for (size_t i = 0; i < gru->kernel->panel; i += GRUS_ALIGN / sizeof(float))
+            __builtin_prefetch(step->gi[row] + at + i, 0, 2);
 }
 
 // The gates of one group for n <= tile rows.
@@ -159,6 +167,8 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t til
     size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
     for (size_t k = 0; k < gru->hidden; k += GRUS_KERNEL_DEPTH)
         for (size_t gate = 0; gate < 3; gate++) {
+            if (k == 0)
+                fetch_tabled(gru, step, last, (3 * group + gate) * panel);
             if (gate == 2 && k + GRUS_KERNEL_DEPTH >= gru->hidden)
                 fetch_rows(gru, step, first, grus_min(tile, last - first), group);
             grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),

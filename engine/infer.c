@@ -75,10 +75,9 @@ void grus_engine_free(grus_engine *engine)
     free(engine);
 }
 
-// Multiply-adds count as two.
 static double gru_flops(const grus_gru *gru)
 {
-    return 2.0 * 3.0 * (double)gru->hidden * (double)(gru->ih.rest.in + gru->hidden);
+    return (double)grus_gru_flops(gru, 1, gru->ih.rest.in + gru->hidden);
 }
 
 static double weights_flops(const grus_weights *weights)

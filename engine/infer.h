@@ -77,6 +77,9 @@ typedef struct grus_infer_stats {
     uint64_t positions, positions_computed; // encoder positions asked for; computed, padding included
     uint64_t rows, rows_computed;           // decoder rows that carried a live hypothesis; computed
     uint64_t tokens_out;                    // generated tokens of the results' hypotheses, end tokens included
+    // Multiplied and added by the encoder, the decoder and its attention, padding left out; what hypotheses share counts
+    // once.
+    uint64_t flops;
 } grus_infer_stats;
 
 grus_workspace *grus_workspace_new(const grus_engine *engine);

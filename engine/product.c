@@ -21,6 +21,15 @@ static void clear_lanes(float *panel, size_t tile, size_t from, size_t columns)
             panel[k * tile + lane] = 0;
 }
 
+// Rows may come from anywhere in memory, one of a table each: asked for all at once, they come at the pace of its
+// bandwidth and not of its latency.
+static void fetch_rows(const grus_part_rows *part, size_t first, size_t n)
+{
+    for (size_t row = first; row < first + n; row++)
+        for (size_t i = 0; i < part->columns; i += GRUS_ALIGN / sizeof(float))
+            __builtin_prefetch(part->rows[row] + i, 0, 2);
+}
+
 void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, size_t n_parts, size_t n, float *panels)
 {
     size_t tile = kernel->tile;
@@ -30,6 +39,8 @@ void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, si
             const float *rows[GRUS_MAX_TILE];
             for (size_t lane = 0; lane < tile; lane++)
                 rows[lane] = parts[part].rows[first + grus_min(lane, lanes - 1)];
+            if (first + tile < n)
+                fetch_rows(parts + part, first + tile, grus_min(tile, n - first - tile));
             kernel->vector->pack(tile, parts[part].columns, rows, panels);
             clear_lanes(panels, tile, lanes, parts[part].columns);
             panels += parts[part].columns * tile;

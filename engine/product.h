@@ -21,6 +21,12 @@ void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, si
 void grus_product(const grus_kernel *kernel, const grus_weights *weights, const float *panels, size_t n, float beta,
                   float *y, size_t ldy);
 
+// FLOPs of a product of n rows of whose width this many are wanted: a multiply-add counts as two.
+static inline uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted)
+{
+    return (uint64_t)2 * n * weights->in * wanted;
+}
+
 // n rounded up to whole tiles.
 static inline size_t grus_whole_tiles(const grus_kernel *kernel, size_t n)
 {

@@ -315,7 +315,7 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
         .decoder = decoder, .encoded = encoded, .search = search, .arena = arena, .results = results, .stats = stats};
     size_t beam = search->beam_size;
     grus_status status = grus_decoding_start(decoder, arena, encoded, grus_search_rows(decoder->kernel, beam),
-                                             grus_search_folds(beam), &g.decoding, error);
+                                             grus_search_folds(beam), stats, &g.decoding, error);
     if (status)
         return status;
     if (!searching_alloc(&g) || !admit(&g))
@@ -326,8 +326,6 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
         size_t n = lay_rows(&g);
         grus_scores scores;
         grus_decoding_step(g.decoding, g.rows, n, &scores);
-        stats->rows += n;
-        stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
         if (!expand_all(&g, &scores) || !admit(&g))
             return grus_fail_memory(error, 0);
     }

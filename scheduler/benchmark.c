@@ -200,9 +200,9 @@ static void complete(const benchmark *b, grus_benchmark_part *part)
         all.positions_computed += one->positions_computed;
         all.rows += one->rows;
         all.rows_computed += one->rows_computed;
+        all.flops += one->flops;
     }
-    const grus_engine_facts *facts = &b->job.model->facts;
-    part->flops = facts->encoder_flops * (double)all.positions + facts->decoder_flops * (double)all.rows;
+    part->flops = (double)all.flops;
     part->padding = share(all.positions, all.positions_computed);
     part->rows_empty = share(all.rows, all.rows_computed);
 }
@@ -336,11 +336,10 @@ static grus_status measure_run(benchmark *b, grus_error *error)
     grus_status status = measure(b, "run", b->n_threads, run_whole, &part, error);
     if (status != GRUS_OK)
         return status;
-    const grus_engine_facts *facts = &b->job.model->facts;
     const grus_progress *last = &b->last;
     part->records = (double)last->records;
     part->tokens = (double)last->tokens_in;
-    part->flops = facts->encoder_flops * (double)last->positions + facts->decoder_flops * (double)last->rows;
+    part->flops = (double)last->flops;
     part->padding = share(last->positions, last->positions_computed);
     part->rows_empty = share(last->rows, last->rows_computed);
     return GRUS_OK;

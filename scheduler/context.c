@@ -48,6 +48,7 @@ void grus_figures_add_slot(grus_figures *figures, const grus_slot *slot)
     progress->positions_computed += slot->stats.positions_computed;
     progress->rows += slot->stats.rows;
     progress->rows_computed += slot->stats.rows_computed;
+    progress->flops += slot->stats.flops;
     for (int i = 0; i < GRUS_N_CAUSES; i++)
         figures->causes[i] += slot->causes[i];
 }
