@@ -15,7 +15,12 @@
 #define GRUS_JOURNAL_MAGIC 0x314c4e4a53555247u // "GRUSJNL1"
 #define GRUS_JOURNAL_DATA 0x41544144u          // "DATA", and four zeros
 #define GRUS_JOURNAL_CHECKPOINT 0x54504b43u    // "CKPT", and four zeros
-#define GRUS_JOURNAL_PIECE ((size_t)128 << 10) // bytes of results in a piece, at most
+// Bytes of results in a piece, at most.
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#define GRUS_JOURNAL_PIECE ((size_t)1 << 10)
+#else
+#define GRUS_JOURNAL_PIECE ((size_t)128 << 10)
+#endif
 #define GRUS_JOURNAL_PACKED ZSTD_COMPRESSBOUND(GRUS_JOURNAL_PIECE)
 
 #define GRUS_JOURNAL_HEAD_BYTES 16                                                 // of the beginning, without the key

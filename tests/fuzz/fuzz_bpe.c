@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistr.h>
 
+#include "base/memory.h"
 #include "io/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -192,6 +193,21 @@ static void check_decoded(const grus_buffer *decoded, const char *text, size_t s
     grus_buffer_free(&expected);
 }
 
+// Of the same text only the first few pieces are kept: those are the same, and it is told that there are more.
+static void check_bounded(const grus_tokenizer *tokenizer, const grus_ids *all, const char *text, size_t size)
+{
+    grus_ids ids = {.most = all->size / 2 + 1};
+    grus_error error = {0};
+    FUZZ_CHECK(!grus_tokenizer_encode(tokenizer, text, size, &ids, &error));
+    if (ids.at_least)
+        FUZZ_CHECK(all->size > ids.most && ids.size > ids.most);
+    else
+        FUZZ_CHECK(ids.size == all->size);
+    for (size_t i = 0; !ids.at_least && i < grus_min(ids.size, ids.most); i++)
+        FUZZ_CHECK(ids.data[i] == all->data[i]);
+    free(ids.data);
+}
+
 static void check_pieces(const grus_tokenizer *tokenizer, const grus_buffer *vocab, const char *text, size_t size)
 {
     grus_ids ids = {0};
@@ -208,6 +224,7 @@ static void check_pieces(const grus_tokenizer *tokenizer, const grus_buffer *voc
     FUZZ_CHECK(found.size == vocab->size - 6 && (found.size == 0 || !memcmp(found.data, vocab->data + 6, found.size)));
     grus_tokenizer_decode(tokenizer, ids.data, ids.size, &decoded);
     check_decoded(&decoded, text, size);
+    check_bounded(tokenizer, &ids, text, size);
     free(ids.data);
     grus_buffer_free(&found);
     grus_buffer_free(&decoded);

@@ -98,6 +98,7 @@ def seeds():
     yield "bpe", "version-2", "#version: 0.2\nl o\nlo w</w>\né é\n\0low lower éééé x".encode()
     yield "bpe", "no-version", b"a a\naa aa\n\0aaaaaaa aa"
     yield "bpe", "three-symbols", b"a b c\n\0a"
+    yield "bpe", "no-merge-applies", b"a b\n\0" + "\U0001f600\U0001f601".encode() * 8
     yield "tokenizer", "char", b"\0a\nb\n<unk>\n\xc3\xa9\n\0ab\xc3\xa9z"
     yield "tokenizer", "char-no-unk", b"\0a\nb\n\0abz"
     yield "tokenizer", "whitespace-lower", b"\6ab\n<unk>\n\0AB  ab\tc"
