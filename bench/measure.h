@@ -18,7 +18,8 @@ typedef struct bench_measurement {
     size_t value;                                             // of the varied parameter
     const char *missing;                                      // why it was not made, else NULL
     size_t n;                                                 // rounds
-    size_t iterations;                                        // runs in a round
+    size_t iterations;                                        // runs in a round that are timed
+    bool is_short;                                            // an untimed run goes before them
     double wall[BENCH_MAX_ROUNDS], cpu[BENCH_MAX_ROUNDS];     // seconds of one run
     double floor[BENCH_MAX_ROUNDS], kernel[BENCH_MAX_ROUNDS]; // FLOPs (or bytes) a second of CPU time
 } bench_measurement;

@@ -14,10 +14,10 @@ import math
 import sys
 
 WHAT = {
-    "hidden": "FLOPs grow with H (E + H) in the first layer and with 3 H² in the second. Of 32,000 ids, uniform, a position's"
-              " row of the first layer's table comes from memory, 12 H bytes in each direction: 3 KB beside 0.8 MFLOP at 128"
-              " units, four times the bytes a FLOP at 32. From 192 units on the table would be larger than its"
-              " limit: embeddings are read, 2 KB, and multiplied. Narrow layers also have more gates a FLOP.",
+    "hidden": "FLOPs grow with H (E + H) in the first layer and with 3 H² in the second. Narrow layers have more gates and"
+              " packing a FLOP. Up to 128 units the first layer's products are looked up in a table of 32,000 ids, uniform:"
+              " 12 H bytes a position and direction from L3 or memory; from 192 on the table would be larger than its limit,"
+              " embeddings are read and multiplied.",
     "layers": "FLOPs grow with the layers; the first reads E = 256 values a position, the others 2 H = 512.",
     "vocabulary": "Two terms: the recurrent part, which has no V, and the output product with H V. Beside the FLOPs"
                   " each of V logits has its exponential, in L1 behind the product.",
