@@ -51,10 +51,9 @@ static void free_work(void *state)
 static void run_work(void *state)
 {
     work *w = state;
-    uint64_t positions = 0, positions_computed = 0, rows = 0, rows_computed = 0, flops = 0;
     bool failed = false;
-#pragma omp parallel for schedule(dynamic, 1) num_threads((int)w->threads) reduction(|| : failed) \
-    reduction(+ : positions, positions_computed, rows, rows_computed, flops)
+    w->stats = (grus_infer_stats){0};
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)w->threads) reduction(|| : failed)
     for (size_t i = 0; i < w->n_batches; i++) {
         size_t thread = (size_t)omp_get_thread_num();
         grus_infer_stats stats = {0};
@@ -62,13 +61,9 @@ static void run_work(void *state)
         failed = grus_infer(w->engine, w->workspaces[thread], &w->batches[i], &w->options, NULL,
                             w->results + thread * w->most_records, &stats, &error) != GRUS_OK ||
                  failed;
-        positions += stats.positions;
-        positions_computed += stats.positions_computed;
-        rows += stats.rows;
-        rows_computed += stats.rows_computed;
-        flops += stats.flops;
+#pragma omp critical
+        grus_infer_stats_add(&w->stats, &stats);
     }
-    w->stats = (grus_infer_stats){positions, positions_computed, rows, rows_computed, 0, flops};
     w->failed = w->failed || failed;
 }
 

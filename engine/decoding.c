@@ -348,7 +348,7 @@ static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 {
     grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
     grus_product(gru->kernel, &gru->ih.rest, d->panels, n, 0, d->gi, gru->width);
-    d->stats->flops += grus_gru_flops(gru, n, gru->input);
+    d->stats->flops += grus_product_flops(n, &gru->ih.rest, 3 * gru->hidden);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
 }
@@ -381,7 +381,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
         grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
                                            d->parents.first_row, d->parents.lane, d->gi_lane,
                                            layer == 0 && tabled_input(decoder) ? n : 0, d->h_prev, d->h_new, d->acc});
-        d->stats->flops += grus_gru_flops(gru, d->parents.n_lanes, gru->hidden);
+        d->stats->flops += grus_product_flops(d->parents.n_lanes, &gru->weight_hh, 3 * gru->hidden);
     }
 }
 

@@ -276,6 +276,14 @@ static bool encoded_alloc(const grus_encoder *encoder, grus_arena *arena, const 
     return true;
 }
 
+uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
+{
+    uint64_t flops = 0;
+    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
+        flops += grus_gru_flops(encoder->gru + i, positions);
+    return flops;
+}
+
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
                         const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error)
 {
@@ -315,9 +323,7 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
     encoded->output = buffers[(encoder->layers - 1) % 2];
     stats->positions += encoded->positions;
     stats->positions_computed += plan.computed;
-    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        stats->flops +=
-            grus_gru_flops(encoder->gru + i, encoded->positions, encoder->gru[i].ih.rest.in + encoder->hidden);
+    stats->flops += grus_encoder_flops(encoder, encoded->positions);
     return GRUS_OK;
 }
 

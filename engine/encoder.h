@@ -30,6 +30,8 @@ grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *conf
                               grus_encoder *encoder, size_t *parameters, grus_error *error);
 void grus_encoder_free(grus_encoder *encoder);
 size_t grus_encoder_bytes(const grus_encoder *encoder);
+// FLOPs for this many positions, what is tabled left out; a multiply-add counts as two.
+uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
 
 // Encodes the batch; final states are kept of the layers from first_final on. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,

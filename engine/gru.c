@@ -104,8 +104,8 @@ size_t grus_gru_acc_floats(const grus_kernel *kernel)
     return 4 * kernel->tile * kernel->panel;
 }
 
-// Asks for what lies somewhere in memory before it is needed.
-static void fetch(const float *from, size_t count)
+// As grus_fetch, but into L1.
+static void fetch_near(const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i);
@@ -115,9 +115,9 @@ static void fetch_rows(const grus_gru *gru, const grus_gru_step *step, size_t fi
 {
     size_t panel = gru->kernel->panel;
     for (size_t row = first; row < first + n; row++) {
-        fetch(step->gi[row] + 3 * group * panel, 3 * panel);
-        fetch(step->h_prev[row] + group * panel, panel);
-        fetch(step->h_new[row] + group * panel, panel);
+        fetch_near(step->gi[row] + 3 * group * panel, 3 * panel);
+        fetch_near(step->h_prev[row] + group * panel, panel);
+        fetch_near(step->h_new[row] + group * panel, panel);
     }
 }
 
@@ -127,8 +127,7 @@ static void fetch_tabled(const grus_gru *gru, const grus_gru_step *step, size_t 
 {
     size_t end = grus_min(step->tabled, first + gru->kernel->tile);
     for (size_t row = first; row < end; row++)
-        for (size_t i = 0; i < gru->kernel->panel; i += GRUS_ALIGN / sizeof(float))
-            __builtin_prefetch(step->gi[row] + at + i, 0, 2);
+        grus_fetch(step->gi[row] + at, gru->kernel->panel);
 }
 
 // The gates of one group for n <= tile rows.

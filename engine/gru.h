@@ -40,10 +40,11 @@ typedef struct grus_gru_step {
 
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step);
 
-// FLOPs of the product of the gates with rows of columns: a multiply-add counts as two.
-static inline uint64_t grus_gru_flops(const grus_gru *gru, size_t rows, size_t columns)
+// FLOPs of the gates' products for this many rows, what is tabled left out.
+static inline uint64_t grus_gru_flops(const grus_gru *gru, size_t rows)
 {
-    return (uint64_t)2 * rows * 3 * gru->hidden * columns;
+    return grus_product_flops(rows, &gru->ih.rest, 3 * gru->hidden) +
+           grus_product_flops(rows, &gru->weight_hh, 3 * gru->hidden);
 }
 
 size_t grus_gru_acc_floats(const grus_kernel *kernel);

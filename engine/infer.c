@@ -75,14 +75,13 @@ void grus_engine_free(grus_engine *engine)
     free(engine);
 }
 
-static double gru_flops(const grus_gru *gru)
+static double row_flops(const grus_decoder *decoder)
 {
-    return (double)grus_gru_flops(gru, 1, gru->ih.rest.in + gru->hidden);
-}
-
-static double weights_flops(const grus_weights *weights)
-{
-    return 2.0 * (double)weights->out * (double)weights->in;
+    const grus_weights *readout = &decoder->readout.rest, *output = &decoder->output;
+    uint64_t flops = grus_product_flops(1, readout, readout->out) + grus_product_flops(1, output, output->out);
+    for (size_t i = 0; i < decoder->layers; i++)
+        flops += grus_gru_flops(decoder->gru + i, 1);
+    return (double)flops;
 }
 
 grus_engine_facts grus_engine_describe(const grus_engine *engine)
@@ -92,10 +91,9 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     grus_engine_facts facts = {.source_vocab = encoder->vocab,
                                .parameters = engine->parameters,
                                .weight_bytes = grus_encoder_bytes(encoder),
+                               .encoder_flops = (double)grus_encoder_flops(encoder, 1),
                                .lanes = grus_encoder_lanes(engine->kernel),
                                .tile = engine->kernel->tile};
-    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        facts.encoder_flops += gru_flops(encoder->gru + i);
     size_t many = 1 << 16;
     facts.position_bytes = (grus_encode_bytes(encoder, 2 * many, 1) - grus_encode_bytes(encoder, many, 1)) / many;
     facts.lane_bytes = encoder->hidden * sizeof(float);
@@ -108,9 +106,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     }
     facts.target_vocab = decoder->vocab;
     facts.weight_bytes += grus_decoder_bytes(decoder);
-    for (size_t i = 0; i < decoder->layers; i++)
-        facts.decoder_flops += gru_flops(decoder->gru + i);
-    facts.decoder_flops += weights_flops(&decoder->readout.rest) + weights_flops(&decoder->output);
+    facts.decoder_flops = row_flops(decoder);
     size_t rows = engine->kernel->tile;
     facts.lane_bytes =
         (grus_decoding_bytes(decoder, 1, 1, 2 * rows, false) - grus_decoding_bytes(decoder, 1, 1, rows, false)) / rows;

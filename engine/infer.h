@@ -82,6 +82,16 @@ typedef struct grus_infer_stats {
     uint64_t flops;
 } grus_infer_stats;
 
+static inline void grus_infer_stats_add(grus_infer_stats *to, const grus_infer_stats *from)
+{
+    to->positions += from->positions;
+    to->positions_computed += from->positions_computed;
+    to->rows += from->rows;
+    to->rows_computed += from->rows_computed;
+    to->tokens_out += from->tokens_out;
+    to->flops += from->flops;
+}
+
 grus_workspace *grus_workspace_new(const grus_engine *engine);
 void grus_workspace_free(grus_workspace *workspace);
 

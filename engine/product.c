@@ -26,8 +26,7 @@ static void clear_lanes(float *panel, size_t tile, size_t from, size_t columns)
 static void fetch_rows(const grus_part_rows *part, size_t first, size_t n)
 {
     for (size_t row = first; row < first + n; row++)
-        for (size_t i = 0; i < part->columns; i += GRUS_ALIGN / sizeof(float))
-            __builtin_prefetch(part->rows[row] + i, 0, 2);
+        grus_fetch(part->rows[row], part->columns);
 }
 
 void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, size_t n_parts, size_t n, float *panels)

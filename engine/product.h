@@ -3,6 +3,7 @@
 #ifndef GRUS_ENGINE_PRODUCT_H
 #define GRUS_ENGINE_PRODUCT_H
 
+#include "base/memory.h"
 #include "engine/weights.h"
 
 // One part of the input: columns floats from each of rows[0..n).
@@ -20,6 +21,13 @@ void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, si
 // next multiple of kernel->tile are written too.
 void grus_product(const grus_kernel *kernel, const grus_weights *weights, const float *panels, size_t n, float beta,
                   float *y, size_t ldy);
+
+// Asks for floats that will soon be read to come into L2.
+static inline void grus_fetch(const float *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
+        __builtin_prefetch(from + i, 0, 2);
+}
 
 // FLOPs of a product of n rows of whose width this many are wanted: a multiply-add counts as two.
 static inline uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted)

@@ -194,14 +194,8 @@ static double share(uint64_t asked, uint64_t computed)
 static void complete(const benchmark *b, grus_benchmark_part *part)
 {
     grus_infer_stats all = {0};
-    for (size_t i = 0; i < b->used; i++) {
-        const grus_infer_stats *one = &b->threads[i].stats;
-        all.positions += one->positions;
-        all.positions_computed += one->positions_computed;
-        all.rows += one->rows;
-        all.rows_computed += one->rows_computed;
-        all.flops += one->flops;
-    }
+    for (size_t i = 0; i < b->used; i++)
+        grus_infer_stats_add(&all, &b->threads[i].stats);
     part->flops = (double)all.flops;
     part->padding = share(all.positions, all.positions_computed);
     part->rows_empty = share(all.rows, all.rows_computed);
