@@ -195,6 +195,28 @@ static bool rank_candidates(searching *g, const sentence *s, const grus_scores *
     return true;
 }
 
+// The best score that a live hypothesis, or one that goes on from it, may come to: its log-probability can only fall,
+// and between the lengths at both ends lie only scores between theirs.
+static double bound(const grus_search *search, const sentence *s, double logprob)
+{
+    return fmax(grus_normalize(search, logprob, s->step + 1), grus_normalize(search, logprob, s->limit));
+}
+
+// Once n_best are kept, drops the live hypotheses that can no longer beat the worst of them: the last ones, as they are
+// in rank order. What would be taken in the place of their continuations ranks lower still, so that nothing that is
+// kept depends on it.
+static void drop_beaten(const grus_search *search, sentence *s)
+{
+    while (s->n_kept == search->n_best && s->n_live > 0 &&
+           !(bound(search, s, s->live[s->n_live - 1].logprob) > s->kept[s->n_kept - 1].score))
+        s->n_live--;
+}
+
+static bool ended(const sentence *s)
+{
+    return s->n_live == 0 || s->step == s->limit;
+}
+
 // Moves the taken candidates into the sentence: ended ones are kept, the others live on in rank order; at the limit
 // these are kept too, as they are.
 static void advance(searching *g, sentence *s, size_t n_taken)
@@ -216,18 +238,7 @@ static void advance(searching *g, sentence *s, size_t n_taken)
     memcpy(s->live, g->new_live, n_live * sizeof *s->live);
     s->n_live = n_live;
     s->step++;
-}
-
-// n_best are kept and no live hypothesis can still beat the worst of them.
-static bool decided(const grus_search *search, const sentence *s)
-{
-    if (s->n_live == 0 || s->step == s->limit)
-        return true;
-    if (s->n_kept < search->n_best)
-        return false;
-    double logprob = s->live[0].logprob;
-    double bound = fmax(grus_normalize(search, logprob, s->step + 1), grus_normalize(search, logprob, s->limit));
-    return !(bound > s->kept[s->n_kept - 1].score);
+    drop_beaten(search, s);
 }
 
 static bool admit(searching *g)
@@ -273,7 +284,7 @@ static bool expand_all(searching *g, const grus_scores *scores)
         bool finite = rank_candidates(g, s, scores, &n_taken);
         if (finite)
             advance(g, s, n_taken);
-        if (finite && !decided(g->search, s)) {
+        if (finite && !ended(s)) {
             i++;
             continue;
         }
