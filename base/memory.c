@@ -18,10 +18,10 @@ void *grus_alloc(size_t count, size_t size)
         return NULL;
     bytes = grus_max((bytes + GRUS_ALIGN - 1) / GRUS_ALIGN * GRUS_ALIGN, GRUS_ALIGN);
     void *memory;
-    if (posix_memalign(&memory, bytes < 2 * HUGE_PAGE ? GRUS_ALIGN : HUGE_PAGE, bytes) != 0)
+    if (posix_memalign(&memory, bytes < HUGE_PAGE ? GRUS_ALIGN : HUGE_PAGE, bytes) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE
-    if (bytes >= 2 * HUGE_PAGE)
+    if (bytes >= HUGE_PAGE)
         madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
     return memory;

@@ -48,18 +48,12 @@ static grus_status read_biases(grus_gru *gru, const grus_tensor_source *source, 
 
 // Reads nn.GRU's matrix prefix.name_suffix [3H, columns] in our order of gates.
 static grus_status read_matrix(const grus_gru *gru, const grus_tensor_source *source, const char *prefix,
-                               const char *name, const char *suffix, size_t columns, grus_matrix *ordered, float **data,
+                               const char *name, const char *suffix, size_t columns, grus_matrix *matrix, float **data,
                                size_t *parameters, grus_error *error)
 {
-    float *dense = NULL;
     char whole[64];
     snprintf(whole, sizeof whole, "%s_%s", name, suffix);
-    grus_status status = grus_read_tensor(source, prefix, whole, 3 * gru->hidden, columns, &dense, parameters, error);
-    if (!status)
-        status = grus_order_gates(gru->kernel, (grus_matrix){dense, 3 * gru->hidden, columns, columns}, ordered, data,
-                                  error);
-    free(dense);
-    return status;
+    return grus_read_gates(gru->kernel, source, prefix, whole, gru->hidden, columns, matrix, data, parameters, error);
 }
 
 grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,

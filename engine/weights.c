@@ -62,15 +62,21 @@ static grus_status check_shape(const grus_tensor_source *source, const char *nam
     return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected the shape %s, found %s", expected, found);
 }
 
-grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
-                             size_t columns, float **data, size_t *parameters, grus_error *error)
+static grus_status find_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                               size_t columns, grus_tensor *tensor, grus_error *error)
 {
     char name[256];
     tensor_name(name, prefix, suffix);
-    grus_tensor tensor;
-    if (!source->find(source->context, name, &tensor))
+    if (!source->find(source->context, name, tensor))
         return fail_missing(source, name, rows, columns, error);
-    grus_status status = check_shape(source, name, &tensor, rows, columns, error);
+    return check_shape(source, name, tensor, rows, columns, error);
+}
+
+grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
+                             size_t columns, float **data, size_t *parameters, grus_error *error)
+{
+    grus_tensor tensor;
+    grus_status status = find_tensor(source, prefix, suffix, rows, columns, &tensor, error);
     if (status)
         return status;
     float *floats = grus_alloc(tensor.count, sizeof *floats);
@@ -100,9 +106,11 @@ grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, gru
     size_t panel_floats, floats;
     if (!grus_mul(panel, matrix.columns, &panel_floats) || !grus_mul(panel_floats, panels + 1, &floats))
         return grus_fail_memory(error, SIZE_MAX);
-    float *data = grus_alloc_zero(floats, sizeof *data);
+    float *data = grus_alloc(floats, sizeof *data);
     if (!data)
         return grus_fail_memory(error, floats * sizeof *data);
+    size_t whole = matrix.rows / panel * panel_floats; // the panels behind are padded with zeros
+    memset(data + whole, 0, (floats - whole) * sizeof *data);
     for (size_t row = 0; row < matrix.rows; row++) {
         float *to = data + row / panel * panel_floats + row % panel;
         for (size_t k = 0; k < matrix.columns; k++)
@@ -124,18 +132,26 @@ grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_sourc
     return status;
 }
 
-grus_status grus_order_gates(const grus_kernel *kernel, grus_matrix matrix, grus_matrix *ordered, float **data,
-                             grus_error *error)
+grus_status grus_read_gates(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
+                            const char *suffix, size_t hidden, size_t columns, grus_matrix *matrix, float **data,
+                            size_t *parameters, grus_error *error)
 {
-    size_t hidden = matrix.rows / 3, panel = kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
-    *data = grus_mul(rows, matrix.columns, &floats) ? grus_alloc_zero(floats, sizeof **data) : NULL;
+    grus_tensor tensor;
+    grus_status status = find_tensor(source, prefix, suffix, 3 * hidden, columns, &tensor, error);
+    if (status)
+        return status;
+    size_t panel = kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
+    *data = grus_mul(rows, columns, &floats) ? grus_alloc(floats, sizeof **data) : NULL;
     if (!*data)
         return grus_fail_memory(error, rows * sizeof **data);
+    if (rows > 3 * hidden)
+        memset(*data, 0, floats * sizeof **data);
     for (size_t gate = 0; gate < 3; gate++)
         for (size_t unit = 0; unit < hidden; unit++)
-            memcpy(*data + grus_gate_row(panel, gate, unit) * matrix.columns,
-                   matrix.data + (gate * hidden + unit) * matrix.ld, matrix.columns * sizeof **data);
-    *ordered = (grus_matrix){*data, rows, matrix.columns, matrix.columns};
+            grus_tensor_floats(&tensor, (gate * hidden + unit) * columns, columns,
+                               *data + grus_gate_row(panel, gate, unit) * columns);
+    *parameters += tensor.count;
+    *matrix = (grus_matrix){*data, rows, columns, columns};
     return GRUS_OK;
 }
 

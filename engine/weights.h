@@ -36,11 +36,12 @@ grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_sourc
                               const char *suffix, size_t rows, size_t columns, grus_weights *weights,
                               size_t *parameters, grus_error *error);
 
-// nn.GRU's order to ours: rows r, z, n of H units each become groups of kernel->panel units, in a group first its r,
-// then its z, then its n rows; the last group filled up with zeros. ordered is (3 * groups * panel, columns), its data
-// fresh, to be freed with free(). GRUS_E_MEMORY.
-grus_status grus_order_gates(const grus_kernel *kernel, grus_matrix matrix, grus_matrix *ordered, float **data,
-                             grus_error *error);
+// Reads tensor prefix.suffix of shape [3 * hidden, columns] in our order of gates: nn.GRU's rows r, z, n of H units each
+// become groups of kernel->panel units, in a group first its r, then its z, then its n rows; the last group filled up
+// with zeros. matrix is (3 * groups * panel, columns), its data fresh, to be freed with free().
+grus_status grus_read_gates(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
+                            const char *suffix, size_t hidden, size_t columns, grus_matrix *matrix, float **data,
+                            size_t *parameters, grus_error *error);
 // Index in that order of unit's row of gate 0, 1, 2.
 static inline size_t grus_gate_row(size_t panel, size_t gate, size_t unit)
 {
