@@ -124,6 +124,17 @@ void *grus_arena_alloc(grus_arena *arena, size_t count, size_t size)
     return memory;
 }
 
+grus_arena_mark grus_arena_here(const grus_arena *arena)
+{
+    return (grus_arena_mark){arena->newest, arena->newest ? arena->newest->used : 0};
+}
+
+void grus_arena_release(grus_arena *arena, grus_arena_mark mark)
+{
+    if (arena->newest && arena->newest == mark.block)
+        arena->newest->used = mark.used;
+}
+
 void grus_arena_reset(grus_arena *arena)
 {
     struct block *block = arena->newest;

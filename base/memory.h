@@ -64,6 +64,14 @@ grus_arena *grus_arena_new(size_t block_bytes);
 void grus_arena_free(grus_arena *arena);
 // GRUS_ALIGN-aligned, not cleared; NULL on overflow or when memory is short. Valid until the next reset.
 void *grus_arena_alloc(grus_arena *arena, size_t count, size_t size);
+// Gives back what was allocated since grus_arena_here, where it lies behind the mark in one block; what does not stays
+// until the next reset.
+typedef struct grus_arena_mark {
+    const void *block;
+    size_t used;
+} grus_arena_mark;
+grus_arena_mark grus_arena_here(const grus_arena *arena);
+void grus_arena_release(grus_arena *arena, grus_arena_mark mark);
 // Forgets every allocation; one block as large as all that was in use is kept.
 void grus_arena_reset(grus_arena *arena);
 // Resets, and makes sure that this many bytes (each allocation rounded up to GRUS_ALIGN) can be had without asking the

@@ -253,6 +253,11 @@ static void gather_final(const grus_encoder *encoder, const grus_encoded *encode
     }
 }
 
+static float *output_alloc(const grus_encoder *encoder, grus_arena *arena, size_t positions)
+{
+    return grus_arena_alloc(arena, positions * encoder->output, sizeof(float));
+}
+
 static bool encoded_alloc(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
                           grus_encoded *encoded)
 {
@@ -273,7 +278,7 @@ static bool encoded_alloc(const grus_encoder *encoder, grus_arena *arena, const 
             !(encoded->final[layer] = grus_arena_alloc(arena, batch->n * encoder->output, sizeof(float))))
             return false;
     }
-    return true;
+    return (encoded->output = output_alloc(encoder, arena, encoded->positions)) != NULL;
 }
 
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
@@ -290,18 +295,18 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
     grus_lane_plan plan;
     scratch s;
     size_t lanes = grus_encoder_lanes(encoder->kernel);
-    if (!encoded_alloc(encoder, arena, batch, first_final, encoded) ||
+    if (!encoded_alloc(encoder, arena, batch, first_final, encoded))
+        return grus_fail_memory(error, encoded->positions * encoder->output * sizeof(float));
+    grus_arena_mark mark = grus_arena_here(arena);
+    // Layers write one buffer and read the other; the last one writes what is kept.
+    float *other = NULL;
+    if ((encoder->layers > 1 && !(other = output_alloc(encoder, arena, encoded->positions))) ||
         !grus_lanes_plan(arena, batch->length, encoded->offset, batch->n, encoder->kernel->tile, lanes, &plan) ||
         !scratch_alloc(arena, encoder, grus_max(plan.lanes, encoder->kernel->tile), &s))
         return grus_fail_memory(error, 0);
-    // Layers write one buffer and read the other.
-    float *buffers[2] = {NULL, NULL};
-    for (size_t i = 0; i < grus_min(2, encoder->layers); i++)
-        if (!(buffers[i] = grus_arena_alloc(arena, encoded->positions * encoder->output, sizeof(float))))
-            return grus_fail_memory(error, encoded->positions * encoder->output * sizeof(float));
     const float *input = batch->features;
     for (size_t layer = 0; layer < encoder->layers; layer++) {
-        float *output = buffers[layer % 2];
+        float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
         for (size_t direction = 0; direction < encoder->directions; direction++) {
             pass p = {encoder,
                       encoder->gru + layer * encoder->directions + direction,
@@ -320,7 +325,7 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
             gather_final(encoder, encoded, output, encoded->final[layer]);
         input = output;
     }
-    encoded->output = buffers[(encoder->layers - 1) % 2];
+    grus_arena_release(arena, mark);
     stats->positions += encoded->positions;
     stats->positions_computed += plan.computed;
     stats->flops += grus_encoder_flops(encoder, encoded->positions);
@@ -339,6 +344,12 @@ void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size
     }
 }
 
+size_t grus_encoded_bytes(const grus_encoder *encoder, size_t positions, size_t records)
+{
+    return (positions + encoder->layers * records) * encoder->output * sizeof(float) +
+           (encoder->layers + records + 1) * sizeof(void *) + (encoder->layers + 3) * GRUS_ALIGN;
+}
+
 size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records)
 {
     const grus_kernel *kernel = encoder->kernel;
@@ -346,9 +357,8 @@ size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t r
     size_t floats = encoder->hidden + grus_panels_floats(kernel, lanes, encoder->hidden) +
                     grus_panels_floats(kernel, rows, widest_input(encoder)) + rows * width +
                     grus_max(width, widest_input(encoder)) + grus_gru_acc_floats(kernel) +
-                    grus_min(2, encoder->layers) * positions * encoder->output +
-                    encoder->layers * records * encoder->output;
-    size_t pointers = rows + 4 * lanes + encoder->layers + records + 2;
-    return floats * sizeof(float) + pointers * sizeof(void *) + (encoder->layers + 18) * GRUS_ALIGN +
-           grus_lanes_bytes(positions, records, kernel->tile, lanes);
+                    (encoder->layers > 1 ? positions * encoder->output : 0);
+    size_t pointers = rows + 4 * lanes + 1;
+    return grus_encoded_bytes(encoder, positions, records) + floats * sizeof(float) + pointers * sizeof(void *) +
+           15 * GRUS_ALIGN + grus_lanes_bytes(positions, records, kernel->tile, lanes);
 }

@@ -40,8 +40,9 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
 // The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
 void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean);
 
-// The most bytes of arena that grus_encode takes.
+// The most bytes of arena that grus_encode takes, and those of them that it keeps for what it has encoded.
 size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records);
+size_t grus_encoded_bytes(const grus_encoder *encoder, size_t positions, size_t records);
 
 // Lanes that a batch is laid over at most.
 size_t grus_encoder_lanes(const grus_kernel *kernel);

@@ -300,30 +300,40 @@ static size_t count_cells(const grus_batch *batch, const grus_infer_options *opt
     return cells;
 }
 
-static size_t bound(const grus_engine *engine, const grus_infer_options *options, size_t positions, size_t records,
-                    size_t target_positions, size_t cells)
+// Bytes that a batch takes once it is encoded.
+static size_t use_bytes(const grus_engine *engine, const grus_infer_options *options, size_t positions, size_t records,
+                        size_t target_positions, size_t cells)
 {
     const grus_decoder *decoder = &engine->decoder;
-    size_t bytes = grus_encode_bytes(&engine->encoder, positions, records) + ((size_t)64 << 10);
     if (!engine->config->seq2seq) {
-        bytes += (records * engine->encoder.output + positions) * sizeof(float) + 2 * GRUS_ALIGN +
-                 grus_pool_bytes(&engine->pooling, positions) +
-                 records * engine->config->n_heads * sizeof(grus_prediction);
+        size_t bytes = (records * engine->encoder.output + positions) * sizeof(float) + 2 * GRUS_ALIGN +
+                       grus_pool_bytes(&engine->pooling, positions) +
+                       records * engine->config->n_heads * sizeof(grus_prediction);
         for (size_t i = 0; i < engine->config->n_heads; i++)
             bytes += grus_head_bytes(engine->heads + i, positions, records);
         return bytes;
     }
     size_t beam_rows = grus_search_rows(engine->kernel, options->search.beam_size);
     bool fold = grus_search_folds(options->search.beam_size);
+    size_t attention_bytes = options->attention ? cells * sizeof(float) + records * GRUS_ALIGN : 0;
     size_t force_bytes = grus_decoding_bytes(decoder, positions, records, grus_search_rows(engine->kernel, 1), fold) +
-                         grus_force_bytes(decoder, records);
-    if (options->attention)
-        bytes += cells * sizeof(float) + records * GRUS_ALIGN;
+                         grus_force_bytes(decoder, records) + attention_bytes;
     if (options->force)
-        return bytes + force_bytes + 2 * (target_positions + records) * sizeof(float) +
+        return force_bytes + 2 * (target_positions + records) * sizeof(float) +
                records * (sizeof(grus_hypothesis) + 2 * GRUS_ALIGN);
-    return bytes + grus_decoding_bytes(decoder, positions, records, beam_rows, fold) +
+    return grus_decoding_bytes(decoder, positions, records, beam_rows, fold) +
            grus_search_bytes(decoder, &options->search, positions, records) + (options->attention ? force_bytes : 0);
+}
+
+// What encodes the batch is given back before what follows is taken.
+static size_t bound(const grus_engine *engine, const grus_infer_options *options, size_t positions, size_t records,
+                    size_t target_positions, size_t cells)
+{
+    const grus_encoder *encoder = &engine->encoder;
+    return grus_max(grus_encode_bytes(encoder, positions, records),
+                    grus_encoded_bytes(encoder, positions, records) +
+                        use_bytes(engine, options, positions, records, target_positions, cells)) +
+           ((size_t)64 << 10);
 }
 
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,

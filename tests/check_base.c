@@ -167,6 +167,25 @@ START_TEST(arena)
     for (int i = 0; i < 100; i++)
         ck_assert_ptr_nonnull(grus_arena_alloc(memory, (size_t)i * 7, 1));
     ck_assert_uint_le(grus_arena_bytes(memory), held);
+    // What is given back is had again, and what lay before it stays.
+    grus_arena_reset(memory);
+    char *before = grus_arena_alloc(memory, 100, 1);
+    memset(before, 1, 100);
+    grus_arena_mark mark = grus_arena_here(memory);
+    char *given = grus_arena_alloc(memory, 1, 1);
+    ck_assert_ptr_nonnull(grus_arena_alloc(memory, 200, 1));
+    grus_arena_release(memory, mark);
+    char *again = grus_arena_alloc(memory, 300, 1);
+    ck_assert_ptr_eq(again, given);
+    memset(again, 2, 300);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(before[i], 1);
+    // A mark in a block that is no longer the newest gives nothing back.
+    mark = grus_arena_here(memory);
+    ck_assert_ptr_nonnull(grus_arena_alloc(memory, 1 << 20, 1));
+    grus_arena_mark later = grus_arena_here(memory);
+    grus_arena_release(memory, mark);
+    ck_assert_uint_eq(grus_arena_here(memory).used, later.used);
     ck_assert_ptr_null(grus_arena_alloc(memory, SIZE_MAX / 4, 8));
     ck_assert_ptr_null(grus_arena_alloc(memory, SIZE_MAX / 2 + 1, 1));
     grus_arena_free(memory);
