@@ -37,8 +37,9 @@ static float *fill(size_t n)
 
 static void finish(const attending *a, const float *rows)
 {
+    const float *weights = a->weights;
     a->vector->softmax(a->weights, a->length);
-    a->vector->weighted_sum(a->weights, rows, a->length, a->size, a->context);
+    a->vector->weighted_sums(1, &weights, rows, a->length, a->size, &a->context);
 }
 
 static void run_dot(void *state)

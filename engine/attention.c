@@ -268,17 +268,17 @@ void grus_attention_project(const grus_attention *attention, const grus_keys *ke
         projected[i] = product + i * weights->width;
 }
 
-void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
-                 size_t length, float *weights, float *context)
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
+                 size_t first, size_t length, float *const *weights, float *const *contexts)
 {
-    if (length == 0) {
-        memset(context, 0, keys->value_columns * sizeof *context);
-        return;
+    const grus_vector *vector = attention->kernel->vector;
+    for (size_t i = 0; i < n && length > 0; i++) {
+        attention->score->score(attention, queries[i], keys->rows + first * keys->columns, length, keys->columns,
+                                weights[i]);
+        for (size_t t = 0; t < length; t++)
+            weights[i][t] /= attention->temperature;
+        vector->softmax(weights[i], length);
     }
-    attention->score->score(attention, query, keys->rows + first * keys->columns, length, keys->columns, weights);
-    for (size_t t = 0; t < length; t++)
-        weights[t] /= attention->temperature;
-    attention->kernel->vector->softmax(weights, length);
-    attention->kernel->vector->weighted_sum(weights, keys->values + first * keys->value_columns, length,
-                                            keys->value_columns, context);
+    vector->weighted_sums(n, (const float *const *)weights, keys->values + first * keys->value_columns, length,
+                          keys->value_columns, contexts);
 }

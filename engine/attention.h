@@ -62,10 +62,11 @@ uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
                             float *scratch, const float **projected);
 
-// One query over the positions [first, first + length) of keys: weights (length) and context (value_columns), both written;
-// length 0 gives a zero context. query is NULL where it is learned.
-void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *query, size_t first,
-                 size_t length, float *weights, float *context);
+// n <= GRUS_MAX_SUMS queries over the positions [first, first + length) of keys: of each its weights (length) and
+// context (value_columns), both written; length 0 gives a zero context. A query is NULL where it is learned. What comes
+// of a query does not depend on the others.
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
+                 size_t first, size_t length, float *const *weights, float *const *contexts);
 
 size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold);
 

@@ -5,7 +5,7 @@
 
 #include "engine/attention.h"
 #include "engine/encoder.h"
-#include "engine/logits.h"
+#include "engine/output_layer.h"
 
 #define GRUS_NO_ROW UINT32_MAX
 
@@ -50,16 +50,11 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
                                 size_t max_rows, bool fold, grus_infer_stats *stats, grus_decoding **decoding,
                                 grus_error *error);
 
-// What a step made of its rows, valid until the next: of row i the logits, vocab of them at logits + i * ld, the largest
-// of each block (logits.h) at top + i * blocks, and how they are normalised.
-typedef struct grus_scores {
-    const float *logits, *top;
-    size_t ld, blocks;
-    const grus_normalizer *normalizers;
-} grus_scores;
+// One step of n <= max_rows rows, up to their readouts. Their states become the parents of the next step's.
+void grus_decoding_step(grus_decoding *decoding, const grus_row *rows, size_t n);
 
-// One step of n <= max_rows rows. The rows' states become the parents of the next step's.
-void grus_decoding_step(grus_decoding *decoding, const grus_row *rows, size_t n, grus_scores *scores);
+// Scores n rows of the last step, row i of the scores being the step's row which[i] (NULL: i).
+grus_scores grus_decoding_score(grus_decoding *decoding, const uint32_t *which, size_t n);
 
 // The most bytes of arena that a decoding takes.
 size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold);

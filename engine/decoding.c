@@ -28,17 +28,17 @@ struct grus_decoding {
         float *readout; // (max_rows, readout_ld)
     } sides[2];
     size_t max_rows, readout_ld;
-    float *zeros;                  // a row that is only read
-    float *panels, *gi, *acc;      // scratch of products and gates
-    float *query_scratch, *logits; // (…), (max_rows, output width)
-    float *top;                    // (max_rows, blocks of the vocabulary)
-    grus_exp_sum *sums;            // (max_rows)
-    grus_normalizer *normalizers;  // (max_rows)
-    float *weights;                // (longest source)
+    float *zeros;             // a row that is only read
+    float *panels, *gi, *acc; // scratch of products and gates
+    float *query_scratch;
+    grus_output_layer output;
+    size_t longest; // source
+    float *weights; // (GRUS_MAX_SUMS, longest)
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
     const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **queries;
     const float **h_lane;            // of lanes: their states
     const float **slice;             // of rows: what one map takes of their context
+    const float **scored;            // readouts of the rows that are scored together
     const float **gi_lane, **h_prev; // in lane order
     float **h_new;                   // in lane order
     grus_parents parents;
@@ -73,7 +73,7 @@ static size_t context_ld(const grus_decoder *decoder, bool folded)
 
 static size_t widest_product_input(const grus_decoder *decoder)
 {
-    size_t widest = grus_max(decoder->hidden, grus_max(decoder->readout.rest.in, decoder->output.in));
+    size_t widest = grus_max(decoder->hidden, decoder->readout.rest.in);
     for (size_t layer = 0; layer < decoder->layers; layer++)
         widest = grus_max(widest, decoder->gru[layer].input);
     return grus_max(widest, decoder->values);
@@ -102,8 +102,9 @@ static bool allocate_floats(grus_arena *arena, float **to, size_t count)
 
 static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
 {
-    const float ***lists[] = {&d->embedding, &d->h_read,  &d->context_prev, &d->context, &d->readout, &d->readout_prev,
-                              &d->gi_rows,   &d->queries, &d->h_lane,       &d->gi_lane, &d->h_prev,  &d->slice};
+    const float ***lists[] = {&d->embedding,    &d->h_read,  &d->context_prev, &d->context, &d->readout,
+                              &d->readout_prev, &d->gi_rows, &d->queries,      &d->h_lane,  &d->gi_lane,
+                              &d->h_prev,       &d->slice,   &d->scored};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
             return false;
@@ -124,9 +125,9 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
 {
     const grus_decoder *decoder = d->decoder;
     const grus_kernel *kernel = decoder->kernel;
-    size_t rows = d->max_rows, longest = 1;
+    size_t rows = d->max_rows;
     for (size_t i = 0; i < d->encoded->n; i++)
-        longest = grus_max(longest, d->encoded->length[i]);
+        d->longest = grus_max(d->longest, d->encoded->length[i]);
     for (size_t side = 0; side < 2; side++)
         if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * decoder->hidden) ||
             !allocate_floats(arena, &d->sides[side].context, rows * context_floats(decoder, d->folded)) ||
@@ -137,11 +138,8 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
            allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
            allocate_floats(arena, &d->query_scratch, grus_attention_query_floats(&decoder->attention, rows)) &&
-           allocate_floats(arena, &d->logits, rows * decoder->output.width) &&
-           allocate_floats(arena, &d->top, rows * grus_logits_blocks(decoder->vocab)) &&
-           (d->sums = grus_arena_alloc(arena, rows, sizeof *d->sums)) &&
-           (d->normalizers = grus_arena_alloc(arena, rows, sizeof *d->normalizers)) &&
-           allocate_floats(arena, &d->weights, longest) && allocate_pointers(arena, rows, d) &&
+           grus_output_layer_alloc(kernel, &decoder->output, decoder->output_bias, arena, rows, &d->output) &&
+           allocate_floats(arena, &d->weights, GRUS_MAX_SUMS * d->longest) && allocate_pointers(arena, rows, d) &&
            allocate_numbers(arena, rows, d);
 }
 
@@ -266,18 +264,28 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
     }
 }
 
-// Contexts of n queries (rows of Dq), query i being that of row which[i].
+// Contexts of n queries (rows of Dq), query i being that of row which[i]; those of a sequence that lie side by side are
+// taken together.
 static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which, size_t n, const float *const *queries)
 {
     const grus_decoder *decoder = d->decoder;
+    float *context = d->sides[d->side].context;
     grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, d->query_scratch, d->queries);
     d->stats->flops += n * grus_attention_query_flops(&decoder->attention, &d->keys);
-    for (size_t i = 0; i < n; i++) {
-        const grus_row *row = rows + which[i];
-        size_t length = d->encoded->length[row->sequence];
-        d->stats->flops += (uint64_t)2 * length * (d->keys.columns + d->context_columns);
-        grus_attend(&decoder->attention, &d->keys, d->queries[i], d->encoded->offset[row->sequence], length,
-                    row->weights ? row->weights : d->weights, d->sides[d->side].context + i * d->context_ld);
+    for (size_t i = 0, count; i < n; i += count) {
+        uint32_t sequence = rows[which[i]].sequence;
+        size_t length = d->encoded->length[sequence];
+        float *weights[GRUS_MAX_SUMS], *contexts[GRUS_MAX_SUMS];
+        for (count = 0; count < GRUS_MAX_SUMS && i + count < n; count++) {
+            const grus_row *row = rows + which[i + count];
+            if (row->sequence != sequence)
+                break;
+            weights[count] = row->weights ? row->weights : d->weights + count * d->longest;
+            contexts[count] = context + (i + count) * d->context_ld;
+        }
+        d->stats->flops += (uint64_t)2 * count * length * (d->keys.columns + d->context_columns);
+        grus_attend(&decoder->attention, &d->keys, d->queries + i, count, d->encoded->offset[sequence], length, weights,
+                    contexts);
     }
 }
 
@@ -408,52 +416,7 @@ static void make_readout(grus_decoding *d, size_t n)
     }
 }
 
-// Weight panels of a block of the output product: about as many as stay in L2, and whole blocks of logits.
-static size_t output_block(const grus_weights *output, size_t panel)
-{
-    size_t whole = 1, panels = GRUS_WEIGHT_BLOCK_BYTES / (output->in * panel * sizeof(float) + 1);
-    while (whole * panel % GRUS_LOGIT_BLOCK)
-        whole++;
-    return grus_max(whole, panels / whole * whole);
-}
-
-// The logits of a tile of rows by a block of weights go into their rows' sums while they are in L1.
-static void add_logits(grus_decoding *d, size_t first_row, size_t n, size_t first, size_t columns)
-{
-    const grus_decoder *decoder = d->decoder;
-    size_t blocks = grus_logits_blocks(decoder->vocab);
-    for (size_t row = first_row; row < first_row + n; row++)
-        decoder->kernel->vector->add_exp_sum(d->logits + row * decoder->output.width + first,
-                                             decoder->output_bias + first, columns, d->sums + row,
-                                             d->top + row * blocks + first / GRUS_LOGIT_BLOCK);
-}
-
-static void make_logits(grus_decoding *d, size_t n)
-{
-    const grus_decoder *decoder = d->decoder;
-    const grus_kernel *kernel = decoder->kernel;
-    const grus_weights *output = &decoder->output;
-    size_t panel = kernel->panel, tile = kernel->tile, block = output_block(output, panel);
-    grus_panels_pack(kernel, &(grus_part_rows){d->readout, decoder->readout_size}, 1, n, d->panels);
-    for (size_t row = 0; row < n; row++)
-        grus_logits_begin(d->sums + row);
-    for (size_t from = 0; from < output->panels; from += block) {
-        grus_weights part = *output;
-        part.panels = grus_min(block, output->panels - from);
-        part.data += from * output->in * panel;
-        size_t first = from * panel, columns = grus_min(part.panels * panel, decoder->vocab - first);
-        for (size_t row = 0; row < n; row += tile) {
-            grus_product(kernel, &part, d->panels + row * output->in, grus_min(tile, n - row), 0,
-                         d->logits + row * output->width + first, output->width);
-            add_logits(d, row, grus_min(tile, n - row), first, columns);
-        }
-    }
-    for (size_t row = 0; row < n; row++)
-        d->normalizers[row] = grus_logits_end(kernel->vector, d->sums + row);
-    d->stats->flops += grus_product_flops(n, output, decoder->vocab);
-}
-
-void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, grus_scores *scores)
+void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
     grus_query_kind query = decoder->config->query;
@@ -470,11 +433,17 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n, grus_s
     if (query == GRUS_QUERY_STATE)
         attend(d, rows, d->every, n, d->h_read);
     make_readout(d, n);
-    make_logits(d, n);
     d->stats->rows += n;
     d->stats->rows_computed += grus_whole_tiles(decoder->kernel, n);
-    *scores =
-        (grus_scores){d->logits, d->top, decoder->output.width, grus_logits_blocks(decoder->vocab), d->normalizers};
+}
+
+grus_scores grus_decoding_score(grus_decoding *d, const uint32_t *which, size_t n)
+{
+    const grus_decoder *decoder = d->decoder;
+    for (size_t i = 0; i < n; i++)
+        d->scored[i] = d->readout[which ? which[i] : i];
+    d->stats->flops += grus_product_flops(n, &decoder->output, decoder->vocab);
+    return grus_output_layer_run(&d->output, d->scored, n);
 }
 
 size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
@@ -483,16 +452,14 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     bool folded = fold && can_fold(decoder);
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
     size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
-                        decoder->gru->width + decoder->output.width + grus_logits_blocks(decoder->vocab) +
-                        decoder->bridge.width;
+                        decoder->gru->width + decoder->bridge.width;
     size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
-                    grus_attention_query_floats(&decoder->attention, rows) + positions + 1;
-    size_t bytes =
-        floats * sizeof(float) +
-        rows * (14 * sizeof(void *) + 2 * sizeof(uint32_t) + sizeof(grus_exp_sum) + sizeof(grus_normalizer)) +
-        grus_parents_bytes(rows) + sizeof(grus_decoding) + 46 * GRUS_ALIGN +
-        grus_attention_keys_bytes(&decoder->attention, positions, fold);
+                    grus_attention_query_floats(&decoder->attention, rows) + GRUS_MAX_SUMS * positions + 1;
+    size_t bytes = floats * sizeof(float) + rows * (15 * sizeof(void *) + 2 * sizeof(uint32_t)) +
+                   grus_output_layer_bytes(kernel, &decoder->output, rows) + grus_parents_bytes(rows) +
+                   sizeof(grus_decoding) + 46 * GRUS_ALIGN +
+                   grus_attention_keys_bytes(&decoder->attention, positions, fold);
     const grus_linear *readers[2];
     context_readers(decoder, readers);
     return bytes + (folded ? grus_linear_fold_bytes(readers, positions, decoder->values) : 0);

@@ -67,9 +67,9 @@ grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const gru
             rows[i] = row_of(decoder, encoded, forced, followers + i);
             followers[i].row = (uint32_t)i;
         }
-        grus_scores scores;
         size_t left = 0;
-        grus_decoding_step(decoding, rows, n, &scores);
+        grus_decoding_step(decoding, rows, n);
+        grus_scores scores = grus_decoding_score(decoding, NULL, n);
         for (size_t i = 0; i < n; i++)
             if (score_token(&forced[followers[i].sequence], followers + i, scores.logits + i * scores.ld,
                             scores.normalizers + i))

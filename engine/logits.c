@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "base/memory.h"
+
 void grus_logits_begin(grus_exp_sum *sum)
 {
     *sum = (grus_exp_sum){.shift = -INFINITY};
@@ -35,47 +37,50 @@ static size_t insert(grus_candidate *best, size_t count, size_t k, float logit, 
     return count < k ? count + 1 : k;
 }
 
-static size_t block_end(size_t block, size_t n)
-{
-    return (block + 1) * GRUS_LOGIT_BLOCK < n ? (block + 1) * GRUS_LOGIT_BLOCK : n;
-}
-
-// The largest of a block's logits that are not banned.
-static float top_of(const float *logits, const float *top, size_t n, size_t block, uint32_t banned)
-{
-    if (banned / GRUS_LOGIT_BLOCK != block)
-        return top[block];
-    float best = -INFINITY;
-    for (size_t i = block * GRUS_LOGIT_BLOCK; i < block_end(block, n); i++)
-        if (i != banned && logits[i] > best)
-            best = logits[i];
-    return best;
-}
-
 // What the k-th best logit is not below: the k-th largest top, each of which is a logit. best is scratch.
-static float least_best(const float *logits, const float *top, size_t n, uint32_t banned, size_t k,
-                        grus_candidate *best)
+static float least_best(const grus_vector *vector, const float *top, size_t blocks, size_t k, grus_candidate *best)
 {
     size_t count = 0;
-    for (size_t block = 0; block < grus_logits_blocks(n); block++) {
-        float logit = top_of(logits, top, n, block, banned);
-        if (count < k || logit > best[k - 1].logprob)
+    float least = -INFINITY;
+    for (size_t first = 0; first < blocks; first += GRUS_LOGIT_BLOCK)
+        for (uint64_t mask = vector->at_least(top + first, grus_min(blocks - first, GRUS_LOGIT_BLOCK), least); mask;
+             mask &= mask - 1) {
+            float logit = top[first + (size_t)__builtin_ctzll(mask)];
+            if (count == k && !(logit > least))
+                continue;
             count = insert(best, count, k, logit, 0);
-    }
-    return count == k ? best[k - 1].logprob : -INFINITY;
+            least = count == k ? best[k - 1].logprob : -INFINITY;
+        }
+    return least;
 }
 
-size_t grus_logits_best(const float *logits, const float *top, size_t n, const grus_normalizer *normalizer,
-                        uint32_t banned, size_t k, grus_candidate *best)
+// The least logit whose log-probability may come to floor: rounding is at most a few 1e-8 of the terms.
+static float logit_at(float floor, const grus_normalizer *normalizer)
 {
-    float least = least_best(logits, top, n, banned, k, best);
-    size_t count = 0;
-    for (size_t block = 0; block < grus_logits_blocks(n); block++) {
-        if (top[block] < least || (count == k && top[block] <= best[k - 1].logprob))
+    return (floor + normalizer->log_sum) + normalizer->shift -
+           1e-6f * (fabsf(floor) + fabsf(normalizer->log_sum) + fabsf(normalizer->shift));
+}
+
+size_t grus_logits_best(const grus_vector *vector, const float *logits, const float *top, size_t n,
+                        const grus_normalizer *normalizer, uint32_t banned, float floor, size_t k, grus_candidate *best)
+{
+    size_t blocks = grus_logits_blocks(n), count = 0;
+    // One of the largest tops may be that of the banned token.
+    float least =
+        fmaxf(least_best(vector, top, blocks, k + (banned != GRUS_NO_TOKEN), best), logit_at(floor, normalizer));
+    for (size_t block = 0; block < blocks; block++) {
+        if (!(top[block] >= least))
             continue;
-        for (size_t i = block * GRUS_LOGIT_BLOCK; i < block_end(block, n); i++)
-            if (i != banned && logits[i] >= least && (count < k || logits[i] > best[k - 1].logprob))
-                count = insert(best, count, k, logits[i], (uint32_t)i);
+        size_t first = block * GRUS_LOGIT_BLOCK;
+        for (uint64_t mask = vector->at_least(logits + first, grus_min(n - first, GRUS_LOGIT_BLOCK), least); mask;
+             mask &= mask - 1) {
+            size_t i = first + (size_t)__builtin_ctzll(mask);
+            if (i == banned || (count == k && !(logits[i] > least)))
+                continue;
+            count = insert(best, count, k, logits[i], (uint32_t)i);
+            if (count == k)
+                least = fmaxf(least, best[k - 1].logprob);
+        }
     }
     for (size_t i = 0; i < count; i++)
         best[i].logprob = (best[i].logprob - normalizer->shift) - normalizer->log_sum;

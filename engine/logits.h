@@ -33,9 +33,11 @@ static inline size_t grus_logits_blocks(size_t n)
 }
 
 // The k best of n normalised logits, best first, the lower token first among equals; `banned` (GRUS_NO_TOKEN: none) is left
-// out. Reads the blocks alone that hold one of them by their top. Returns how many there are.
+// out, and what is less likely than floor may be. Reads the blocks alone that hold one of them by their top. Returns how
+// many there are; best has room for one more.
 #define GRUS_NO_TOKEN UINT32_MAX
-size_t grus_logits_best(const float *logits, const float *top, size_t n, const grus_normalizer *normalizer,
-                        uint32_t banned, size_t k, grus_candidate *best);
+size_t grus_logits_best(const grus_vector *vector, const float *logits, const float *top, size_t n,
+                        const grus_normalizer *normalizer, uint32_t banned, float floor, size_t k,
+                        grus_candidate *best);
 
 #endif

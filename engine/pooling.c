@@ -62,8 +62,8 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
         grus_attention_project(attention, &keys, &(grus_queries){queries, n}, scratch, projected);
         for (size_t i = 0; i < n; i++) {
             size_t from = encoded->offset[first + i];
-            grus_attend(attention, &keys, projected[i], from, encoded->length[first + i], weights + from,
-                        pooled + (first + i) * pooling->size);
+            float *own_weights = weights + from, *to = pooled + (first + i) * pooling->size;
+            grus_attend(attention, &keys, projected + i, 1, from, encoded->length[first + i], &own_weights, &to);
         }
     }
     return GRUS_OK;

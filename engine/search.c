@@ -65,19 +65,23 @@ typedef struct kept {
     bool ended;
 } kept;
 
-typedef struct sentence {
-    uint32_t sequence;
-    size_t limit, step; // steps taken
-    size_t n_live, n_kept;
-    live *live;  // (beam) by rank
-    node *nodes; // (limit, beam)
-    kept *kept;  // (n_best) best first
-} sentence;
-
 typedef struct candidate {
     double logprob;
     uint32_t token, rank;
 } candidate;
+
+typedef struct sentence {
+    uint32_t sequence;
+    size_t limit, step; // steps taken
+    size_t n_live, n_kept, n_taken;
+    size_t expanded;  // of the live, in rank order: those whose continuations have been ranked in this step
+    size_t wave;      // those that will have been once the rows now scored are
+    bool finite;      // no number of its rows was anything else
+    live *live;       // (beam) by rank
+    candidate *taken; // (beam) the best continuations, best first
+    node *nodes;      // (limit, beam)
+    kept *kept;       // (n_best) best first
+} sentence;
 
 typedef struct searching {
     const grus_decoder *decoder;
@@ -92,8 +96,8 @@ typedef struct searching {
     size_t next;                       // in order
     sentence *sentences;
     grus_row *rows;
-    candidate *taken;       // (beam)
-    grus_candidate *of_row; // (beam)
+    uint32_t *wave;         // (rows) those that are scored together
+    grus_candidate *of_row; // (beam + 1)
     live *new_live;         // (beam)
 } searching;
 
@@ -133,11 +137,11 @@ static bool write_hypothesis(const searching *g, const sentence *s, const kept *
 }
 
 // Puts the sentence's result down; false when memory is short.
-static bool finish(const searching *g, sentence *s, bool finite)
+static bool finish(const searching *g, sentence *s)
 {
     grus_result *result = &g->results[s->sequence];
-    result->finite = finite;
-    if (!finite)
+    result->finite = s->finite;
+    if (!s->finite)
         return true;
     if (s->n_kept == 0) // a vocabulary of nothing but an end token that may not come
         keep(g->search, s, (kept){0, 0, 0, 0, false});
@@ -171,28 +175,57 @@ static size_t take(candidate *taken, size_t count, size_t most, candidate c)
     return count;
 }
 
-// Ranks all continuations of the sentence's rows; false when some number is not finite.
-static bool rank_candidates(searching *g, const sentence *s, const grus_scores *scores, size_t *n_taken)
+// Ranks the continuations of one hypothesis among those of the ones before it.
+static void expand(searching *g, sentence *s, size_t rank, const grus_scores *scores, size_t row)
 {
     const grus_decoder *decoder = g->decoder;
     size_t beam = g->search->beam_size;
     uint32_t banned = s->step < g->search->min_length ? (uint32_t)decoder->config->eos : GRUS_NO_TOKEN;
-    *n_taken = 0;
-    for (size_t rank = 0; rank < s->n_live; rank++) {
-        size_t row = s->live[rank].row;
-        const grus_normalizer *normalizer = scores->normalizers + row;
-        if (!normalizer->finite)
-            return false;
-        size_t n = grus_logits_best(scores->logits + row * scores->ld, scores->top + row * scores->blocks,
-                                    decoder->vocab, normalizer, banned, beam, g->of_row);
-        for (size_t i = 0; i < n; i++) {
-            candidate c = {s->live[rank].logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
-            if (*n_taken == beam && c.logprob < g->taken[beam - 1].logprob)
+    double logprob = s->live[rank].logprob;
+    const grus_normalizer *normalizer = scores->normalizers + row;
+    if (!normalizer->finite) {
+        s->finite = false;
+        return;
+    }
+    float floor = s->n_taken == beam ? (float)(s->taken[beam - 1].logprob - logprob) : -INFINITY;
+    size_t n =
+        grus_logits_best(decoder->kernel->vector, scores->logits + row * scores->ld, scores->top + row * scores->blocks,
+                         decoder->vocab, normalizer, banned, floor, beam, g->of_row);
+    for (size_t i = 0; i < n; i++) {
+        candidate c = {logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
+        if (s->n_taken == beam && c.logprob < s->taken[beam - 1].logprob)
+            break;
+        s->n_taken = take(s->taken, s->n_taken, beam, c);
+    }
+}
+
+// A hypothesis that ranks below all that is taken has no continuation to add, for none is likelier than itself; nor have
+// those behind it.
+static bool is_beaten(const searching *g, const sentence *s, size_t rank)
+{
+    size_t beam = g->search->beam_size;
+    return s->n_taken == beam && s->live[rank].logprob < s->taken[beam - 1].logprob;
+}
+
+// The output product is the dearest of a step where the vocabulary is large. Of a wide beam the better half goes
+// through it first; of the others those that are beaten by then are spared it.
+#define SPLIT_BEAM 4
+
+static void expand_wave(searching *g, bool first)
+{
+    size_t n = 0, beam = g->search->beam_size, half = beam < SPLIT_BEAM ? beam : (beam + 1) / 2;
+    for (size_t i = 0; i < g->n_sentences; i++) {
+        sentence *s = &g->sentences[i];
+        for (s->wave = s->expanded; s->wave < (first ? grus_min(half, s->n_live) : s->n_live); s->wave++) {
+            if (is_beaten(g, s, s->wave))
                 break;
-            *n_taken = take(g->taken, *n_taken, beam, c);
+            g->wave[n++] = s->live[s->wave].row;
         }
     }
-    return true;
+    grus_scores scores = grus_decoding_score(g->decoding, g->wave, n);
+    for (size_t i = 0, row = 0; i < g->n_sentences; i++)
+        for (sentence *s = &g->sentences[i]; s->expanded < s->wave; s->expanded++)
+            expand(g, s, s->expanded, &scores, row++);
 }
 
 // The best score that a live hypothesis, or one that goes on from it, may come to: its log-probability can only fall,
@@ -219,12 +252,12 @@ static bool ended(const sentence *s)
 
 // Moves the taken candidates into the sentence: ended ones are kept, the others live on in rank order; at the limit
 // these are kept too, as they are.
-static void advance(searching *g, sentence *s, size_t n_taken)
+static void advance(searching *g, sentence *s)
 {
     const grus_search *search = g->search;
     size_t n_live = 0, length = s->step + 1;
-    for (size_t i = 0; i < n_taken; i++) {
-        const candidate *c = g->taken + i;
+    for (size_t i = 0; i < s->n_taken; i++) {
+        const candidate *c = s->taken + i;
         double score = grus_normalize(search, c->logprob, length);
         if (c->token == g->decoder->config->eos) {
             keep(search, s, (kept){score, c->logprob, s->step, c->rank, true});
@@ -237,6 +270,7 @@ static void advance(searching *g, sentence *s, size_t n_taken)
     }
     memcpy(s->live, g->new_live, n_live * sizeof *s->live);
     s->n_live = n_live;
+    s->n_taken = s->expanded = 0;
     s->step++;
     drop_beaten(search, s);
 }
@@ -251,8 +285,14 @@ static bool admit(searching *g)
         node *nodes = grus_mul(limit, beam, &n_nodes) ? grus_arena_alloc(g->arena, n_nodes, sizeof *nodes) : NULL;
         if (!nodes)
             return false;
-        *s = (sentence){
-            .sequence = sequence, .limit = limit, .n_live = 1, .live = s->live, .nodes = nodes, .kept = s->kept};
+        *s = (sentence){.sequence = sequence,
+                        .limit = limit,
+                        .n_live = 1,
+                        .finite = true,
+                        .live = s->live,
+                        .taken = s->taken,
+                        .nodes = nodes,
+                        .kept = s->kept};
         s->live[0] = (live){0, GRUS_NO_ROW};
         g->n_sentences++;
         g->next++;
@@ -275,20 +315,20 @@ static size_t lay_rows(searching *g)
     return n;
 }
 
-static bool expand_all(searching *g, const grus_scores *scores)
+static bool expand_all(searching *g)
 {
+    expand_wave(g, true);
+    expand_wave(g, false);
     size_t i = 0;
     while (i < g->n_sentences) {
         sentence *s = &g->sentences[i];
-        size_t n_taken;
-        bool finite = rank_candidates(g, s, scores, &n_taken);
-        if (finite)
-            advance(g, s, n_taken);
-        if (finite && !ended(s)) {
+        if (s->finite)
+            advance(g, s);
+        if (s->finite && !ended(s)) {
             i++;
             continue;
         }
-        if (!finish(g, s, finite))
+        if (!finish(g, s))
             return false;
         sentence last = g->sentences[--g->n_sentences];
         g->sentences[g->n_sentences] = *s; // its arrays serve the next one admitted
@@ -304,15 +344,16 @@ static bool searching_alloc(searching *g)
     g->order = grus_longest_first(g->arena, g->encoded->length, g->encoded->n);
     g->sentences = grus_arena_alloc(g->arena, g->max_sentences, sizeof *g->sentences);
     g->rows = grus_arena_alloc(g->arena, rows, sizeof *g->rows);
-    g->taken = grus_arena_alloc(g->arena, beam, sizeof *g->taken);
-    g->of_row = grus_arena_alloc(g->arena, beam, sizeof *g->of_row);
+    g->wave = grus_arena_alloc(g->arena, rows, sizeof *g->wave);
+    g->of_row = grus_arena_alloc(g->arena, beam + 1, sizeof *g->of_row);
     g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    if (!g->order || !g->sentences || !g->rows || !g->taken || !g->of_row || !g->new_live)
+    if (!g->order || !g->sentences || !g->rows || !g->wave || !g->of_row || !g->new_live)
         return false;
     for (size_t i = 0; i < g->max_sentences; i++) {
         g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
+        g->sentences[i].taken = grus_arena_alloc(g->arena, beam, sizeof(candidate));
         g->sentences[i].kept = grus_arena_alloc(g->arena, g->search->n_best, sizeof(kept));
-        if (!g->sentences[i].live || !g->sentences[i].kept)
+        if (!g->sentences[i].live || !g->sentences[i].taken || !g->sentences[i].kept)
             return false;
     }
     return true;
@@ -335,9 +376,8 @@ grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, cons
         if (grus_stop_asked(stop))
             return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         size_t n = lay_rows(&g);
-        grus_scores scores;
-        grus_decoding_step(g.decoding, g.rows, n, &scores);
-        if (!expand_all(&g, &scores) || !admit(&g))
+        grus_decoding_step(g.decoding, g.rows, n);
+        if (!expand_all(&g) || !admit(&g))
             return grus_fail_memory(error, 0);
     }
     return GRUS_OK;
@@ -356,9 +396,9 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
     double steps = bound_steps(search, positions, records);
     double nodes = steps * (double)beam * sizeof(node) + (double)records * GRUS_ALIGN;
     double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
-    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * sizeof(live) + search->n_best * sizeof(kept) +
-                                                2 * GRUS_ALIGN) +
-                   (double)rows * sizeof(grus_row) + (double)beam * 64 + 8 * GRUS_ALIGN;
+    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * (sizeof(live) + sizeof(candidate)) +
+                                                search->n_best * sizeof(kept) + 3 * GRUS_ALIGN) +
+                   (double)rows * (sizeof(grus_row) + sizeof(uint32_t)) + (double)beam * 64 + 8 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
     double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
     return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define GRUS_LOGIT_BLOCK 64
+#define GRUS_MAX_SUMS 4
 
 // One group of hidden units of nn.GRU for n rows, each of which goes on from the state of a lane, from the recurrent
 // products acc = W_h{r,z,n} h of those lanes and, for each row, the input products gi:
@@ -47,12 +48,15 @@ typedef struct grus_vector {
     void (*dots)(const float *a, const float *rows, size_t n_rows, size_t size, float *out); // out[i] = a . rows[i]
     float (*distance)(const float *a, const float *b, size_t n);                             // ||a - b||
     float (*energy)(const float *v, const float *q, const float *k, size_t n);               // v . tanh(q + k)
-    void (*weighted_sum)(const float *weight, const float *rows, size_t n_rows, size_t size,
-                         float *out);                         // out is (size)
+    // out[i] (size) = the sum over t of weight[i][t] rows[t] for n <= GRUS_MAX_SUMS sums over the same rows.
+    void (*weighted_sums)(size_t n, const float *const *weight, const float *rows, size_t n_rows, size_t size,
+                          float *const *out);
     void (*tanh_bias)(float *x, const float *bias, size_t n); // x = tanh(x + bias)
     void (*add)(float *x, const float *y, size_t n);          // x += y
     void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept
     float (*max)(const float *x, size_t n);                   // n >= 1
+    // Bit i: x[i] >= least, for n <= GRUS_LOGIT_BLOCK.
+    uint64_t (*at_least)(const float *x, size_t n, float least);
 
     // x += bias, and their exponentials go into the sum. top[i], unless NULL, is the largest of the i-th GRUS_LOGIT_BLOCK
     // of them. The pieces of a row come in order, each but the last a multiple of GRUS_LOGIT_BLOCK: then they may be cut

@@ -8,4 +8,5 @@
 #define LANES 16
 #define VMIN(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define VMAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define VAT_LEAST(a, b) ((unsigned)_mm512_cmp_ps_mask((__m512)(a), (__m512)(b), _CMP_GE_OQ))
 #include "engine/vector_impl.h"

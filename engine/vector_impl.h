@@ -1,8 +1,9 @@
 // vector_impl.h: the body of vector.h, included by one file for each instruction set, which defines
 //   VECTOR_TABLE  the table's name          VECTOR_NAME  its text
 //   LANES         floats a vector           VMIN, VMAX   of two vectors; the second operand where one is NaN
-#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX
-#error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, VMIN and VMAX defined"
+//   VAT_LEAST     of two vectors, an unsigned whose bits tell where a >= b
+#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST
+#error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, V... defined"
 #endif
 
 #include <math.h>
@@ -189,64 +190,7 @@ static void gates(const grus_gates *g)
     }
 }
 
-// Four rows by four columns.
-static inline void transpose4(const float *const *rows, size_t k, float *panel, size_t lanes)
-{
-    quad a = *(const quad_any *)(rows[0] + k), b = *(const quad_any *)(rows[1] + k);
-    quad c = *(const quad_any *)(rows[2] + k), d = *(const quad_any *)(rows[3] + k);
-    quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(quad_any *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-    *(quad_any *)(panel + lanes) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-    *(quad_any *)(panel + 2 * lanes) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    *(quad_any *)(panel + 3 * lanes) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-}
-
-#if LANES == 16
-// Four rows by sixteen columns: transposed inside each quarter of the vectors, whose quarters then go to their columns.
-static inline void transpose16(const float *const *rows, size_t k, float *panel, size_t lanes)
-{
-    vec a = load(rows[0] + k), b = load(rows[1] + k), c = load(rows[2] + k), d = load(rows[3] + k);
-#define LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
-#define HIGH(x, y) __builtin_shufflevector(x, y, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
-#define FIRST(x, y) __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
-#define SECOND(x, y) __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
-    vec ab_low = LOW(a, b), ab_high = HIGH(a, b), cd_low = LOW(c, d), cd_high = HIGH(c, d);
-    vec columns[4] = {FIRST(ab_low, cd_low), SECOND(ab_low, cd_low), FIRST(ab_high, cd_high), SECOND(ab_high, cd_high)};
-#undef LOW
-#undef HIGH
-#undef FIRST
-#undef SECOND
-    for (size_t i = 0; i < 4; i++, panel += lanes) {
-        vec x = columns[i];
-        *(quad_any *)panel = __builtin_shufflevector(x, x, 0, 1, 2, 3);
-        *(quad_any *)(panel + 4 * lanes) = __builtin_shufflevector(x, x, 4, 5, 6, 7);
-        *(quad_any *)(panel + 8 * lanes) = __builtin_shufflevector(x, x, 8, 9, 10, 11);
-        *(quad_any *)(panel + 12 * lanes) = __builtin_shufflevector(x, x, 12, 13, 14, 15);
-    }
-}
-#endif
-
-static void pack(size_t lanes, size_t count, const float *const *rows, float *panel)
-{
-    size_t quads = lanes / 4 * 4, k = 0;
-#if LANES == 16
-    if (quads == lanes)
-        for (; k + 16 <= count; k += 16)
-            for (size_t lane = 0; lane < lanes; lane += 4)
-                transpose16(rows + lane, k, panel + k * lanes + lane, lanes);
-#endif
-    for (; k + 4 <= count; k += 4) {
-        for (size_t lane = 0; lane < quads; lane += 4)
-            transpose4(rows + lane, k, panel + k * lanes + lane, lanes);
-        for (size_t lane = quads; lane < lanes; lane++)
-            for (size_t i = k; i < k + 4; i++)
-                panel[i * lanes + lane] = rows[lane][i];
-    }
-    for (; k < count; k++)
-        for (size_t lane = 0; lane < lanes; lane++)
-            panel[k * lanes + lane] = rows[lane][k];
-}
+#include "engine/vector_pack.h"
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -305,29 +249,51 @@ static float energy(const float *v, const float *q, const float *k, size_t n)
     return sum(total);
 }
 
-static void weighted_sum(const float *weight, const float *rows, size_t n_rows, size_t size, float *out)
+// Four vectors of columns of n sums, n known where this is inlined: a row's columns are read once for all of them, and
+// those that come next are asked for.
+static inline __attribute__((always_inline)) void weigh_columns(size_t n, const float *const *weight, const float *rows,
+                                                                size_t n_rows, size_t size, size_t i, float *const *out)
+{
+    vec total[GRUS_MAX_SUMS][4] = {{{0}}};
+    for (size_t t = 0; t < n_rows; t++) {
+        const float *row = rows + t * size + i;
+        vec x[4] = {load(row), load(row + LANES), load(row + 2 * LANES), load(row + 3 * LANES)};
+        for (size_t part = 4; part < 8; part++)
+            __builtin_prefetch(row + part * LANES);
+        for (size_t k = 0; k < n; k++)
+            for (size_t part = 0; part < 4; part++)
+                total[k][part] += weight[k][t] * x[part];
+    }
+    for (size_t k = 0; k < n; k++)
+        for (size_t part = 0; part < 4; part++)
+            store(out[k] + i + part * LANES, total[k][part]);
+}
+
+static void weighted_sums(size_t n, const float *const *weight, const float *rows, size_t n_rows, size_t size,
+                          float *const *out)
 {
     size_t i = 0;
-    for (; i + 4 * LANES <= size; i += 4 * LANES) {
-        vec a = {0}, b = {0}, c = {0}, d = {0};
-        for (size_t t = 0; t < n_rows; t++) {
-            const float *row = rows + t * size + i;
-            a += weight[t] * load(row);
-            b += weight[t] * load(row + LANES);
-            c += weight[t] * load(row + 2 * LANES);
-            d += weight[t] * load(row + 3 * LANES);
+    for (; i + 4 * LANES <= size; i += 4 * LANES)
+        switch (n) {
+        case 1:
+            weigh_columns(1, weight, rows, n_rows, size, i, out);
+            break;
+        case 2:
+            weigh_columns(2, weight, rows, n_rows, size, i, out);
+            break;
+        case 3:
+            weigh_columns(3, weight, rows, n_rows, size, i, out);
+            break;
+        default:
+            weigh_columns(GRUS_MAX_SUMS, weight, rows, n_rows, size, i, out);
         }
-        store(out + i, a);
-        store(out + i + LANES, b);
-        store(out + i + 2 * LANES, c);
-        store(out + i + 3 * LANES, d);
-    }
-    for (; i < size; i += LANES) {
-        vec a = {0};
-        for (size_t t = 0; t < n_rows; t++)
-            a += weight[t] * load_upto(rows + t * size + i, size - i);
-        store_upto(out + i, a, size - i);
-    }
+    for (; i < size; i += LANES)
+        for (size_t k = 0; k < n; k++) {
+            vec total = {0};
+            for (size_t t = 0; t < n_rows; t++)
+                total += weight[k][t] * load_upto(rows + t * size + i, size - i);
+            store_upto(out[k] + i, total, size - i);
+        }
 }
 
 static void tanh_bias(float *x, const float *bias, size_t n)
@@ -362,6 +328,17 @@ static float max(const float *x, size_t n)
     for (; i < n; i++)
         result = x[i] > result ? x[i] : result;
     return result;
+}
+
+static uint64_t at_least(const float *x, size_t n, float least)
+{
+    uint64_t bits = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        bits |= (uint64_t)VAT_LEAST(load(x + i), splat(least)) << i;
+    for (; i < n; i++)
+        bits |= (uint64_t)(x[i] >= least) << i;
+    return bits;
 }
 
 // The lanes of the last vector behind n must not count: they are set far below every shift.
@@ -475,11 +452,12 @@ const grus_vector VECTOR_TABLE = {
     .dots = dots,
     .distance = distance,
     .energy = energy,
-    .weighted_sum = weighted_sum,
+    .weighted_sums = weighted_sums,
     .tanh_bias = tanh_bias,
     .add = add,
     .maximum = maximum,
     .max = max,
+    .at_least = at_least,
     .add_exp_sum = add_exp_sum,
     .exp_sum = exp_sum,
     .softmax = softmax,

@@ -181,8 +181,8 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t 
         logits[i] = floorf(20 * random_float(seed));
     grus_normalizer normalizer = grus_logits_normalize(v, logits, bias, n, top);
     ck_assert(normalizer.finite);
-    grus_candidate best[12];
-    size_t count = grus_logits_best(logits, top, n, &normalizer, banned, k, best);
+    grus_candidate best[13];
+    size_t count = grus_logits_best(v, logits, top, n, &normalizer, banned, -INFINITY, k, best);
     ck_assert_uint_eq(count, grus_min(k, n - (banned < n)));
     if (banned < n)
         taken[banned] = true;
@@ -195,7 +195,31 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t 
         ck_assert_uint_eq(best[i].token, expected);
         ASSERT_NEAR(best[i].logprob, (logits[expected] - normalizer.shift) - normalizer.log_sum, 0);
     }
+    // With a floor at one of them, it and those before it are found in the same places.
+    grus_candidate above[13];
+    size_t at = count / 2,
+           n_above = count ? grus_logits_best(v, logits, top, n, &normalizer, banned, best[at].logprob, k, above) : 0;
+    for (size_t i = 0; i <= at && count; i++) {
+        ck_assert_uint_lt(i, n_above);
+        ck_assert_uint_eq(above[i].token, best[i].token);
+    }
 }
+
+START_TEST(bits_of_what_is_at_least)
+{
+    find_tables();
+    uint64_t seed = 23;
+    for (size_t t = 0; t < n_tables; t++)
+        for (size_t n = 0; n <= GRUS_LOGIT_BLOCK; n++) {
+            float x[GRUS_LOGIT_BLOCK];
+            for (size_t i = 0; i < n; i++)
+                x[i] = i % 9 == 8 ? NAN : floorf(4 * random_float(&seed));
+            uint64_t bits = tables[t]->at_least(x, n, 1);
+            for (size_t i = 0; i < GRUS_LOGIT_BLOCK; i++)
+                ck_assert_uint_eq(bits >> i & 1, i < n && x[i] >= 1);
+        }
+}
+END_TEST
 
 START_TEST(best_logits_of_every_length)
 {
@@ -243,27 +267,44 @@ START_TEST(softmax_of_extreme_scores)
 }
 END_TEST
 
-START_TEST(weighted_sums_and_rows)
+static void check_weighted(const grus_vector *v, size_t n, size_t size, uint64_t *seed)
+{
+    float weights[GRUS_MAX_SUMS][5], rows[5 * 140], outs[GRUS_MAX_SUMS][141] = {{0}};
+    const float *weight[GRUS_MAX_SUMS];
+    float *out[GRUS_MAX_SUMS];
+    for (size_t k = 0; k < n; k++) {
+        for (size_t i = 0; i < 5; i++)
+            weights[k][i] = random_float(seed);
+        weight[k] = weights[k];
+        out[k] = outs[k];
+        outs[k][size] = 77;
+    }
+    for (size_t i = 0; i < 5 * size; i++)
+        rows[i] = random_float(seed);
+    v->weighted_sums(n, weight, rows, 5, size, out);
+    for (size_t k = 0; k < n; k++) {
+        for (size_t i = 0; i < size; i++) {
+            double expected = 0;
+            for (size_t row = 0; row < 5; row++)
+                expected += (double)weights[k][row] * (double)rows[row * size + i];
+            ASSERT_NEAR(outs[k][i], expected, 1e-6);
+        }
+        ASSERT_NEAR(outs[k][size], 77, 0);
+        // To the last bit what it is alone.
+        float alone[140], *to = alone;
+        v->weighted_sums(1, weight + k, rows, 5, size, &to);
+        ck_assert_mem_eq(alone, outs[k], size * sizeof *alone);
+    }
+}
+
+START_TEST(weighted_sums_of_one_and_more)
 {
     find_tables();
     uint64_t seed = 11;
     for (size_t t = 0; t < n_tables; t++)
-        for (size_t size = 1; size <= 140; size += 3) {
-            float weight[5], rows[5 * 140], out[141] = {0};
-            for (int i = 0; i < 5; i++)
-                weight[i] = random_float(&seed);
-            for (size_t i = 0; i < 5 * size; i++)
-                rows[i] = random_float(&seed);
-            out[size] = 77;
-            tables[t]->weighted_sum(weight, rows, 5, size, out);
-            for (size_t i = 0; i < size; i++) {
-                double expected = 0;
-                for (size_t row = 0; row < 5; row++)
-                    expected += (double)weight[row] * (double)rows[row * size + i];
-                ASSERT_NEAR(out[i], expected, 1e-6);
-            }
-            ASSERT_NEAR(out[size], 77, 0);
-        }
+        for (size_t n = 1; n <= GRUS_MAX_SUMS; n++)
+            for (size_t size = 1; size <= 140; size += 3)
+                check_weighted(tables[t], n, size, &seed);
 }
 END_TEST
 
@@ -297,9 +338,10 @@ TCase *vector_case(void)
     tcase_add_test(tcase, sums_of_every_length);
     tcase_add_test(tcase, softmax_of_every_length);
     tcase_add_test(tcase, softmax_of_extreme_scores);
+    tcase_add_test(tcase, bits_of_what_is_at_least);
     tcase_add_test(tcase, best_logits_of_every_length);
     tcase_add_test(tcase, softmax_without_numbers);
-    tcase_add_test(tcase, weighted_sums_and_rows);
+    tcase_add_test(tcase, weighted_sums_of_one_and_more);
     tcase_add_test(tcase, packing_transposes);
     return tcase;
 }
