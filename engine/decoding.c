@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/bridge.h"
 #include "engine/decoder.h"
 #include "engine/parents.h"
 
@@ -28,19 +29,21 @@ struct grus_decoding {
         float *readout; // (max_rows, readout_ld)
     } sides[2];
     size_t max_rows, readout_ld;
-    float *zeros;             // a row that is only read
-    float *panels, *gi, *acc; // scratch of products and gates
+    float *zeros;                  // a row that is only read
+    float *panels, *gi, *acc;      // scratch of products and gates
+    bool two_inputs, tabled_input; // of the layer: its input is the sum of gi_rows and more_rows; gi_rows are a table's
     float *query_scratch;
     grus_output_layer output;
     size_t longest; // source
     float *weights; // (GRUS_MAX_SUMS, longest)
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
-    const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **queries;
-    const float **h_lane;            // of lanes: their states
-    const float **slice;             // of rows: what one map takes of their context
-    const float **scored;            // readouts of the rows that are scored together
-    const float **gi_lane, **h_prev; // in lane order
-    float **h_new;                   // in lane order
+    const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **more_rows,
+        **queries;
+    const float **h_lane;                         // of lanes: their states
+    const float **slice;                          // of rows: what one map takes of their context
+    const float **scored;                         // readouts of the rows that are scored together
+    const float **gi_lane, **more_lane, **h_prev; // in lane order
+    float **h_new;                                // in lane order
     grus_parents parents;
     uint32_t *token;       // (max_rows)
     const uint32_t *every; // (max_rows) 0, 1, 2, ...
@@ -102,9 +105,9 @@ static bool allocate_floats(grus_arena *arena, float **to, size_t count)
 
 static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
 {
-    const float ***lists[] = {&d->embedding,    &d->h_read,  &d->context_prev, &d->context, &d->readout,
-                              &d->readout_prev, &d->gi_rows, &d->queries,      &d->h_lane,  &d->gi_lane,
-                              &d->h_prev,       &d->slice,   &d->scored};
+    const float ***lists[] = {&d->embedding,    &d->h_read,  &d->context_prev, &d->context,   &d->readout,
+                              &d->readout_prev, &d->gi_rows, &d->more_rows,    &d->more_lane, &d->queries,
+                              &d->h_lane,       &d->gi_lane, &d->h_prev,       &d->slice,     &d->scored};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
             return false;
@@ -143,47 +146,6 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
            allocate_numbers(arena, rows, d);
 }
 
-// initial[sequence] = tanh(W x + b) on the top final states or the mean outputs, max_rows sequences at a time. The
-// sides are not in use yet, so that one holds the input.
-static void bridge_linear(grus_decoding *d, float *product)
-{
-    const grus_decoder *decoder = d->decoder;
-    const grus_encoded *encoded = d->encoded;
-    size_t hidden = decoder->hidden, layers = decoder->layers, width = decoder->bridge.width;
-    for (size_t first = 0; first < encoded->n; first += d->max_rows) {
-        size_t n = grus_min(d->max_rows, encoded->n - first);
-        for (size_t i = 0; i < n; i++) {
-            float *input = d->sides[0].context + i * decoder->values;
-            if (decoder->config->bridge == GRUS_BRIDGE_MEAN_TANH)
-                grus_encoded_mean(encoded, first + i, decoder->values, input);
-            else
-                memcpy(input, encoded->final[decoder->first_final] + (first + i) * decoder->values,
-                       decoder->values * sizeof *input);
-            d->context[i] = input;
-        }
-        grus_panels_pack(decoder->kernel, &(grus_part_rows){d->context, decoder->values}, 1, n, d->panels);
-        grus_product(decoder->kernel, &decoder->bridge, d->panels, n, 0, product, width);
-        d->stats->flops += grus_product_flops(n, &decoder->bridge, decoder->bridge.out);
-        for (size_t i = 0; i < n; i++) {
-            float *row = product + i * width;
-            decoder->kernel->vector->tanh_bias(row, decoder->bridge_bias, layers * hidden);
-            for (size_t layer = 0; layer < layers; layer++)
-                memcpy(d->initial + ((first + i) * layers + layer) * decoder->hidden, row + layer * hidden,
-                       hidden * sizeof *row);
-        }
-    }
-}
-
-static void bridge_last(grus_decoding *d)
-{
-    const grus_decoder *decoder = d->decoder;
-    for (size_t i = 0; i < d->encoded->n; i++)
-        for (size_t layer = 0; layer < decoder->layers; layer++)
-            memcpy(d->initial + (i * decoder->layers + layer) * decoder->hidden,
-                   d->encoded->final[decoder->first_final + layer] + i * decoder->values,
-                   decoder->hidden * sizeof(float));
-}
-
 // The products of every encoder output with the maps that read the context take the place of the outputs.
 static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *error)
 {
@@ -220,7 +182,6 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
         (decoder->bridge.data && !allocate_floats(arena, &product, d->max_rows * decoder->bridge.width)))
         return grus_fail_memory(error, initial * sizeof(float));
-    memset(d->initial, 0, initial * sizeof *d->initial);
     memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
         grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
@@ -230,10 +191,10 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
         status = fold_values(d, arena, error);
     if (status)
         return status;
-    if (product)
-        bridge_linear(d, product);
-    else if (decoder->config->bridge == GRUS_BRIDGE_LAST)
-        bridge_last(d);
+    // The sides are not in use yet, so that one holds the bridge's input.
+    stats->flops += grus_bridge(
+        decoder, encoded, &(grus_bridge_scratch){d->max_rows, d->sides[0].context, product, d->panels, d->context},
+        d->initial);
     *decoding = d;
     return GRUS_OK;
 }
@@ -310,45 +271,61 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
     return (grus_part_rows){d->h_read, decoder->hidden};
 }
 
-// y[i] = linear of row i's parts: what is known of it, and the product of the rest on top.
-static void run_linear(grus_decoding *d, const grus_linear *linear, const grus_part *parts, size_t n_parts,
-                       bool into_gru, size_t n, float *y, size_t ldy)
+static bool is_folded(const grus_decoding *d, const grus_linear *linear)
 {
-    grus_part_rows rest[GRUS_MAX_PARTS];
-    bool folded = d->folded && linear->context.data;
-    size_t n_rest = 0;
+    return d->folded && linear->context.data;
+}
+
+// The parts of a map's input that are neither tabled nor folded; returns how many.
+static size_t parts_left(const grus_decoding *d, const grus_linear *linear, const grus_part *parts, size_t n_parts,
+                         bool into_gru, grus_part_rows *left)
+{
+    size_t n = 0;
     for (size_t i = 0; i < n_parts; i++)
-        if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) && !(folded && parts[i] == GRUS_PART_CONTEXT))
-            rest[n_rest++] = part_rows(d, parts[i], into_gru);
-    bool known = linear->table || folded;
-    if (folded)
-        for (size_t i = 0; i < n; i++)
-            d->slice[i] = contexts(d, into_gru)[i] + (into_gru ? 0 : d->decoder->gru->ih.context.width);
-    if (known)
-        grus_linear_known(linear, linear->table ? d->token : NULL, folded ? d->slice : NULL, n, y, ldy);
-    if (n_rest == 0)
-        return;
-    const grus_weights *weights = folded ? &linear->folded : &linear->rest;
-    grus_panels_pack(linear->kernel, rest, n_rest, n, d->panels);
-    grus_product(linear->kernel, weights, d->panels, n, known ? 1 : 0, y, ldy);
+        if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) &&
+            !(is_folded(d, linear) && parts[i] == GRUS_PART_CONTEXT))
+            left[n++] = part_rows(d, parts[i], into_gru);
+    return n;
+}
+
+static void multiply_parts(grus_decoding *d, const grus_linear *linear, const grus_part_rows *parts, size_t n_parts,
+                           size_t n, float beta, float *y, size_t ldy)
+{
+    const grus_weights *weights = is_folded(d, linear) ? &linear->folded : &linear->rest;
+    bool into_gru = linear == &d->decoder->gru->ih;
+    grus_panels_pack(linear->kernel, parts, n_parts, n, d->panels);
+    grus_product(linear->kernel, weights, d->panels, n, beta, y, ldy);
     d->stats->flops += grus_product_flops(n, weights, into_gru ? 3 * d->decoder->hidden : d->decoder->readout_size);
 }
 
-static bool tabled_input(const grus_decoder *decoder)
-{
-    return decoder->gru->ih.table && decoder->config->n_inputs == 1;
-}
-
-// gi_rows of layer 0: the table's rows where the embedding is all.
+// gi_rows of layer 0, and more_rows where its input is a sum: the table's row, the product of the parts left and the
+// folded context.
 static void first_input(grus_decoding *d, size_t n)
 {
     const grus_decoder_config *config = d->decoder->config;
     const grus_gru *gru = d->decoder->gru;
-    bool tabled = tabled_input(d->decoder);
-    if (!tabled)
-        run_linear(d, &gru->ih, config->inputs, config->n_inputs, true, n, d->gi, gru->width);
-    for (size_t i = 0; i < n; i++)
-        d->gi_rows[i] = tabled ? gru->ih.table + d->token[i] * gru->width : d->gi + i * gru->width;
+    const grus_linear *ih = &gru->ih;
+    grus_part_rows left[GRUS_MAX_PARTS];
+    size_t n_left = parts_left(d, ih, config->inputs, config->n_inputs, true, left);
+    if (n_left)
+        multiply_parts(d, ih, left, n_left, n, 0, d->gi, gru->width);
+    d->tabled_input = ih->table;
+    for (size_t i = 0; i < n; i++) {
+        float *product = d->gi + i * gru->width;
+        const float *terms[3];
+        size_t n_terms = 0;
+        if (ih->table)
+            terms[n_terms++] = ih->table + d->token[i] * gru->width;
+        if (n_left)
+            terms[n_terms++] = product;
+        if (is_folded(d, ih))
+            terms[n_terms++] = contexts(d, true)[i];
+        if (n_terms == 3)
+            gru->kernel->vector->add(product, terms[2], gru->width);
+        d->two_inputs = n_terms > 1;
+        d->gi_rows[i] = terms[0];
+        d->more_rows[i] = d->two_inputs ? terms[1] : NULL;
+    }
 }
 
 // gi_rows of the layers above, from the new states below.
@@ -359,6 +336,7 @@ static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
     d->stats->flops += grus_product_flops(n, &gru->ih.rest, 3 * gru->hidden);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
+    d->two_inputs = d->tabled_input = false;
 }
 
 // h_lane: the states that a layer goes on from.
@@ -381,6 +359,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
         for (size_t i = 0; i < n; i++) {
             size_t place = d->parents.place[i];
             d->gi_lane[place] = d->gi_rows[i];
+            d->more_lane[place] = d->more_rows[i];
             d->h_prev[place] = d->h_lane[d->parents.lane_of_row[i]];
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
@@ -388,9 +367,26 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
         grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes, d->panels);
         grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
                                            d->parents.first_row, d->parents.lane, d->gi_lane,
-                                           layer == 0 && tabled_input(decoder) ? n : 0, d->h_prev, d->h_new, d->acc});
+                                           d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
+                                           d->h_new, d->acc});
         d->stats->flops += grus_product_flops(d->parents.n_lanes, &gru->weight_hh, 3 * gru->hidden);
     }
+}
+
+// The readout's map of each row: what is known of it, and the product of the parts left on top.
+static void map_readout(grus_decoding *d, size_t n, float *readout)
+{
+    const grus_decoder_config *config = d->decoder->config;
+    const grus_linear *map = &d->decoder->readout;
+    grus_part_rows left[GRUS_MAX_PARTS];
+    size_t n_left = parts_left(d, map, config->readout, config->n_readout, false, left);
+    bool folded = is_folded(d, map), known = map->table || folded;
+    for (size_t i = 0; i < n && folded; i++)
+        d->slice[i] = d->context[i] + d->decoder->gru->ih.context.width;
+    if (known)
+        grus_linear_known(map, map->table ? d->token : NULL, folded ? d->slice : NULL, n, readout, d->readout_ld);
+    if (n_left)
+        multiply_parts(d, map, left, n_left, n, known ? 1 : 0, readout, d->readout_ld);
 }
 
 static void make_readout(grus_decoding *d, size_t n)
@@ -399,7 +395,7 @@ static void make_readout(grus_decoding *d, size_t n)
     const grus_decoder_config *config = decoder->config;
     float *readout = d->sides[d->side].readout;
     if (config->readout_size)
-        run_linear(d, &decoder->readout, config->readout, config->n_readout, false, n, readout, d->readout_ld);
+        map_readout(d, n, readout);
     for (size_t i = 0; i < n; i++) {
         float *row = readout + i * d->readout_ld;
         if (config->readout_size && config->readout_tanh) {
@@ -456,7 +452,7 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + GRUS_MAX_SUMS * positions + 1;
-    size_t bytes = floats * sizeof(float) + rows * (15 * sizeof(void *) + 2 * sizeof(uint32_t)) +
+    size_t bytes = floats * sizeof(float) + rows * (17 * sizeof(void *) + 2 * sizeof(uint32_t)) +
                    grus_output_layer_bytes(kernel, &decoder->output, rows) + grus_parents_bytes(rows) +
                    sizeof(grus_decoding) + 46 * GRUS_ALIGN +
                    grus_attention_keys_bytes(&decoder->attention, positions, fold);

@@ -220,7 +220,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
     }
     grus_gru_run(p->gru,
-                 &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, tabled, s->h_prev, s->h_new, s->acc});
+                 &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new, s->acc});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
     grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);

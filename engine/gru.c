@@ -110,6 +110,8 @@ static void fetch_rows(const grus_gru *gru, const grus_gru_step *step, size_t fi
     size_t panel = gru->kernel->panel;
     for (size_t row = first; row < first + n; row++) {
         fetch_near(step->gi[row] + 3 * group * panel, 3 * panel);
+        if (step->more)
+            fetch_near(step->more[row] + 3 * group * panel, 3 * panel);
         fetch_near(step->h_prev[row] + group * panel, panel);
         fetch_near(step->h_new[row] + group * panel, panel);
     }
@@ -129,10 +131,11 @@ static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t fir
 {
     const grus_kernel *kernel = gru->kernel;
     size_t panel = kernel->panel, tile = kernel->tile, unit = group * panel;
-    const float *gi[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
+    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
     float *h_new[GRUS_MAX_TILE];
     for (size_t i = 0; i < n; i++) {
         gi[i] = step->gi[first + i] + 3 * unit;
+        more[i] = step->more ? step->more[first + i] + 3 * unit : NULL;
         h_prev[i] = step->h_prev[first + i] + unit;
         h_new[i] = step->h_new[first + i] + unit;
     }
@@ -146,6 +149,7 @@ static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t fir
                                         .n = n,
                                         .lane = step->lane + first,
                                         .gi = gi,
+                                        .more = step->more ? more : NULL,
                                         .h_prev = h_prev,
                                         .h_new = h_new});
 }

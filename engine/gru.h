@@ -28,10 +28,11 @@ size_t grus_gru_bytes(const grus_gru *gru);
 // on from one lane, whose recurrent product they share; in what order they lie is theirs.
 typedef struct grus_gru_step {
     size_t n;
-    const float *panels;     // the lanes' states, packed: (n / tile, hidden, tile)
-    const size_t *first_row; // (n / tile + 1) the rows that go on from tile t are [first_row[t], first_row[t + 1])
-    const uint32_t *lane;    // (rows) that the row goes on from, counted from its tile's first
-    const float *const *gi;  // (rows) of width: the input products
+    const float *panels;      // the lanes' states, packed: (n / tile, hidden, tile)
+    const size_t *first_row;  // (n / tile + 1) the rows that go on from tile t are [first_row[t], first_row[t + 1])
+    const uint32_t *lane;     // (rows) that the row goes on from, counted from its tile's first
+    const float *const *gi;   // (rows) of width: the input products, or
+    const float *const *more; // the other part of their sum; NULL where there is none
     size_t tabled; // of gi that are rows of the table: those of the step, and any that later steps will take; 0: none
     const float *const *h_prev; // (rows) of hidden: the lane's state
     float *const *h_new;        // (rows) of hidden, written; may be h_prev where each lane has one row

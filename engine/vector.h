@@ -26,6 +26,7 @@ typedef struct grus_gates {
     size_t n;                   // rows
     const uint32_t *lane;       // (n) of acc: whose state the row goes on from
     const float *const *gi;     // (n) of (3, width)
+    const float *const *more;   // (n) of (3, width): the other part of gi, added to it; or NULL
     const float *const *h_prev; // (n) of (width): that state
     float *const *h_new;        // (n) of (width), written; may be h_prev where each lane has one row
 } grus_gates;
