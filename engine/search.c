@@ -97,6 +97,7 @@ typedef struct searching {
     sentence *sentences;
     grus_row *rows;
     uint32_t *wave;         // (rows) those that are scored together
+    uint32_t *place;        // (rows) of a row in its wave
     grus_candidate *of_row; // (beam + 1)
     live *new_live;         // (beam)
 } searching;
@@ -211,21 +212,30 @@ static bool is_beaten(const searching *g, const sentence *s, size_t rank)
 // through it first; of the others those that are beaten by then are spared it.
 #define SPLIT_BEAM 4
 
-static void expand_wave(searching *g, bool first)
+// Adds the sentence's hypotheses up to `end` in rank order to the n rows of a wave, until `most` are in it.
+static size_t join_wave(searching *g, sentence *s, size_t end, size_t n, size_t most)
 {
-    size_t n = 0, beam = g->search->beam_size, half = beam < SPLIT_BEAM ? beam : (beam + 1) / 2;
-    for (size_t i = 0; i < g->n_sentences; i++) {
-        sentence *s = &g->sentences[i];
-        for (s->wave = s->expanded; s->wave < (first ? grus_min(half, s->n_live) : s->n_live); s->wave++) {
-            if (is_beaten(g, s, s->wave))
-                break;
-            g->wave[n++] = s->live[s->wave].row;
-        }
+    for (; s->wave < grus_min(end, s->n_live) && n < most && !is_beaten(g, s, s->wave); s->wave++) {
+        uint32_t row = s->live[s->wave].row;
+        g->place[row] = (uint32_t)n;
+        g->wave[n++] = row;
     }
+    return n;
+}
+
+static void expand_wave(searching *g, size_t end)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_sentences; i++)
+        n = join_wave(g, &g->sentences[i], end, n, SIZE_MAX);
+    // Its last tile is filled with hypotheses that would come next.
+    size_t whole = grus_whole_tiles(g->decoder->kernel, n);
+    for (size_t i = 0; i < g->n_sentences && n < whole; i++)
+        n = join_wave(g, &g->sentences[i], SIZE_MAX, n, whole);
     grus_scores scores = grus_decoding_score(g->decoding, g->wave, n);
-    for (size_t i = 0, row = 0; i < g->n_sentences; i++)
+    for (size_t i = 0; i < g->n_sentences; i++)
         for (sentence *s = &g->sentences[i]; s->expanded < s->wave; s->expanded++)
-            expand(g, s, s->expanded, &scores, row++);
+            expand(g, s, s->expanded, &scores, g->place[s->live[s->expanded].row]);
 }
 
 // The best score that a live hypothesis, or one that goes on from it, may come to: its log-probability can only fall,
@@ -270,7 +280,7 @@ static void advance(searching *g, sentence *s)
     }
     memcpy(s->live, g->new_live, n_live * sizeof *s->live);
     s->n_live = n_live;
-    s->n_taken = s->expanded = 0;
+    s->n_taken = s->expanded = s->wave = 0;
     s->step++;
     drop_beaten(search, s);
 }
@@ -317,8 +327,10 @@ static size_t lay_rows(searching *g)
 
 static bool expand_all(searching *g)
 {
-    expand_wave(g, true);
-    expand_wave(g, false);
+    size_t beam = g->search->beam_size;
+    expand_wave(g, beam < SPLIT_BEAM ? beam : (beam + 1) / 2);
+    if (beam >= SPLIT_BEAM)
+        expand_wave(g, beam);
     size_t i = 0;
     while (i < g->n_sentences) {
         sentence *s = &g->sentences[i];
@@ -345,9 +357,10 @@ static bool searching_alloc(searching *g)
     g->sentences = grus_arena_alloc(g->arena, g->max_sentences, sizeof *g->sentences);
     g->rows = grus_arena_alloc(g->arena, rows, sizeof *g->rows);
     g->wave = grus_arena_alloc(g->arena, rows, sizeof *g->wave);
+    g->place = grus_arena_alloc(g->arena, rows, sizeof *g->place);
     g->of_row = grus_arena_alloc(g->arena, beam + 1, sizeof *g->of_row);
     g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    if (!g->order || !g->sentences || !g->rows || !g->wave || !g->of_row || !g->new_live)
+    if (!g->order || !g->sentences || !g->rows || !g->wave || !g->place || !g->of_row || !g->new_live)
         return false;
     for (size_t i = 0; i < g->max_sentences; i++) {
         g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
@@ -398,7 +411,7 @@ size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search,
     double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
     double fixed = (double)sentences * (double)(sizeof(sentence) + beam * (sizeof(live) + sizeof(candidate)) +
                                                 search->n_best * sizeof(kept) + 3 * GRUS_ALIGN) +
-                   (double)rows * (sizeof(grus_row) + sizeof(uint32_t)) + (double)beam * 64 + 8 * GRUS_ALIGN;
+                   (double)rows * (sizeof(grus_row) + 2 * sizeof(uint32_t)) + (double)beam * 64 + 9 * GRUS_ALIGN;
     double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
     double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
     return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;
