@@ -91,11 +91,14 @@ void grus_arena_free(grus_arena *arena)
     free(arena);
 }
 
+// What is large fills its last huge page, so that all of it lies on such.
 static struct block *add_block(grus_arena *arena, size_t bytes)
 {
     struct block *block = calloc(1, sizeof *block);
     if (!block)
         return NULL;
+    if (bytes >= HUGE_PAGE && bytes <= SIZE_MAX - HUGE_PAGE)
+        bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     block->data = grus_alloc(bytes, 1);
     if (!block->data) {
         free(block);

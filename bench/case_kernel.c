@@ -42,6 +42,7 @@ bool bench_make_kernel(const bench_parameters *p, bench_case *made, const char *
 
 typedef struct product {
     const grus_kernel *kernel;
+    grus_arena *arena; // of weights
     grus_weights weights;
     float *panels, *y;
 } product;
@@ -55,7 +56,7 @@ static void run_product(void *state)
 static void free_product(void *state)
 {
     product *p = state;
-    grus_weights_free(&p->weights);
+    grus_arena_free(p->arena);
     free(p->y);
     free(p->panels);
     free(p);
@@ -68,9 +69,9 @@ bool bench_make_product(const bench_parameters *parameters, bench_case *made, co
     product *p = calloc(1, sizeof *p);
     float *dense = grus_alloc_zero(3 * hidden * hidden, sizeof *dense);
     *why = "no kernel, or no memory";
-    bool ok =
-        p && dense && grus_kernel_get(&p->kernel, NULL) == GRUS_OK &&
-        grus_weights_pack(p->kernel, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights, NULL) == GRUS_OK;
+    bool ok = p && dense && grus_kernel_get(&p->kernel, NULL) == GRUS_OK && (p->arena = grus_arena_new(0)) &&
+              grus_weights_pack(p->kernel, p->arena, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights,
+                                NULL) == GRUS_OK;
     free(dense);
     if (ok) {
         p->panels = grus_alloc_zero(grus_panels_floats(p->kernel, ROWS, hidden), sizeof(float));

@@ -77,13 +77,11 @@ static const struct grus_score scores[] = {
 };
 
 // weight_general for queries, and transposed for keys.
-static grus_status read_general(grus_attention *attention, const grus_tensor_source *tensors, size_t query,
-                                size_t *parameters, grus_error *error)
+static grus_status read_general(grus_attention *attention, grus_reading *reading, size_t query, grus_error *error)
 {
     size_t key = attention->key;
     float *dense = NULL;
-    grus_status status =
-        grus_read_tensor(tensors, "attention", "general.weight", key, query, &dense, parameters, error);
+    grus_status status = grus_read_dense(reading, "attention", "general.weight", key, query, &dense, error);
     if (status)
         return status;
     float *transposed = grus_alloc(key * query, sizeof *transposed);
@@ -93,81 +91,65 @@ static grus_status read_general(grus_attention *attention, const grus_tensor_sou
         for (size_t j = 0; j < query; j++)
             transposed[j * key + i] = dense[i * query + j];
     if (!status)
-        status = grus_weights_pack(attention->kernel, (grus_matrix){dense, key, query, query},
+        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){dense, key, query, query},
                                    &attention->weight_general, error);
     if (!status)
-        status = grus_weights_pack(attention->kernel, (grus_matrix){transposed, query, key, key},
+        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){transposed, query, key, key},
                                    &attention->weight_key, error);
     free(transposed);
     free(dense);
     return status;
 }
 
-static grus_status read_additive(grus_attention *attention, const grus_tensor_source *tensors, size_t *parameters,
-                                 grus_error *error)
+static grus_status read_additive(grus_attention *attention, grus_reading *reading, grus_error *error)
 {
+    const char *prefix = "attention";
     size_t size = attention->size;
-    float *bias_query = NULL, *bias_value = NULL;
-    grus_status status = grus_weights_read(attention->kernel, tensors, "attention", "key.weight", size, attention->key,
-                                           &attention->weight_key, parameters, error);
+    float *bias_query, *bias_value;
+    grus_status status =
+        grus_weights_read(reading, prefix, "key.weight", size, attention->key, &attention->weight_key, error);
     if (!status)
-        status = grus_read_optional(tensors, "attention", "key.bias", size, 0, &attention->bias, parameters, error);
+        status = grus_read_optional(reading, prefix, "key.bias", size, 0, &attention->bias, error);
     if (!status)
-        status =
-            grus_read_tensor(tensors, "attention", "energy.weight", 1, size, &attention->energy, parameters, error);
-    if (!status && attention->query) {
-        status = grus_weights_read(attention->kernel, tensors, "attention", "query.weight", size, attention->query,
-                                   &attention->weight_query, parameters, error);
-        if (!status)
-            status = grus_read_optional(tensors, "attention", "query.bias", size, 0, &bias_query, parameters, error);
-        if (!status)
-            status = grus_read_optional(tensors, "attention", "energy.bias", 1, 0, &bias_value, parameters, error);
-        if (!status) {
-            for (size_t i = 0; i < size; i++)
-                attention->bias[i] += bias_query[i];
-            attention->energy_bias = bias_value[0];
-        }
-    }
-    free(bias_value);
-    free(bias_query);
-    return status;
+        status = grus_read_tensor(reading, prefix, "energy.weight", 1, size, &attention->energy, error);
+    if (status || !attention->query)
+        return status;
+    status =
+        grus_weights_read(reading, prefix, "query.weight", size, attention->query, &attention->weight_query, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "query.bias", size, 0, &bias_query, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "energy.bias", 1, 0, &bias_value, error);
+    if (status)
+        return status;
+    for (size_t i = 0; i < size; i++)
+        attention->bias[i] += bias_query[i];
+    attention->energy_bias = bias_value[0];
+    return GRUS_OK;
 }
 
-grus_status grus_attention_read(const grus_kernel *kernel, const grus_attention_config *config,
-                                const grus_tensor_source *tensors, size_t query, size_t key, grus_attention *attention,
-                                size_t *parameters, grus_error *error)
+grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
+                                grus_attention *attention, grus_error *error)
 {
     const struct grus_score *score = &scores[config->score];
-    *attention = (grus_attention){.kernel = kernel,
+    *attention = (grus_attention){.kernel = reading->kernel,
                                   .score = score,
                                   .query = query,
                                   .key = key,
                                   .size = config->size,
                                   .temperature = (float)config->temperature};
     if (query && score->equal_sizes && query != key)
-        return grus_fail(error, GRUS_E_MODEL, tensors->file, "attention.score",
+        return grus_fail(error, GRUS_E_MODEL, reading->source->file, "attention.score",
                          "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query,
                          key);
     if (score->additive)
-        return read_additive(attention, tensors, parameters, error);
+        return read_additive(attention, reading, error);
     grus_status status = GRUS_OK;
-    size_t query_size = query ? query : key;
     if (score->project_query)
-        status = read_general(attention, tensors, query_size, parameters, error);
+        status = read_general(attention, reading, query ? query : key, error);
     if (!status && query == 0)
-        status = grus_read_tensor(tensors, "attention", "context", key, 0, &attention->context, parameters, error);
+        status = grus_read_tensor(reading, "attention", "context", key, 0, &attention->context, error);
     return status;
-}
-
-void grus_attention_free(grus_attention *attention)
-{
-    free(attention->context);
-    free(attention->energy);
-    free(attention->bias);
-    grus_weights_free(&attention->weight_key);
-    grus_weights_free(&attention->weight_query);
-    grus_weights_free(&attention->weight_general);
-    *attention = (grus_attention){0};
 }
 
 size_t grus_attention_bytes(const grus_attention *attention)

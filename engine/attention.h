@@ -26,10 +26,8 @@ typedef struct grus_attention {
 
 // Reads "attention.…" for queries of this size, 0 for a learned query (pooling). GRUS_E_MODEL also where score needs
 // equal sizes and has not got them.
-grus_status grus_attention_read(const grus_kernel *kernel, const grus_attention_config *config,
-                                const grus_tensor_source *tensors, size_t query, size_t key, grus_attention *attention,
-                                size_t *parameters, grus_error *error);
-void grus_attention_free(grus_attention *attention);
+grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
+                                grus_attention *attention, grus_error *error);
 size_t grus_attention_bytes(const grus_attention *attention);
 
 // What a batch's values become before the first query: computed once for each source position.

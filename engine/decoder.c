@@ -30,26 +30,23 @@ static size_t parts_size(const grus_decoder *decoder, const grus_part *parts, si
     return size;
 }
 
-static grus_status read_affine(const grus_kernel *kernel, const grus_tensor_source *tensors, const char *prefix,
-                               size_t rows, size_t columns, grus_weights *weights, float **bias, size_t *parameters,
-                               grus_error *error)
+static grus_status read_affine(grus_reading *reading, const char *prefix, size_t rows, size_t columns,
+                               grus_weights *weights, float **bias, grus_error *error)
 {
-    grus_status status =
-        grus_weights_read(kernel, tensors, prefix, "weight", rows, columns, weights, parameters, error);
+    grus_status status = grus_weights_read(reading, prefix, "weight", rows, columns, weights, error);
     if (!status)
-        status = grus_read_optional(tensors, prefix, "bias", rows, 0, bias, parameters, error);
+        status = grus_read_optional(reading, prefix, "bias", rows, 0, bias, error);
     return status;
 }
 
-static grus_status read_embedding(grus_decoder *decoder, const grus_tensor_source *tensors, size_t *parameters,
-                                  grus_error *error)
+static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
+    const grus_tensor_source *source = reading->source;
     const char *name = "decoder.embedding.weight";
     grus_tensor tensor;
-    if (decoder->vocab == 0 && tensors->find(tensors->context, name, &tensor) && tensor.rank == 2)
+    if (decoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
         decoder->vocab = tensor.shape[0];
-    return grus_read_tensor(tensors, name, "", decoder->vocab, decoder->embedding_size, &decoder->embedding, parameters,
-                            error);
+    return grus_read_tensor(reading, name, "", decoder->vocab, decoder->embedding_size, &decoder->embedding, error);
 }
 
 // The columns of one part among several that lie side by side; n is 0 where it is not among them.
@@ -69,8 +66,7 @@ static grus_embedding embedding_among(const grus_decoder *decoder, const grus_pa
     return (grus_embedding){decoder->embedding, decoder->vocab, columns.n, columns.first};
 }
 
-static grus_status read_layers(grus_decoder *decoder, const grus_tensor_source *tensors, size_t *parameters,
-                               grus_error *error)
+static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
     const grus_decoder_config *config = decoder->config;
     grus_embedding embedding = embedding_among(decoder, config->inputs, config->n_inputs);
@@ -80,49 +76,44 @@ static grus_status read_layers(grus_decoder *decoder, const grus_tensor_source *
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
-        status = grus_gru_read(decoder->kernel, tensors, "decoder.rnn", suffix, layer ? decoder->hidden : input,
-                               decoder->hidden, layer == 0 && embedding.columns ? &embedding : NULL,
-                               layer == 0 ? context : none, decoder->gru + layer, parameters, error);
+        status = grus_gru_read(reading, "decoder.rnn", suffix, layer ? decoder->hidden : input, decoder->hidden,
+                               layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none,
+                               decoder->gru + layer, error);
     }
     return status;
 }
 
-static grus_status read_readout(grus_decoder *decoder, const grus_tensor_source *tensors, size_t columns,
-                                size_t *parameters, grus_error *error)
+static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, size_t columns, grus_error *error)
 {
     const grus_decoder_config *config = decoder->config;
     grus_embedding embedding = embedding_among(decoder, config->readout, config->n_readout);
     size_t rows = config->readout_size;
     float *dense = NULL;
-    grus_status status =
-        grus_read_tensor(tensors, "decoder.readout", "weight", rows, columns, &dense, parameters, error);
+    grus_status status = grus_read_dense(reading, "decoder.readout", "weight", rows, columns, &dense, error);
     if (!status)
-        status = grus_linear_make(
-            decoder->kernel, (grus_matrix){dense, rows, columns, columns}, embedding.columns ? &embedding : NULL,
-            columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT), &decoder->readout, error);
+        status = grus_linear_make(reading->kernel, reading->arena, (grus_matrix){dense, rows, columns, columns},
+                                  embedding.columns ? &embedding : NULL,
+                                  columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT),
+                                  &decoder->readout, error);
     if (!status)
-        status =
-            grus_read_optional(tensors, "decoder.readout", "bias", rows, 0, &decoder->readout_bias, parameters, error);
+        status = grus_read_optional(reading, "decoder.readout", "bias", rows, 0, &decoder->readout_bias, error);
     free(dense);
     return status;
 }
 
-static grus_status read_output(grus_decoder *decoder, const grus_tensor_source *tensors, size_t *parameters,
-                               grus_error *error)
+static grus_status read_output(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
     size_t vocab = decoder->vocab, size = decoder->readout_size;
     if (!decoder->config->tied)
-        return read_affine(decoder->kernel, tensors, "decoder.output", vocab, size, &decoder->output,
-                           &decoder->output_bias, parameters, error);
+        return read_affine(reading, "decoder.output", vocab, size, &decoder->output, &decoder->output_bias, error);
     if (size != decoder->embedding_size)
-        return grus_fail(error, GRUS_E_MODEL, tensors->file, "decoder.tied",
+        return grus_fail(error, GRUS_E_MODEL, reading->source->file, "decoder.tied",
                          "a tied output needs a readout as long as the embedding, expected %zu, found %zu",
                          decoder->embedding_size, size);
-    grus_status status = grus_weights_pack(decoder->kernel, (grus_matrix){decoder->embedding, vocab, size, size},
-                                           &decoder->output, error);
+    grus_status status = grus_weights_pack(
+        reading->kernel, reading->arena, (grus_matrix){decoder->embedding, vocab, size, size}, &decoder->output, error);
     if (!status)
-        status =
-            grus_read_optional(tensors, "decoder.output", "bias", vocab, 0, &decoder->output_bias, parameters, error);
+        status = grus_read_optional(reading, "decoder.output", "bias", vocab, 0, &decoder->output_bias, error);
     return status;
 }
 
@@ -131,11 +122,11 @@ static size_t query_size(const grus_decoder *decoder)
     return decoder->config->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_size : decoder->hidden;
 }
 
-grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_decoder *decoder, size_t *parameters, grus_error *error)
+grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, grus_decoder *decoder,
+                              grus_error *error)
 {
     const grus_decoder_config *from = &config->decoder;
-    *decoder = (grus_decoder){.kernel = kernel,
+    *decoder = (grus_decoder){.kernel = reading->kernel,
                               .config = from,
                               .vocab = from->vocab_size,
                               .embedding_size = from->embedding_dim,
@@ -147,39 +138,23 @@ grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *conf
         config->encoder.num_layers - (last ? grus_min(from->num_layers, config->encoder.num_layers) : 1);
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
-    decoder->gru = calloc(decoder->layers, sizeof *decoder->gru);
+    decoder->gru = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->gru);
     if (!decoder->gru)
         return grus_fail_memory(error, decoder->layers * sizeof *decoder->gru);
-    grus_status status = read_embedding(decoder, tensors, parameters, error);
+    grus_status status = read_embedding(decoder, reading, error);
     if (!status)
-        status = read_layers(decoder, tensors, parameters, error);
+        status = read_layers(decoder, reading, error);
     if (!status)
-        status = grus_attention_read(kernel, &config->attention, tensors, query_size(decoder), decoder->values,
-                                     &decoder->attention, parameters, error);
+        status = grus_attention_read(reading, &config->attention, query_size(decoder), decoder->values,
+                                     &decoder->attention, error);
     if (!status && (from->bridge == GRUS_BRIDGE_LINEAR_TANH || from->bridge == GRUS_BRIDGE_MEAN_TANH))
-        status = read_affine(kernel, tensors, "bridge", decoder->layers * decoder->hidden, decoder->values,
-                             &decoder->bridge, &decoder->bridge_bias, parameters, error);
+        status = read_affine(reading, "bridge", decoder->layers * decoder->hidden, decoder->values, &decoder->bridge,
+                             &decoder->bridge_bias, error);
     if (!status && from->readout_size)
-        status = read_readout(decoder, tensors, readout_parts, parameters, error);
+        status = read_readout(decoder, reading, readout_parts, error);
     if (!status)
-        status = read_output(decoder, tensors, parameters, error);
+        status = read_output(decoder, reading, error);
     return status;
-}
-
-void grus_decoder_free(grus_decoder *decoder)
-{
-    free(decoder->output_bias);
-    grus_weights_free(&decoder->output);
-    free(decoder->readout_bias);
-    grus_linear_free(&decoder->readout);
-    free(decoder->bridge_bias);
-    grus_weights_free(&decoder->bridge);
-    grus_attention_free(&decoder->attention);
-    for (size_t i = 0; decoder->gru && i < decoder->layers; i++)
-        grus_gru_free(decoder->gru + i);
-    free(decoder->gru);
-    free(decoder->embedding);
-    *decoder = (grus_decoder){0};
 }
 
 size_t grus_decoder_bytes(const grus_decoder *decoder)

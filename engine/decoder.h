@@ -27,9 +27,8 @@ typedef struct grus_decoder {
     size_t first_final;  // encoder layer whose final state decoder layer 0 takes (bridge last), else the top one
 } grus_decoder;
 
-grus_status grus_decoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_decoder *decoder, size_t *parameters, grus_error *error);
-void grus_decoder_free(grus_decoder *decoder);
+grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, grus_decoder *decoder,
+                              grus_error *error);
 size_t grus_decoder_bytes(const grus_decoder *decoder);
 
 // A live hypothesis at the start of a step.

@@ -7,7 +7,6 @@
 
 #include "engine/encoder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -21,50 +20,42 @@ size_t grus_encoder_lanes(const grus_kernel *kernel)
     return grus_whole_tiles(kernel, LANES_WANTED);
 }
 
-static grus_status read_embedding(const grus_config *config, const grus_tensor_source *tensors, grus_encoder *encoder,
-                                  size_t *parameters, grus_error *error)
+static grus_status read_embedding(const grus_config *config, grus_reading *reading, grus_encoder *encoder,
+                                  grus_error *error)
 {
+    const grus_tensor_source *source = reading->source;
     encoder->vocab = config->source_vocab_size;
     grus_tensor tensor;
     const char *name = "encoder.embedding.weight";
-    if (encoder->vocab == 0 && tensors->find(tensors->context, name, &tensor) && tensor.rank == 2)
+    if (encoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
         encoder->vocab = tensor.shape[0];
-    return grus_read_tensor(tensors, name, "", encoder->vocab, encoder->input, &encoder->embedding, parameters, error);
+    return grus_read_tensor(reading, name, "", encoder->vocab, encoder->input, &encoder->embedding, error);
 }
 
-grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_encoder *encoder, size_t *parameters, grus_error *error)
+grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
+                              grus_error *error)
 {
     size_t directions = config->encoder.bidirectional ? 2 : 1, hidden = config->encoder.hidden_size;
-    *encoder = (grus_encoder){.kernel = kernel,
+    *encoder = (grus_encoder){.kernel = reading->kernel,
                               .input = config->features ? config->feature_dim : config->embedding_dim,
                               .hidden = hidden,
                               .layers = config->encoder.num_layers,
                               .directions = directions,
                               .output = hidden * directions};
-    encoder->gru = calloc(encoder->layers * directions, sizeof *encoder->gru);
+    encoder->gru = grus_arena_alloc(reading->arena, encoder->layers * directions, sizeof *encoder->gru);
     if (!encoder->gru)
         return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->gru);
-    grus_status status = config->features ? GRUS_OK : read_embedding(config, tensors, encoder, parameters, error);
+    grus_status status = config->features ? GRUS_OK : read_embedding(config, reading, encoder, error);
     grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
     for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
         size_t layer = i / directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
-        status = grus_gru_read(kernel, tensors, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
+        status = grus_gru_read(reading, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
                                layer == 0 && !config->features ? &embedding : NULL, (grus_columns){0, 0},
-                               encoder->gru + i, parameters, error);
+                               encoder->gru + i, error);
     }
     return status;
-}
-
-void grus_encoder_free(grus_encoder *encoder)
-{
-    for (size_t i = 0; encoder->gru && i < encoder->layers * encoder->directions; i++)
-        grus_gru_free(encoder->gru + i);
-    free(encoder->gru);
-    free(encoder->embedding);
-    *encoder = (grus_encoder){0};
 }
 
 size_t grus_encoder_bytes(const grus_encoder *encoder)

@@ -26,9 +26,8 @@ typedef struct grus_encoded {
                                    // entries for layers below first_final
 } grus_encoded;
 
-grus_status grus_encoder_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_encoder *encoder, size_t *parameters, grus_error *error);
-void grus_encoder_free(grus_encoder *encoder);
+grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
+                              grus_error *error);
 size_t grus_encoder_bytes(const grus_encoder *encoder);
 // FLOPs for this many positions, what is tabled left out; a multiply-add counts as two.
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);

@@ -15,6 +15,8 @@
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
     size_t panel = gru->kernel->panel, hidden = gru->hidden;
+    memset(gru->bias, 0, gru->width * sizeof *gru->bias);
+    memset(gru->bias_hn, 0, gru->width / 3 * sizeof *gru->bias_hn);
     for (size_t unit = 0; unit < hidden; unit++) {
         for (size_t gate = 0; gate < 3; gate++)
             gru->bias[grus_gate_row(panel, gate, unit)] =
@@ -23,68 +25,50 @@ static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_
     }
 }
 
-static grus_status read_biases(grus_gru *gru, const grus_tensor_source *source, const char *prefix, const char *suffix,
-                               size_t *parameters, grus_error *error)
+static grus_status read_biases(grus_gru *gru, grus_reading *reading, const char *prefix, const char *suffix,
+                               grus_error *error)
 {
     float *bias_ih = NULL, *bias_hh = NULL;
     char name_ih[64], name_hh[64];
     snprintf(name_ih, sizeof name_ih, "bias_ih_%s", suffix);
     snprintf(name_hh, sizeof name_hh, "bias_hh_%s", suffix);
-    grus_status status = grus_read_optional(source, prefix, name_ih, 3 * gru->hidden, 0, &bias_ih, parameters, error);
+    grus_status status = grus_read_optional(reading, prefix, name_ih, 3 * gru->hidden, 0, &bias_ih, error);
     if (!status)
-        status = grus_read_optional(source, prefix, name_hh, 3 * gru->hidden, 0, &bias_hh, parameters, error);
+        status = grus_read_optional(reading, prefix, name_hh, 3 * gru->hidden, 0, &bias_hh, error);
     if (!status) {
-        gru->bias = grus_alloc_zero(gru->width, sizeof *gru->bias);
-        gru->bias_hn = grus_alloc_zero(gru->width / 3, sizeof *gru->bias_hn);
+        gru->bias = grus_arena_alloc(reading->arena, gru->width, sizeof *gru->bias);
+        gru->bias_hn = grus_arena_alloc(reading->arena, gru->width / 3, sizeof *gru->bias_hn);
         if (gru->bias && gru->bias_hn)
             order_biases(gru, bias_ih, bias_hh);
         else
             status = grus_fail_memory(error, gru->width * sizeof *gru->bias);
     }
-    free(bias_hh);
-    free(bias_ih);
     return status;
 }
 
-// Reads nn.GRU's matrix prefix.name_suffix [3H, columns] in our order of gates.
-static grus_status read_matrix(const grus_gru *gru, const grus_tensor_source *source, const char *prefix,
-                               const char *name, const char *suffix, size_t columns, grus_matrix *matrix, float **data,
-                               size_t *parameters, grus_error *error)
+grus_status grus_gru_read(grus_reading *reading, const char *prefix, const char *suffix, size_t input, size_t hidden,
+                          const grus_embedding *embedding, grus_columns context, grus_gru *gru, grus_error *error)
 {
-    char whole[64];
-    snprintf(whole, sizeof whole, "%s_%s", name, suffix);
-    return grus_read_gates(gru->kernel, source, prefix, whole, gru->hidden, columns, matrix, data, parameters, error);
-}
-
-grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
-                          const char *suffix, size_t input, size_t hidden, const grus_embedding *embedding,
-                          grus_columns context, grus_gru *gru, size_t *parameters, grus_error *error)
-{
+    const grus_kernel *kernel = reading->kernel;
     *gru = (grus_gru){.kernel = kernel, .input = input, .hidden = hidden, .groups = grus_div_up(hidden, kernel->panel)};
     gru->width = 3 * gru->groups * kernel->panel;
     grus_matrix ih, hh;
     float *ih_data = NULL, *hh_data = NULL;
-    grus_status status = read_matrix(gru, source, prefix, "weight_ih", suffix, input, &ih, &ih_data, parameters, error);
+    char name_ih[64], name_hh[64];
+    snprintf(name_ih, sizeof name_ih, "weight_ih_%s", suffix);
+    snprintf(name_hh, sizeof name_hh, "weight_hh_%s", suffix);
+    grus_status status = grus_read_gates(reading, prefix, name_ih, hidden, input, &ih, &ih_data, error);
     if (!status)
-        status = grus_linear_make(kernel, ih, embedding, context, &gru->ih, error);
+        status = grus_linear_make(kernel, reading->arena, ih, embedding, context, &gru->ih, error);
     if (!status)
-        status = read_matrix(gru, source, prefix, "weight_hh", suffix, hidden, &hh, &hh_data, parameters, error);
+        status = grus_read_gates(reading, prefix, name_hh, hidden, hidden, &hh, &hh_data, error);
     if (!status)
-        status = grus_weights_pack(kernel, hh, &gru->weight_hh, error);
+        status = grus_weights_pack(kernel, reading->arena, hh, &gru->weight_hh, error);
     if (!status)
-        status = read_biases(gru, source, prefix, suffix, parameters, error);
+        status = read_biases(gru, reading, prefix, suffix, error);
     free(hh_data);
     free(ih_data);
     return status;
-}
-
-void grus_gru_free(grus_gru *gru)
-{
-    free(gru->bias_hn);
-    free(gru->bias);
-    grus_weights_free(&gru->weight_hh);
-    grus_linear_free(&gru->ih);
-    *gru = (grus_gru){0};
 }
 
 size_t grus_gru_bytes(const grus_gru *gru)

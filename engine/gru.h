@@ -17,11 +17,8 @@ typedef struct grus_gru {
 } grus_gru;
 
 // Reads <prefix>.weight_ih_<suffix> and its companions; embedding (may be NULL) and context as for grus_linear_make.
-// *parameters is added to.
-grus_status grus_gru_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
-                          const char *suffix, size_t input, size_t hidden, const grus_embedding *embedding,
-                          grus_columns context, grus_gru *gru, size_t *parameters, grus_error *error);
-void grus_gru_free(grus_gru *gru);
+grus_status grus_gru_read(grus_reading *reading, const char *prefix, const char *suffix, size_t input, size_t hidden,
+                          const grus_embedding *embedding, grus_columns context, grus_gru *gru, grus_error *error);
 size_t grus_gru_bytes(const grus_gru *gru);
 
 // One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go

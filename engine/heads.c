@@ -3,35 +3,28 @@
 
 #include "engine/heads.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 
 #define CHUNK 384 // rows a product
 
-grus_status grus_head_read(const grus_kernel *kernel, const grus_config *config, const grus_head_config *head_config,
-                           const grus_tensor_source *tensors, grus_head *head, size_t *parameters, grus_error *error)
+grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
+                           grus_head *head, grus_error *error)
 {
     size_t size = grus_config_output_size(config), parts = head_config->on_token ? head_config->n_inputs : 1;
     size_t labels = head_config->n_labels, columns = parts * size;
-    *head = (grus_head){
-        .kernel = kernel, .on_token = head_config->on_token, .n_inputs = parts, .size = size, .n_labels = labels};
+    *head = (grus_head){.kernel = reading->kernel,
+                        .on_token = head_config->on_token,
+                        .n_inputs = parts,
+                        .size = size,
+                        .n_labels = labels};
     for (size_t i = 0; i < parts; i++)
         head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
     char prefix[200];
     snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
-    grus_status status =
-        grus_weights_read(kernel, tensors, prefix, "weight", labels, columns, &head->weights, parameters, error);
+    grus_status status = grus_weights_read(reading, prefix, "weight", labels, columns, &head->weights, error);
     if (!status)
-        status = grus_read_optional(tensors, prefix, "bias", labels, 0, &head->bias, parameters, error);
+        status = grus_read_optional(reading, prefix, "bias", labels, 0, &head->bias, error);
     return status;
-}
-
-void grus_head_free(grus_head *head)
-{
-    free(head->bias);
-    grus_weights_free(&head->weights);
-    *head = (grus_head){0};
 }
 
 // A lower index wins among equals; NaN anywhere gives a NaN probability.

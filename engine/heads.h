@@ -15,9 +15,8 @@ typedef struct grus_head {
     float *bias; // (n_labels)
 } grus_head;
 
-grus_status grus_head_read(const grus_kernel *kernel, const grus_config *config, const grus_head_config *head_config,
-                           const grus_tensor_source *tensors, grus_head *head, size_t *parameters, grus_error *error);
-void grus_head_free(grus_head *head);
+grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
+                           grus_head *head, grus_error *error);
 
 // Labels and probabilities of every sequence (n) or position (positions), in the arena. pooled is (n, D), NULL without
 // pooling. GRUS_E_MEMORY when arena has none left.

@@ -19,23 +19,27 @@ struct grus_engine {
     grus_pooling pooling;
     grus_head heads[GRUS_MAX_HEADS];
     grus_decoder decoder;
+    grus_arena *weights; // all that was read
     size_t parameters;
 };
+
+#define WEIGHT_BLOCK_BYTES ((size_t)8 << 20)
 
 struct grus_workspace {
     grus_arena *arena;
 };
 
-static grus_status read_uses(grus_engine *engine, const grus_tensor_source *tensors, grus_error *error)
+static grus_status read_parts(grus_engine *engine, grus_reading *reading, grus_error *error)
 {
     const grus_config *config = engine->config;
+    grus_status status = grus_encoder_read(reading, config, &engine->encoder, error);
+    if (status)
+        return status;
     if (config->seq2seq)
-        return grus_decoder_read(engine->kernel, config, tensors, &engine->decoder, &engine->parameters, error);
-    grus_status status =
-        grus_pooling_read(engine->kernel, config, tensors, &engine->pooling, &engine->parameters, error);
+        return grus_decoder_read(reading, config, &engine->decoder, error);
+    status = grus_pooling_read(reading, config, &engine->pooling, error);
     for (size_t i = 0; i < config->n_heads && !status; i++)
-        status = grus_head_read(engine->kernel, config, config->heads + i, tensors, engine->heads + i,
-                                &engine->parameters, error);
+        status = grus_head_read(reading, config, config->heads + i, engine->heads + i, error);
     return status;
 }
 
@@ -51,13 +55,14 @@ grus_status grus_engine_build(const grus_config *config, const grus_tensor_sourc
         return grus_fail_memory(error, sizeof *built);
     built->config = config;
     built->kernel = kernel;
-    status = grus_encoder_read(kernel, config, tensors, &built->encoder, &built->parameters, error);
-    if (!status)
-        status = read_uses(built, tensors, error);
+    built->weights = grus_arena_new(WEIGHT_BLOCK_BYTES);
+    grus_reading reading = {kernel, tensors, built->weights, 0};
+    status = built->weights ? read_parts(built, &reading, error) : grus_fail_memory(error, sizeof *built);
     if (status) {
         grus_engine_free(built);
         return status;
     }
+    built->parameters = reading.parameters;
     *engine = built;
     return GRUS_OK;
 }
@@ -66,12 +71,7 @@ void grus_engine_free(grus_engine *engine)
 {
     if (!engine)
         return;
-    if (engine->decoder.config)
-        grus_decoder_free(&engine->decoder);
-    for (size_t i = 0; i < engine->config->n_heads; i++)
-        grus_head_free(engine->heads + i);
-    grus_pooling_free(&engine->pooling);
-    grus_encoder_free(&engine->encoder);
+    grus_arena_free(engine->weights);
     free(engine);
 }
 

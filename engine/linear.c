@@ -17,14 +17,14 @@ static bool lies_in(size_t column, grus_columns columns)
 }
 
 // Packs what is left of matrix without these columns; nothing where nothing is left.
-static grus_status pack_without(const grus_kernel *kernel, grus_matrix matrix, grus_columns one, grus_columns other,
-                                grus_weights *weights, grus_error *error)
+static grus_status pack_without(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_columns one,
+                                grus_columns other, grus_weights *weights, grus_error *error)
 {
     size_t left = matrix.columns - one.n - other.n, floats, at = 0;
     if (left == 0)
         return GRUS_OK;
     if (left == matrix.columns)
-        return grus_weights_pack(kernel, matrix, weights, error);
+        return grus_weights_pack(kernel, arena, matrix, weights, error);
     float *dense = grus_mul(matrix.rows, left, &floats) ? grus_alloc(floats, sizeof *dense) : NULL;
     if (!dense)
         return grus_fail_memory(error, matrix.rows * sizeof *dense);
@@ -36,35 +36,35 @@ static grus_status pack_without(const grus_kernel *kernel, grus_matrix matrix, g
             memcpy(dense + row * left + at, matrix.data + row * matrix.ld + first, (end - first) * sizeof *dense);
         at += out ? 0 : end - first;
     }
-    grus_status status = grus_weights_pack(kernel, (grus_matrix){dense, matrix.rows, left, left}, weights, error);
+    grus_status status =
+        grus_weights_pack(kernel, arena, (grus_matrix){dense, matrix.rows, left, left}, weights, error);
     free(dense);
     return status;
 }
 
-static grus_status pack_columns(const grus_kernel *kernel, grus_matrix matrix, grus_columns columns,
+static grus_status pack_columns(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_columns columns,
                                 grus_weights *weights, grus_error *error)
 {
     matrix.data += columns.first;
     matrix.columns = columns.n;
-    return grus_weights_pack(kernel, matrix, weights, error);
+    return grus_weights_pack(kernel, arena, matrix, weights, error);
 }
 
 // table[entry] = W[:, its columns] embedding[entry], a tile of entries at a time.
-static grus_status make_table(grus_linear *linear, grus_matrix matrix, const grus_embedding *embedding,
-                              grus_error *error)
+static grus_status fill_table(grus_linear *linear, grus_arena *scratch, grus_matrix matrix,
+                              const grus_embedding *embedding, grus_error *error)
 {
     const grus_kernel *kernel = linear->kernel;
-    size_t tile = kernel->tile, rows = grus_whole_tiles(kernel, embedding->entries);
+    size_t tile = kernel->tile;
     grus_weights weights;
     grus_columns columns = {embedding->first, embedding->columns};
-    grus_status status = pack_columns(kernel, matrix, columns, &weights, error);
+    grus_status status = pack_columns(kernel, scratch, matrix, columns, &weights, error);
     if (status)
         return status;
-    float *panels = grus_alloc_zero(grus_panels_floats(kernel, tile, embedding->columns), sizeof *panels);
-    linear->table = grus_alloc(rows * linear->width, sizeof *linear->table);
-    if (!panels || !linear->table)
-        status = grus_fail_memory(error, rows * linear->width * sizeof *linear->table);
-    for (size_t first = 0; first < embedding->entries && !status; first += tile) {
+    float *panels = grus_arena_alloc(scratch, grus_panels_floats(kernel, tile, embedding->columns), sizeof *panels);
+    if (!panels)
+        return grus_fail_memory(error, embedding->columns * sizeof *panels);
+    for (size_t first = 0; first < embedding->entries; first += tile) {
         size_t n = grus_min(tile, embedding->entries - first);
         const float *pointers[GRUS_MAX_TILE];
         for (size_t i = 0; i < n; i++)
@@ -73,8 +73,19 @@ static grus_status make_table(grus_linear *linear, grus_matrix matrix, const gru
         grus_product(kernel, &weights, panels, n, 0, linear->table + first * linear->width, linear->width);
     }
     linear->table_entries = embedding->entries;
-    free(panels);
-    grus_weights_free(&weights);
+    return GRUS_OK;
+}
+
+static grus_status make_table(grus_linear *linear, grus_arena *arena, grus_matrix matrix,
+                              const grus_embedding *embedding, grus_error *error)
+{
+    size_t rows = grus_whole_tiles(linear->kernel, embedding->entries);
+    linear->table = grus_arena_alloc(arena, rows * linear->width, sizeof *linear->table);
+    if (!linear->table)
+        return grus_fail_memory(error, rows * linear->width * sizeof *linear->table);
+    grus_arena *scratch = grus_arena_new(0);
+    grus_status status = scratch ? fill_table(linear, scratch, matrix, embedding, error) : grus_fail_memory(error, 0);
+    grus_arena_free(scratch);
     return status;
 }
 
@@ -85,32 +96,24 @@ static bool table_pays(const grus_linear *linear, const grus_embedding *embeddin
            floats <= TABLE_BYTES_MAX / sizeof(float);
 }
 
-grus_status grus_linear_make(const grus_kernel *kernel, grus_matrix matrix, const grus_embedding *embedding,
-                             grus_columns context, grus_linear *linear, grus_error *error)
+grus_status grus_linear_make(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix,
+                             const grus_embedding *embedding, grus_columns context, grus_linear *linear,
+                             grus_error *error)
 {
     *linear = (grus_linear){.kernel = kernel, .width = grus_div_up(matrix.rows, kernel->panel) * kernel->panel};
     grus_columns none = {0, 0}, tabled = none;
     grus_status status = GRUS_OK;
     if (table_pays(linear, embedding)) {
         tabled = (grus_columns){embedding->first, embedding->columns};
-        status = make_table(linear, matrix, embedding, error);
+        status = make_table(linear, arena, matrix, embedding, error);
     }
     if (!status)
-        status = pack_without(kernel, matrix, tabled, none, &linear->rest, error);
+        status = pack_without(kernel, arena, matrix, tabled, none, &linear->rest, error);
     if (!status && context.n > 0)
-        status = pack_columns(kernel, matrix, context, &linear->context, error);
+        status = pack_columns(kernel, arena, matrix, context, &linear->context, error);
     if (!status && context.n > 0)
-        status = pack_without(kernel, matrix, tabled, context, &linear->folded, error);
+        status = pack_without(kernel, arena, matrix, tabled, context, &linear->folded, error);
     return status;
-}
-
-void grus_linear_free(grus_linear *linear)
-{
-    grus_weights_free(&linear->folded);
-    grus_weights_free(&linear->context);
-    grus_weights_free(&linear->rest);
-    free(linear->table);
-    *linear = (grus_linear){0};
 }
 
 size_t grus_linear_bytes(const grus_linear *linear)

@@ -31,10 +31,10 @@ typedef struct grus_embedding {
 } grus_embedding;
 
 // From a dense W in the order of rows that y shall have. With embedding (may be NULL) the table is made if it stays below
-// a fixed size. context.n is 0 where there is none.
-grus_status grus_linear_make(const grus_kernel *kernel, grus_matrix matrix, const grus_embedding *embedding,
-                             grus_columns context, grus_linear *linear, grus_error *error);
-void grus_linear_free(grus_linear *linear);
+// a fixed size. context.n is 0 where there is none. All of it lies in arena.
+grus_status grus_linear_make(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix,
+                             const grus_embedding *embedding, grus_columns context, grus_linear *linear,
+                             grus_error *error);
 size_t grus_linear_bytes(const grus_linear *linear);
 
 // The context's products of two maps, side by side: folded (positions, their widths) from values (positions, columns).

@@ -10,8 +10,8 @@
 
 #define QUERY_CHUNK 384 // sequences whose queries are projected together
 
-grus_status grus_pooling_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_pooling *pooling, size_t *parameters, grus_error *error)
+grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, grus_pooling *pooling,
+                              grus_error *error)
 {
     const grus_pooling_config *from = &config->pooling;
     size_t size = grus_config_output_size(config);
@@ -19,15 +19,8 @@ grus_status grus_pooling_read(const grus_kernel *kernel, const grus_config *conf
         .kind = from->kind, .learned_query = from->learned_query, .normalize = from->normalize, .size = size};
     if (from->kind != GRUS_POOL_ATTENTION)
         return GRUS_OK;
-    return grus_attention_read(kernel, &from->attention, tensors, from->learned_query ? 0 : size, size,
-                               &pooling->attention, parameters, error);
-}
-
-void grus_pooling_free(grus_pooling *pooling)
-{
-    if (pooling->kind == GRUS_POOL_ATTENTION)
-        grus_attention_free(&pooling->attention);
-    *pooling = (grus_pooling){0};
+    return grus_attention_read(reading, &from->attention, from->learned_query ? 0 : size, size, &pooling->attention,
+                               error);
 }
 
 // The query of sequence i before projection; the learned additive score has none, and takes zeros.

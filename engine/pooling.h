@@ -12,9 +12,8 @@ typedef struct grus_pooling {
     grus_attention attention;
 } grus_pooling;
 
-grus_status grus_pooling_read(const grus_kernel *kernel, const grus_config *config, const grus_tensor_source *tensors,
-                              grus_pooling *pooling, size_t *parameters, grus_error *error);
-void grus_pooling_free(grus_pooling *pooling);
+grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, grus_pooling *pooling,
+                              grus_error *error);
 
 // final is (n, D), the top layer's. pooled is (n, D); weights (positions) are written by attention pooling alone.
 // Sequences of length 0 give zeros. GRUS_E_MEMORY when arena has none left.

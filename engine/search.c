@@ -8,7 +8,6 @@
 #include "engine/search.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

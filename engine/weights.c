@@ -72,41 +72,57 @@ static grus_status find_tensor(const grus_tensor_source *source, const char *pre
     return check_shape(source, name, tensor, rows, columns, error);
 }
 
-grus_status grus_read_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
-                             size_t columns, float **data, size_t *parameters, grus_error *error)
+// Reads it into the arena, or into memory of its own.
+static grus_status read_into(grus_reading *reading, grus_arena *arena, const char *prefix, const char *suffix,
+                             size_t rows, size_t columns, float **data, grus_error *error)
 {
     grus_tensor tensor;
-    grus_status status = find_tensor(source, prefix, suffix, rows, columns, &tensor, error);
+    grus_status status = find_tensor(reading->source, prefix, suffix, rows, columns, &tensor, error);
     if (status)
         return status;
-    float *floats = grus_alloc(tensor.count, sizeof *floats);
+    float *floats =
+        arena ? grus_arena_alloc(arena, tensor.count, sizeof *floats) : grus_alloc(tensor.count, sizeof *floats);
     if (!floats)
         return grus_fail_memory(error, tensor.count * sizeof *floats);
     grus_tensor_floats(&tensor, 0, tensor.count, floats);
-    if (parameters)
-        *parameters += tensor.count;
+    reading->parameters += tensor.count;
     *data = floats;
     return GRUS_OK;
 }
 
-grus_status grus_read_optional(const grus_tensor_source *source, const char *prefix, const char *suffix, size_t rows,
-                               size_t columns, float **data, size_t *parameters, grus_error *error)
+grus_status grus_read_tensor(grus_reading *reading, const char *prefix, const char *suffix, size_t rows, size_t columns,
+                             float **data, grus_error *error)
 {
-    if (grus_has_tensor(source, prefix, suffix))
-        return grus_read_tensor(source, prefix, suffix, rows, columns, data, parameters, error);
+    return read_into(reading, reading->arena, prefix, suffix, rows, columns, data, error);
+}
+
+grus_status grus_read_dense(grus_reading *reading, const char *prefix, const char *suffix, size_t rows, size_t columns,
+                            float **data, grus_error *error)
+{
+    return read_into(reading, NULL, prefix, suffix, rows, columns, data, error);
+}
+
+grus_status grus_read_optional(grus_reading *reading, const char *prefix, const char *suffix, size_t rows,
+                               size_t columns, float **data, grus_error *error)
+{
+    if (grus_has_tensor(reading->source, prefix, suffix))
+        return grus_read_tensor(reading, prefix, suffix, rows, columns, data, error);
     size_t count;
-    if (!grus_mul(rows, columns ? columns : 1, &count) || !(*data = grus_alloc_zero(count, sizeof **data)))
+    if (!grus_mul(rows, columns ? columns : 1, &count) ||
+        !(*data = grus_arena_alloc(reading->arena, count, sizeof **data)))
         return grus_fail_memory(error, rows * sizeof **data);
+    memset(*data, 0, count * sizeof **data);
     return GRUS_OK;
 }
 
-grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, grus_weights *weights, grus_error *error)
+grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_weights *weights,
+                              grus_error *error)
 {
     size_t panel = kernel->panel, panels = grus_div_up(matrix.rows, panel);
     size_t panel_floats, floats;
     if (!grus_mul(panel, matrix.columns, &panel_floats) || !grus_mul(panel_floats, panels + 1, &floats))
         return grus_fail_memory(error, SIZE_MAX);
-    float *data = grus_alloc(floats, sizeof *data);
+    float *data = grus_arena_alloc(arena, floats, sizeof *data);
     if (!data)
         return grus_fail_memory(error, floats * sizeof *data);
     size_t whole = matrix.rows / panel * panel_floats; // the panels behind are padded with zeros
@@ -120,27 +136,26 @@ grus_status grus_weights_pack(const grus_kernel *kernel, grus_matrix matrix, gru
     return GRUS_OK;
 }
 
-grus_status grus_weights_read(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
-                              const char *suffix, size_t rows, size_t columns, grus_weights *weights,
-                              size_t *parameters, grus_error *error)
+grus_status grus_weights_read(grus_reading *reading, const char *prefix, const char *suffix, size_t rows,
+                              size_t columns, grus_weights *weights, grus_error *error)
 {
     float *dense = NULL;
-    grus_status status = grus_read_tensor(source, prefix, suffix, rows, columns, &dense, parameters, error);
+    grus_status status = grus_read_dense(reading, prefix, suffix, rows, columns, &dense, error);
     if (!status)
-        status = grus_weights_pack(kernel, (grus_matrix){dense, rows, columns, columns}, weights, error);
+        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){dense, rows, columns, columns},
+                                   weights, error);
     free(dense);
     return status;
 }
 
-grus_status grus_read_gates(const grus_kernel *kernel, const grus_tensor_source *source, const char *prefix,
-                            const char *suffix, size_t hidden, size_t columns, grus_matrix *matrix, float **data,
-                            size_t *parameters, grus_error *error)
+grus_status grus_read_gates(grus_reading *reading, const char *prefix, const char *suffix, size_t hidden,
+                            size_t columns, grus_matrix *matrix, float **data, grus_error *error)
 {
     grus_tensor tensor;
-    grus_status status = find_tensor(source, prefix, suffix, 3 * hidden, columns, &tensor, error);
+    grus_status status = find_tensor(reading->source, prefix, suffix, 3 * hidden, columns, &tensor, error);
     if (status)
         return status;
-    size_t panel = kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
+    size_t panel = reading->kernel->panel, rows = 3 * grus_div_up(hidden, panel) * panel, floats;
     *data = grus_mul(rows, columns, &floats) ? grus_alloc(floats, sizeof **data) : NULL;
     if (!*data)
         return grus_fail_memory(error, rows * sizeof **data);
@@ -150,7 +165,7 @@ grus_status grus_read_gates(const grus_kernel *kernel, const grus_tensor_source 
         for (size_t unit = 0; unit < hidden; unit++)
             grus_tensor_floats(&tensor, (gate * hidden + unit) * columns, columns,
                                *data + grus_gate_row(panel, gate, unit) * columns);
-    *parameters += tensor.count;
+    reading->parameters += tensor.count;
     *matrix = (grus_matrix){*data, rows, columns, columns};
     return GRUS_OK;
 }
@@ -158,10 +173,4 @@ grus_status grus_read_gates(const grus_kernel *kernel, const grus_tensor_source 
 size_t grus_weights_bytes(const grus_kernel *kernel, const grus_weights *weights)
 {
     return weights->data ? (weights->panels + 1) * kernel->panel * weights->in * sizeof(float) : 0;
-}
-
-void grus_weights_free(grus_weights *weights)
-{
-    free(weights->data);
-    *weights = (grus_weights){0};
 }

@@ -91,9 +91,9 @@ static void check_encoder(size_t hidden, size_t layers, bool bidirectional, size
     const grus_kernel *kernel;
     ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
     grus_encoder encoder;
-    size_t parameters = 0;
     grus_error error = {0};
-    ck_assert_int_eq(grus_encoder_read(kernel, &config, &source, &encoder, &parameters, &error), GRUS_OK);
+    grus_reading reading = {kernel, &source, grus_arena_new(0), 0};
+    ck_assert_int_eq(grus_encoder_read(&reading, &config, &encoder, &error), GRUS_OK);
     size_t length[MOST], total = 0;
     for (size_t i = 0; i < n; i++)
         total += length[i] = i == 0 ? longest : random_below(&seed, longest + 1);
@@ -115,7 +115,7 @@ static void check_encoder(size_t hidden, size_t layers, bool bidirectional, size
                        encoded.final[layers - 1] + i * encoder.output);
     grus_arena_free(arena);
     free(ids);
-    grus_encoder_free(&encoder);
+    grus_arena_free(reading.arena);
     random_model_free(&model);
 }
 

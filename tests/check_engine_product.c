@@ -29,7 +29,8 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
     size_t k = k1 + k2, whole = grus_whole_tiles(kernel, n);
     float *matrix = noise(seed, out * k), *x = noise(seed, n * k);
     grus_weights weights;
-    ck_assert_int_eq(grus_weights_pack(kernel, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
+    grus_arena *arena = grus_arena_new(0);
+    ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
     float *panels = grus_alloc_zero(grus_panels_floats(kernel, n, k), sizeof *panels);
     float *y = noise(seed, whole * weights.width), *before = grus_alloc(whole * weights.width, sizeof *before);
     memcpy(before, y, whole * weights.width * sizeof *y);
@@ -52,7 +53,7 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
     free(before);
     free(y);
     free(panels);
-    grus_weights_free(&weights);
+    grus_arena_free(arena);
     free(x);
     free(matrix);
 }
@@ -101,7 +102,8 @@ START_TEST(a_row_does_not_depend_on_its_company)
     uint64_t seed = 5;
     float *matrix = noise(&seed, out * k), *x = noise(&seed, k), *others = noise(&seed, n * k);
     grus_weights weights;
-    ck_assert_int_eq(grus_weights_pack(kernel, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
+    grus_arena *arena = grus_arena_new(0);
+    ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
     float *panels = grus_alloc_zero(grus_panels_floats(kernel, n, k), sizeof *panels);
     float *y = grus_alloc_zero(n * weights.width, sizeof *y), *alone = grus_alloc_zero(weights.width, sizeof *alone);
     const float **rows = grus_alloc(n, sizeof *rows);
@@ -120,7 +122,7 @@ START_TEST(a_row_does_not_depend_on_its_company)
     free(alone);
     free(y);
     free(panels);
-    grus_weights_free(&weights);
+    grus_arena_free(arena);
     free(others);
     free(x);
     free(matrix);

@@ -93,14 +93,14 @@ static void read_weights(program *p)
     char path[4096];
     grus_error error;
     grus_safetensors *file;
-    size_t parameters = 0;
     snprintf(path, sizeof path, "%s/weights.safetensors", p->dir);
     grus_status status = grus_kernel_get(&p->kernel, &error);
     if (!status)
         status = grus_safetensors_open(path, NULL, 0, &file, &error);
     if (!status) {
         grus_tensor_source source = grus_safetensors_source(file);
-        status = grus_encoder_read(p->kernel, &p->config, &source, &p->encoder, &parameters, &error);
+        grus_reading reading = {p->kernel, &source, must(grus_arena_new((size_t)8 << 20)), 0};
+        status = grus_encoder_read(&reading, &p->config, &p->encoder, &error);
         grus_safetensors_close(file);
     }
     if (status) {
