@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/grus.h"
+#include "grus.h"
 
 // Zero-initialised is empty and valid.
 typedef struct grus_buffer {

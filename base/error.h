@@ -2,7 +2,7 @@
 #ifndef GRUS_BASE_ERROR_H
 #define GRUS_BASE_ERROR_H
 
-#include "base/grus.h"
+#include "grus.h"
 
 // Fills *error (may be NULL) and returns status. file and place may be NULL for none; a long text is cut.
 grus_status grus_fail(grus_error *error, grus_status status, const char *file, const char *place, const char *format,

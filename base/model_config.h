@@ -3,7 +3,7 @@
 #ifndef GRUS_BASE_MODEL_CONFIG_H
 #define GRUS_BASE_MODEL_CONFIG_H
 
-#include "base/grus.h"
+#include "grus.h"
 
 #define GRUS_MAX_HEADS 16
 #define GRUS_MAX_RENAMES 64

@@ -4,11 +4,11 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "api/synthetic.h"
 #include "base/memory.h"
 #include "bench/random_config.h"
 #include "scheduler/batcher.h"
 #include "scheduler/cpus.h"
-#include "scheduler/synthetic.h"
 
 #define SEED 11
 #define EXTRA_STEPS 10 // that a search takes beyond the source's length, see grus_search_limit

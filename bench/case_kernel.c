@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "bench/case.h"
 #include "bench/rates.h"
-#include "engine/product.h"
+#include "engine/kernel/product.h"
 
 #define WEIGHT_BYTES ((size_t)256 << 10) // with the tiles well inside any L2
 #define TILES 8

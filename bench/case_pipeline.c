@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "bench/case.h"
-#include "io/input.h"
+#include "io/shard/lines.h"
 #include "scheduler/cpus.h"
 #include "scheduler/model.h"
 

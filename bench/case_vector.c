@@ -1,5 +1,5 @@
 // case_vector.c: the element-wise functions, on data that stays in L1. What is counted as FLOPs are the arithmetic
-// operations of the formulas in engine/vector_impl.h, a division as one.
+// operations of the formulas in engine/kernel/vector_impl.h, a division as one.
 #include "config.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "bench/case.h"
-#include "engine/kernel.h"
+#include "engine/kernel/kernel.h"
 
 #define EXP_FLOPS 21.0
 #define SIGMOID_FLOPS 24.0

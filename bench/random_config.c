@@ -3,8 +3,8 @@
 
 #include "bench/random_config.h"
 
-#include "scheduler/synthetic.h"
-#include "tests/random_model.h"
+#include "api/synthetic.h"
+#include "tests/support/random_model.h"
 
 #define SEED 7
 #define LONGEST 5000

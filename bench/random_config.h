@@ -3,7 +3,7 @@
 #define GRUS_BENCH_RANDOM_CONFIG_H
 
 #include "bench/case.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 
 #define BENCH_INPUT 256 // values of an embedding
 

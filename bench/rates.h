@@ -2,7 +2,7 @@
 #ifndef GRUS_BENCH_RATES_H
 #define GRUS_BENCH_RATES_H
 
-#include "engine/kernel.h"
+#include "engine/kernel/kernel.h"
 
 typedef struct bench_clock {
     double wall, cpu; // seconds; cpu is that of this thread

@@ -16,7 +16,7 @@ enum grus_search_option {
     GRUS_N_SEARCH_OPTIONS,
 };
 
-// In the order of the enumeration of base/grus.h; ends with NULL.
+// In the order of the enumeration of include/grus.h; ends with NULL.
 extern const char *const grus_search_norms[];
 
 // The rows of a command's table from place `first` on.

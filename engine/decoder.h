@@ -3,9 +3,9 @@
 #ifndef GRUS_ENGINE_DECODER_H
 #define GRUS_ENGINE_DECODER_H
 
-#include "engine/attention.h"
 #include "engine/encoder.h"
-#include "engine/output_layer.h"
+#include "engine/nn/attention.h"
+#include "engine/nn/output_layer.h"
 
 #define GRUS_NO_ROW UINT32_MAX
 

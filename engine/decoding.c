@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/bridge.h"
 #include "engine/decoder.h"
+#include "engine/nn/bridge.h"
 #include "engine/parents.h"
 
 struct grus_decoding {

@@ -3,8 +3,8 @@
 #define GRUS_ENGINE_ENCODER_H
 
 #include "base/memory.h"
-#include "engine/gru.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
+#include "engine/nn/gru.h"
 
 #define GRUS_MAX_LAYERS 64
 

@@ -10,7 +10,7 @@
 #define GRUS_SCHEDULER_BATCHER_H
 
 #include "base/memory.h"
-#include "scheduler/pack.h"
+#include "scheduler/parse.h"
 
 // What counts of a record that waits.
 typedef struct grus_waiting {

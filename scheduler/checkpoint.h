@@ -1,4 +1,4 @@
-// checkpoint.h: what a run writes into the journals of its shards (io/journal.h), and takes out of them.
+// checkpoint.h: what a run writes into the journals of its shards (io/outdir/journal.h), and takes out of them.
 #ifndef GRUS_SCHEDULER_CHECKPOINT_H
 #define GRUS_SCHEDULER_CHECKPOINT_H
 

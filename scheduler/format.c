@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/npy.h"
+#include "io/shard/npy.h"
 
 // ---- bounds ----
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/journal.h"
+#include "io/outdir/journal.h"
 #include "scheduler/format.h"
 #include "scheduler/source.h"
 

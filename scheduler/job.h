@@ -3,8 +3,8 @@
 #ifndef GRUS_SCHEDULER_JOB_H
 #define GRUS_SCHEDULER_JOB_H
 
-#include "engine/infer.h"
-#include "io/record.h"
+#include "engine/engine.h"
+#include "io/shard/record.h"
 #include "scheduler/model.h"
 #include "scheduler/plan.h"
 

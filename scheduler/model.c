@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/file.h"
-#include "io/model_dir.h"
-#include "io/record.h"
-#include "io/safetensors.h"
+#include "io/model/model_dir.h"
+#include "io/model/safetensors.h"
+#include "io/shard/record.h"
 
 #define HASH_BLOCK ((size_t)64 << 10)
 

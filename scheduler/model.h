@@ -2,9 +2,9 @@
 #ifndef GRUS_SCHEDULER_MODEL_H
 #define GRUS_SCHEDULER_MODEL_H
 
-#include "engine/infer.h"
-#include "io/tokenizer.h"
-#include "io/vocab.h"
+#include "engine/engine.h"
+#include "io/text/tokenizer.h"
+#include "io/text/vocabulary.h"
 
 // A tensor of the file, for grus_model_describe.
 typedef struct grus_tensor_line {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "io/record.h"
+#include "io/shard/record.h"
 
 // ---- members, one a line ----
 

@@ -1,7 +1,7 @@
 // run.c: grus_run from beginning to end: settle, list, plan, claim, start the threads, join them, report.
 #include "config.h"
 
-#include "base/grus.h"
+#include "grus.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/claim.h"
-#include "io/output.h"
-#include "io/partial.h"
+#include "io/outdir/claim.h"
+#include "io/outdir/output.h"
+#include "io/outdir/partial.h"
 #include "scheduler/clock.h"
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "io/record.h"
+#include "io/shard/record.h"
 
 typedef struct grus_shard {
     char *path;       // "-" is standard input

@@ -4,10 +4,10 @@
 #define GRUS_SCHEDULER_SLOT_H
 
 #include "base/buffer.h"
-#include "engine/infer.h"
-#include "io/input.h"
-#include "io/journal.h"
-#include "io/tokenizer.h"
+#include "engine/engine.h"
+#include "io/outdir/journal.h"
+#include "io/shard/lines.h"
+#include "io/text/tokenizer.h"
 #include "scheduler/causes.h"
 
 typedef enum grus_slot_state {

@@ -3,9 +3,9 @@
 #ifndef GRUS_SCHEDULER_SOURCE_H
 #define GRUS_SCHEDULER_SOURCE_H
 
-#include "io/feature_shard.h"
-#include "io/input.h"
-#include "scheduler/pack.h"
+#include "io/shard/features.h"
+#include "io/shard/lines.h"
+#include "scheduler/parse.h"
 
 // One of the two is there. Zero-initialised is closed.
 typedef struct grus_source {

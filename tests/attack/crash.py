@@ -85,7 +85,7 @@ def undisturbed_copies(folder, job, copies):
 
 
 def checkpoints_of(journal):
-    """How many records each whole checkpoint of a journal tells of; see io/journal_format.h."""
+    """How many records each whole checkpoint of a journal tells of; see io/outdir/journal_format.h."""
     def number(at):
         return struct.unpack_from("<Q", journal, at)[0]
     records, at = [], 16 + number(8) if len(journal) >= 16 else 0

@@ -199,7 +199,7 @@ def killed_with_journal(job, root):
 
 
 def sentencepiece_model(folder):
-    """An encoder over the pieces of tests/files/squares.sentencepiece."""
+    """An encoder over the pieces of tests/support/files/squares.sentencepiece."""
     os.makedirs(folder)
     rng = random.Random(3)
     shapes = {"encoder.embedding.weight": [325, 4], "encoder.rnn.weight_ih_l0": [15, 4],
@@ -213,7 +213,7 @@ def sentencepiece_model(folder):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     write(os.path.join(folder, "model.safetensors"), struct.pack("<Q", len(text)) + text + data)
-    shutil.copy(os.path.join(os.path.dirname(GOLDEN), "files/squares.sentencepiece"), os.path.join(folder, "squares.model"))
+    shutil.copy(os.path.join(os.path.dirname(GOLDEN), "support/files/squares.sentencepiece"), os.path.join(folder, "squares.model"))
     write(os.path.join(folder, "config.json"), json.dumps(
         {"model_type": "encoder",
          "source": {"tokenizer": {"type": "sentencepiece", "model": "squares.model"}, "embedding_dim": 4},

@@ -288,7 +288,7 @@ class Copy:
         return self.built
 
     def make(self, folder):
-        self.command([os.environ.get("MAKE", "make"), "-j2", "grus", "tests/check_scheduler", "tests/check_batcher"],
+        self.command([os.environ.get("MAKE", "make"), "-j2", "grus", "tests/unit/check_scheduler", "tests/unit/check_batcher"],
                      folder)
 
     def patch(self, path, back=False):
@@ -303,7 +303,7 @@ def races():
     return [path for path in patches() if b"\nReported in: " in read(path)]
 
 
-def suites(folder, where, words, environment, of=("tests/check_scheduler", "tests/check_batcher")):
+def suites(folder, where, words, environment, of=("tests/unit/check_scheduler", "tests/unit/check_batcher")):
     """The C suites; what they said."""
     said = ""
     for suite in of:
@@ -389,7 +389,7 @@ def tsan(attack, copy, options):
         clean(runs.case(folder, kind, threads, seed), marks)
 
     def look(folder):
-        said = suites(folder, where, [], eager, ["tests/check_scheduler"])
+        said = suites(folder, where, [], eager, ["tests/unit/check_scheduler"])
         return said + until_reported(folder, runs, grus, eager, said, marks)
 
     runs = Runs(os.path.join(attack.root, "tsan"), grus, environment)
@@ -413,12 +413,12 @@ def helgrind(attack, copy, options):
     # valgrind knows no AVX-512.
     environment = dict(Command(os.path.join(attack.root, "helgrind")).environment, BLIS_ARCH_TYPE="3")
     words = ["valgrind", "--tool=helgrind", "-q", "--fair-sched=yes", "--error-exitcode=99",
-             "--suppressions=" + os.path.join(SOURCE, "tests/helgrind.supp")]
+             "--suppressions=" + os.path.join(SOURCE, "tests/support/helgrind.supp")]
     eager = words + ["--exit-on-first-error=yes"]
     grus = os.path.join(where, "grus")
 
     def cases(folder, words):
-        return suites(folder, where, words, dict(environment, CK_RUN_CASE="queue"), ["tests/check_scheduler"])
+        return suites(folder, where, words, dict(environment, CK_RUN_CASE="queue"), ["tests/unit/check_scheduler"])
 
     def whole(folder, kind, threads, seed):
         clean(runs.case(folder, kind, threads, seed), marks)

@@ -1,7 +1,7 @@
 // faults.h: calls of grus's readers that are refused on purpose: for memory, for zstd's and xxHash's states, and of read.
 // They are counted from fuzz_refuse on; calls that libraries make themselves are none of them.
-#ifndef GRUS_TESTS_FAULTS_H
-#define GRUS_TESTS_FAULTS_H
+#ifndef GRUS_TESTS_FUZZ_FAULTS_H
+#define GRUS_TESTS_FUZZ_FAULTS_H
 
 #include <stdbool.h>
 

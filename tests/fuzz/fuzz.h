@@ -1,7 +1,7 @@
 // fuzz.h: the readers of untrusted bytes as functions of those bytes, for libFuzzer (fuzzer.c) and for the replay of a
 // corpus without it (replay.c). A target aborts when grus breaks a promise or differs from its oracle.
-#ifndef GRUS_TESTS_FUZZ_H
-#define GRUS_TESTS_FUZZ_H
+#ifndef GRUS_TESTS_FUZZ_FUZZ_H
+#define GRUS_TESTS_FUZZ_FUZZ_H
 
 #include "base/buffer.h"
 

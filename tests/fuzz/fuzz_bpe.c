@@ -6,7 +6,7 @@
 #include <unistr.h>
 
 #include "base/memory.h"
-#include "io/tokenizer.h"
+#include "io/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MERGES 512

@@ -8,8 +8,8 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-#include "io/journal.h"
-#include "io/journal_format.h"
+#include "io/outdir/journal.h"
+#include "io/outdir/journal_format.h"
 #include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 

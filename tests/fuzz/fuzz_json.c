@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistr.h>
 
-#include "io/json_value.h"
-#include "io/record.h"
+#include "io/json/value.h"
+#include "io/shard/record.h"
 #include "tests/fuzz/fuzz.h"
 
 #define JANSSON_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)

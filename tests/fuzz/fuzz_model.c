@@ -8,9 +8,9 @@
 #include <unicase.h>
 #include <unistr.h>
 
-#include "io/model_dir.h"
-#include "io/tokenizer.h"
-#include "io/vocab.h"
+#include "io/model/model_dir.h"
+#include "io/text/tokenizer.h"
+#include "io/text/vocabulary.h"
 #include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 

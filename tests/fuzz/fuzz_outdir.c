@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/claim.h"
-#include "io/commit.h"
-#include "io/manifest.h"
-#include "io/partial.h"
-#include "io/record.h"
+#include "io/outdir/claim.h"
+#include "io/outdir/manifest.h"
+#include "io/outdir/partial.h"
+#include "io/outdir/temporary.h"
+#include "io/shard/record.h"
 #include "tests/fuzz/fuzz.h"
 
 // ---- manifests ----

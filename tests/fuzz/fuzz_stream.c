@@ -7,7 +7,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-#include "io/input.h"
+#include "io/shard/lines.h"
 #include "tests/fuzz/faults.h"
 #include "tests/fuzz/fuzz.h"
 

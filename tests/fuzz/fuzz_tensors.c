@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/tensor.h"
-#include "io/feature_shard.h"
-#include "io/npy.h"
-#include "io/safetensors.h"
+#include "io/model/safetensors.h"
+#include "io/shard/features.h"
+#include "io/shard/npy.h"
 #include "tests/fuzz/fuzz.h"
 
 #define HEADER_MAX 100000000

@@ -48,7 +48,7 @@ def seeds():
     yield "stream", "frames", b"\1" + b"\0\x04\x06hello\n" + b"\2\x03\x05" + b"\0\x8c\x06world\n" + b"\2\0\0"
     yield "stream", "broken-frame", b"\1" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\7\0\x42"
     yield "stream", "cut-frame", b"\3" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\x10\1"
-    files = os.path.join(HERE, "..", "files")
+    files = os.path.join(HERE, "..", "support", "files")
     for name in sorted(os.listdir(files)):
         if name.endswith(".zst"):
             with open(os.path.join(files, name), "rb") as f:

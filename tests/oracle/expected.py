@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What PyTorch makes of the first records of a shard: the case that tests/run_models.sh holds grus against.
+"""What PyTorch makes of the first records of a shard: the case that tests/command/models.sh holds grus against.
 
-    expected.py --model models/g2p-en --input models/g2p-en/demo.jsonl.zst --out tests/models/g2p-en
+    expected.py --model models/g2p-en --input models/g2p-en/demo.jsonl.zst --out tests/support/models/g2p-en
 
 Writes input.jsonl, expected.jsonl and options to OUT; the options, behind `--`, are those of `grus run`. A record that
 PyTorch decided by less than 1e-3 may come out otherwise elsewhere: it is left out, and shown.

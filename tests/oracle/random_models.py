@@ -27,7 +27,7 @@ READOUTS = [["state"], ["context"], ["state", "context"], ["context", "state"], 
             ["state", "context", "embedding"], ["context", "embedding"], ["embedding", "state"]]
 ORDERED_INPUTS, ORDERED_READOUTS = ([list(p) for n in (1, 2, 3) for p in itertools.permutations(parts, n)]
                                     for parts in (["embedding", "context", "readout"], ["state", "context", "embedding"]))
-SENTENCEPIECE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "files", "squares.sentencepiece")
+SENTENCEPIECE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "files", "squares.sentencepiece")
 NUMBERS = "One Two three five fourteen seventeen hundred square of is The the 4 16 nought € .".split()
 CHARS = "abcdefghijklmnopqrstuvwxyzäöüßéñçøžАБвгαβγσ中文字日本語あいうえ한국어😀🎻 '-.0123456789"
 SYLLABLES = ["ka", "lo", "mi", "nu", "re", "so", "tü", "ве", "ра", "zen", "qu", "ist", "och"]
@@ -155,7 +155,7 @@ class Draw:
         return {"tokenizer": tokenizer, "embedding_dim": self.source_size}
 
     def sentencepiece(self):
-        """The model of tests/files; its pieces are the vocabulary."""
+        """The model of tests/support/files; its pieces are the vocabulary."""
         with open(SENTENCEPIECE, "rb") as f:
             self.files["squares.model"] = f.read()
         return formats.pieces(SENTENCEPIECE)

@@ -5,12 +5,12 @@
 #
 # Compared are all those lines, 10,000 lines of random Unicode, empty and blank ones. Where Python's subword_nmt is not
 # installed, formats.py cuts by the same rules (see bpe_cases.py). Debian's sentencepiece, or grus built without it, is
-# left out where it is missing, and said so. Finds the program tests/tokenize in $TOKENIZE or $builddir, Python in
+# left out where it is missing, and said so. Finds the program tests/support/tokenize in $TOKENIZE or $builddir, Python in
 # $PYTHON.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-tokenize=${TOKENIZE:-${builddir:-build}/tests/tokenize}
+tokenize=${TOKENIZE:-${builddir:-build}/tests/support/tokenize}
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,8 +3,8 @@
 # reaches. The patches beside this file have them; the head of each says
 #
 #     what is wrong
-#     Caught by: tests/check_NAME CASE:TEST     a test of a Check suite
-#     Caught by: tests/run_NAME.sh TEXT         a check of a shell test, by the beginning of what it says
+#     Caught by: tests/unit/check_NAME CASE:TEST     a test of a Check suite
+#     Caught by: tests/command/NAME.sh TEXT         a check of a shell test, by the beginning of what it says
 #
 # and just that test must pass without the mistake and fail with it. A patch that does not apply is a failure too.
 #
@@ -67,7 +67,7 @@ cd "$work/build" || exit 1
 
 # build PROGRAM...: grus, what shell tests use of programs, and these.
 build() {
-    "$MAKE" -j2 grus tests/compare_records tests/attack/counted "$@" >"$work/log" 2>&1
+    "$MAKE" -j2 grus tests/support/compare_records tests/attack/counted "$@" >"$work/log" 2>&1
 }
 
 programs=()

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/grus.h"
+#include "grus.h"
 
 #define WORDS 32
 

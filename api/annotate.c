@@ -1,0 +1,108 @@
+// annotate.c: grus_annotate: records in memory, batch after batch, without threads or files.
+#include "config.h"
+
+#include "grus.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "scheduler/batcher.h"
+#include "scheduler/worker.h"
+
+typedef struct grus_annotation {
+    grus_job job;
+    grus_plan plan;
+    grus_packed packed;
+    grus_batcher batcher;
+    grus_slot slot;
+    grus_worker worker;
+    grus_buffer output;
+} grus_annotation;
+
+// Runs the next batch of the records that wait. ended: no others come behind them.
+static grus_status run_batch(grus_annotation *state, bool ended, grus_error *error)
+{
+    grus_slot *slot = &state->slot;
+    grus_cut cut = grus_batcher_cut(&state->batcher, ended);
+    grus_status status = grus_slot_reset(slot, cut.big ? &state->plan.big : &state->plan.slot, error);
+    slot->big = cut.big;
+    if (status == GRUS_OK)
+        status = grus_batcher_move(&state->batcher, cut.records, slot, error);
+    if (status == GRUS_OK)
+        status = grus_worker_compute(&state->worker, GRUS_SHARD_JSONL, slot, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_buffer_append(&state->output, slot->out.data, slot->out.size);
+    return state->output.failed ? grus_fail_memory(error, slot->out.size) : GRUS_OK;
+}
+
+static grus_status add_line(grus_annotation *state, const char *line, size_t length, uint64_t number, grus_error *error)
+{
+    grus_packed *packed = &state->packed;
+    bool too_long = length > state->job.options->max_record;
+    if (too_long)
+        length = 0;
+    grus_status status = grus_pack_line(&state->job, GRUS_SHARD_JSONL, line, length, too_long, number, packed, error);
+    if (status == GRUS_OK && packed->bad && state->job.options->fail_on_error) {
+        char place[32];
+        snprintf(place, sizeof place, "line %" PRIu64, number);
+        return grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", packed->error.cause);
+    }
+    while (status == GRUS_OK && !grus_batcher_has_room(&state->batcher, packed, length))
+        status = run_batch(state, false, error);
+    return status == GRUS_OK ? grus_batcher_add(&state->batcher, packed, line, length, number, error) : status;
+}
+
+static grus_status annotate(grus_annotation *state, const char *lines, size_t size, grus_error *error)
+{
+    grus_status status = grus_job_plan(&state->job, 1, &state->plan, error);
+    if (status == GRUS_OK)
+        status = grus_batcher_begin(&state->batcher, error);
+    uint64_t number = 1;
+    for (const char *at = lines, *end = lines + size; at < end && status == GRUS_OK; number++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline ? newline : end;
+        size_t length = (size_t)(stop - at);
+        if (length && at[length - 1] == '\r')
+            length--;
+        status = add_line(state, at, length, number, error);
+        at = newline ? newline + 1 : end;
+    }
+    while (status == GRUS_OK && grus_batcher_records(&state->batcher) > 0)
+        status = run_batch(state, true, error);
+    return status;
+}
+
+grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines, size_t size,
+                          char **output, size_t *output_size, grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    *output = NULL;
+    *output_size = 0;
+    grus_annotation *state = calloc(1, sizeof *state);
+    if (!state)
+        return grus_fail_memory(error, sizeof *state);
+    grus_status status = grus_job_settle(&state->job, model, options, error);
+    state->worker.job = state->batcher.job = &state->job;
+    state->batcher.plan = &state->plan;
+    if (status == GRUS_OK && options->format == GRUS_FORMAT_NPY)
+        status = grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy is a format of whole shards");
+    if (status == GRUS_OK)
+        status = annotate(state, lines, size, error);
+    if (status == GRUS_OK) {
+        *output = state->output.data;
+        *output_size = state->output.size;
+        state->output = (grus_buffer){0};
+    }
+    grus_buffer_free(&state->output);
+    grus_packed_free(&state->packed);
+    grus_batcher_free(&state->batcher);
+    grus_slot_free(&state->slot);
+    grus_worker_free(&state->worker);
+    free(state);
+    return status;
+}

@@ -1,0 +1,253 @@
+// attend.c: grus_attend_text: one record through the model, and its attention with a word for each row and column.
+#include "config.h"
+
+#include "grus.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "scheduler/parse.h"
+
+#define MAP_BLOCK ((size_t)16 << 10)
+#define NUL_SIGN "\xE2\x90\x80" // U+2400
+
+typedef struct attending {
+    const grus_model *model;
+    grus_run_options options;
+    grus_job job;
+    grus_packed packed;
+    grus_workspace *workspace;
+    grus_result result;
+    grus_arena *arena; // becomes the map's
+    grus_buffer scratch;
+} attending;
+
+// ---- the record ----
+
+static grus_status check_model(const grus_model *model, grus_error *error)
+{
+    const grus_config *config = &model->config;
+    if (config->seq2seq || config->pooling.kind == GRUS_POOL_ATTENTION)
+        return GRUS_OK;
+    return grus_fail(error, GRUS_E_USAGE, model->dir, NULL,
+                     "this model has no attention: it has neither a decoder nor a pooling by attention");
+}
+
+// A text is a line of a .txt shard, features are those of a JSONL record.
+static grus_status pack(attending *state, const char *text, size_t length, grus_error *error)
+{
+    bool features = state->model->config.features;
+    const char *line = text;
+    if (length > state->options.max_record)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "the text is longer than %zu bytes",
+                         state->options.max_record);
+    if (features) {
+        grus_buffer_text(&state->scratch, "{\"features\": ");
+        grus_buffer_append(&state->scratch, text, length);
+        grus_buffer_byte(&state->scratch, '}');
+        if (state->scratch.failed)
+            return grus_fail_memory(error, length);
+        line = state->scratch.data;
+        length = state->scratch.size;
+    }
+    grus_status status = grus_pack_line(&state->job, features ? GRUS_SHARD_JSONL : GRUS_SHARD_TXT, line, length, false,
+                                        1, &state->packed, error);
+    if (status == GRUS_OK && state->packed.bad)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "%s", state->packed.error.cause);
+    return status;
+}
+
+static grus_status infer(attending *state, grus_error *error)
+{
+    const grus_packed *packed = &state->packed;
+    grus_infer_stats stats = {0};
+    state->workspace = grus_workspace_new(state->model->engine);
+    if (!state->workspace)
+        return grus_fail_memory(error, sizeof(void *));
+    grus_batch batch = {
+        .n = 1,
+        .length = &packed->n_positions,
+        .ids = state->model->config.features ? NULL : packed->ids.data,
+        .features = state->model->config.features ? packed->record.features : NULL,
+    };
+    grus_status status = grus_infer(state->model->engine, state->workspace, &batch, &state->job.infer, NULL,
+                                    &state->result, &stats, error);
+    if (status == GRUS_OK && !state->result.finite)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "the model's result is not finite");
+    return status;
+}
+
+// ---- the map ----
+
+// What is in scratch, as a string of the map; NULL when memory is short.
+static const char *take_string(attending *state)
+{
+    const grus_buffer *from = &state->scratch;
+    size_t nuls = 0, to = 0;
+    for (size_t i = 0; i < from->size; i++)
+        nuls += from->data[i] == '\0';
+    char *text = from->failed ? NULL : grus_arena_alloc(state->arena, from->size + 2 * nuls + 1, 1);
+    for (size_t i = 0; text && i < from->size; i++) {
+        if (from->data[i] == '\0') {
+            memcpy(text + to, NUL_SIGN, strlen(NUL_SIGN));
+            to += strlen(NUL_SIGN);
+        } else {
+            text[to++] = from->data[i];
+        }
+    }
+    if (text)
+        text[to] = '\0';
+    return text;
+}
+
+static const char *copy_string(attending *state, const char *text, size_t length)
+{
+    grus_buffer_clear(&state->scratch);
+    grus_buffer_append(&state->scratch, text, length);
+    return take_string(state);
+}
+
+// The tokens of ids (n); all "" without a tokenizer. NULL when memory is short.
+static const char *const *take_tokens(attending *state, const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n)
+{
+    const char **tokens = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *tokens);
+    for (size_t i = 0; tokens && i < n; i++) {
+        grus_buffer_clear(&state->scratch);
+        if (tokenizer)
+            grus_tokenizer_token(tokenizer, ids[i], &state->scratch);
+        tokens[i] = take_string(state);
+        if (!tokens[i])
+            return NULL;
+    }
+    return tokens;
+}
+
+static const float *copy_floats(attending *state, const float *values, size_t n)
+{
+    float *copy = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *copy);
+    if (copy && n)
+        memcpy(copy, values, n * sizeof *copy);
+    return copy;
+}
+
+static bool fill_decoded(attending *state, grus_attention_map *map)
+{
+    const grus_hypothesis *best = &state->result.hypotheses[0];
+    const grus_tokenizer *target = state->model->target;
+    map->rows = best->length;
+    map->row_tokens = take_tokens(state, target, best->tokens, best->length);
+    map->weights = copy_floats(state, best->attention, map->rows * map->columns);
+    grus_buffer_clear(&state->scratch);
+    grus_tokenizer_decode(target, best->tokens, best->length - (best->ended ? 1 : 0), &state->scratch);
+    map->output = take_string(state);
+    map->score = best->score;
+    map->logprob = best->logprob;
+    return map->row_tokens && map->weights && map->output;
+}
+
+static bool fill_head(attending *state, size_t i, grus_attention_head *head)
+{
+    const grus_head_config *config = &state->model->config.heads[i];
+    const grus_prediction *prediction = &state->result.predictions[i];
+    const char **labels = grus_arena_alloc(state->arena, grus_max(prediction->n, 1), sizeof *labels);
+    for (size_t j = 0; labels && j < prediction->n; j++) {
+        size_t length;
+        const char *label = grus_vocab_token(state->model->labels[i], prediction->label[j], &length);
+        labels[j] = copy_string(state, label, length);
+        if (!labels[j])
+            return false;
+    }
+    *head = (grus_attention_head){
+        .name = copy_string(state, config->name, strlen(config->name)),
+        .on_token = config->on_token,
+        .n = prediction->n,
+        .labels = labels,
+        .probs = copy_floats(state, prediction->prob, prediction->n),
+    };
+    return head->name && head->labels && head->probs;
+}
+
+static bool fill_pooled(attending *state, grus_attention_map *map)
+{
+    static const uint32_t none = 0;
+    size_t n = state->model->config.n_heads;
+    grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *heads);
+    map->rows = 1;
+    map->row_tokens = take_tokens(state, NULL, &none, 1);
+    map->weights = copy_floats(state, state->result.attention, map->columns);
+    for (size_t i = 0; heads && i < n; i++)
+        if (!fill_head(state, i, &heads[i]))
+            return false;
+    map->n_heads = n;
+    map->heads = heads;
+    return map->row_tokens && map->weights && heads;
+}
+
+static grus_status fill_map(attending *state, grus_attention_map *map, grus_error *error)
+{
+    const grus_model *model = state->model;
+    state->arena = grus_arena_new(MAP_BLOCK);
+    if (!state->arena)
+        return grus_fail_memory(error, MAP_BLOCK);
+    map->columns = state->packed.n_positions;
+    map->column_tokens = take_tokens(state, model->source, state->packed.ids.data, map->columns);
+    bool filled = map->column_tokens && (model->config.seq2seq ? fill_decoded(state, map) : fill_pooled(state, map));
+    return filled ? GRUS_OK : grus_fail_memory(error, grus_arena_bytes(state->arena));
+}
+
+// ---- the call ----
+
+static void free_state(attending *state)
+{
+    if (state->workspace)
+        grus_workspace_free(state->workspace);
+    if (state->arena)
+        grus_arena_free(state->arena);
+    grus_packed_free(&state->packed);
+    grus_buffer_free(&state->scratch);
+    free(state);
+}
+
+grus_status grus_attend_text(const grus_model *model, const char *text, size_t length, const grus_search *search,
+                             grus_attention_map *map, grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    *map = (grus_attention_map){0};
+    attending *state = calloc(1, sizeof *state);
+    if (!state)
+        return grus_fail_memory(error, sizeof *state);
+    state->model = model;
+    grus_run_options_init(&state->options, model);
+    if (search && model->config.seq2seq)
+        state->options.search = *search;
+    state->options.attention = GRUS_ATTENTION_SOFT;
+    grus_attention_map found = {0};
+    grus_status status = check_model(model, error);
+    if (status == GRUS_OK)
+        status = grus_job_settle(&state->job, model, &state->options, error);
+    if (status == GRUS_OK)
+        status = pack(state, text, length, error);
+    if (status == GRUS_OK)
+        status = infer(state, error);
+    if (status == GRUS_OK)
+        status = fill_map(state, &found, error);
+    if (status == GRUS_OK) {
+        found.memory = state->arena;
+        state->arena = NULL;
+        *map = found;
+    }
+    free_state(state);
+    return status;
+}
+
+void grus_attention_map_free(grus_attention_map *map)
+{
+    if (map->memory)
+        grus_arena_free(map->memory);
+    *map = (grus_attention_map){0};
+}

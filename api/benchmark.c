@@ -1,0 +1,418 @@
+// benchmark.c: grus_benchmark: each part of a run by itself, then all of it.
+#include "config.h"
+
+#include "grus.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/benchmark_work.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/outdir/output.h"
+#include "scheduler/clock.h"
+#include "scheduler/cpus.h"
+#include "scheduler/format.h"
+#include "scheduler/parse.h"
+#include "scheduler/team.h"
+
+#define MAX_REPETITIONS 1000
+#define LEAST_REPETITIONS 3
+
+typedef struct bench_thread {
+    grus_workspace *workspace;
+    grus_result *results; // (most sequences of a slot)
+    grus_infer_stats stats;
+} bench_thread;
+
+typedef struct benchmark {
+    grus_job job;
+    grus_benchmark_work work;
+    const char *const *inputs;
+    size_t n_inputs, n_threads;
+    const grus_benchmark_options *how;
+    grus_infer_options infer; // of the part that runs
+    bench_thread *threads;    // (n_threads)
+    size_t used;              // threads of the part that runs
+    double apart, apart_cpu;  // seconds of the repetition that another part counts
+    char outdir[PATH_MAX];    // temporary, "" before it is made
+    size_t made;              // outputs in it
+    grus_progress last;       // of the whole run
+    grus_benchmark_result *result;
+} benchmark;
+
+typedef grus_status part_function(benchmark *b, grus_error *error);
+
+// ---- repetitions ----
+
+static double process_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// Repeats function for its time and adds a part, which the caller completes. b->apart is taken from what is counted.
+static grus_status measure(benchmark *b, const char *name, size_t threads, part_function *function,
+                           grus_benchmark_part **part, grus_error *error)
+{
+    double wall[MAX_REPETITIONS], cpu[MAX_REPETITIONS], started = grus_seconds();
+    size_t n = 0;
+    b->used = threads;
+    while (n < MAX_REPETITIONS && (n < LEAST_REPETITIONS || grus_seconds() - started < b->how->seconds)) {
+        b->apart = b->apart_cpu = 0;
+        double from = grus_seconds(), cpu_from = process_seconds();
+        grus_status status = function(b, error);
+        if (status != GRUS_OK)
+            return status;
+        wall[n] = grus_seconds() - from - b->apart;
+        cpu[n++] = process_seconds() - cpu_from - b->apart_cpu;
+    }
+    *part = &b->result->parts[b->result->n++];
+    **part = (grus_benchmark_part){.threads = threads,
+                                   .repetitions = n,
+                                   .records = (double)b->work.records,
+                                   .tokens = (double)b->work.positions,
+                                   .median = median(wall, n),
+                                   .cpu = median(cpu, n)};
+    (*part)->min = wall[0];
+    (*part)->max = wall[n - 1];
+    snprintf((*part)->name, sizeof(*part)->name, "%s", name);
+    return GRUS_OK;
+}
+
+// ---- text ----
+
+static grus_status read_lines(benchmark *b, grus_error *error)
+{
+    size_t left = b->work.records;
+    for (size_t i = 0; i < b->work.shards.n && left; i++) {
+        grus_input *input;
+        const grus_shard *shard = &b->work.shards.list[i];
+        grus_status status = grus_input_open(shard->path, b->job.options->max_record, &input, error);
+        for (grus_line_kind kind = GRUS_LINE; status == GRUS_OK && kind != GRUS_LINE_END && left; left--) {
+            const char *line;
+            size_t length;
+            status = grus_input_line(input, &kind, &line, &length, error);
+            left += kind == GRUS_LINE_END;
+        }
+        if (status != GRUS_OK)
+            return status;
+        grus_input_close(input);
+    }
+    return GRUS_OK;
+}
+
+static grus_status parse_lines(benchmark *b, grus_error *error)
+{
+    grus_packed packed = {0};
+    grus_status status = GRUS_OK;
+    for (size_t i = 0; i < b->work.n_slots; i++) {
+        const grus_slot *slot = &b->work.slots[i];
+        for (size_t j = 0; j < slot->n_records && status == GRUS_OK; j++)
+            status = grus_pack_line(&b->job, b->work.kinds[i], slot->lines.data + slot->records[j].start,
+                                    slot->records[j].length, false, slot->first_number + j, &packed, error);
+    }
+    grus_packed_free(&packed);
+    return status;
+}
+
+// ---- the engine ----
+
+static grus_status infer_slot(benchmark *b, bench_thread *thread, const grus_slot *slot, grus_error *error)
+{
+    const grus_job *job = &b->job;
+    if (slot->n_sequences == 0)
+        return GRUS_OK;
+    grus_batch batch = grus_slot_batch(slot, job->record.want_features, b->infer.force);
+    return grus_infer(job->model->engine, thread->workspace, &batch, &b->infer, NULL, thread->results, &thread->stats,
+                      error);
+}
+
+static grus_status infer_all(benchmark *b, grus_error *error)
+{
+    grus_status failed = GRUS_OK;
+    for (size_t i = 0; i < b->used; i++)
+        b->threads[i].stats = (grus_infer_stats){0};
+    if (!grus_team_is_granted(b->used))
+        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)b->used)
+    for (size_t i = 0; i < b->work.n_slots; i++) {
+        grus_error unseen;
+        grus_status status = infer_slot(b, &b->threads[omp_get_thread_num()], &b->work.slots[i], &unseen);
+        if (status != GRUS_OK) {
+#pragma omp critical
+            {
+                *error = unseen;
+                failed = status;
+            }
+        }
+    }
+    return failed;
+}
+
+// Results live until the next batch: each batch is run once more, and only what comes after it is counted.
+static grus_status format_all(benchmark *b, grus_error *error)
+{
+    for (size_t i = 0; i < b->work.n_slots; i++) {
+        grus_slot *slot = &b->work.slots[i];
+        double from = grus_seconds(), cpu_from = process_seconds();
+        grus_status status = infer_slot(b, &b->threads[0], slot, error);
+        b->apart += grus_seconds() - from;
+        b->apart_cpu += process_seconds() - cpu_from;
+        grus_buffer_clear(&slot->out);
+        if (status == GRUS_OK)
+            status = grus_format_slot(&b->job, b->work.kinds[i], slot, b->threads[0].results, error);
+        if (status != GRUS_OK)
+            return status;
+    }
+    return GRUS_OK;
+}
+
+static double share(uint64_t asked, uint64_t computed)
+{
+    return computed ? 1 - (double)asked / (double)computed : 0;
+}
+
+static void complete(const benchmark *b, grus_benchmark_part *part)
+{
+    grus_infer_stats all = {0};
+    for (size_t i = 0; i < b->used; i++)
+        grus_infer_stats_add(&all, &b->threads[i].stats);
+    part->flops = (double)all.flops;
+    part->padding = share(all.positions, all.positions_computed);
+    part->rows_empty = share(all.rows, all.rows_computed);
+}
+
+// The encoder alone; behind it, in a model with a decoder, one step, which cannot be left out.
+static grus_status measure_encoder(benchmark *b, grus_error *error)
+{
+    grus_benchmark_part *part;
+    b->infer = b->job.infer;
+    b->infer.heads = b->infer.force = b->infer.attention = b->infer.token_scores = false;
+    b->infer.search.beam_size = b->infer.search.n_best = b->infer.search.max_length = 1;
+    grus_status status = measure(b, "encode", 1, infer_all, &part, error);
+    if (status == GRUS_OK)
+        complete(b, part);
+    return status;
+}
+
+static grus_status measure_engine(benchmark *b, size_t threads, grus_error *error)
+{
+    grus_benchmark_part *part;
+    b->infer = b->job.infer;
+    grus_status status = measure(b, "infer", threads, infer_all, &part, error);
+    if (status == GRUS_OK)
+        complete(b, part);
+    return status;
+}
+
+// ---- output ----
+
+static int remove_entry(const char *path, const struct stat *facts, int type, struct FTW *where)
+{
+    (void)facts;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_outdir(benchmark *b)
+{
+    if (b->outdir[0])
+        nftw(b->outdir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    b->outdir[0] = '\0';
+}
+
+static grus_status make_outdir(benchmark *b, grus_error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(b->outdir, sizeof b->outdir, "%s/grus-bench-XXXXXX", parent && *parent ? parent : "/tmp");
+    if (mkdtemp(b->outdir))
+        return GRUS_OK;
+    grus_status status = grus_fail(error, GRUS_E_OUTPUT, b->outdir, NULL, "cannot be made: %s", strerror(errno));
+    b->outdir[0] = '\0';
+    return status;
+}
+
+static grus_status write_all(benchmark *b, grus_error *error)
+{
+    char stem[32];
+    grus_output *output;
+    snprintf(stem, sizeof stem, "part-%zu", b->made++);
+    grus_status status = grus_output_open(b->outdir, stem, b->job.suffix, b->job.options->level, &output, error);
+    if (status != GRUS_OK)
+        return status;
+    for (size_t i = 0; i < b->work.n_slots && status == GRUS_OK; i++)
+        status = grus_output_write(output, b->work.slots[i].out.data, b->work.slots[i].out.size, error);
+    if (status != GRUS_OK) {
+        grus_output_discard(output);
+        return status;
+    }
+    grus_manifest manifest = {.input = stem, .kernel = grus_kernel_name(), .version = grus_version()};
+    return grus_output_commit(output, &manifest, error);
+}
+
+static grus_status run_whole(benchmark *b, grus_error *error)
+{
+    remove_outdir(b);
+    grus_status status = make_outdir(b, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_run_options options = *b->job.options;
+    options.rank = 0;
+    options.world_size = 1;
+    options.report = NULL;
+    options.dry_run = false;
+    return grus_run(b->job.model, b->inputs, b->n_inputs, b->outdir, &options, NULL, &b->last, error);
+}
+
+// ---- all of it ----
+
+static grus_status measure_text(benchmark *b, grus_error *error)
+{
+    grus_benchmark_part *part;
+    grus_status status = measure(b, "read", 1, read_lines, &part, error);
+    if (status != GRUS_OK)
+        return status;
+    part->bytes = (double)b->work.bytes;
+    status = measure(b, "parse", 1, parse_lines, &part, error);
+    if (status == GRUS_OK)
+        part->bytes = (double)b->work.bytes;
+    return status;
+}
+
+static double output_bytes(const benchmark *b)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < b->work.n_slots; i++)
+        bytes += (double)b->work.slots[i].out.size;
+    return bytes;
+}
+
+static grus_status measure_output(benchmark *b, grus_error *error)
+{
+    grus_benchmark_part *part;
+    grus_status status = measure(b, "format", 1, format_all, &part, error);
+    if (status != GRUS_OK)
+        return status;
+    part->bytes = output_bytes(b);
+    status = make_outdir(b, error);
+    if (status == GRUS_OK)
+        status = grus_outdir_prepare(b->outdir, error);
+    if (status == GRUS_OK)
+        status = measure(b, "write", 1, write_all, &part, error);
+    if (status == GRUS_OK)
+        part->bytes = output_bytes(b);
+    return status;
+}
+
+static grus_status measure_run(benchmark *b, grus_error *error)
+{
+    grus_benchmark_part *part;
+    grus_status status = measure(b, "run", b->n_threads, run_whole, &part, error);
+    if (status != GRUS_OK)
+        return status;
+    const grus_progress *last = &b->last;
+    part->records = (double)last->records;
+    part->tokens = (double)last->tokens_in;
+    part->flops = (double)last->flops;
+    part->padding = share(last->positions, last->positions_computed);
+    part->rows_empty = share(last->rows, last->rows_computed);
+    return GRUS_OK;
+}
+
+static grus_status make_threads(benchmark *b, grus_error *error)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < b->work.n_slots; i++) {
+        most = grus_max(most, b->work.slots[i].n_sequences);
+        b->result->records_failed += grus_slot_records_failed(&b->work.slots[i]);
+    }
+    b->threads = calloc(b->n_threads, sizeof *b->threads);
+    for (size_t i = 0; b->threads && i < b->n_threads; i++) {
+        b->threads[i].workspace = grus_workspace_new(b->job.model->engine);
+        b->threads[i].results = calloc(most, sizeof *b->threads[i].results);
+        if (!b->threads[i].workspace || !b->threads[i].results)
+            return grus_fail_memory(error, most * sizeof *b->threads[i].results);
+    }
+    return b->threads ? GRUS_OK : grus_fail_memory(error, b->n_threads * sizeof *b->threads);
+}
+
+static grus_status prepare(benchmark *b, grus_error *error)
+{
+    b->work.job = b->work.batcher.job = &b->job;
+    b->work.batcher.plan = &b->work.plan;
+    grus_status status = grus_job_plan(&b->job, b->n_threads, &b->work.plan, error);
+    if (status == GRUS_OK)
+        status = b->n_inputs ? grus_benchmark_read(&b->work, b->inputs, b->n_inputs, b->how->records, error)
+                             : grus_benchmark_invent(&b->work, b->how->records, error);
+    b->result->records = b->work.records;
+    b->result->positions = b->work.positions;
+    return status == GRUS_OK ? make_threads(b, error) : status;
+}
+
+static grus_status measure_all(benchmark *b, grus_error *error)
+{
+    grus_status status = prepare(b, error);
+    if (status == GRUS_OK && b->n_inputs)
+        status = measure_text(b, error);
+    if (status == GRUS_OK)
+        status = measure_encoder(b, error);
+    if (status == GRUS_OK)
+        status = measure_engine(b, 1, error);
+    if (status == GRUS_OK && b->n_threads > 1)
+        status = measure_engine(b, b->n_threads, error);
+    if (status == GRUS_OK && b->n_inputs)
+        status = measure_output(b, error);
+    if (status == GRUS_OK && b->n_inputs)
+        status = measure_run(b, error);
+    return status;
+}
+
+grus_status grus_benchmark(const grus_model *model, const char *const *inputs, size_t n_inputs,
+                           const grus_run_options *options, const grus_benchmark_options *how,
+                           grus_benchmark_result *result, grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    *result = (grus_benchmark_result){0};
+    benchmark *b = calloc(1, sizeof *b);
+    if (!b)
+        return grus_fail_memory(error, sizeof *b);
+    b->inputs = inputs;
+    b->n_inputs = n_inputs;
+    b->how = how;
+    b->result = result;
+    b->n_threads = options->threads ? options->threads : grus_cpus();
+    grus_status status = grus_job_settle(&b->job, model, options, error);
+    if (status == GRUS_OK)
+        status = measure_all(b, error);
+    remove_outdir(b);
+    for (size_t i = 0; b->threads && i < b->n_threads; i++) {
+        grus_workspace_free(b->threads[i].workspace);
+        free(b->threads[i].results);
+    }
+    free(b->threads);
+    grus_benchmark_work_free(&b->work);
+    free(b);
+    return status;
+}

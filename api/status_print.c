@@ -1,0 +1,105 @@
+// status_print.c: an overview of a run as a table for people, or as JSON.
+#include "config.h"
+
+#include "grus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "io/shard/record.h"
+
+static const char *const state_names[] = {"done", "partial", "broken", "missing"};
+
+static grus_status print_text(const grus_buffer *text, FILE *to, grus_error *error)
+{
+    if (text->failed)
+        return grus_fail_memory(error, text->size);
+    if (fwrite(text->data, 1, text->size, to) == text->size && fflush(to) == 0)
+        return GRUS_OK;
+    return grus_fail(error, GRUS_E_OUTPUT, NULL, NULL, "cannot be printed: %s", strerror(errno));
+}
+
+// ---- for people ----
+
+static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
+{
+    grus_buffer_printf(text, "%-9s rank %-4zu %s", state_names[shard->state], shard->rank, shard->input);
+    if (shard->detail[0])
+        grus_buffer_printf(text, "  (%s)", shard->detail);
+    grus_buffer_byte(text, '\n');
+}
+
+static void put_table(const grus_overview *overview, grus_buffer *text)
+{
+    for (size_t i = 0; i < overview->n; i++)
+        if (overview->shards[i].state != GRUS_STATE_DONE)
+            put_shard_line(&overview->shards[i], text);
+    for (size_t i = 0; i < overview->n_stale; i++)
+        grus_buffer_printf(text, "stale     .grus/partial/%s: of another host and untouched for over 7 days\n",
+                           overview->stale[i]);
+    grus_buffer_printf(text, "shards    %zu: %zu done, %zu partial, %zu broken, %zu missing\n", overview->n,
+                       overview->done, overview->partial, overview->broken, overview->missing);
+    if (overview->failed)
+        grus_buffer_printf(text, "failed    %zu of these in the last run of their rank\n", overview->failed);
+    grus_buffer_printf(text, "records   %" PRIu64 ", %" PRIu64 " of them in error\n", overview->records,
+                       overview->records_failed);
+    if (*overview->retry)
+        grus_buffer_printf(text, "retry     %s  (for --array; %zu parts in all)\n", overview->retry,
+                           overview->world_size);
+}
+
+// ---- JSON ----
+
+static void put_shard(const grus_shard_overview *shard, grus_buffer *text)
+{
+    grus_buffer_text(text, "\n    {");
+    grus_json_member(text, "input");
+    grus_json_string(text, shard->input, strlen(shard->input));
+    grus_json_member(text, "rank");
+    grus_buffer_printf(text, "%zu", shard->rank);
+    grus_json_member(text, "state");
+    grus_json_string(text, state_names[shard->state], strlen(state_names[shard->state]));
+    if (shard->detail[0]) {
+        grus_json_member(text, "detail");
+        grus_json_string(text, shard->detail, strlen(shard->detail));
+    }
+    grus_buffer_byte(text, '}');
+}
+
+static void put_json(const grus_overview *overview, grus_buffer *text)
+{
+    grus_buffer_printf(
+        text,
+        "{\n  \"shards\": %zu,\n  \"done\": %zu,\n  \"partial\": %zu,\n  \"broken\": %zu,\n"
+        "  \"missing\": %zu,\n  \"failed\": %zu,\n  \"records\": %" PRIu64 ",\n  \"records_failed\": %" PRIu64
+        ",\n  \"world_size\": %zu,\n  \"retry\": \"%s\",\n  \"not_done\": [",
+        overview->n, overview->done, overview->partial, overview->broken, overview->missing, overview->failed,
+        overview->records, overview->records_failed, overview->world_size, overview->retry);
+    size_t n = 0;
+    for (size_t i = 0; i < overview->n; i++) {
+        if (overview->shards[i].state == GRUS_STATE_DONE)
+            continue;
+        grus_buffer_text(text, n++ ? "," : "");
+        put_shard(&overview->shards[i], text);
+    }
+    grus_buffer_text(text, n ? "\n  ],\n  \"stale\": [" : "],\n  \"stale\": [");
+    for (size_t i = 0; i < overview->n_stale; i++) {
+        grus_buffer_text(text, i ? ",\n    " : "\n    ");
+        grus_json_string(text, overview->stale[i], strlen(overview->stale[i]));
+    }
+    grus_buffer_text(text, overview->n_stale ? "\n  ]\n}\n" : "]\n}\n");
+}
+
+grus_status grus_overview_print(const grus_overview *overview, bool as_json, FILE *to, grus_error *error)
+{
+    grus_buffer text = {0};
+    if (as_json)
+        put_json(overview, &text);
+    else
+        put_table(overview, &text);
+    grus_status status = print_text(&text, to, error);
+    grus_buffer_free(&text);
+    return status;
+}

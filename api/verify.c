@@ -1,0 +1,390 @@
+// verify.c: every output of a directory against its manifest, and every manifest against the list of shards.
+#include "config.h"
+
+#include "grus.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "io/outdir/claim.h"
+#include "io/outdir/manifest.h"
+#include "io/shard/stream.h"
+#include "scheduler/shards.h"
+
+typedef struct grus_verifier {
+    const char *outdir;
+    grus_claim claim;
+    grus_shards inputs; // that the caller named
+    void (*on_difference)(void *context, const grus_error *difference);
+    void *context;
+    grus_verified *counts;
+} grus_verifier;
+
+// ---- telling ----
+
+static void tell(grus_verifier *verifier, const grus_error *difference)
+{
+    verifier->counts->differences++;
+    if (verifier->on_difference)
+        verifier->on_difference(verifier->context, difference);
+}
+
+static void tell_words(grus_verifier *verifier, const char *path, const char *place, const char *words)
+{
+    grus_error difference;
+    grus_fail(&difference, GRUS_E_FAILED, path, place, "%s", words);
+    tell(verifier, &difference);
+}
+
+static void compare_count(grus_verifier *verifier, const char *path, const char *key, const char *what, uint64_t found,
+                          uint64_t expected)
+{
+    grus_error difference;
+    if (found == expected)
+        return;
+    grus_fail(&difference, GRUS_E_FAILED, path, key, "%s%" PRIu64 ", the manifest says %" PRIu64, what, found,
+              expected);
+    tell(verifier, &difference);
+}
+
+static void compare_hash(grus_verifier *verifier, const char *path, const char *key, uint64_t found, uint64_t expected)
+{
+    grus_error difference;
+    if (found == expected)
+        return;
+    grus_fail(&difference, GRUS_E_FAILED, path, key, "the XXH64 is %016" PRIx64 ", the manifest says %016" PRIx64,
+              found, expected);
+    tell(verifier, &difference);
+}
+
+// What is wrong with one file is a difference; want of memory ends the work.
+static grus_status pass_on(grus_verifier *verifier, const grus_error *error)
+{
+    if (error->status == GRUS_E_MEMORY)
+        return GRUS_E_MEMORY;
+    tell(verifier, error);
+    return GRUS_OK;
+}
+
+// ---- one output ----
+
+typedef struct grus_content {
+    grus_input_counts counts;
+    uint64_t lines;
+    bool cut; // the last line lacks its newline
+} grus_content;
+
+static grus_status read_content(const char *path, grus_content *content, grus_error *error)
+{
+    grus_stream *stream;
+    grus_status status = grus_stream_open(path, &stream, error);
+    if (status)
+        return status;
+    for (size_t size = 1; size > 0 && !status;) {
+        const char *data, *at, *end;
+        status = grus_stream_next(stream, &data, &size, error);
+        for (at = data; size && (end = memchr(at, '\n', (size_t)(data + size - at))) != NULL; at = end + 1)
+            content->lines++;
+        if (size)
+            content->cut = at < data + size;
+    }
+    content->counts = grus_stream_count(stream);
+    grus_stream_close(stream);
+    return status;
+}
+
+// A frame that cannot be read to its end leaves bytes behind it unread, which belong to the size and the hash too.
+static grus_status verify_damaged(grus_verifier *verifier, const char *path, const grus_error *damage,
+                                  const grus_manifest *manifest, grus_error *error)
+{
+    uint64_t bytes, hash;
+    tell(verifier, damage);
+    if (grus_file_digest(path, GRUS_E_OUTPUT, &bytes, &hash, error) != GRUS_OK)
+        return pass_on(verifier, error);
+    compare_count(verifier, path, "output_bytes", "the size is ", bytes, manifest->output_bytes);
+    compare_hash(verifier, path, "output_xxh64", hash, manifest->output_xxh64);
+    return GRUS_OK;
+}
+
+static grus_status verify_output(grus_verifier *verifier, const char *path, const grus_manifest *manifest,
+                                 grus_error *error)
+{
+    grus_content content = {0};
+    grus_error damage;
+    grus_status status = read_content(path, &content, &damage);
+    if (status == GRUS_E_MEMORY) {
+        *error = damage;
+        return status;
+    }
+    if (status)
+        return verify_damaged(verifier, path, &damage, manifest, error);
+    const grus_input_counts *counts = &content.counts;
+    verifier->counts->bytes += counts->bytes_in;
+    compare_count(verifier, path, "output_bytes", "the size is ", counts->bytes_in, manifest->output_bytes);
+    compare_hash(verifier, path, "output_xxh64", counts->xxh64, manifest->output_xxh64);
+    if (strcmp(verifier->claim.suffix, ".npy") == 0)
+        return GRUS_OK;
+    compare_count(verifier, path, "records_out", "the number of lines is ", content.lines, manifest->records_out);
+    if (content.cut)
+        tell_words(verifier, path, NULL, "the last line has no newline");
+    if (counts->frames != 1 || counts->skippable_frames)
+        tell_words(verifier, path, NULL, "is not one zstd frame, as grus writes it");
+    return GRUS_OK;
+}
+
+static int by_name(const void *name, const void *shard)
+{
+    return strcmp(name, (*(const grus_shard *const *)shard)->name);
+}
+
+static grus_status verify_input(grus_verifier *verifier, const grus_shard *const *inputs, const char *name,
+                                const grus_manifest *manifest, grus_error *error)
+{
+    const grus_shard *const *found =
+        verifier->inputs.n ? bsearch(name, inputs, verifier->inputs.n, sizeof(const grus_shard *), by_name) : NULL;
+    if (!found || (*found)->fault)
+        return GRUS_OK;
+    const char *path = (*found)->path;
+    uint64_t bytes, hash;
+    if (grus_file_digest(path, GRUS_E_INPUT, &bytes, &hash, error) != GRUS_OK)
+        return pass_on(verifier, error);
+    verifier->counts->inputs++;
+    compare_count(verifier, path, "input_bytes", "the size is ", bytes, manifest->input_bytes);
+    compare_hash(verifier, path, "input_xxh64", hash, manifest->input_xxh64);
+    return GRUS_OK;
+}
+
+// ---- one shard ----
+
+static void verify_counts(grus_verifier *verifier, const char *path, const char *input, const grus_manifest *manifest)
+{
+    if (strcmp(manifest->input, input) != 0)
+        tell_words(verifier, path, "input", "is another input than run.json has for this output");
+    if (manifest->records_out != manifest->records_in)
+        tell_words(verifier, path, "records_out", "is not records_in: a record was lost or doubled");
+    if (manifest->records_failed > manifest->records_out)
+        tell_words(verifier, path, "records_failed", "is more than records_out");
+}
+
+typedef struct grus_shard_paths {
+    char *output, *manifest;
+} grus_shard_paths;
+
+static grus_status verify_pair(grus_verifier *verifier, size_t i, const grus_shard_paths *paths,
+                               const grus_shard *const *inputs, const grus_manifest *manifest, grus_error *error)
+{
+    const char *input = verifier->claim.inputs[i];
+    verifier->counts->outputs++;
+    verifier->counts->records += manifest->records_out;
+    verifier->counts->records_failed += manifest->records_failed;
+    verify_counts(verifier, paths->manifest, input, manifest);
+    grus_status status = verify_output(verifier, paths->output, manifest, error);
+    return status ? status : verify_input(verifier, inputs, input, manifest, error);
+}
+
+static grus_status verify_shard(grus_verifier *verifier, size_t i, const grus_shard_paths *paths,
+                                const grus_shard *const *inputs, grus_error *error)
+{
+    struct stat about;
+    grus_manifest manifest;
+    bool has_manifest;
+    // First the manifest: where it is, the output was there before it.
+    grus_status status =
+        grus_manifest_read(verifier->outdir, verifier->claim.stems[i], &manifest, &has_manifest, error);
+    if (status)
+        return pass_on(verifier, error);
+    bool has_output = lstat(paths->output, &about) == 0 || errno != ENOENT;
+    if (!has_output && !has_manifest)
+        verifier->counts->missing++;
+    else if (!has_manifest)
+        tell_words(verifier, paths->output, NULL, "has no manifest: nothing proves that it is whole");
+    else if (!has_output)
+        tell_words(verifier, paths->manifest, NULL, "has no output");
+    else
+        status = verify_pair(verifier, i, paths, inputs, &manifest, error);
+    free(manifest.input);
+    return status;
+}
+
+static grus_status verify_shards(grus_verifier *verifier, const grus_shard *const *inputs, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    verifier->counts->shards = verifier->claim.n;
+    for (size_t i = 0; i < verifier->claim.n && !status; i++) {
+        const char *stem = verifier->claim.stems[i];
+        grus_shard_paths paths = {grus_output_path(verifier->outdir, stem, verifier->claim.suffix),
+                                  grus_manifest_path(verifier->outdir, stem)};
+        if (paths.output && paths.manifest)
+            status = verify_shard(verifier, i, &paths, inputs, error);
+        else
+            status = grus_fail_memory(error, strlen(verifier->outdir));
+        free(paths.output);
+        free(paths.manifest);
+    }
+    return status;
+}
+
+// ---- what belongs to no shard ----
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// A sorted copy of the list; NULL when memory is short.
+static char **sorted_texts(char *const *texts, size_t n)
+{
+    char **sorted = calloc(grus_max(n, 1), sizeof *sorted);
+    if (sorted && n) {
+        memcpy(sorted, texts, n * sizeof *sorted);
+        qsort(sorted, n, sizeof *sorted, by_text);
+    }
+    return sorted;
+}
+
+static bool is_listed(char *const *sorted, size_t n, const char *text)
+{
+    return bsearch(&text, sorted, n, sizeof *sorted, by_text) != NULL;
+}
+
+static grus_status verify_name(grus_verifier *verifier, char *const *stems, const char *dir, const char *name,
+                               const char *suffix, grus_error *error)
+{
+    size_t length = strlen(name), tail = strlen(suffix);
+    if (name[0] == '.' || length <= tail || strcmp(name + length - tail, suffix) != 0)
+        return GRUS_OK;
+    char *stem = strndup(name, length - tail), *path = NULL;
+    if (!stem || asprintf(&path, "%s/%s", dir, name) < 0) {
+        free(stem);
+        return grus_fail_memory(error, length);
+    }
+    if (!is_listed(stems, verifier->claim.n, stem))
+        tell_words(verifier, path, NULL, "belongs to no shard that run.json lists");
+    free(path);
+    free(stem);
+    return GRUS_OK;
+}
+
+// The files of dir that are named as outputs or manifests are must be those of the shards.
+static grus_status verify_names(grus_verifier *verifier, char *const *stems, const char *below, const char *suffix,
+                                grus_error *error)
+{
+    char *dir;
+    struct dirent **names = NULL;
+    if (asprintf(&dir, "%s%s", verifier->outdir, below) < 0)
+        return grus_fail_memory(error, strlen(verifier->outdir));
+    int n;
+    do
+        n = scandir(dir, &names, NULL, alphasort);
+    while (n < 0 && errno == EINTR);
+    grus_status status = n < 0 ? grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be read") : GRUS_OK;
+    for (int i = 0; i < n; i++) {
+        if (!status)
+            status = verify_name(verifier, stems, dir, names[i]->d_name, suffix, error);
+        free(names[i]);
+    }
+    free(names);
+    free(dir);
+    return status;
+}
+
+static grus_status verify_strays(grus_verifier *verifier, grus_error *error)
+{
+    const grus_claim *claim = &verifier->claim;
+    char **stems = sorted_texts(claim->stems, claim->n);
+    if (!stems)
+        return grus_fail_memory(error, claim->n * sizeof *stems);
+    grus_status status = verify_names(verifier, stems, "", claim->suffix, error);
+    if (!status)
+        status = verify_names(verifier, stems, "/.grus/done", ".json", error);
+    free(stems);
+    return status;
+}
+
+// ---- inputs ----
+
+static int by_shard_name(const void *a, const void *b)
+{
+    return strcmp((*(const grus_shard *const *)a)->name, (*(const grus_shard *const *)b)->name);
+}
+
+// Tells what of the inputs cannot be compared.
+static grus_status check_inputs(grus_verifier *verifier, grus_error *error)
+{
+    const grus_claim *claim = &verifier->claim;
+    char **names = sorted_texts(claim->inputs, claim->n);
+    if (!names)
+        return grus_fail_memory(error, claim->n * sizeof *names);
+    for (size_t i = 0; i < verifier->inputs.n; i++) {
+        const grus_shard *shard = &verifier->inputs.list[i];
+        grus_error fault;
+        if (shard->fault) {
+            grus_shard_fault(shard, &fault);
+            tell(verifier, &fault);
+        } else if (!is_listed(names, claim->n, shard->name)) {
+            tell_words(verifier, shard->path, NULL, "is no input of this run");
+        }
+    }
+    free(names);
+    return GRUS_OK;
+}
+
+// The inputs in the order of their names; NULL when memory is short.
+static const grus_shard **sort_inputs(const grus_shards *shards)
+{
+    const grus_shard **sorted = calloc(grus_max(shards->n, 1), sizeof *sorted);
+    for (size_t i = 0; sorted && i < shards->n; i++)
+        sorted[i] = &shards->list[i];
+    if (sorted && shards->n)
+        qsort(sorted, shards->n, sizeof *sorted, by_shard_name);
+    return sorted;
+}
+
+static grus_status list_inputs(grus_verifier *verifier, const char *const *inputs, size_t n_inputs, grus_error *error)
+{
+    if (n_inputs == 0)
+        return GRUS_OK;
+    grus_status status = grus_shards_list(&verifier->inputs, inputs, n_inputs, error);
+    if (status)
+        return status;
+    for (size_t i = 0; i < verifier->inputs.n; i++)
+        if (grus_shard_is_stdin(&verifier->inputs.list[i]))
+            return grus_fail(error, GRUS_E_USAGE, NULL, NULL, "standard input cannot be compared");
+    return check_inputs(verifier, error);
+}
+
+grus_status grus_outdir_verify(const char *outdir, const char *const *inputs, size_t n_inputs,
+                               void (*on_difference)(void *context, const grus_error *difference), void *context,
+                               grus_verified *counts, grus_error *error)
+{
+    grus_error unseen;
+    grus_verified uncounted;
+    grus_verifier verifier = {.outdir = outdir, .on_difference = on_difference, .context = context};
+    if (!error)
+        error = &unseen;
+    verifier.counts = counts ? counts : &uncounted;
+    *verifier.counts = (grus_verified){0};
+    const grus_shard **sorted = NULL;
+    grus_status status = grus_claim_read(outdir, &verifier.claim, error);
+    if (!status)
+        status = list_inputs(&verifier, inputs, n_inputs, error);
+    if (!status && !(sorted = sort_inputs(&verifier.inputs)))
+        status = grus_fail_memory(error, verifier.inputs.n * sizeof *sorted);
+    if (!status)
+        status = verify_shards(&verifier, sorted, error);
+    if (!status)
+        status = verify_strays(&verifier, error);
+    if (!status && verifier.counts->differences)
+        status = grus_fail(error, GRUS_E_FAILED, outdir, NULL, "%" PRIu64 " differences", verifier.counts->differences);
+    free(sorted);
+    grus_shards_free(&verifier.inputs);
+    grus_claim_free(&verifier.claim);
+    return status;
+}

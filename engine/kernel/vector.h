@@ -1,0 +1,78 @@
+// vector.h: the element-wise arithmetic around the products, in one table of functions for each instruction set.
+//
+// vector_impl.h is written once and instantiated by vector_avx512.c, vector_avx2.c and vector_generic.c; kernel.c says
+// which table goes with which micro-kernel. Every sum runs in an order that depends on its length alone.
+// exp: |relative error| <= 2e-7; sigmoid: <= 3e-7; tanh: <= 6e-7 (formulas in vector_impl.h; check_vector proves them).
+#ifndef GRUS_ENGINE_KERNEL_VECTOR_H
+#define GRUS_ENGINE_KERNEL_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GRUS_LOGIT_BLOCK 64
+#define GRUS_MAX_SUMS 4
+
+// One group of hidden units of nn.GRU for n rows, each of which goes on from the state of a lane, from the recurrent
+// products acc = W_h{r,z,n} h of those lanes and, for each row, the input products gi:
+//   r = sigma(gi_r + b_r + acc_r), z = sigma(gi_z + b_z + acc_z), n = tanh(gi_n + b_n + r * (acc_n + b_hn))
+//   h_new = n + z * (h_prev - n)
+// for its first `units` <= width units.
+typedef struct grus_gates {
+    size_t lanes, width, units;
+    const float *acc;           // (3, lanes, width)
+    const float *bias;          // (3, width) with b_hr and b_hz added in
+    const float *bias_hn;       // (width)
+    float *scratch;             // (n, width)
+    size_t n;                   // rows
+    const uint32_t *lane;       // (n) of acc: whose state the row goes on from
+    const float *const *gi;     // (n) of (3, width)
+    const float *const *more;   // (n) of (3, width): the other part of gi, added to it; or NULL
+    const float *const *h_prev; // (n) of (width): that state
+    float *const *h_new;        // (n) of (width), written; may be h_prev where each lane has one row
+} grus_gates;
+
+// The sum of exp(x - shift), shift being the largest x so far, in as many parts as a vector has floats.
+#define GRUS_MAX_VECTOR 16
+typedef struct grus_exp_sum {
+    float shift, part[GRUS_MAX_VECTOR];
+} grus_exp_sum;
+
+typedef struct grus_vector {
+    const char *name;
+
+    void (*gates)(const grus_gates *gates);
+
+    // panel[k * lanes + lane] = rows[lane][k] for k < count.
+    void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);
+
+    float (*dot)(const float *a, const float *b, size_t n);
+    void (*dots)(const float *a, const float *rows, size_t n_rows, size_t size, float *out); // out[i] = a . rows[i]
+    float (*distance)(const float *a, const float *b, size_t n);                             // ||a - b||
+    float (*energy)(const float *v, const float *q, const float *k, size_t n);               // v . tanh(q + k)
+    // out[i] (size) = the sum over t of weight[i][t] rows[t] for n <= GRUS_MAX_SUMS sums over the same rows.
+    void (*weighted_sums)(size_t n, const float *const *weight, const float *rows, size_t n_rows, size_t size,
+                          float *const *out);
+    void (*tanh_bias)(float *x, const float *bias, size_t n); // x = tanh(x + bias)
+    void (*add)(float *x, const float *y, size_t n);          // x += y
+    void (*maximum)(float *x, const float *y, size_t n);      // x = max(x, y), y's NaN kept
+    float (*max)(const float *x, size_t n);                   // n >= 1
+    // Bit i: x[i] >= least, for n <= GRUS_LOGIT_BLOCK.
+    uint64_t (*at_least)(const float *x, size_t n, float least);
+
+    // x += bias, and their exponentials go into the sum. top[i], unless NULL, is the largest of the i-th GRUS_LOGIT_BLOCK
+    // of them. The pieces of a row come in order, each but the last a multiple of GRUS_LOGIT_BLOCK: then they may be cut
+    // anywhere, to the last bit.
+    void (*add_exp_sum)(float *x, const float *bias, size_t n, grus_exp_sum *sum, float *top);
+    float (*exp_sum)(const grus_exp_sum *sum); // NaN or infinite where an x is NaN or all are infinite
+
+    void (*softmax)(float *x, size_t n); // in place; n >= 1
+    void (*sigmoid)(float *x, size_t n); // in place
+    void (*exp)(float *x, size_t n);     // in place
+} grus_vector;
+
+#ifdef GRUS_X86
+extern const grus_vector grus_vector_avx512, grus_vector_avx2;
+#endif
+extern const grus_vector grus_vector_generic;
+
+#endif

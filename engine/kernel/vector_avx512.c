@@ -1,0 +1,12 @@
+// vector_avx512.c: vector.h for AVX-512 (F, DQ, BW, VL) and FMA.
+#include "config.h"
+
+#include <immintrin.h>
+
+#define VECTOR_TABLE grus_vector_avx512
+#define VECTOR_NAME "avx512"
+#define LANES 16
+#define VMIN(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define VMAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define VAT_LEAST(a, b) ((unsigned)_mm512_cmp_ps_mask((__m512)(a), (__m512)(b), _CMP_GE_OQ))
+#include "engine/kernel/vector_impl.h"

@@ -1,0 +1,266 @@
+// attention.c: the table of scores, projections of queries and keys, masked softmax and weighted sum.
+#include "config.h"
+
+#include "engine/nn/attention.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+// out[t] = score(query, keys[t]) for n keys that lie `columns` floats apart; what a score needs beside these it finds in
+// the attention.
+typedef void score_fn(const grus_attention *attention, const float *query, const float *keys, size_t n, size_t columns,
+                      float *out);
+
+struct grus_score {
+    const char *name;
+    bool equal_sizes;   // Dq must be Dk
+    bool project_query; // by weight_general, before scoring
+    bool additive;      // queries and keys are projected to size A
+    score_fn *score;
+};
+
+static void score_dot(const grus_attention *attention, const float *query, const float *keys, size_t n, size_t columns,
+                      float *out)
+{
+    attention->kernel->vector->dots(query, keys, n, columns, out);
+}
+
+static void score_scaled_dot(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                             size_t columns, float *out)
+{
+    attention->kernel->vector->dots(query, keys, n, columns, out);
+    for (size_t t = 0; t < n; t++)
+        out[t] /= sqrtf((float)columns);
+}
+
+static float bounded_norm(const grus_attention *attention, const float *x, size_t columns)
+{
+    return fmaxf(sqrtf(attention->kernel->vector->dot(x, x, columns)), 1e-8f);
+}
+
+// torch.nn.functional.cosine_similarity, each norm bounded from below.
+static void score_cosine(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                         size_t columns, float *out)
+{
+    float query_norm = bounded_norm(attention, query, columns);
+    attention->kernel->vector->dots(query, keys, n, columns, out);
+    for (size_t t = 0; t < n; t++)
+        out[t] /= query_norm * bounded_norm(attention, keys + t * columns, columns);
+}
+
+static void score_euclidean(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                            size_t columns, float *out)
+{
+    for (size_t t = 0; t < n; t++)
+        out[t] = -attention->kernel->vector->distance(query, keys + t * columns, columns);
+}
+
+// Bahdanau et al. 2015; the biases b_q + b_k are in the projected key.
+static void score_additive(const grus_attention *attention, const float *query, const float *keys, size_t n,
+                           size_t columns, float *out)
+{
+    for (size_t t = 0; t < n; t++)
+        out[t] = attention->kernel->vector->energy(attention->energy, query, keys + t * columns, columns) +
+                 attention->energy_bias;
+}
+
+static const struct grus_score scores[] = {
+    [GRUS_SCORE_DOT] = {"dot", true, false, false, score_dot},
+    [GRUS_SCORE_SCALED_DOT] = {"scaled_dot", true, false, false, score_scaled_dot},
+    [GRUS_SCORE_COSINE] = {"cosine", true, false, false, score_cosine},
+    [GRUS_SCORE_EUCLIDEAN] = {"euclidean", true, false, false, score_euclidean},
+    [GRUS_SCORE_GENERAL] = {"general", false, true, false, score_dot},
+    [GRUS_SCORE_ADDITIVE] = {"additive", false, false, true, score_additive},
+};
+
+// weight_general for queries, and transposed for keys.
+static grus_status read_general(grus_attention *attention, grus_reading *reading, size_t query, grus_error *error)
+{
+    size_t key = attention->key;
+    float *dense = NULL;
+    grus_status status = grus_read_dense(reading, "attention", "general.weight", key, query, &dense, error);
+    if (status)
+        return status;
+    float *transposed = grus_alloc(key * query, sizeof *transposed);
+    if (!transposed)
+        status = grus_fail_memory(error, key * query * sizeof *transposed);
+    for (size_t i = 0; i < key && !status; i++)
+        for (size_t j = 0; j < query; j++)
+            transposed[j * key + i] = dense[i * query + j];
+    if (!status)
+        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){dense, key, query, query},
+                                   &attention->weight_general, error);
+    if (!status)
+        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){transposed, query, key, key},
+                                   &attention->weight_key, error);
+    free(transposed);
+    free(dense);
+    return status;
+}
+
+static grus_status read_additive(grus_attention *attention, grus_reading *reading, grus_error *error)
+{
+    const char *prefix = "attention";
+    size_t size = attention->size;
+    float *bias_query, *bias_value;
+    grus_status status =
+        grus_weights_read(reading, prefix, "key.weight", size, attention->key, &attention->weight_key, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "key.bias", size, 0, &attention->bias, error);
+    if (!status)
+        status = grus_read_tensor(reading, prefix, "energy.weight", 1, size, &attention->energy, error);
+    if (status || !attention->query)
+        return status;
+    status =
+        grus_weights_read(reading, prefix, "query.weight", size, attention->query, &attention->weight_query, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "query.bias", size, 0, &bias_query, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "energy.bias", 1, 0, &bias_value, error);
+    if (status)
+        return status;
+    for (size_t i = 0; i < size; i++)
+        attention->bias[i] += bias_query[i];
+    attention->energy_bias = bias_value[0];
+    return GRUS_OK;
+}
+
+grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
+                                grus_attention *attention, grus_error *error)
+{
+    const struct grus_score *score = &scores[config->score];
+    *attention = (grus_attention){.kernel = reading->kernel,
+                                  .score = score,
+                                  .query = query,
+                                  .key = key,
+                                  .size = config->size,
+                                  .temperature = (float)config->temperature};
+    if (query && score->equal_sizes && query != key)
+        return grus_fail(error, GRUS_E_MODEL, reading->source->file, "attention.score",
+                         "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query,
+                         key);
+    if (score->additive)
+        return read_additive(attention, reading, error);
+    grus_status status = GRUS_OK;
+    if (score->project_query)
+        status = read_general(attention, reading, query ? query : key, error);
+    if (!status && query == 0)
+        status = grus_read_tensor(reading, "attention", "context", key, 0, &attention->context, error);
+    return status;
+}
+
+size_t grus_attention_bytes(const grus_attention *attention)
+{
+    const grus_kernel *kernel = attention->kernel;
+    return grus_weights_bytes(kernel, &attention->weight_general) +
+           grus_weights_bytes(kernel, &attention->weight_query) + grus_weights_bytes(kernel, &attention->weight_key) +
+           (2 * attention->size + (attention->context ? attention->key : 0)) * sizeof(float);
+}
+
+#define KEY_CHUNK 384 // positions a product
+
+static bool projects_keys(const grus_attention *attention, bool fold)
+{
+    return attention->score->additive || (fold && attention->score->project_query);
+}
+
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold)
+{
+    if (!projects_keys(attention, fold))
+        return 0;
+    const grus_kernel *kernel = attention->kernel;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK);
+    return (positions * attention->weight_key.out + grus_panels_floats(kernel, chunk, attention->key) +
+            chunk * attention->weight_key.width) *
+               sizeof(float) +
+           chunk * sizeof(void *) + 4 * GRUS_ALIGN;
+}
+
+grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
+                                size_t positions, bool fold, grus_keys *keys, grus_error *error)
+{
+    *keys = (grus_keys){values, attention->key, values, attention->key, false};
+    if (!projects_keys(attention, fold))
+        return GRUS_OK;
+    const grus_kernel *kernel = attention->kernel;
+    const grus_weights *weights = &attention->weight_key;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), columns = weights->out;
+    float *rows = grus_arena_alloc(arena, positions * columns, sizeof *rows);
+    float *panels = grus_arena_alloc(arena, grus_panels_floats(kernel, chunk, attention->key), sizeof *panels);
+    float *product = grus_arena_alloc(arena, chunk * weights->width, sizeof *product);
+    const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
+    if (!rows || !panels || !product || !pointers)
+        return grus_fail_memory(error, positions * columns * sizeof *rows);
+    for (size_t first = 0; first < positions; first += chunk) {
+        size_t n = grus_min(chunk, positions - first);
+        for (size_t i = 0; i < n; i++)
+            pointers[i] = values + (first + i) * attention->key;
+        grus_panels_pack(kernel, &(grus_part_rows){pointers, attention->key}, 1, n, panels);
+        grus_product(kernel, weights, panels, n, 0, product, weights->width);
+        for (size_t i = 0; i < n; i++) {
+            float *row = rows + (first + i) * columns;
+            memcpy(row, product + i * weights->width, columns * sizeof *row);
+            if (attention->score->additive)
+                kernel->vector->add(row, attention->bias, columns);
+        }
+    }
+    *keys = (grus_keys){values, attention->key, rows, columns, attention->score->project_query};
+    return GRUS_OK;
+}
+
+static const grus_weights *query_weights(const grus_attention *attention)
+{
+    if (attention->score->project_query)
+        return &attention->weight_general;
+    return attention->score->additive && attention->query ? &attention->weight_query : NULL;
+}
+
+size_t grus_attention_query_floats(const grus_attention *attention, size_t n)
+{
+    const grus_weights *weights = query_weights(attention);
+    if (!weights)
+        return 0;
+    return grus_panels_floats(attention->kernel, n, weights->in) +
+           grus_whole_tiles(attention->kernel, n) * weights->width;
+}
+
+uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys)
+{
+    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
+    return weights ? grus_product_flops(1, weights, weights->out) : 0;
+}
+
+void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
+                            float *scratch, const float **projected)
+{
+    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
+    if (!weights) {
+        for (size_t i = 0; i < queries->n; i++)
+            projected[i] = queries->rows[i];
+        return;
+    }
+    const grus_kernel *kernel = attention->kernel;
+    float *product = scratch + grus_panels_floats(kernel, queries->n, weights->in);
+    grus_panels_pack(kernel, &(grus_part_rows){queries->rows, weights->in}, 1, queries->n, scratch);
+    grus_product(kernel, weights, scratch, queries->n, 0, product, weights->width);
+    for (size_t i = 0; i < queries->n; i++)
+        projected[i] = product + i * weights->width;
+}
+
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
+                 size_t first, size_t length, float *const *weights, float *const *contexts)
+{
+    const grus_vector *vector = attention->kernel->vector;
+    for (size_t i = 0; i < n && length > 0; i++) {
+        attention->score->score(attention, queries[i], keys->rows + first * keys->columns, length, keys->columns,
+                                weights[i]);
+        for (size_t t = 0; t < length; t++)
+            weights[i][t] /= attention->temperature;
+        vector->softmax(weights[i], length);
+    }
+    vector->weighted_sums(n, (const float *const *)weights, keys->values + first * keys->value_columns, length,
+                          keys->value_columns, contexts);
+}

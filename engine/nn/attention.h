@@ -1,0 +1,71 @@
+// attention.h: score(q, k) -> softmax over a sequence's own positions -> weighted sum of its values.
+//
+// A new score is one row of the table in attention.c. Sequences are given by their rows, so no masked position is ever
+// read, and none has a weight. Which vector is the query, and what becomes of the context, is the caller's.
+#ifndef GRUS_ENGINE_NN_ATTENTION_H
+#define GRUS_ENGINE_NN_ATTENTION_H
+
+#include "base/memory.h"
+#include "base/model_config.h"
+#include "engine/kernel/product.h"
+
+typedef struct grus_attention {
+    const grus_kernel *kernel;
+    const struct grus_score *score; // a row of the table
+    size_t query, key;              // Dq (0: the query is learned), Dk = the size of the values
+    size_t size;                    // A of additive
+    float temperature;
+    grus_weights weight_general; // (Dk, Dq)
+    grus_weights weight_query;   // (A, Dq)
+    grus_weights weight_key;     // (A, Dk); of general its weight transposed, (Dq, Dk)
+    float *bias;                 // (A) b_q + b_k
+    float *energy;               // (A) v
+    float energy_bias;           // b_v
+    float *context;              // (Dk) the learned query of the other scores, else NULL
+} grus_attention;
+
+// Reads "attention.…" for queries of this size, 0 for a learned query (pooling). GRUS_E_MODEL also where score needs
+// equal sizes and has not got them.
+grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
+                                grus_attention *attention, grus_error *error);
+size_t grus_attention_bytes(const grus_attention *attention);
+
+// What a batch's values become before the first query: computed once for each source position.
+typedef struct grus_keys {
+    const float *values;  // (positions, value_columns): what is summed
+    size_t value_columns; // Dk, until the caller puts something else in the place of the values
+    const float *rows;    // (positions, columns) projected, or the values as they came
+    size_t columns;       // of rows
+    bool folded;          // general: its weight is in rows
+} grus_keys;
+
+// fold: (W q).k is taken as q.(W^T k), which pays where a source has more queries than positions, as in a beam; only
+// general can. GRUS_E_MEMORY when arena has none left.
+grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
+                                size_t positions, bool fold, grus_keys *keys, grus_error *error);
+
+// What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected
+// into scratch (grus_attention_query_floats(n) floats); otherwise they are used as they are.
+typedef struct grus_queries {
+    const float *const *rows; // (n)
+    size_t n;
+} grus_queries;
+
+size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
+
+// FLOPs of projecting a query.
+uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys);
+
+// Projects n queries: projected[i] points to query i ready for grus_attend.
+void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
+                            float *scratch, const float **projected);
+
+// n <= GRUS_MAX_SUMS queries over the positions [first, first + length) of keys: of each its weights (length) and
+// context (value_columns), both written; length 0 gives a zero context. A query is NULL where it is learned. What comes
+// of a query does not depend on the others.
+void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
+                 size_t first, size_t length, float *const *weights, float *const *contexts);
+
+size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold);
+
+#endif

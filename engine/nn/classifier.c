@@ -1,0 +1,100 @@
+// classifier.c: classification heads, a chunk of rows at a time.
+#include "config.h"
+
+#include "engine/nn/classifier.h"
+
+#include "base/error.h"
+
+#define CHUNK 384 // rows a product
+
+grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
+                           grus_head *head, grus_error *error)
+{
+    size_t size = grus_config_output_size(config), parts = head_config->on_token ? head_config->n_inputs : 1;
+    size_t labels = head_config->n_labels, columns = parts * size;
+    *head = (grus_head){.kernel = reading->kernel,
+                        .on_token = head_config->on_token,
+                        .n_inputs = parts,
+                        .size = size,
+                        .n_labels = labels};
+    for (size_t i = 0; i < parts; i++)
+        head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
+    char prefix[200];
+    snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
+    grus_status status = grus_weights_read(reading, prefix, "weight", labels, columns, &head->weights, error);
+    if (!status)
+        status = grus_read_optional(reading, prefix, "bias", labels, 0, &head->bias, error);
+    return status;
+}
+
+// A lower index wins among equals; NaN anywhere gives a NaN probability.
+static void classify(const grus_head *head, float *logits, uint32_t *label, float *prob)
+{
+    const grus_vector *vector = head->kernel->vector;
+    vector->add(logits, head->bias, head->n_labels);
+    vector->softmax(logits, head->n_labels);
+    size_t best = 0;
+    for (size_t i = 1; i < head->n_labels; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    *label = (uint32_t)best;
+    *prob = logits[best];
+}
+
+typedef struct chunk {
+    const float **rows[2];
+    float *panels, *logits;
+} chunk;
+
+static bool chunk_alloc(const grus_head *head, grus_arena *arena, size_t n, chunk *c)
+{
+    for (size_t i = 0; i < head->n_inputs; i++)
+        if (!(c->rows[i] = grus_arena_alloc(arena, n, sizeof *c->rows[i])))
+            return false;
+    c->panels = grus_arena_alloc(arena, grus_panels_floats(head->kernel, n, head->weights.in), sizeof *c->panels);
+    c->logits = grus_arena_alloc(arena, n * head->weights.width, sizeof *c->logits);
+    return c->panels && c->logits;
+}
+
+// Row `row` of all rows is sequence's; *sequence only grows.
+static void set_rows(const grus_head *head, const grus_encoded *encoded, const float *pooled, size_t row, size_t i,
+                     size_t *sequence, chunk *c)
+{
+    while (head->on_token && row >= encoded->offset[*sequence + 1])
+        ++*sequence;
+    size_t of = head->on_token ? *sequence : row;
+    for (size_t part = 0; part < head->n_inputs; part++)
+        c->rows[part][i] =
+            head->inputs[part] == GRUS_HEAD_STATE ? encoded->output + row * head->size : pooled + of * head->size;
+}
+
+grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_encoded *encoded, const float *pooled,
+                          uint32_t **labels, float **probs, grus_error *error)
+{
+    size_t total = head->on_token ? encoded->positions : encoded->n;
+    size_t step = grus_whole_tiles(head->kernel, CHUNK), sequence = 0;
+    chunk c;
+    *labels = grus_arena_alloc(arena, total, sizeof **labels);
+    *probs = grus_arena_alloc(arena, total, sizeof **probs);
+    if (!*labels || !*probs || !chunk_alloc(head, arena, step, &c))
+        return grus_fail_memory(error, total * sizeof **labels);
+    for (size_t first = 0; first < total; first += step) {
+        size_t n = grus_min(step, total - first);
+        for (size_t i = 0; i < n; i++)
+            set_rows(head, encoded, pooled, first + i, i, &sequence, &c);
+        grus_part_rows parts[2] = {{c.rows[0], head->size}, {c.rows[head->n_inputs - 1], head->size}};
+        grus_panels_pack(head->kernel, parts, head->n_inputs, n, c.panels);
+        grus_product(head->kernel, &head->weights, c.panels, n, 0, c.logits, head->weights.width);
+        for (size_t i = 0; i < n; i++)
+            classify(head, c.logits + i * head->weights.width, *labels + first + i, *probs + first + i);
+    }
+    return GRUS_OK;
+}
+
+size_t grus_head_bytes(const grus_head *head, size_t positions, size_t records)
+{
+    size_t total = head->on_token ? positions : records, step = grus_whole_tiles(head->kernel, CHUNK);
+    return total * (sizeof(uint32_t) + sizeof(float)) + 2 * step * sizeof(void *) +
+           (grus_panels_floats(head->kernel, step, head->weights.in) + step * head->weights.width) * sizeof(float) +
+           6 * GRUS_ALIGN;
+}

@@ -1,0 +1,52 @@
+// linear.h: y = W x for an x that is put together of parts, some of whose products are known before a step begins: those
+// with an embedding's rows are tabled when the model is read; those with the context, a weighted sum of values, are
+// folded: the sum of products is the product of the sum, so that the values are multiplied once and summed afterwards.
+// Which parts there are, in what order, and whether folding pays is the caller's.
+#ifndef GRUS_ENGINE_NN_LINEAR_H
+#define GRUS_ENGINE_NN_LINEAR_H
+
+#include "base/memory.h"
+#include "engine/kernel/product.h"
+
+typedef struct grus_linear {
+    const grus_kernel *kernel;
+    size_t width;         // floats of a row of y, whole panels
+    float *table;         // (entries, width): the embedding's columns of W times each of its rows, or NULL
+    size_t table_entries; // of it
+    grus_weights rest;    // the columns that are not tabled; empty where none are left
+    grus_weights context; // the context's columns; empty where it is no part
+    grus_weights folded;  // the columns that are neither; empty where none are left, or there is no context
+} grus_linear;
+
+// Columns of W: [first, first + n).
+typedef struct grus_columns {
+    size_t first, n;
+} grus_columns;
+
+// An embedding that is the columns [first, first + columns) of x.
+typedef struct grus_embedding {
+    const float *rows; // (entries, columns)
+    size_t entries, columns;
+    size_t first;
+} grus_embedding;
+
+// From a dense W in the order of rows that y shall have. With embedding (may be NULL) the table is made if it stays below
+// a fixed size. context.n is 0 where there is none. All of it lies in arena.
+grus_status grus_linear_make(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix,
+                             const grus_embedding *embedding, grus_columns context, grus_linear *linear,
+                             grus_error *error);
+size_t grus_linear_bytes(const grus_linear *linear);
+
+// The context's products of two maps, side by side: folded (positions, their widths) from values (positions, columns).
+// A map without a context takes no part. GRUS_E_MEMORY when arena has none left.
+grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *arena, const float *values,
+                             size_t positions, size_t columns, const float **folded, grus_error *error);
+// Floats of a row of it; and the most bytes of arena that it takes.
+size_t grus_linear_folded_width(const grus_linear *const linears[2]);
+size_t grus_linear_fold_bytes(const grus_linear *const linears[2], size_t positions, size_t columns);
+
+// y[i] = table[tokens[i]] + context[i] for n rows, what is NULL left out; at least one is there.
+void grus_linear_known(const grus_linear *linear, const uint32_t *tokens, const float *const *context, size_t n,
+                       float *y, size_t ldy);
+
+#endif

@@ -1,0 +1,88 @@
+// logits.c: log-softmax and top-k of one row.
+#include "config.h"
+
+#include "engine/nn/logits.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+
+void grus_logits_begin(grus_exp_sum *sum)
+{
+    *sum = (grus_exp_sum){.shift = -INFINITY};
+}
+
+grus_normalizer grus_logits_end(const grus_vector *vector, const grus_exp_sum *sum)
+{
+    grus_normalizer normalizer = {.shift = sum->shift, .log_sum = logf(vector->exp_sum(sum))};
+    normalizer.finite = isfinite(normalizer.shift) && isfinite(normalizer.log_sum);
+    return normalizer;
+}
+
+grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n, float *top)
+{
+    grus_exp_sum sum;
+    grus_logits_begin(&sum);
+    vector->add_exp_sum(logits, bias, n, &sum, top);
+    return grus_logits_end(vector, &sum);
+}
+
+// best[0..count) is sorted; equal logits keep the order in which they come, that of their tokens.
+static size_t insert(grus_candidate *best, size_t count, size_t k, float logit, uint32_t token)
+{
+    size_t at = count < k ? count : k - 1;
+    for (; at > 0 && best[at - 1].logprob < logit; at--)
+        best[at] = best[at - 1];
+    best[at] = (grus_candidate){logit, token};
+    return count < k ? count + 1 : k;
+}
+
+// What the k-th best logit is not below: the k-th largest top, each of which is a logit. best is scratch.
+static float least_best(const grus_vector *vector, const float *top, size_t blocks, size_t k, grus_candidate *best)
+{
+    size_t count = 0;
+    float least = -INFINITY;
+    for (size_t first = 0; first < blocks; first += GRUS_LOGIT_BLOCK)
+        for (uint64_t mask = vector->at_least(top + first, grus_min(blocks - first, GRUS_LOGIT_BLOCK), least); mask;
+             mask &= mask - 1) {
+            float logit = top[first + (size_t)__builtin_ctzll(mask)];
+            if (count == k && !(logit > least))
+                continue;
+            count = insert(best, count, k, logit, 0);
+            least = count == k ? best[k - 1].logprob : -INFINITY;
+        }
+    return least;
+}
+
+// The least logit whose log-probability may come to floor: rounding is at most a few 1e-8 of the terms.
+static float logit_at(float floor, const grus_normalizer *normalizer)
+{
+    return (floor + normalizer->log_sum) + normalizer->shift -
+           1e-6f * (fabsf(floor) + fabsf(normalizer->log_sum) + fabsf(normalizer->shift));
+}
+
+size_t grus_logits_best(const grus_vector *vector, const float *logits, const float *top, size_t n,
+                        const grus_normalizer *normalizer, uint32_t banned, float floor, size_t k, grus_candidate *best)
+{
+    size_t blocks = grus_logits_blocks(n), count = 0;
+    // One of the largest tops may be that of the banned token.
+    float least =
+        fmaxf(least_best(vector, top, blocks, k + (banned != GRUS_NO_TOKEN), best), logit_at(floor, normalizer));
+    for (size_t block = 0; block < blocks; block++) {
+        if (!(top[block] >= least))
+            continue;
+        size_t first = block * GRUS_LOGIT_BLOCK;
+        for (uint64_t mask = vector->at_least(logits + first, grus_min(n - first, GRUS_LOGIT_BLOCK), least); mask;
+             mask &= mask - 1) {
+            size_t i = first + (size_t)__builtin_ctzll(mask);
+            if (i == banned || (count == k && !(logits[i] > least)))
+                continue;
+            count = insert(best, count, k, logits[i], (uint32_t)i);
+            if (count == k)
+                least = fmaxf(least, best[k - 1].logprob);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        best[i].logprob = (best[i].logprob - normalizer->shift) - normalizer->log_sum;
+    return count;
+}

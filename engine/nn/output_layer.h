@@ -1,0 +1,36 @@
+// output_layer.h: the last product of a decoder, from readouts to logits that are ready to be ranked.
+#ifndef GRUS_ENGINE_NN_OUTPUT_LAYER_H
+#define GRUS_ENGINE_NN_OUTPUT_LAYER_H
+
+#include "base/memory.h"
+#include "engine/kernel/product.h"
+#include "engine/nn/logits.h"
+
+// Scored rows, valid until the next are: of row i the logits, vocab of them at logits + i * ld, the largest of each
+// block (logits.h) at top + i * blocks, and how they are normalised.
+typedef struct grus_scores {
+    const float *logits, *top;
+    size_t ld, blocks;
+    const grus_normalizer *normalizers;
+} grus_scores;
+
+typedef struct grus_output_layer {
+    const grus_kernel *kernel;
+    const grus_weights *weights; // (vocab, R)
+    const float *bias;           // (vocab)
+    float *panels;               // (max_rows, R) packed
+    float *logits;               // (max_rows, weights->width)
+    float *top;                  // (max_rows, blocks of the vocabulary)
+    grus_exp_sum *sums;          // (max_rows)
+    grus_normalizer *normalizers;
+} grus_output_layer;
+
+// Scratch for max_rows rows, whole tiles; false when arena has none left.
+bool grus_output_layer_alloc(const grus_kernel *kernel, const grus_weights *weights, const float *bias,
+                             grus_arena *arena, size_t max_rows, grus_output_layer *layer);
+size_t grus_output_layer_bytes(const grus_kernel *kernel, const grus_weights *weights, size_t max_rows);
+
+// Scores n <= max_rows rows of R floats.
+grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *const *readouts, size_t n);
+
+#endif

@@ -1,0 +1,67 @@
+// json_write.c: writes JSON into a buffer: members and strings. Whatever bytes come in, valid JSON goes out.
+#include "config.h"
+
+#include <string.h>
+#include <unistr.h>
+
+#include "io/shard/record.h"
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+void grus_json_member(grus_buffer *out, const char *name)
+{
+    size_t at = out->size;
+    while (at > 0 && is_space(out->data[at - 1]))
+        at--;
+    if (at > 0 && out->data[at - 1] != '{')
+        grus_buffer_append(out, ", ", 2);
+    grus_json_string(out, name, strlen(name));
+    grus_buffer_append(out, ": ", 2);
+}
+
+static void append_escape(grus_buffer *out, unsigned char byte)
+{
+    static const char letters[] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    if (byte < sizeof letters && letters[byte]) {
+        grus_buffer_byte(out, '\\');
+        grus_buffer_byte(out, letters[byte]);
+    } else {
+        grus_buffer_printf(out, "\\u%04x", (unsigned)byte);
+    }
+}
+
+// Valid UTF-8 goes out as it is but for what JSON wants escaped.
+static void append_valid(grus_buffer *out, const char *text, size_t length)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte >= 0x20 && byte != '"' && byte != '\\')
+            continue;
+        grus_buffer_append(out, text + start, i - start);
+        append_escape(out, byte);
+        start = i + 1;
+    }
+    grus_buffer_append(out, text + start, length - start);
+}
+
+void grus_json_string(grus_buffer *out, const char *text, size_t length)
+{
+    grus_buffer_byte(out, '"');
+    while (length > 0) {
+        const char *bad = (const char *)u8_check((const uint8_t *)text, length);
+        size_t valid = bad ? (size_t)(bad - text) : length;
+        append_valid(out, text, valid);
+        if (bad) {
+            grus_buffer_text(out, "\xEF\xBF\xBD"); // U+FFFD for a byte that is not UTF-8
+            valid++;
+        }
+        text += valid;
+        length -= valid;
+    }
+    grus_buffer_byte(out, '"');
+}

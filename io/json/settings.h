@@ -1,0 +1,65 @@
+// settings.h: reads a JSON object of settings key by key, every value checked. The first mistake is kept, with the path of
+// its key as place; after it every call returns at once, so that a reader is written straight down and looks at
+// reader->status once, at its end.
+#ifndef GRUS_IO_JSON_SETTINGS_H
+#define GRUS_IO_JSON_SETTINGS_H
+
+#include <jansson.h>
+
+#include "grus.h"
+
+typedef struct grus_json_reader {
+    const char *file;
+    grus_error *error;
+    grus_status status;
+} grus_json_reader;
+
+// An object in the file, and where it stands. json is NULL when it is absent or after a mistake.
+typedef struct grus_json_object {
+    grus_json_reader *reader;
+    const struct grus_json_object *above; // NULL: the file's own object
+    const char *name;
+    json_t *json;
+} grus_json_object;
+
+#define GRUS_REQUIRED true
+#define GRUS_OPTIONAL false
+
+// Parses text; duplicate keys are a mistake. Free root->json with json_decref.
+void grus_json_open(grus_json_reader *reader, const char *text, size_t size, grus_json_object *root);
+
+// Records a mistake at this key (NULL: the object itself): what was expected; what was found is added.
+void grus_json_wrong(const grus_json_object *object, const char *key, const char *expected);
+// Records a mistake at this key in the caller's own words.
+void grus_json_refuse(const grus_json_object *object, const char *key, const char *format, ...) GRUS_PRINTF(3, 4);
+
+// Every key of the object must be one of these (NULL-terminated).
+void grus_json_allow(const grus_json_object *object, const char *const keys[]);
+// This key has no meaning here; the words say why, what was found is added.
+void grus_json_forbid(const grus_json_object *object, const char *key, const char *format, ...) GRUS_PRINTF(3, 4);
+bool grus_json_has(const grus_json_object *object, const char *key);
+
+// Values. One that is absent gives otherwise; a required key must be there; null is a wrong type where nothing else is
+// said.
+grus_json_object grus_json_child(const grus_json_object *object, const char *key, bool required);
+size_t grus_json_size(const grus_json_object *object, const char *key, bool required, size_t otherwise, size_t least,
+                      size_t most);
+double grus_json_number(const grus_json_object *object, const char *key, double otherwise);
+bool grus_json_bool(const grus_json_object *object, const char *key, bool otherwise);
+// A fresh string, NULL when absent; null is the same as absent.
+char *grus_json_text(const grus_json_object *object, const char *key, bool required);
+// The index of the value among these names (NULL-terminated).
+size_t grus_json_choice(const grus_json_object *object, const char *key, bool required, size_t otherwise,
+                        const char *const names[]);
+// A list of such values, not empty, none twice; returns how many were put into indices, which has room for all names.
+size_t grus_json_choices(const grus_json_object *object, const char *key, bool required, const char *const names[],
+                         size_t *indices);
+
+// Text that is one JSON object; the caller frees *json. This status where it is anything else; path is for the error.
+grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
+                                grus_error *error);
+// Reads a file that is one JSON object as a whole; the caller frees *json. This status when it cannot be read, has more
+// than limit bytes or is anything else.
+grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error);
+
+#endif

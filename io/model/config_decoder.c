@@ -1,0 +1,152 @@
+// config_decoder.c: the seq2seq sections of config.json: decoder, attention, generation.
+#include "config.h"
+
+#include <math.h>
+
+#include "io/model/config_parts.h"
+
+// What a decoder's input and a readout are made of. The names stand in the order of the enumerations they are cast to.
+static const char *const input_names[] = {"embedding", "context", "readout", NULL};
+static const grus_part input_parts[] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
+static const char *const readout_names[] = {"state", "context", "embedding", NULL};
+static const grus_part readout_parts[] = {GRUS_PART_STATE, GRUS_PART_CONTEXT, GRUS_PART_EMBEDDING};
+static const char *const bridge_names[] = {"zeros", "last", "linear_tanh", "mean_tanh", NULL};
+static const char *const query_names[] = {"previous_state", "state", "embedding", NULL};
+static const char *const activation_names[] = {"none", "tanh", NULL};
+static const char *const norm_names[] = {"none", "avg", "gnmt", NULL};
+
+static size_t read_parts(const grus_json_object *object, const char *key, const char *const names[],
+                         const grus_part *meaning, grus_part *parts)
+{
+    size_t indices[GRUS_MAX_PARTS];
+    size_t n = grus_json_choices(object, key, GRUS_REQUIRED, names, indices);
+    for (size_t i = 0; i < n; i++)
+        parts[i] = meaning[indices[i]];
+    return n;
+}
+
+static void read_readout(const grus_json_object *above, grus_decoder_config *decoder)
+{
+    static const char *const keys[] = {"inputs", "size", "activation", NULL};
+    grus_json_object object = grus_json_child(above, "readout", GRUS_REQUIRED);
+    grus_json_allow(&object, keys);
+    decoder->n_readout = read_parts(&object, "inputs", readout_names, readout_parts, decoder->readout);
+    if (!json_is_null(json_object_get(object.json, "size")))
+        decoder->readout_size = grus_json_size(&object, "size", GRUS_OPTIONAL, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    decoder->readout_tanh = grus_json_choice(&object, "activation", GRUS_OPTIONAL, 0, activation_names) == 1;
+    if (decoder->readout_tanh && decoder->readout_size == 0)
+        grus_json_refuse(&object, "activation", "expected \"none\" for a readout without a size, found \"tanh\"");
+}
+
+static void read_query(const grus_json_object *above, grus_decoder_config *decoder)
+{
+    static const char *const keys[] = {"query", NULL};
+    grus_json_object object = grus_json_child(above, "attention", GRUS_REQUIRED);
+    grus_json_allow(&object, keys);
+    decoder->query = (grus_query_kind)grus_json_choice(&object, "query", GRUS_REQUIRED, 0, query_names);
+}
+
+static void check_bridge(const grus_json_object *object, const grus_config *config)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    if (decoder->bridge != GRUS_BRIDGE_LAST)
+        return;
+    if (decoder->num_layers > config->encoder.num_layers)
+        grus_json_refuse(object, "bridge",
+                         "\"last\" needs an encoder layer for each decoder layer: expected at most %zu, found %zu",
+                         config->encoder.num_layers, decoder->num_layers);
+    if (decoder->hidden_size != grus_config_output_size(config))
+        grus_json_refuse(object, "bridge",
+                         "\"last\" needs a hidden_size that is the encoder's output size: expected %zu, found %zu",
+                         grus_config_output_size(config), decoder->hidden_size);
+}
+
+static size_t readout_width(const grus_config *config)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    const size_t widths[] = {[GRUS_PART_EMBEDDING] = decoder->embedding_dim,
+                             [GRUS_PART_CONTEXT] = grus_config_output_size(config),
+                             [GRUS_PART_STATE] = decoder->hidden_size};
+    size_t width = 0;
+    for (size_t i = 0; i < decoder->n_readout; i++)
+        width += widths[decoder->readout[i]];
+    return decoder->readout_size ? decoder->readout_size : width;
+}
+
+static void check_tied(const grus_json_object *object, const grus_config *config)
+{
+    if (config->decoder.tied && readout_width(config) != config->decoder.embedding_dim)
+        grus_json_refuse(object, "tied", "needs a readout as wide as the embedding: expected %zu, found %zu",
+                         config->decoder.embedding_dim, readout_width(config));
+}
+
+static void read_own(const grus_json_object *object, grus_config *config)
+{
+    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",    "eos",       "embedding_dim",
+                                       "hidden_size", "num_layers", "bridge", "attention", "input",
+                                       "readout",     "tied",       NULL};
+    grus_decoder_config *decoder = &config->decoder;
+    grus_json_allow(object, keys);
+    grus_json_object tokenizer = grus_json_child(object, "tokenizer", GRUS_REQUIRED);
+    grus_config_read_tokenizer(&tokenizer, object, &decoder->tokenizer);
+    decoder->tokenizer.bos = grus_json_text(object, "bos", GRUS_REQUIRED);
+    decoder->tokenizer.eos = grus_json_text(object, "eos", GRUS_REQUIRED);
+    decoder->embedding_dim = grus_json_size(object, "embedding_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    decoder->hidden_size = grus_json_size(object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    decoder->num_layers = grus_json_size(object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
+    decoder->bridge = (grus_bridge_kind)grus_json_choice(object, "bridge", GRUS_REQUIRED, 0, bridge_names);
+    read_query(object, decoder);
+    decoder->n_inputs = read_parts(object, "input", input_names, input_parts, decoder->inputs);
+    read_readout(object, decoder);
+    decoder->tied = grus_json_bool(object, "tied", false);
+    check_bridge(object, config);
+    check_tied(object, config);
+}
+
+// Scores that compare query and key directly need them to be of one size.
+static void check_score(const grus_json_object *attention, const grus_config *config)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    size_t query = decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : decoder->hidden_size;
+    bool direct = config->attention.score != GRUS_SCORE_GENERAL && config->attention.score != GRUS_SCORE_ADDITIVE;
+    if (direct && query != grus_config_output_size(config))
+        grus_json_refuse(attention, "score", "needs a query as wide as the encoder's output: expected %zu, found %zu",
+                         grus_config_output_size(config), query);
+}
+
+void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
+{
+    static const char *const attention_keys[] = {"score", "size", "temperature", NULL};
+    grus_json_object decoder = grus_json_child(root, "decoder", GRUS_REQUIRED);
+    grus_json_object attention = grus_json_child(root, "attention", GRUS_REQUIRED);
+    read_own(&decoder, config);
+    grus_json_allow(&attention, attention_keys);
+    grus_config_read_attention(&attention, &config->attention);
+    check_score(&attention, config);
+}
+
+static void check_number(const grus_json_object *object, const char *key, double value, bool negative)
+{
+    if (!isfinite(value) || (value < 0 && !negative))
+        grus_json_wrong(object, key, negative ? "a finite number" : "a finite number, not negative");
+}
+
+void grus_config_read_generation(const grus_json_object *root, grus_search *search)
+{
+    static const char *const keys[] = {"beam_size",         "n_best",     "length_norm", "length_penalty",
+                                       "max_length_factor", "max_length", "min_length",  NULL};
+    grus_json_object object = grus_json_child(root, "generation", GRUS_OPTIONAL);
+    grus_json_allow(&object, keys);
+    search->beam_size = grus_json_size(&object, "beam_size", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_SIZE_MAX);
+    search->n_best = grus_json_size(&object, "n_best", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_SIZE_MAX);
+    search->length_norm = (grus_length_norm)grus_json_choice(&object, "length_norm", GRUS_OPTIONAL, 0, norm_names);
+    search->length_penalty = grus_json_number(&object, "length_penalty", 1);
+    search->max_length_factor = grus_json_number(&object, "max_length_factor", 2);
+    search->max_length = grus_json_size(&object, "max_length", GRUS_OPTIONAL, 200, 1, GRUS_CONFIG_SIZE_MAX);
+    search->min_length = grus_json_size(&object, "min_length", GRUS_OPTIONAL, 0, 0, GRUS_CONFIG_SIZE_MAX);
+    check_number(&object, "length_penalty", search->length_penalty, true);
+    check_number(&object, "max_length_factor", search->max_length_factor, false);
+    if (search->n_best > search->beam_size)
+        grus_json_refuse(&object, "n_best", "cannot be above beam_size: expected at most %zu, found %zu",
+                         search->beam_size, search->n_best);
+}

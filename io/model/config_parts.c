@@ -1,0 +1,76 @@
+// config_parts.c: what several sections of config.json share: file names, tokenizers, attention scores.
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "io/model/config_parts.h"
+#include "io/text/tokenizer.h"
+
+static const char *const score_names[] = {"dot", "scaled_dot", "cosine", "euclidean", "general", "additive", NULL};
+
+void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention)
+{
+    attention->score = (grus_score_kind)grus_json_choice(object, "score", GRUS_REQUIRED, 0, score_names);
+    if (attention->score == GRUS_SCORE_ADDITIVE)
+        attention->size = grus_json_size(object, "size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    else
+        grus_json_forbid(object, "size", "only the score \"additive\" has a size");
+    attention->temperature = grus_json_number(object, "temperature", 1);
+    if (!(attention->temperature > 0) || !isfinite(attention->temperature))
+        grus_json_wrong(object, "temperature", "a finite number above 0");
+}
+
+// Relative, and no part of it is "..".
+static bool stays_inside(const char *path)
+{
+    if (*path == '\0' || *path == '/')
+        return false;
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0'))
+            return false;
+    }
+    return true;
+}
+
+char *grus_config_read_path(const grus_json_object *object, const char *key, bool required)
+{
+    char *path = grus_json_text(object, key, required);
+    if (path && !stays_inside(path))
+        grus_json_wrong(object, key, "the name of a file inside the model directory");
+    if (path || object->reader->status)
+        return path;
+    path = strdup("");
+    if (!path)
+        object->reader->status = grus_fail_memory(object->reader->error, 1);
+    return path;
+}
+
+static char *read_file(const grus_json_object *object, const char *key, char rule, const char *kind)
+{
+    if (rule == '-')
+        grus_json_forbid(object, key, "a tokenizer of type \"%s\" uses none", kind);
+    return grus_config_read_path(object, key, rule == '+');
+}
+
+void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_object *vocab_from,
+                                grus_tokenizer_config *tokenizer)
+{
+    static const char *const own_keys[] = {"type", "vocab", "codes", "model", "lowercase", "bos", "eos", NULL};
+    static const char *const decoder_keys[] = {"type", "codes", "model", "lowercase", NULL};
+    grus_json_allow(object, vocab_from == object ? own_keys : decoder_keys);
+    const char *names[GRUS_N_TOKENIZERS + 1] = {NULL};
+    for (grus_tokenizer_kind kind = 0; kind < GRUS_N_TOKENIZERS; kind++)
+        names[kind] = grus_tokenizer_describe(kind)->name;
+    tokenizer->kind = (grus_tokenizer_kind)grus_json_choice(object, "type", GRUS_REQUIRED, 0, names);
+    const grus_tokenizer_facts *facts = grus_tokenizer_describe(tokenizer->kind);
+    tokenizer->vocab = read_file(vocab_from, "vocab", facts->vocab, facts->name);
+    tokenizer->codes = read_file(object, "codes", facts->codes, facts->name);
+    tokenizer->model = read_file(object, "model", facts->model, facts->name);
+    tokenizer->lowercase = grus_json_bool(object, "lowercase", false);
+    if (tokenizer->lowercase && tokenizer->kind == GRUS_TOKENIZER_IDS)
+        grus_json_refuse(object, "lowercase", "has no meaning here: ids are numbers; expected false, found true");
+}

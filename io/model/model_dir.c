@@ -1,0 +1,241 @@
+// model_dir.c: config.json: its sections in the order of the contract; those that only seq2seq models have are in
+// config_decoder.c.
+#include "config.h"
+
+#include "io/model/model_dir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "io/file.h"
+#include "io/model/config_parts.h"
+
+#define CONFIG_MAX ((size_t)16 << 20) // bytes
+
+char *grus_path_join(const char *dir, const char *name)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+// ---- source and encoder ----
+
+static void read_source(const grus_json_object *root, grus_config *config)
+{
+    static const char *const keys[] = {"input", "tokenizer", "embedding_dim", "feature_dim", NULL};
+    static const char *const inputs[] = {"tokens", "features", NULL};
+    grus_json_object object = grus_json_child(root, "source", GRUS_REQUIRED);
+    grus_json_allow(&object, keys);
+    config->features = grus_json_choice(&object, "input", GRUS_OPTIONAL, 0, inputs) == 1;
+    if (config->features) {
+        config->feature_dim = grus_json_size(&object, "feature_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+        grus_json_forbid(&object, "tokenizer", "the input is \"features\"");
+        grus_json_forbid(&object, "embedding_dim", "the input is \"features\"");
+        return;
+    }
+    grus_json_forbid(&object, "feature_dim", "the input is \"tokens\"");
+    config->embedding_dim = grus_json_size(&object, "embedding_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    grus_json_object tokenizer = grus_json_child(&object, "tokenizer", GRUS_REQUIRED);
+    grus_config_read_tokenizer(&tokenizer, &tokenizer, &config->tokenizer);
+    config->tokenizer.bos = grus_json_text(&tokenizer, "bos", GRUS_OPTIONAL);
+    config->tokenizer.eos = grus_json_text(&tokenizer, "eos", GRUS_OPTIONAL);
+}
+
+static void read_encoder(const grus_json_object *root, grus_config *config)
+{
+    static const char *const keys[] = {"hidden_size", "num_layers", "bidirectional", NULL};
+    grus_json_object object = grus_json_child(root, "encoder", GRUS_REQUIRED);
+    grus_json_allow(&object, keys);
+    config->encoder.hidden_size = grus_json_size(&object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    config->encoder.num_layers = grus_json_size(&object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
+    config->encoder.bidirectional = grus_json_bool(&object, "bidirectional", false);
+}
+
+// ---- encoder models ----
+
+static void read_pooling_attention(const grus_json_object *object, grus_pooling_config *pooling)
+{
+    static const char *const attention_keys[] = {"score", "size", "temperature", "query"};
+    static const char *const queries[] = {"last_hidden", "learned", NULL};
+    if (pooling->kind == GRUS_POOL_ATTENTION) {
+        grus_config_read_attention(object, &pooling->attention);
+        pooling->learned_query = grus_json_choice(object, "query", GRUS_REQUIRED, 0, queries) == 1;
+        return;
+    }
+    for (size_t i = 0; i < sizeof attention_keys / sizeof *attention_keys; i++)
+        grus_json_forbid(object, attention_keys[i], "only the type \"attention\" has it");
+}
+
+static void read_pooling(const grus_json_object *root, grus_pooling_config *pooling)
+{
+    static const char *const keys[] = {"type", "score", "size", "temperature", "query", "normalize", NULL};
+    static const char *const types[] = {"attention", "mean", "max", "last", NULL};
+    static const grus_pooling_kind kinds[] = {GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST};
+    grus_json_object object = grus_json_child(root, "pooling", GRUS_OPTIONAL);
+    if (!object.json)
+        return;
+    grus_json_allow(&object, keys);
+    pooling->kind = kinds[grus_json_choice(&object, "type", GRUS_REQUIRED, 0, types)];
+    read_pooling_attention(&object, pooling);
+    pooling->normalize = grus_json_bool(&object, "normalize", false);
+}
+
+static void read_head_inputs(const grus_json_object *object, grus_head_config *head)
+{
+    static const char *const names[] = {"state", "pooled", NULL};
+    size_t indices[2];
+    if (!head->on_token) {
+        grus_json_forbid(object, "inputs", "a sequence head reads the pooled vector");
+        return;
+    }
+    head->n_inputs = grus_json_choices(object, "inputs", GRUS_OPTIONAL, names, indices);
+    for (size_t i = 0; i < head->n_inputs; i++)
+        head->inputs[i] = (grus_head_input)indices[i];
+    if (head->n_inputs == 0)
+        head->inputs[head->n_inputs++] = GRUS_HEAD_STATE;
+}
+
+static bool reads_pooled(const grus_head_config *head)
+{
+    bool pooled = !head->on_token;
+    for (size_t i = 0; i < head->n_inputs; i++)
+        pooled = pooled || head->inputs[i] == GRUS_HEAD_POOLED;
+    return pooled;
+}
+
+static void read_head(const grus_json_object *heads, const char *name, const grus_config *config,
+                      grus_head_config *head)
+{
+    static const char *const keys[] = {"on", "labels", "inputs", NULL};
+    static const char *const places[] = {"sequence", "token", NULL};
+    grus_json_object object = grus_json_child(heads, name, GRUS_REQUIRED);
+    grus_json_allow(&object, keys);
+    head->on_token = grus_json_choice(&object, "on", GRUS_REQUIRED, 0, places) == 1;
+    head->labels = grus_config_read_path(&object, "labels", GRUS_REQUIRED);
+    read_head_inputs(&object, head);
+    if (config->pooling.kind == GRUS_POOL_NONE && reads_pooled(head))
+        grus_json_refuse(&object, NULL, "reads the pooled vector, and the model has no \"pooling\"");
+}
+
+static void read_heads(const grus_json_object *root, grus_config *config)
+{
+    const char *name;
+    json_t *value;
+    grus_json_object object = grus_json_child(root, "heads", GRUS_OPTIONAL);
+    json_object_foreach(object.json, name, value)
+    {
+        if (config->n_heads == GRUS_MAX_HEADS) {
+            grus_json_refuse(&object, name, "expected at most %d heads, found more", GRUS_MAX_HEADS);
+            return;
+        }
+        if (*name == '\0')
+            grus_json_refuse(&object, NULL, "expected a name for each head, found \"\"");
+        grus_head_config *head = &config->heads[config->n_heads++];
+        head->name = strdup(name);
+        if (!head->name)
+            object.reader->status = grus_fail_memory(object.reader->error, strlen(name));
+        read_head(&object, name, config, head);
+    }
+    if (config->n_heads == 0 && config->pooling.kind == GRUS_POOL_NONE)
+        grus_json_refuse(root, "pooling", "is missing; only a model whose heads are all on tokens can do without");
+}
+
+// ---- the whole ----
+
+static void read_renames(const grus_json_object *root, grus_config *config)
+{
+    const char *from;
+    json_t *value;
+    grus_json_object object = grus_json_child(root, "tensors", GRUS_OPTIONAL);
+    json_object_foreach(object.json, from, value)
+    {
+        if (config->n_renames == GRUS_MAX_RENAMES) {
+            grus_json_refuse(&object, from, "expected at most %d prefixes, found more", GRUS_MAX_RENAMES);
+            return;
+        }
+        grus_rename *rename = &config->renames[config->n_renames++];
+        rename->to = grus_json_text(&object, from, GRUS_REQUIRED);
+        rename->from = strdup(from);
+        if (!rename->from)
+            object.reader->status = grus_fail_memory(object.reader->error, strlen(from));
+        else if (*from == '\0' || (rename->to && *rename->to == '\0'))
+            grus_json_refuse(&object, from, "expected a prefix of tensor names on both sides, found \"\"");
+    }
+}
+
+static void forbid_sections(const grus_json_object *root, const char *const keys[], const char *type)
+{
+    for (size_t i = 0; keys[i]; i++)
+        grus_json_forbid(root, keys[i], "the model_type is \"%s\"", type);
+}
+
+static void read_sections(const grus_json_object *root, grus_config *config)
+{
+    static const char *const keys[] = {"model_type", "source",  "encoder",    "pooling", "heads",
+                                       "attention",  "decoder", "generation", "tensors", NULL};
+    static const char *const types[] = {"encoder", "seq2seq", NULL};
+    static const char *const for_encoder[] = {"pooling", "heads", NULL};
+    static const char *const for_seq2seq[] = {"attention", "decoder", "generation", NULL};
+    grus_json_allow(root, keys);
+    config->seq2seq = grus_json_choice(root, "model_type", GRUS_REQUIRED, 0, types) == 1;
+    forbid_sections(root, config->seq2seq ? for_encoder : for_seq2seq, types[config->seq2seq]);
+    read_source(root, config);
+    read_encoder(root, config);
+    grus_config_read_generation(root, &config->generation);
+    if (config->seq2seq) {
+        grus_config_read_decoder(root, config);
+    } else {
+        read_pooling(root, &config->pooling);
+        read_heads(root, config);
+    }
+    read_renames(root, config);
+}
+
+grus_status grus_config_read(const char *dir, grus_config *config, grus_error *error)
+{
+    *config = (grus_config){0};
+    char *path = grus_path_join(dir, "config.json");
+    if (!path)
+        return grus_fail_memory(error, strlen(dir));
+    grus_error own; // the caller's may be NULL
+    grus_json_reader reader = {.file = path, .error = error ? error : &own};
+    grus_buffer text = {0};
+    reader.status = grus_file_read(path, CONFIG_MAX, GRUS_E_MODEL, &text, reader.error);
+    if (reader.status == GRUS_OK) {
+        grus_json_object root;
+        grus_json_open(&reader, text.data, text.size, &root);
+        if (reader.status == GRUS_OK)
+            read_sections(&root, config);
+        json_decref(root.json);
+    }
+    grus_buffer_free(&text);
+    free(path);
+    return reader.status;
+}
+
+static void free_tokenizer(grus_tokenizer_config *tokenizer)
+{
+    free(tokenizer->vocab);
+    free(tokenizer->codes);
+    free(tokenizer->model);
+    free(tokenizer->bos);
+    free(tokenizer->eos);
+}
+
+void grus_config_free(grus_config *config)
+{
+    free_tokenizer(&config->tokenizer);
+    free_tokenizer(&config->decoder.tokenizer);
+    for (size_t i = 0; i < config->n_heads; i++) {
+        free(config->heads[i].name);
+        free(config->heads[i].labels);
+    }
+    for (size_t i = 0; i < config->n_renames; i++) {
+        free(config->renames[i].from);
+        free(config->renames[i].to);
+    }
+    *config = (grus_config){0};
+}

@@ -1,0 +1,224 @@
+// manifest.c: writes and judges manifests.
+#include "config.h"
+
+#include "io/outdir/manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/json/settings.h"
+#include "io/outdir/temporary.h"
+#include "io/shard/record.h"
+
+#define MANIFEST_MAX ((size_t)1 << 20) // bytes; one that we wrote has a few hundred
+
+char *grus_manifest_path(const char *outdir, const char *stem)
+{
+    char *path;
+    return asprintf(&path, "%s/.grus/done/%s.json", outdir, stem) < 0 ? NULL : path;
+}
+
+char *grus_output_path(const char *outdir, const char *stem, const char *suffix)
+{
+    char *path;
+    return asprintf(&path, "%s/%s%s", outdir, stem, suffix) < 0 ? NULL : path;
+}
+
+static void text_member(grus_buffer *out, const char *name, const char *value)
+{
+    grus_json_member(out, name);
+    grus_json_string(out, value ? value : "", value ? strlen(value) : 0);
+}
+
+static void count_member(grus_buffer *out, const char *name, uint64_t value)
+{
+    grus_json_member(out, name);
+    grus_buffer_printf(out, "%" PRIu64, value);
+}
+
+// 16 hexadecimal digits, as `xxhsum -H1` prints them; a JSON number would lose bits in many a reader.
+static void hash_member(grus_buffer *out, const char *name, uint64_t value)
+{
+    grus_json_member(out, name);
+    grus_buffer_printf(out, "\"%016" PRIx64 "\"", value);
+}
+
+void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
+{
+    grus_buffer_byte(text, '{');
+    text_member(text, "input", manifest->input);
+    count_member(text, "input_bytes", manifest->input_bytes);
+    hash_member(text, "input_xxh64", manifest->input_xxh64);
+    count_member(text, "records_in", manifest->records_in);
+    count_member(text, "records_out", manifest->records_out);
+    count_member(text, "records_failed", manifest->records_failed);
+    count_member(text, "output_bytes", manifest->output_bytes);
+    hash_member(text, "output_xxh64", manifest->output_xxh64);
+    text_member(text, "kernel", manifest->kernel);
+    text_member(text, "version", manifest->version);
+    grus_record_end(text);
+}
+
+// Whether path holds exactly this text; false also when it cannot be read.
+static bool holds_text(const char *path, const grus_buffer *text)
+{
+    grus_buffer found = {0};
+    grus_error ignored;
+    bool equal = grus_file_read(path, MANIFEST_MAX, GRUS_E_OUTPUT, &found, &ignored) == GRUS_OK &&
+                 found.size == text->size && memcmp(found.data, text->data, found.size) == 0;
+    grus_buffer_free(&found);
+    return equal;
+}
+
+static grus_status write_text(const char *partial, const char *stem, const char *path, const grus_buffer *text,
+                              grus_error *error)
+{
+    grus_temp temp;
+    grus_status status = grus_temp_open(partial, stem, &temp, error);
+    if (status)
+        return status;
+    if (!grus_fd_write(temp.fd, text->data, text->size))
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, temp.path, "cannot be written");
+    if (!status)
+        status = grus_temp_sync(&temp, error);
+    bool exists = false;
+    if (!status)
+        status = grus_temp_place(&temp, path, &exists, error);
+    if (!status && exists)
+        status = holds_text(path, text) ? grus_sync_dir_of(path, error) : grus_temp_place(&temp, path, NULL, error);
+    grus_temp_discard(&temp);
+    return status;
+}
+
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error)
+{
+    grus_buffer text = {0};
+    grus_manifest_text(manifest, &text);
+    char *path = grus_manifest_path(outdir, stem), *partial = NULL;
+    grus_status status;
+    if (text.failed || !path || asprintf(&partial, "%s/.grus/partial", outdir) < 0) {
+        partial = NULL;
+        status = grus_fail_memory(error, text.size);
+    } else {
+        status = write_text(partial, stem, path, &text, error);
+    }
+    free(partial);
+    free(path);
+    grus_buffer_free(&text);
+    return status;
+}
+
+grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const char *suffix,
+                                     const grus_manifest *manifest, grus_error *error)
+{
+    grus_buffer text = {0};
+    grus_manifest_text(manifest, &text);
+    char *path = grus_manifest_path(outdir, stem), *output = grus_output_path(outdir, stem, suffix);
+    struct stat about;
+    grus_status status = GRUS_OK;
+    if (text.failed || !path || !output)
+        status = grus_fail_memory(error, text.size);
+    else if (lstat(output, &about) != 0 && errno == ENOENT && lstat(path, &about) == 0 && !holds_text(path, &text)) {
+        if (unlink(path) != 0 && errno != ENOENT)
+            status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "is out of date and cannot be removed");
+        else
+            status = grus_sync_dir_of(path, error);
+    }
+    free(output);
+    free(path);
+    grus_buffer_free(&text);
+    return status;
+}
+
+// ---- reading ----
+
+static bool take_count(const json_t *value, uint64_t *count)
+{
+    *count = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+static bool take_hash(const json_t *value, uint64_t *hash)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return false;
+    *hash = strtoull(text, NULL, 16);
+    return true;
+}
+
+// The first key whose value is absent or of a wrong type; NULL when all are as they should be.
+static const char *take_members(const json_t *json, grus_manifest *manifest)
+{
+    const struct {
+        const char *key;
+        bool is_hash;
+        uint64_t *to;
+    } members[] = {
+        {"input_bytes", false, &manifest->input_bytes},       {"input_xxh64", true, &manifest->input_xxh64},
+        {"records_in", false, &manifest->records_in},         {"records_out", false, &manifest->records_out},
+        {"records_failed", false, &manifest->records_failed}, {"output_bytes", false, &manifest->output_bytes},
+        {"output_xxh64", true, &manifest->output_xxh64},
+    };
+    if (!json_is_string(json_object_get(json, "input")))
+        return "input";
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(json, members[i].key);
+        if (!(members[i].is_hash ? take_hash(value, members[i].to) : take_count(value, members[i].to)))
+            return members[i].key;
+    }
+    return NULL;
+}
+
+static grus_status read_manifest(const char *path, grus_manifest *manifest, grus_error *error)
+{
+    json_t *json;
+    grus_status status = grus_json_read_file(path, MANIFEST_MAX, GRUS_E_OUTPUT, &json, error);
+    if (status)
+        return status;
+    const char *wrong = take_members(json, manifest);
+    if (wrong)
+        status = grus_fail(error, GRUS_E_OUTPUT, path, wrong, "is damaged: absent, or not what a manifest has there");
+    else if (!(manifest->input = strdup(json_string_value(json_object_get(json, "input")))))
+        status = grus_fail_memory(error, json_string_length(json_object_get(json, "input")));
+    json_decref(json);
+    return status;
+}
+
+grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
+                               grus_error *error)
+{
+    *manifest = (grus_manifest){0};
+    *exists = false;
+    char *path = grus_manifest_path(outdir, stem);
+    if (!path)
+        return grus_fail_memory(error, strlen(outdir));
+    struct stat about;
+    *exists = lstat(path, &about) == 0 || errno != ENOENT;
+    grus_status status = *exists ? read_manifest(path, manifest, error) : GRUS_OK;
+    free(path);
+    return status;
+}
+
+bool grus_output_is_done(const char *outdir, const char *stem, const char *suffix)
+{
+    grus_manifest manifest;
+    grus_error ignored;
+    bool exists;
+    char *output = grus_output_path(outdir, stem, suffix);
+    struct stat about;
+    bool done = output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
+                grus_manifest_read(outdir, stem, &manifest, &exists, &ignored) == GRUS_OK && exists;
+    if (done) {
+        done = manifest.output_bytes == (uint64_t)about.st_size;
+        free(manifest.input);
+    }
+    free(output);
+    return done;
+}

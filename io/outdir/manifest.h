@@ -1,0 +1,27 @@
+// manifest.h: outdir/.grus/done/<stem>.json, the proof that an output is whole. Its members are those of grus_manifest.
+#ifndef GRUS_IO_OUTDIR_MANIFEST_H
+#define GRUS_IO_OUTDIR_MANIFEST_H
+
+#include "io/outdir/output.h"
+
+// The manifest's text, one JSON object and a newline.
+void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text);
+
+// Its path, and the finished shard's, in fresh strings; NULL when memory is short.
+char *grus_manifest_path(const char *outdir, const char *stem);
+char *grus_output_path(const char *outdir, const char *stem, const char *suffix);
+
+// Reads it back; kernel and version are left NULL, the caller frees input. *exists tells whether there is one; without
+// one the manifest is empty. GRUS_E_OUTPUT: it cannot be read or understood.
+grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
+                               grus_error *error);
+
+// Writes it as every finished file is written. One that is there already and says something else is replaced: the
+// caller has just put the output it describes in its place.
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error);
+
+// Removes a manifest whose output is gone and that says something else than this one, before the output gets its name.
+grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const char *suffix,
+                                     const grus_manifest *manifest, grus_error *error);
+
+#endif

@@ -1,0 +1,282 @@
+// output.c: the bytes of an output shard: gathered into blocks of one size, so that the compressed bytes depend on the
+// content alone and not on how it was handed over; compressed, hashed, written. The commit is spread over temporary.c
+// (files) and manifest.c; the order of its steps is in grus_output_commit.
+#include "config.h"
+
+#include "io/outdir/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/outdir/manifest.h"
+#include "io/outdir/temporary.h"
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#define BLOCK_BYTES ((size_t)96) // small outputs have borders too
+#else
+#define BLOCK_BYTES ((size_t)128 << 10)
+#endif
+
+struct grus_output {
+    char *outdir, *stem, *suffix;
+    bool standard;   // to standard output, never committed
+    bool failed;     // a write was refused; nothing more is tried
+    grus_temp temp;  // fd is standard output's with standard
+    ZSTD_CCtx *zstd; // NULL: not compressed
+    char *block;     // (BLOCK_BYTES), block_size of them waiting
+    size_t block_size;
+    char *packed; // (packed_capacity), compressed
+    size_t packed_capacity;
+    XXH64_state_t *hash; // of the bytes written
+    uint64_t bytes;      // written
+};
+
+static bool ends_with_zst(const char *suffix)
+{
+    size_t length = strlen(suffix);
+    return length >= 4 && strcmp(suffix + length - 4, ".zst") == 0;
+}
+
+static void free_output(grus_output *output)
+{
+    if (output->standard)
+        output->temp.fd = -1;
+    grus_temp_discard(&output->temp);
+    ZSTD_freeCCtx(output->zstd);
+    XXH64_freeState(output->hash);
+    free(output->packed);
+    free(output->block);
+    free(output->suffix);
+    free(output->stem);
+    free(output->outdir);
+    free(output);
+}
+
+static ZSTD_CCtx *make_compressor(int level)
+{
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    if (zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)))
+        return zstd;
+    ZSTD_freeCCtx(zstd);
+    return NULL;
+}
+
+static grus_status make_parts(grus_output *output, const char *outdir, const char *stem, const char *suffix, int level,
+                              grus_error *error)
+{
+    output->standard = strcmp(outdir, "-") == 0;
+    output->outdir = strdup(outdir);
+    output->stem = strdup(stem);
+    output->suffix = strdup(suffix);
+    output->block = malloc(BLOCK_BYTES);
+    output->hash = XXH64_createState();
+    if (!output->outdir || !output->stem || !output->suffix || !output->block || !output->hash)
+        return grus_fail_memory(error, BLOCK_BYTES);
+    XXH64_reset(output->hash, 0);
+    if (!ends_with_zst(suffix))
+        return GRUS_OK;
+    output->packed_capacity = ZSTD_CStreamOutSize();
+    output->packed = malloc(output->packed_capacity);
+    output->zstd = make_compressor(level);
+    return output->packed && output->zstd ? GRUS_OK : grus_fail_memory(error, output->packed_capacity);
+}
+
+static grus_status open_file(grus_output *output, grus_error *error)
+{
+    if (output->standard) {
+        output->temp.fd = STDOUT_FILENO;
+        return GRUS_OK;
+    }
+    char *partial;
+    if (asprintf(&partial, "%s/.grus/partial", output->outdir) < 0)
+        return grus_fail_memory(error, strlen(output->outdir));
+    grus_status status = grus_temp_open(partial, output->stem, &output->temp, error);
+    free(partial);
+    return status;
+}
+
+grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level,
+                             grus_output **output_out, grus_error *error)
+{
+    if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel())
+        return grus_fail(error, GRUS_E_USAGE, NULL, NULL, "compression level %d is not between %d and %d", level,
+                         ZSTD_minCLevel(), ZSTD_maxCLevel());
+    grus_output *output = calloc(1, sizeof *output);
+    if (!output)
+        return grus_fail_memory(error, sizeof *output);
+    output->temp.fd = -1;
+    grus_status status = make_parts(output, outdir, stem, suffix, level, error);
+    if (!status)
+        status = open_file(output, error);
+    if (status) {
+        free_output(output);
+        return status;
+    }
+    *output_out = output;
+    return GRUS_OK;
+}
+
+static grus_status write_bytes(grus_output *output, const void *data, size_t size, grus_error *error)
+{
+    if (!grus_fd_write(output->temp.fd, data, size))
+        return grus_fail_errno(error, GRUS_E_OUTPUT, output->standard ? "standard output" : output->temp.path,
+                               "cannot be written");
+    XXH64_update(output->hash, data, size);
+    output->bytes += size;
+    return GRUS_OK;
+}
+
+// Compresses and writes the waiting block, and with end the frame's end.
+static grus_status compress_block(grus_output *output, bool end, grus_error *error)
+{
+    ZSTD_inBuffer in = {output->block, output->block_size, 0};
+    size_t left;
+    do {
+        ZSTD_outBuffer out = {output->packed, output->packed_capacity, 0};
+        left = ZSTD_compressStream2(output->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
+        if (ZSTD_isError(left))
+            return grus_fail(error, GRUS_E_OUTPUT, output->temp.path, NULL, "cannot be compressed: %s",
+                             ZSTD_getErrorName(left));
+        grus_status status = write_bytes(output, output->packed, out.pos, error);
+        if (status)
+            return status;
+    } while (end ? left > 0 : in.pos < in.size);
+    output->block_size = 0;
+    return GRUS_OK;
+}
+
+static grus_status flush_block(grus_output *output, bool end, grus_error *error)
+{
+    grus_status status;
+    if (output->failed) {
+        status = grus_fail(error, GRUS_E_OUTPUT, output->temp.path, NULL, "cannot go on: an earlier write failed");
+    } else if (output->zstd) {
+        status = compress_block(output, end, error);
+    } else {
+        status = write_bytes(output, output->block, output->block_size, error);
+        output->block_size = 0;
+    }
+    output->failed = status != GRUS_OK;
+    return status;
+}
+
+grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error)
+{
+    while (grus_block_fill(output->block, BLOCK_BYTES, &output->block_size, &data, &size)) {
+        grus_status status = flush_block(output, false, error);
+        if (status)
+            return status;
+    }
+    return GRUS_OK;
+}
+
+// Hashes what the file holds now, in output->block.
+static grus_status hash_file(grus_output *output, grus_error *error)
+{
+    const char *path = output->temp.path;
+    int fd = grus_fd_open_regular(path, GRUS_E_OUTPUT, error);
+    if (fd < 0)
+        return GRUS_E_OUTPUT;
+    grus_status status = GRUS_OK;
+    uint64_t bytes = 0;
+    XXH64_reset(output->hash, 0);
+    for (size_t got = BLOCK_BYTES; got == BLOCK_BYTES && !status; bytes += got) {
+        if (!grus_fd_read(fd, output->block, BLOCK_BYTES, &got))
+            status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be read");
+        XXH64_update(output->hash, output->block, got);
+    }
+    close(fd);
+    if (!status && bytes != output->bytes)
+        status = grus_fail(error, GRUS_E_OUTPUT, path, NULL, "changed while it was written");
+    return status;
+}
+
+grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error)
+{
+    grus_status status = flush_block(output, false, error);
+    if (status)
+        return status;
+    if (lseek(output->temp.fd, 0, SEEK_SET) != 0 || !grus_fd_write(output->temp.fd, data, size))
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, output->temp.path, "cannot be written");
+    else
+        status = hash_file(output, error);
+    output->failed = status != GRUS_OK;
+    return status;
+}
+
+// The finished shard exists: from another process, or from a run that was killed before it wrote the manifest.
+static grus_status adopt(grus_output *output, const char *path, grus_error *error)
+{
+    bool equal;
+    grus_status status = grus_files_equal(output->temp.path, path, &equal, error);
+    if (status)
+        return status;
+    if (!equal)
+        return grus_fail(error, GRUS_E_OUTPUT, path, NULL,
+                         "is there already with other content; it is left as it was, and this result is dropped");
+    return grus_sync_dir_of(path, error);
+}
+
+static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
+{
+    grus_status status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
+    if (status)
+        return status;
+    char *path = grus_output_path(output->outdir, output->stem, output->suffix);
+    if (!path)
+        return grus_fail_memory(error, strlen(output->outdir));
+    bool exists = false;
+    status = grus_temp_place(&output->temp, path, &exists, error);
+    if (!status && exists)
+        status = adopt(output, path, error);
+    free(path);
+    return status;
+}
+
+grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error)
+{
+    grus_status status = flush_block(output, true, error);
+    if (!status && manifest) {
+        manifest->output_bytes = output->bytes;
+        manifest->output_xxh64 = XXH64_digest(output->hash);
+    }
+    if (!output->standard) {
+        if (!status)
+            status = grus_temp_sync(&output->temp, error);
+        if (!status)
+            status = place(output, manifest, error);
+        if (!status)
+            status = grus_manifest_write(output->outdir, output->stem, manifest, error);
+    }
+    free_output(output);
+    return status;
+}
+
+void grus_output_discard(grus_output *output)
+{
+    if (output)
+        free_output(output);
+}
+
+size_t grus_output_memory(int level)
+{
+    size_t bytes = sizeof(grus_output) + BLOCK_BYTES + ZSTD_CStreamOutSize();
+    ZSTD_CCtx *zstd = make_compressor(level);
+    if (!zstd)
+        return SIZE_MAX;
+    // What zstd takes at its first byte is all it ever takes.
+    ZSTD_inBuffer in = {"", 1, 0};
+    char packed[64];
+    ZSTD_outBuffer out = {packed, sizeof packed, 0};
+    ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_continue);
+    bytes += ZSTD_sizeof_CCtx(zstd);
+    ZSTD_freeCCtx(zstd);
+    return bytes;
+}

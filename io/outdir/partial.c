@@ -1,0 +1,193 @@
+// partial.c: lists and sweeps temporary files. An owner is dead when its host is this one, its process is gone, and its
+// lock on the file too: two containers may share a host's name and not see one another's processes. What another host
+// has written is never removed here: from afar nobody can tell.
+#include "config.h"
+
+#include "io/outdir/partial.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "io/outdir/output.h"
+#include "io/outdir/process.h"
+#include "io/outdir/temporary.h"
+
+#define RANDOM_DIGITS 16
+
+// Fills in what the name says; false for a name that grus_temp_open does not give.
+static bool parse_name(grus_partial *partial)
+{
+    const char *name = partial->name, *at = strrchr(name, '@');
+    if (!at || at - name < RANDOM_DIGITS + 4)
+        return false;
+    const char *end_of_host = strchrnul(at, '+');
+    size_t host_length = (size_t)(end_of_host - at) - 1;
+    partial->journal = strcmp(end_of_host, GRUS_JOURNAL_TAIL) == 0;
+    if (host_length == 0 || host_length >= sizeof partial->host || (*end_of_host && !partial->journal))
+        return false;
+    memcpy(partial->host, at + 1, host_length);
+    const char *random = at - RANDOM_DIGITS, *dot = random - 1;
+    if (strspn(random, "0123456789abcdef") != RANDOM_DIGITS || *dot != '-')
+        return false;
+    while (dot > name && *dot != '.')
+        dot--;
+    char *end;
+    errno = 0;
+    partial->pid = strtol(dot + 1, &end, 10);
+    partial->stem_length = (size_t)(dot - name);
+    return dot > name && dot[1] >= '1' && dot[1] <= '9' && end == random - 1 && errno == 0;
+}
+
+// A file system without locks leaves it to the process number.
+static bool is_locked(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return errno != ENOENT;
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return locked;
+}
+
+static grus_owner find_owner(int dir, const grus_partial *partial, const char *this_host, time_t written)
+{
+    if (strcmp(partial->host, this_host) != 0)
+        return GRUS_OWNER_ELSEWHERE;
+    bool gone = grus_process_is_gone(partial->pid, written);
+    return gone && !is_locked(dir, partial->name) ? GRUS_OWNER_DEAD : GRUS_OWNER_ALIVE;
+}
+
+static grus_status add(grus_partials *partials, int dir, const char *name, const char *this_host, grus_error *error)
+{
+    struct stat about;
+    grus_partial partial = {.name = strdup(name)};
+    if (!partial.name)
+        return grus_fail_memory(error, strlen(name));
+    if (!parse_name(&partial) || fstatat(dir, name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode)) {
+        free(partial.name);
+        return GRUS_OK;
+    }
+    time_t now = time(NULL);
+    partial.age = now > about.st_mtime ? (uint64_t)(now - about.st_mtime) : 0;
+    partial.owner = find_owner(dir, &partial, this_host, about.st_mtime);
+    void *list = partials->list;
+    if (!grus_grow(&list, &partials->capacity, partials->n + 1, sizeof partial)) {
+        free(partial.name);
+        return grus_fail_memory(error, (partials->n + 1) * sizeof partial);
+    }
+    partials->list = list;
+    partials->list[partials->n++] = partial;
+    return GRUS_OK;
+}
+
+static grus_status read_dir(DIR *stream, const char *path, grus_partials *partials, grus_error *error)
+{
+    char host[GRUS_HOST_MAX];
+    grus_temp_host(host);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry && errno != 0)
+            return grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be read");
+        if (!entry)
+            return GRUS_OK;
+        grus_status status = add(partials, dirfd(stream), entry->d_name, host, error);
+        if (status)
+            return status;
+    }
+}
+
+static grus_status list_dir(const char *path, grus_partials *partials, grus_error *error)
+{
+    *partials = (grus_partials){0};
+    grus_status status = GRUS_OK;
+    DIR *stream = grus_dir_open(path);
+    if (stream) {
+        status = read_dir(stream, path, partials, error);
+        closedir(stream);
+    } else if (errno != ENOENT) {
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be opened");
+    }
+    return status;
+}
+
+grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus_error *error)
+{
+    *partials = (grus_partials){0};
+    char *path;
+    if (asprintf(&path, "%s/.grus/partial", outdir) < 0)
+        return grus_fail_memory(error, strlen(outdir));
+    grus_status status = list_dir(path, partials, error);
+    free(path);
+    return status;
+}
+
+void grus_partials_free(grus_partials *partials)
+{
+    for (size_t i = 0; i < partials->n; i++)
+        free(partials->list[i].name);
+    free(partials->list);
+    *partials = (grus_partials){0};
+}
+
+bool grus_partial_is_of(const grus_partial *partial, const char *stem)
+{
+    size_t length = grus_min(strlen(stem), GRUS_TEMP_STEM_MAX);
+    return partial->stem_length == length && memcmp(partial->name, stem, length) == 0;
+}
+
+static void remove_file(const char *dir, const char *between, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s%s%s", dir, between, name) < 0)
+        return;
+    unlink(path);
+    free(path);
+}
+
+// A journal of a shard that is done; a stem that was cut does not tell whose it is.
+static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
+{
+    char *stem = strndup(partial->name, partial->stem_length);
+    bool spent = stem && partial->stem_length < GRUS_TEMP_STEM_MAX && grus_output_is_done(outdir, stem, suffix);
+    free(stem);
+    return spent;
+}
+
+void grus_partials_sweep(const char *outdir, const char *suffix)
+{
+    grus_partials partials;
+    grus_error ignored;
+    grus_partials_list(outdir, &partials, &ignored);
+    for (size_t i = 0; i < partials.n; i++) {
+        const grus_partial *partial = &partials.list[i];
+        if (partial->owner == GRUS_OWNER_DEAD && (!partial->journal || is_spent(outdir, partial, suffix)))
+            remove_file(outdir, "/.grus/partial/", partial->name);
+    }
+    grus_partials_free(&partials);
+}
+
+void grus_partials_sweep_beside(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+    grus_partials partials = {0};
+    grus_error ignored;
+    if (dir)
+        list_dir(dir, &partials, &ignored);
+    for (size_t i = 0; i < partials.n; i++)
+        if (partials.list[i].owner == GRUS_OWNER_DEAD && grus_partial_is_of(&partials.list[i], name))
+            remove_file(dir, "/", partials.list[i].name);
+    grus_partials_free(&partials);
+    free(dir);
+}

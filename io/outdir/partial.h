@@ -1,0 +1,42 @@
+// partial.h: the temporary files in outdir/.grus/partial: whose they are, and away with those of the dead.
+#ifndef GRUS_IO_OUTDIR_PARTIAL_H
+#define GRUS_IO_OUTDIR_PARTIAL_H
+
+#include "grus.h"
+
+typedef enum grus_owner {
+    GRUS_OWNER_ALIVE,
+    GRUS_OWNER_DEAD,      // it ran on this host, and is gone
+    GRUS_OWNER_ELSEWHERE, // another host's: nobody can tell from here
+} grus_owner;
+
+typedef struct grus_partial {
+    char *name; // STEM.PID-RANDOM@HOST, with GRUS_JOURNAL_TAIL where it is a journal
+    size_t stem_length;
+    long pid;
+    char host[64];
+    bool journal;
+    grus_owner owner;
+    uint64_t age; // seconds since it was written to
+} grus_partial;
+
+typedef struct grus_partials {
+    grus_partial *list;
+    size_t n, capacity;
+} grus_partials; // zero-initialised is empty
+
+// Files of other names than temporary ones have are left out. No directory is an empty one. GRUS_E_OUTPUT: it cannot be
+// read. Free partials in every case.
+grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus_error *error);
+void grus_partials_free(grus_partials *partials);
+
+// Whether it is a part of this shard's output or manifest.
+bool grus_partial_is_of(const grus_partial *partial, const char *stem);
+
+// Removes the files whose owner is dead, but for the journals of shards that are not done. suffix is that of the
+// outputs. One that cannot be removed stays: it is in nobody's way.
+void grus_partials_sweep(const char *outdir, const char *suffix);
+// Removes those that were to be renamed to path.
+void grus_partials_sweep_beside(const char *path);
+
+#endif

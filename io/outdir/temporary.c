@@ -1,0 +1,220 @@
+// temporary.c: temporary files, their durable renaming, and grus_file_replace.
+#include "config.h"
+
+#include "io/outdir/temporary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/outdir/output.h"
+
+static grus_status refused(grus_error *error, const char *path, const char *what)
+{
+    return grus_fail_errno(error, GRUS_E_OUTPUT, path, what);
+}
+
+static uint64_t random_number(void)
+{
+    uint64_t number;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) == (ssize_t)sizeof number)
+        return number;
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&number;
+}
+
+void grus_temp_host(char host[GRUS_HOST_MAX])
+{
+    if (gethostname(host, GRUS_HOST_MAX) != 0)
+        strcpy(host, "unknown");
+    host[GRUS_HOST_MAX - 1] = '\0';
+    for (char *at = host; *at; at++)
+        if (!((*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || *at == '.'))
+            *at = '-';
+}
+
+static grus_status open_temp(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
+{
+    char host[GRUS_HOST_MAX];
+    grus_temp_host(host);
+    *temp = (grus_temp){.fd = -1};
+    for (int attempt = 0; attempt < 8; attempt++) {
+        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
+                     random_number(), host, tail) < 0) {
+            temp->path = NULL;
+            return grus_fail_memory(error, strlen(dir) + strlen(stem));
+        }
+        do
+            temp->fd = open(temp->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        while (temp->fd < 0 && errno == EINTR);
+        if (temp->fd >= 0) {
+            flock(temp->fd, LOCK_EX | LOCK_NB); // tells grus_partials_sweep that the owner lives
+            return GRUS_OK;
+        }
+        if (errno != EEXIST)
+            break;
+        free(temp->path);
+        temp->path = NULL;
+    }
+    grus_status status = refused(error, temp->path ? temp->path : dir, "cannot be created");
+    free(temp->path);
+    temp->path = NULL;
+    return status;
+}
+
+grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
+{
+    return open_temp(dir, stem, "", temp, error);
+}
+
+grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
+{
+    return open_temp(dir, stem, GRUS_JOURNAL_TAIL, temp, error);
+}
+
+// After a successful fsync an interrupted close has nothing left to lose.
+static bool close_fails(int fd)
+{
+    return close(fd) != 0 && errno != EINTR && errno != EINPROGRESS;
+}
+
+grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
+{
+    if (!grus_fd_sync(temp->fd))
+        return refused(error, temp->path, "cannot be brought to the disk (fsync)");
+    int fd = temp->fd;
+    temp->fd = -1;
+    return close_fails(fd) ? refused(error, temp->path, "cannot be closed") : GRUS_OK;
+}
+
+// 0 or errno. File systems that know no renameat2 flags can mostly link.
+static int rename_without_replacing(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+        return errno;
+    if (link(from, to) != 0)
+        return errno;
+    unlink(from);
+    return 0;
+}
+
+static void forget(grus_temp *temp)
+{
+    free(temp->path);
+    *temp = (grus_temp){.fd = -1};
+}
+
+grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error)
+{
+    int reason = 0;
+    if (exists)
+        reason = rename_without_replacing(temp->path, path);
+    else if (rename(temp->path, path) != 0)
+        reason = errno;
+    if (exists)
+        *exists = reason == EEXIST;
+    if (reason == EEXIST && exists)
+        return GRUS_OK;
+    if (reason != 0) {
+        errno = reason;
+        return refused(error, path, "cannot be put in its place (rename)");
+    }
+    forget(temp);
+    return grus_sync_dir_of(path, error);
+}
+
+void grus_temp_discard(grus_temp *temp)
+{
+    if (temp->fd >= 0)
+        close(temp->fd);
+    if (temp->path)
+        unlink(temp->path);
+    forget(temp);
+}
+
+grus_status grus_sync_dir_of(const char *path, grus_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    if (!dir)
+        return grus_fail_memory(error, strlen(path));
+    grus_status status = GRUS_OK;
+    int fd;
+    do
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    // Some file systems keep their directories in order by themselves and refuse with EINVAL.
+    if (fd < 0)
+        status = refused(error, dir, "cannot be opened");
+    else if (!grus_fd_sync(fd) && errno != EINVAL)
+        status = refused(error, dir, "cannot be brought to the disk (fsync)");
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    free(dir);
+    errno = reason;
+    return status;
+}
+
+static grus_status compare(int fd_a, int fd_b, const char *a, const char *b, bool *equal, grus_error *error)
+{
+    char chunk_a[16384], chunk_b[16384];
+    size_t got_a, got_b;
+    do {
+        if (!grus_fd_read(fd_a, chunk_a, sizeof chunk_a, &got_a))
+            return refused(error, a, "cannot be read");
+        if (!grus_fd_read(fd_b, chunk_b, sizeof chunk_b, &got_b))
+            return refused(error, b, "cannot be read");
+        *equal = got_a == got_b && memcmp(chunk_a, chunk_b, got_a) == 0;
+    } while (*equal && got_a > 0);
+    return GRUS_OK;
+}
+
+grus_status grus_files_equal(const char *a, const char *b, bool *equal, grus_error *error)
+{
+    *equal = false;
+    int fd_a = grus_fd_open_regular(a, GRUS_E_OUTPUT, error);
+    if (fd_a < 0)
+        return GRUS_E_OUTPUT;
+    grus_status status = GRUS_E_OUTPUT;
+    int fd_b = grus_fd_open_regular(b, GRUS_E_OUTPUT, error);
+    if (fd_b >= 0) {
+        status = compare(fd_a, fd_b, a, b, equal, error);
+        close(fd_b);
+    }
+    close(fd_a);
+    return status;
+}
+
+grus_status grus_file_replace(const char *path, const char *data, size_t size, grus_error *error)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+    if (!dir)
+        return grus_fail_memory(error, strlen(path));
+    grus_temp temp;
+    grus_status status = grus_temp_open(dir, name, &temp, error);
+    free(dir);
+    if (status)
+        return status;
+    if (!grus_fd_write(temp.fd, data, size))
+        status = refused(error, path, "cannot be written");
+    if (!status)
+        status = grus_temp_sync(&temp, error);
+    if (!status)
+        status = grus_temp_place(&temp, path, NULL, error);
+    grus_temp_discard(&temp);
+    return status;
+}

@@ -1,0 +1,44 @@
+// temporary.h: how a file appears under its name only when it is whole and on the disk: a temporary file that nobody else
+// can have, fsync, a rename, fsync of the directory. Knows nothing of what the files hold.
+#ifndef GRUS_IO_OUTDIR_TEMPORARY_H
+#define GRUS_IO_OUTDIR_TEMPORARY_H
+
+#include "grus.h"
+
+#define GRUS_TEMP_STEM_MAX ((size_t)120) // bytes of a stem in a temporary name, whose whole must stay under 255
+#define GRUS_HOST_MAX 64
+#define GRUS_JOURNAL_TAIL "+journal" // no host's name has a plus
+
+// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST, with +journal behind it for a journal, so that no two
+// attempts share it and the owner can be told from it; it is made with O_EXCL, and no symbolic link is followed.
+typedef struct grus_temp {
+    int fd; // -1: none
+    char *path;
+} grus_temp;
+
+// Letters, digits, dots and dashes of this machine's name.
+void grus_temp_host(char host[GRUS_HOST_MAX]);
+
+// GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
+// until it is closed.
+grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
+// The same with GRUS_JOURNAL_TAIL behind the name.
+grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
+
+// fsync (once: after a failure nobody knows what is on the disk) and close. temp->path stays.
+grus_status grus_temp_sync(grus_temp *temp, grus_error *error);
+
+// Gives the synced file its final name. *exists (may be NULL: then an existing file is replaced) tells that there was a
+// file of that name, which is left alone together with the temporary one.
+grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error);
+
+// Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
+void grus_temp_discard(grus_temp *temp);
+
+// fsync of the directory that holds path. errno tells why where it failed.
+grus_status grus_sync_dir_of(const char *path, grus_error *error);
+
+// Whether two files hold the same bytes.
+grus_status grus_files_equal(const char *a, const char *b, bool *equal, grus_error *error);
+
+#endif

@@ -1,0 +1,30 @@
+// lines.h: a shard as a sequence of lines. Plain or zstd, frames and checksums are the stream's business (stream.h):
+// a cut frame or a wrong checksum is an error with the compressed byte offset as place.
+#ifndef GRUS_IO_SHARD_LINES_H
+#define GRUS_IO_SHARD_LINES_H
+
+#include "io/shard/stream.h"
+
+typedef struct grus_input grus_input;
+
+// path "-" is standard input. A directory, a missing or unreadable file is GRUS_E_INPUT. max_record bounds what a line
+// may take of memory; a frame's window is bounded at 128 MiB.
+grus_status grus_input_open(const char *path, size_t max_record, grus_input **input, grus_error *error);
+void grus_input_close(grus_input *input);
+
+typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } grus_line_kind;
+
+// The next line without its \n and without one \r before that. Of a line over max_record bytes nothing is kept
+// (*line "" and length 0), the rest of it is skipped. A last line without \n counts. *line is valid until the next
+// call.
+// GRUS_E_INPUT on a read error or a damaged stream: the shard has failed.
+grus_status grus_input_line(grus_input *input, grus_line_kind *kind, const char **line, size_t *length,
+                            grus_error *error);
+
+grus_input_counts grus_input_count(const grus_input *input);
+grus_stream *grus_input_stream(const grus_input *input);
+
+// Bytes that an input takes of memory at most.
+size_t grus_input_memory(size_t max_record);
+
+#endif

@@ -1,0 +1,36 @@
+// stream.h: a file or standard input as a stream of bytes: plain, or zstd decompressed on the way (many frames,
+// skippable frames, checksums verified). What the bytes mean is its callers' business.
+#ifndef GRUS_IO_SHARD_STREAM_H
+#define GRUS_IO_SHARD_STREAM_H
+
+#include "grus.h"
+
+typedef struct grus_stream grus_stream;
+
+typedef struct grus_input_counts {
+    uint64_t bytes_in;  // of the file itself
+    uint64_t bytes_out; // after decompression
+    uint64_t frames, skippable_frames;
+    uint64_t xxh64; // of the file's bytes read so far
+} grus_input_counts;
+
+// Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name ends in .zst
+// and whose content does not begin so is damaged. An empty file is a stream of nothing. path "-" is standard input.
+grus_status grus_stream_open(const char *path, grus_stream **stream, grus_error *error);
+void grus_stream_close(grus_stream *stream);
+
+// The next bytes, valid until the next call; *size 0 at the end. GRUS_E_INPUT on a read error or a damaged stream,
+// with the byte offset in the file as place.
+grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *size, grus_error *error);
+
+grus_input_counts grus_stream_count(const grus_stream *stream);
+
+// From here on grus_stream_met tells whether the first `bytes` bytes of the file were read and had this hash. No more
+// than these may have been read before.
+void grus_stream_expect(grus_stream *stream, uint64_t bytes, uint64_t xxh64);
+bool grus_stream_met(const grus_stream *stream);
+
+// Bytes that a stream takes of memory at most.
+size_t grus_stream_memory(void);
+
+#endif

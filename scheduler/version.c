@@ -1,9 +1,0 @@
-// version.c: which grus this is.
-#include "config.h"
-
-#include "base/grus.h"
-
-const char *grus_version(void)
-{
-    return PACKAGE_VERSION;
-}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The models that ship, on each kernel that this machine can run: every output byte is the same for any number of threads and
+# any batch size; from kernel to kernel texts and labels are the same, and numbers differ in their last digits alone.
+# Each pair of thread count and batch size is tried with one of the models; with FULL=1, with all of them.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+: "${MODELS:=$srcdir/models}" "${builddir:=.}"
+
+# NAME, RECORDS and source POSITIONS of a record by which batches are sized, OPTION...
+models=(
+    "g2p-en 80 10"
+    "multi30k-en-de 66 14 --beam-size 5 --n-best 2 --attention soft"
+    "snips-en 80 9"
+    "mnist-rows 66 28"
+)
+kernels=(skx haswell generic)
+threads=(1 2 3 8)
+batches=(1 7 64 default) # records
+
+kernel_of() { # VALUE of BLIS_ARCH_TYPE
+    BLIS_ARCH_TYPE=$1 "$GRUS" --version | sed -n 's/.*(kernel \(.*\))$/\1/p'
+}
+
+# try OUTPUT THREADS BATCH: a run of $model on $kernel, its records in the file OUTPUT.
+try() {
+    local batch=()
+    [[ $3 = default ]] || batch=(--batch-tokens "$(($3 * positions))")
+    BLIS_ARCH_TYPE=$kernel expect 0 "$model, $kernel, $2 threads, batch $3" run "$MODELS/$model" "$work/$model.jsonl" \
+        -q -o "$work/out.d" -t "$2" "${batch[@]}" "${options[@]}"
+    plain "$work/out.d/$model.jsonl.zst" >"$1" || fail "$model, $kernel: no output"
+    rm -rf "$work/out.d"
+}
+
+# sweep SHIFT: thread counts and batch sizes against each other, the latter shifted by so many; the first run is kept.
+sweep() {
+    local i batch first=$work/$model-$kernel.jsonl
+    for i in "${!threads[@]}"; do
+        batch=${batches[($1 + i) % ${#batches[@]}]}
+        if [[ ! -e $first ]]; then
+            try "$first" "${threads[i]}" "$batch"
+        else
+            try "$work/found.jsonl" "${threads[i]}" "$batch"
+            check "$model, $kernel, ${threads[i]} threads, batch $batch: other bytes" cmp "$first" "$work/found.jsonl"
+        fi
+    done
+}
+
+# compare_kernels: the first kernel's results of $model are this one's.
+compare_kernels() {
+    check "$model: other results on $kernel than on ${tried[0]}" "$builddir/tests/support/compare_records" \
+        "$work/$model-${tried[0]}.jsonl" "$work/$model-$kernel.jsonl"
+}
+
+# A kernel is asked for by name or by number (skx is 0); what BLIS has not got is refused, and does not end in it.
+ulimit -c 0
+check "by number as by name" test "$(kernel_of 0)" = "$(kernel_of skx)"
+for value in nonsense 99 -1 '' skx7; do
+    BLIS_ARCH_TYPE=$value expect 2 "the kernel '$value'" run "$MODELS/snips-en" - -o -
+    says "the kernel '$value'" "no kernel is called '$value'"
+done
+for ((value = 0; value < 26; value++)); do
+    code=0
+    BLIS_ARCH_TYPE=$value "$GRUS" run "$MODELS/snips-en" - -o - -q </dev/null >"$work/out" 2>"$work/err" || code=$?
+    check "kernel number $value: exit $code" test "$code" = 0 -o "$code" = 2
+done
+
+tried=()
+for kernel in "${kernels[@]}"; do
+    if [[ $(kernel_of "$kernel") != "$kernel" ]]; then
+        echo "$kernel is left out: this machine, or this BLIS, lacks it"
+        continue
+    fi
+    tried+=("$kernel")
+    for i in "${!models[@]}"; do
+        read -r model records positions line <<<"${models[i]}"
+        read -r -a options <<<"$line"
+        zstd -dcq "$MODELS/$model/demo.jsonl.zst" | sed "${records}q" >"$work/$model.jsonl"
+        shifts=("$i")
+        [[ -z ${FULL-} ]] || shifts=("${!batches[@]}")
+        for shift in "${shifts[@]}"; do
+            sweep "$shift"
+        done
+        check "$model, $kernel: not all records came out" test "$(wc -l <"$work/$model-$kernel.jsonl")" = "$records"
+        compare_kernels
+    done
+done
+[[ ${#tried[@]} != 0 ]] || exit 77
+echo "on ${tried[*]}"
+finish

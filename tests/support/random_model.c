@@ -1,0 +1,173 @@
+// random_model.c: tensors of a configuration, filled with seeded noise.
+#include "config.h"
+
+#include "tests/support/random_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545F4914F6CDD1DULL;
+}
+
+float random_float(uint64_t *state)
+{
+    return (float)((double)(next_random(state) >> 11) * 0x1p-52 - 1.0);
+}
+
+size_t random_below(uint64_t *state, size_t n)
+{
+    return (size_t)(next_random(state) >> 16) % n;
+}
+
+static void add_tensor(random_model *model, uint64_t *state, const char *name, size_t rows, size_t columns)
+{
+    random_tensor *tensor = &model->tensors[model->n++];
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    tensor->rank = columns ? 2 : 1;
+    tensor->shape[0] = rows;
+    tensor->shape[1] = columns;
+    tensor->count = rows * (columns ? columns : 1);
+    tensor->data = malloc(tensor->count * sizeof *tensor->data);
+    float scale = columns ? 1.5f / sqrtf((float)columns) : 0.5f;
+    for (size_t i = 0; i < tensor->count; i++)
+        tensor->data[i] = scale * random_float(state);
+}
+
+static void add_gru(random_model *model, uint64_t *state, const char *prefix, size_t input, size_t hidden,
+                    size_t layers, size_t directions)
+{
+    for (size_t i = 0; i < layers * directions; i++) {
+        size_t layer = i / directions;
+        const char *reverse = i % directions ? "_reverse" : "";
+        char name[128];
+        snprintf(name, sizeof name, "%s.weight_ih_l%zu%s", prefix, layer, reverse);
+        add_tensor(model, state, name, 3 * hidden, layer ? hidden * directions : input);
+        snprintf(name, sizeof name, "%s.weight_hh_l%zu%s", prefix, layer, reverse);
+        add_tensor(model, state, name, 3 * hidden, hidden);
+        snprintf(name, sizeof name, "%s.bias_ih_l%zu%s", prefix, layer, reverse);
+        add_tensor(model, state, name, 3 * hidden, 0);
+        snprintf(name, sizeof name, "%s.bias_hh_l%zu%s", prefix, layer, reverse);
+        add_tensor(model, state, name, 3 * hidden, 0);
+    }
+}
+
+static void add_attention(random_model *model, uint64_t *state, const grus_attention_config *config, size_t query,
+                          size_t key)
+{
+    if (config->score == GRUS_SCORE_GENERAL)
+        add_tensor(model, state, "attention.general.weight", key, query ? query : key);
+    if (config->score == GRUS_SCORE_ADDITIVE) {
+        if (query)
+            add_tensor(model, state, "attention.query.weight", config->size, query);
+        add_tensor(model, state, "attention.key.weight", config->size, key);
+        add_tensor(model, state, "attention.key.bias", config->size, 0);
+        add_tensor(model, state, "attention.energy.weight", 1, config->size);
+    } else if (query == 0) {
+        add_tensor(model, state, "attention.context", key, 0);
+    }
+}
+
+static size_t parts_size(const grus_config *config, const grus_part *parts, size_t n)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    size_t readout = decoder->readout_size, size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += parts[i] == GRUS_PART_EMBEDDING ? decoder->embedding_dim
+                : parts[i] == GRUS_PART_CONTEXT ? grus_config_output_size(config)
+                : parts[i] == GRUS_PART_STATE   ? decoder->hidden_size
+                : readout                       ? readout
+                                                : parts_size(config, decoder->readout, decoder->n_readout);
+    return size;
+}
+
+static void add_decoder(random_model *model, uint64_t *state, const grus_config *config)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    size_t values = grus_config_output_size(config), hidden = decoder->hidden_size;
+    size_t readout =
+        decoder->readout_size ? decoder->readout_size : parts_size(config, decoder->readout, decoder->n_readout);
+    add_tensor(model, state, "decoder.embedding.weight", decoder->vocab_size, decoder->embedding_dim);
+    add_gru(model, state, "decoder.rnn", parts_size(config, decoder->inputs, decoder->n_inputs), hidden,
+            decoder->num_layers, 1);
+    add_attention(model, state, &config->attention,
+                  decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : hidden, values);
+    if (decoder->bridge == GRUS_BRIDGE_LINEAR_TANH || decoder->bridge == GRUS_BRIDGE_MEAN_TANH) {
+        add_tensor(model, state, "bridge.weight", decoder->num_layers * hidden, values);
+        add_tensor(model, state, "bridge.bias", decoder->num_layers * hidden, 0);
+    }
+    if (decoder->readout_size)
+        add_tensor(model, state, "decoder.readout.weight", readout,
+                   parts_size(config, decoder->readout, decoder->n_readout));
+    if (!decoder->tied)
+        add_tensor(model, state, "decoder.output.weight", decoder->vocab_size, readout);
+}
+
+void random_model_make(random_model *model, const grus_config *config, uint64_t seed)
+{
+    uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
+    size_t values = grus_config_output_size(config);
+    *model = (random_model){.n = 0};
+    if (!config->features)
+        add_tensor(model, &state, "encoder.embedding.weight", config->source_vocab_size, config->embedding_dim);
+    add_gru(model, &state, "encoder.rnn", config->features ? config->feature_dim : config->embedding_dim,
+            config->encoder.hidden_size, config->encoder.num_layers, config->encoder.bidirectional ? 2 : 1);
+    if (config->seq2seq) {
+        add_decoder(model, &state, config);
+        return;
+    }
+    if (config->pooling.kind == GRUS_POOL_ATTENTION)
+        add_attention(model, &state, &config->pooling.attention, config->pooling.learned_query ? 0 : values, values);
+    for (size_t i = 0; i < config->n_heads; i++) {
+        char name[128];
+        const grus_head_config *head = &config->heads[i];
+        snprintf(name, sizeof name, "heads.%s.weight", head->name);
+        add_tensor(model, &state, name, head->n_labels, values * (head->on_token ? head->n_inputs : 1));
+    }
+}
+
+void random_model_free(random_model *model)
+{
+    for (size_t i = 0; i < model->n; i++)
+        free(model->tensors[i].data);
+    model->n = 0;
+}
+
+static const random_tensor *find_tensor(const random_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->n; i++)
+        if (strcmp(model->tensors[i].name, name) == 0)
+            return &model->tensors[i];
+    return NULL;
+}
+
+const float *random_model_get(const random_model *model, const char *name)
+{
+    const random_tensor *tensor = find_tensor(model, name);
+    return tensor ? tensor->data : NULL;
+}
+
+static bool find(void *context, const char *name, grus_tensor *tensor)
+{
+    const random_tensor *found = find_tensor(context, name);
+    if (!found)
+        return false;
+    *tensor = (grus_tensor){.dtype = GRUS_F32,
+                            .rank = found->rank,
+                            .shape = {found->shape[0], found->shape[1]},
+                            .count = found->count,
+                            .data = found->data,
+                            .name = found->name};
+    return true;
+}
+
+grus_tensor_source random_model_source(random_model *model)
+{
+    return (grus_tensor_source){find, model, "random model"};
+}

@@ -1,0 +1,24 @@
+// check_engine.h: the test cases of the engine's suite, one function a file.
+#ifndef GRUS_TESTS_UNIT_CHECK_ENGINE_H
+#define GRUS_TESTS_UNIT_CHECK_ENGINE_H
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+TCase *vector_case(void);
+TCase *product_case(void);
+TCase *lanes_case(void);
+TCase *encoder_case(void);
+TCase *infer_case(void);
+
+// NaN fails.
+#define ASSERT_NEAR(found, expected, tolerance)                                                                 \
+    do {                                                                                                        \
+        double found_ = (double)(found), expected_ = (double)(expected);                                        \
+        ck_assert_msg(fabs(found_ - expected_) <= (tolerance), "%s: found %.9g, expected %.9g", #found, found_, \
+                      expected_);                                                                               \
+    } while (0)
+
+#endif

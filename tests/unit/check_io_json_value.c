@@ -1,0 +1,334 @@
+// check_io_json_value.c: what strings, keys and numbers in JSON mean, and that a hostile line costs no memory.
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/json/value.h"
+#include "io/shard/record.h"
+#include "tests/unit/check_io.h"
+
+static grus_json_span scalar(const char *text, size_t size)
+{
+    grus_json_scan scan;
+    grus_json_span value;
+    ck_assert(!grus_json_scan_object(&scan, text, size, &value));
+    ck_assert_msg(!scan.reason, "%s: %s", text, scan.reason);
+    ck_assert(value.text == text && value.length == size);
+    return value;
+}
+
+START_TEST(unescaping)
+{
+    static const struct {
+        const char *json, *text;
+        size_t size;
+    } cases[] = {
+        {"\"\"", "", 0},
+        {"\"abc\"", "abc", 3},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8},
+        {"\"a\\u0000b\"", "a\0b", 3},
+        {"\"\\u007f\\u0080\\u07FF\\u0800\\ufffd\"", "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBD", 11},
+        {"\"\\uD800\\uDC00\\udbff\\uDFFFx\"", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBFx", 9},
+        {"\"\\\\u0041\\u0041\"", "\\u0041A", 7},
+        {"\"\xE2\x82\xAC\\u20AC\"", "\xE2\x82\xAC\xE2\x82\xAC", 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_buffer text = {0};
+        grus_json_span string = scalar(cases[i].json, strlen(cases[i].json));
+        grus_json_unescape(&string, &text);
+        expect_bytes(&text, cases[i].text, cases[i].size);
+        grus_buffer_free(&text);
+    }
+}
+END_TEST
+
+START_TEST(keys)
+{
+    static const struct {
+        const char *json, *name;
+        bool same;
+    } cases[] = {
+        {"\"text\"", "text", true},
+        {"\"\"", "", true},
+        {"\"\"", "text", false},
+        {"\"tex\"", "text", false},
+        {"\"texts\"", "text", false},
+        {"\"Text\"", "text", false},
+        {"\"\\u0074ext\"", "text", true},
+        {"\"\\u0074\\u0065\\u0078\\u0074\"", "text", true},
+        {"\"\\u0074\\u0065\\u0078\\u0074s\"", "text", false},
+        {"\"\\u0074ex\"", "text", false},
+        {"\"text\\u0000\"", "text", false},
+        {"\"\\u0000\"", "", false},
+        {"\"a\\tb\"", "a\tb", true},
+        {"\"a\\tb\"", "a\\tb", false},
+        {"\"a\\\\tb\"", "a\\tb", true},
+        {"\"\\\\\"", "\\", true},
+        {"\"\\n\"", "\\n", false},
+        {"\"\xC3\xA9\"", "\xC3\xA9", true},
+        {"\"\\u00E9\"", "\xC3\xA9", true},
+        {"\"\\ud83d\\ude00\"", "\xF0\x9F\x98\x80", true},
+        {"\"\\ud83d\\ude00\"", "\xF0\x9F\x98", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_json_span key = scalar(cases[i].json, strlen(cases[i].json));
+        ck_assert_msg(grus_json_key_is(&key, cases[i].name) == cases[i].same, "%s", cases[i].json);
+    }
+}
+END_TEST
+
+START_TEST(integers)
+{
+    static const struct {
+        const char *json;
+        bool fits;
+        uint64_t value;
+    } cases[] = {
+        {"0", true, 0},
+        {"-0", true, 0},
+        {"-1", false, 0},
+        {"9007199254740993", true, 9007199254740993u},
+        {"18446744073709551615", true, UINT64_MAX},
+        {"18446744073709551616", false, 0},
+        {"18446744073709551625", false, 0},
+        {"100000000000000000000000000000000000000000", false, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_json_span integer = scalar(cases[i].json, strlen(cases[i].json));
+        ck_assert_int_eq(integer.type, GRUS_JSON_INTEGER);
+        uint64_t value = 0;
+        ck_assert_msg(grus_json_to_uint64(&integer, &value) == cases[i].fits, "%s", cases[i].json);
+        if (cases[i].fits)
+            ck_assert_uint_eq(value, cases[i].value);
+    }
+    static const char *const reals[] = {"1.0", "3e0", "1E2", "-0.0", "1e400"};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        ck_assert_int_eq(scalar(reals[i], strlen(reals[i])).type, GRUS_JSON_REAL);
+}
+END_TEST
+
+// Bit for bit what strtof makes of it; an infinity is refused.
+static void expect_float(const char *text)
+{
+    grus_json_span number = scalar(text, strlen(text));
+    float value, expected = strtof(text, NULL);
+    bool finite = grus_json_to_float(&number, &value);
+    ck_assert_msg(finite == isfinite(expected), "%s", text);
+    if (finite)
+        ck_assert_msg(memcmp(&value, &expected, sizeof value) == 0, "%s: %a, not %a", text, (double)value,
+                      (double)expected);
+}
+
+// All but the last digits of half of the least float, the midpoint between it and 0.
+#define HALF_LEAST \
+    "7.00649232162408535461864791644958065640130970938257885878534141944895541342930300743319094181060791015"
+
+START_TEST(floats)
+{
+    // clang-format off
+    static const char *const cases[] = {
+        "0", "-0", "-0.0", "0e999999999999999999999", "1", "-1", "0.1", "16777217", "16777219",
+        "16777217.0000000000000000001", "3.4028234663852886e38", "3.40282356779733661637539395458142568447e38",
+        "3.40282356779733661637539395458142568448e38", "3.5e38", "1e39", "1e400", "-1e400",
+        "1e99999999999999999999999999", "1e-99999999999999999999999999", "1.4e-45", "0.7e-45",
+        HALF_LEAST "625e-46",
+        HALF_LEAST "625000001e-46",
+        HALF_LEAST "6249999999e-46",
+        "1.1754943508222875e-38", "1.1754942807573643e-38", "9007199254740991", "9007199254740992",
+        "9007199254740993e3", "1e22", "1e23", "123456789e-22", "0.000000000000000000000000000000000000000000001",
+        "1e-45", "33554430.999999999999999999", "8388608.5", "8388609.5", "1.00000005960464477539062500",
+        "1.00000005960464477539062501", "1.00000005960464477539062499",
+    };
+    // clang-format on
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_float(cases[i]);
+}
+END_TEST
+
+START_TEST(random_floats)
+{
+    uint64_t state = 1;
+    for (int i = 0; i < 100000; i++) {
+        uint32_t bits = (uint32_t)((state = state * 6364136223846793005u + 1442695040888963407u) >> 33);
+        float low;
+        memcpy(&low, &bits, sizeof low);
+        if (!isfinite(low))
+            continue;
+        char text[256];
+        double middle = ((double)low + (double)nextafterf(low, 1e38f)) / 2;
+        double value = i & 64 ? middle : (double)low;
+        static const int precisions[] = {9, 6, 17, 120, 7, 3, 60, 16};
+        int precision = precisions[i % 8];
+        if (precision == 7 || precision == 60)
+            snprintf(text, sizeof text, "%.*f", precision, value);
+        else
+            snprintf(text, sizeof text, "%.*e", precision, value);
+        expect_float(text);
+    }
+}
+END_TEST
+
+// Zeros before, after and between: far more digits than fit a buffer.
+START_TEST(long_numbers)
+{
+    static const struct {
+        const char *before, *after;
+        float value;
+    } cases[] = {
+        {"1", "e-100000", 1.0f},
+        {"16777217", "1e-100001", 16777218.0f},
+        {"16777217", "0e-100001", 16777216.0f},
+        {"0.", "25e100001", 2.5f},
+        {"1.", "1", 1.0f},
+        {"-0.", "e5", -0.0f},
+        {"1.00000005960464477539062500", "1", 1.00000011920928955078125f},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_buffer text = {0};
+        grus_buffer_text(&text, cases[i].before);
+        for (int zeros = 0; zeros < 100000; zeros++)
+            grus_buffer_byte(&text, '0');
+        grus_buffer_text(&text, cases[i].after);
+        grus_json_span number = scalar(text.data, text.size);
+        float value;
+        ck_assert(grus_json_to_float(&number, &value));
+        ck_assert_msg(memcmp(&value, &cases[i].value, sizeof value) == 0, "case %zu: %a", i, (double)value);
+        grus_buffer_free(&text);
+    }
+}
+END_TEST
+
+START_TEST(items)
+{
+    const char *line = " [ 1 ,[2,[3],{}], {\"a\":1,\"b\":[1,2]},\"x,y\",[ ] ] ";
+    grus_json_scan scan;
+    grus_json_span array, item;
+    ck_assert(!grus_json_scan_object(&scan, line, strlen(line), &array));
+    ck_assert_int_eq(array.type, GRUS_JSON_ARRAY);
+    ck_assert_uint_eq(array.n_items, 5);
+    static const struct {
+        grus_json_type type;
+        size_t n_items;
+        const char *text;
+    } expected[] = {
+        {GRUS_JSON_INTEGER, 0, "1"},
+        {GRUS_JSON_ARRAY, 3, "[2,[3],{}]"},
+        {GRUS_JSON_OBJECT, 2, "{\"a\":1,\"b\":[1,2]}"},
+        {GRUS_JSON_STRING, 0, "\"x,y\""},
+        {GRUS_JSON_ARRAY, 0, "[ ]"},
+    };
+    grus_json_scan_items(&scan, &array);
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert(grus_json_next_item(&scan, &item));
+        ck_assert_int_eq(item.type, expected[i].type);
+        ck_assert_uint_eq(item.n_items, expected[i].n_items);
+        ck_assert_uint_eq(item.length, strlen(expected[i].text));
+        ck_assert_mem_eq(item.text, expected[i].text, item.length);
+    }
+    ck_assert(!grus_json_next_item(&scan, &item));
+    ck_assert_ptr_null(scan.reason);
+}
+END_TEST
+
+// ---- memory ----
+
+// The linker sends this program's calls here (--wrap): what is asked for is counted, whether it is given back or not.
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static size_t asked;
+
+void *__wrap_malloc(size_t size)
+{
+    asked += size;
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    asked += count * size;
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    asked += size;
+    return __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    asked += size;
+    return __real_aligned_alloc(alignment, size);
+}
+
+START_TEST(hostile_lines_cost_nothing)
+{
+    static const char *const parts[] = {"[],",          "{},",     "[[[[]]]],", "{\"a\":{\"\":[1e999]}},",
+                                        "\"\\u0000\",", "-0.0E-0,"};
+    static const grus_record_format format = {.kind = GRUS_SHARD_JSONL, .text_key = "text"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        grus_buffer line = {0};
+        grus_buffer_text(&line, "{\"x\":[");
+        while (line.size < 15000000)
+            grus_buffer_text(&line, parts[i]);
+        grus_buffer_text(&line, "0],\"text\":\"a\"}");
+        grus_record record = {0};
+        grus_error error;
+        size_t before = asked;
+        ck_assert_int_eq(grus_record_parse(&format, line.data, line.size, &record, &error), GRUS_OK);
+        expect_text(&record.text, "a");
+        ck_assert_msg(asked > before && asked - before < 65536, "%zu bytes of memory", asked - before);
+        grus_record_free(&record);
+        grus_buffer_free(&line);
+    }
+}
+END_TEST
+
+// One wide row does not make the others wide.
+START_TEST(hostile_features_cost_little)
+{
+    grus_record_format format = {.kind = GRUS_SHARD_JSONL, .want_features = true, .feature_dim = 1000};
+    grus_buffer line = {0};
+    grus_buffer_text(&line, "{\"features\":[[0");
+    for (int i = 1; i < 1000; i++)
+        grus_buffer_text(&line, ",0");
+    grus_buffer_text(&line, "]");
+    while (line.size < 15000000)
+        grus_buffer_text(&line, ",[]");
+    grus_buffer_text(&line, "]}");
+    grus_record record = {0};
+    grus_error error;
+    size_t before = asked;
+    ck_assert_int_eq(grus_record_parse(&format, line.data, line.size, &record, &error), GRUS_E_FAILED);
+    expect_error(&error, "", "bad_features", "row 1");
+    ck_assert_msg(asked - before < 65536, "%zu bytes of memory", asked - before);
+    grus_record_free(&record);
+    grus_buffer_free(&line);
+}
+END_TEST
+
+Suite *json_value_suite(void)
+{
+    Suite *suite = suite_create("io/json_value");
+    TCase *tests = tcase_create("values");
+    tcase_add_test(tests, unescaping);
+    tcase_add_test(tests, keys);
+    tcase_add_test(tests, integers);
+    tcase_add_test(tests, floats);
+    tcase_add_test(tests, random_floats);
+    tcase_add_test(tests, long_numbers);
+    tcase_add_test(tests, items);
+    tcase_add_test(tests, hostile_lines_cost_nothing);
+    tcase_add_test(tests, hostile_features_cost_little);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

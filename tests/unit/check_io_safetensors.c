@@ -1,0 +1,220 @@
+// check_io_safetensors.c: files made byte by byte, good and hostile.
+#include "config.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "io/model/safetensors.h"
+#include "tests/unit/check_io.h"
+
+// The file: the header's length, the header, size bytes of data 0, 1, 2 …
+static void make_file(grus_buffer *file, const char *header, uint64_t header_length, size_t size)
+{
+    grus_buffer_clear(file);
+    for (int i = 0; i < 8; i++)
+        grus_buffer_byte(file, (char)(header_length >> 8 * i & 0xff));
+    grus_buffer_text(file, header);
+    for (size_t i = 0; i < size; i++)
+        grus_buffer_byte(file, (char)i);
+}
+
+static grus_status open_file(const grus_buffer *content, const grus_rename *renames, size_t n, grus_safetensors **file,
+                             grus_error *error)
+{
+    return grus_safetensors_open(write_file("m.safetensors", content->data, content->size), renames, n, file, error);
+}
+
+START_TEST(good)
+{
+    static const char header[] = "{\"__metadata__\": {\"format\": \"pt\"},"
+                                 "\"b\": {\"dtype\": \"F16\", \"shape\": [3], \"data_offsets\": [8, 14]},"
+                                 "\"a.weight\": {\"dtype\": \"F32\", \"shape\": [2, 1], \"data_offsets\": [0, 8]},"
+                                 "\"none\": {\"dtype\": \"BF16\", \"shape\": [4, 0], \"data_offsets\": [14, 14]},"
+                                 "\"one\": {\"data_offsets\": [14, 22], \"dtype\": \"I64\", \"shape\": []}}   ";
+    grus_buffer content = {0};
+    grus_safetensors *file;
+    grus_error error;
+    make_file(&content, header, strlen(header), 22);
+    ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_OK);
+    ck_assert_uint_eq(grus_safetensors_count(file), 4);
+    ck_assert_uint_eq(grus_safetensors_hash(file), XXH64(content.data, content.size, 0));
+    grus_tensor_source source = grus_safetensors_source(file);
+    grus_tensor tensor;
+    ck_assert(!source.find(source.context, "a", &tensor));
+    ck_assert(!source.find(source.context, "a.weight.x", &tensor));
+    ck_assert(source.find(source.context, "b", &tensor));
+    ck_assert_int_eq(tensor.dtype, GRUS_F16);
+    ck_assert_uint_eq(tensor.rank, 1);
+    ck_assert_uint_eq(tensor.count, 3);
+    ck_assert_mem_eq(tensor.data, "\x08\x09\x0a\x0b\x0c\x0d", 6);
+    ck_assert(source.find(source.context, "one", &tensor));
+    ck_assert_uint_eq(tensor.rank, 0);
+    ck_assert_uint_eq(tensor.count, 1);
+    ck_assert(source.find(source.context, "none", &tensor));
+    ck_assert_uint_eq(tensor.count, 0);
+    for (size_t i = 0; i < 4; i++) {
+        bool used;
+        grus_safetensors_get(file, i, &tensor, &used);
+        ck_assert_int_eq(used, strcmp(tensor.name, "a.weight") != 0);
+        if (!used)
+            ck_assert_mem_eq(tensor.data, "\x00\x01\x02\x03\x04\x05\x06\x07", 8);
+    }
+    grus_safetensors_close(file);
+    grus_buffer_free(&content);
+}
+END_TEST
+
+START_TEST(renaming)
+{
+    static const char header[] = "{\"enc.gru.weight\": {\"dtype\": \"F16\", \"shape\": [1], \"data_offsets\": [0, 2]},"
+                                 "\"x.encoder.weight\": {\"dtype\": \"F16\", \"shape\": [1], \"data_offsets\": [2, 4]},"
+                                 "\"encoderx.bias\": {\"dtype\": \"F16\", \"shape\": [1], \"data_offsets\": [4, 6]},"
+                                 "\"whole\": {\"dtype\": \"F16\", \"shape\": [1], \"data_offsets\": [6, 8]}}";
+    grus_rename renames[4];
+    char names[8][24] = {"encoder", "x.encoder", "encoder.rnn", "enc.gru", "decoder.bias", "whole", "enc", "wrong"};
+    for (size_t i = 0; i < 4; i++)
+        renames[i] = (grus_rename){names[2 * i], names[2 * i + 1]};
+    static const struct {
+        const char *asked, *found;
+    } cases[] = {
+        {"encoder.rnn.weight", "enc.gru.weight"}, // the longest
+        {"encoder.weight", "x.encoder.weight"},   // once: the result is not looked up again
+        {"encoderx.bias", "encoderx.bias"},       // no dot there
+        {"decoder.bias", "whole"},                // the whole name
+        {"whole", "whole"},
+        {"enc.gru.weight", NULL}, // enc is renamed
+        {"decoder.bias.x", NULL},
+    };
+    grus_buffer content = {0};
+    grus_safetensors *file;
+    grus_error error;
+    make_file(&content, header, strlen(header), 8);
+    ck_assert_int_eq(open_file(&content, renames, 4, &file, &error), GRUS_OK);
+    grus_tensor_source source = grus_safetensors_source(file);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_tensor tensor;
+        ck_assert_msg(source.find(source.context, cases[i].asked, &tensor) == (cases[i].found != NULL), "%s",
+                      cases[i].asked);
+        if (cases[i].found)
+            ck_assert_str_eq(tensor.name, cases[i].found);
+    }
+    grus_safetensors_close(file);
+    grus_buffer_free(&content);
+}
+END_TEST
+
+#define T(name, dtype, shape, offsets) \
+    "\"" name "\": {\"dtype\": " dtype ", \"shape\": " shape ", \"data_offsets\": " offsets "}"
+
+START_TEST(bad)
+{
+    static const struct {
+        const char *header;
+        size_t size;
+        const char *place, *cause;
+    } cases[] = {
+        {"", 0, "header", "does not begin with {"},
+        {" {}", 0, "header", "does not begin with {"},
+        {"[]", 0, "header", "does not begin with {"},
+        {"{\"a\": ", 0, "header byte 6", "expected a value"},
+        {"{\"a\xFF\": 1}", 0, "header byte 3", "not UTF-8"},
+        {"{}", 1, "", "1 bytes behind the last tensor"},
+        {"{\"a\": 1}", 0, "a", "expected an object"},
+        {"{\"__metadata__\": {\"a\": 1}}", 0, "__metadata__", "object of strings"},
+        {"{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4], \"x\": 1}}", 4, "a",
+         "expected an object"},
+        {"{" T("a", "\"F64\"", "[1]", "[0, 8]") "}", 8, "a", "dtype F64 is not one of F32, F16, BF16, I64"},
+        {"{" T("a", "1", "[1]", "[0, 8]") "}", 8, "a", "dtype (not a string)"},
+        {"{" T("a", "\"F32\"", "1", "[0, 4]") "}", 4, "a", "shape is not a list"},
+        {"{" T("a", "\"F32\"", "[-1]", "[0, 4]") "}", 4, "a", "list of sizes"},
+        {"{" T("a", "\"F32\"", "[1.0]", "[0, 4]") "}", 4, "a", "list of sizes"},
+        {"{" T("a", "\"F32\"", "[1,1,1,1,1,1,1,1,1]", "[0, 4]") "}", 4, "a", "more than 8"},
+        {"{" T("a", "\"F32\"", "[4294967296, 4294967296]", "[0, 0]") "}", 0, "a", "overflows"},
+        {"{" T("a", "\"F32\"", "[4294967296, 0, 4294967296]", "[0, 0]") "}", 0, "a", "overflows"},
+        {"{" T("a", "\"F32\"", "[4611686018427387904]", "[0, 0]") "}", 0, "a", "overflows"},
+        {"{" T("a", "\"F32\"", "[1]", "[0]") "}", 4, "a", "not a pair of offsets"},
+        {"{" T("a", "\"F32\"", "[1]", "[-4, 0]") "}", 4, "a", "not a pair of offsets"},
+        {"{" T("a", "\"F32\"", "[1]", "[4, 0]") "}", 4, "a", "not inside the 4 bytes"},
+        {"{" T("a", "\"F32\"", "[1]", "[4, 8]") "}", 4, "a", "not inside the 4 bytes"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 9223372036854775807]") "}", 4, "a", "not inside the 4 bytes"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 18446744073709551616]") "}", 4, NULL, NULL},
+        {"{" T("a", "\"F32\"", "[2]", "[0, 4]") "}", 4, "a", "span 4 bytes, dtype and shape ask for 8"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 4]") ", " T("b", "\"F16\"", "[2]", "[2, 6]") "}", 6, "b", "overlaps"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 4]") ", " T("b", "\"F32\"", "[1]", "[0, 4]") "}", 4, NULL, "overlaps"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 4]") ", " T("b", "\"F32\"", "[1]", "[8, 12]") "}", 12, "b",
+         "begins at offset 8, but the tensor before it ends at 4: there is a gap"},
+        {"{" T("a", "\"F32\"", "[1]", "[4, 8]") "}", 8, "a", "gap"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 4]") "}", 8, "", "4 bytes behind the last tensor"},
+        {"{" T("a", "\"F32\"", "[1]", "[0, 4]") ", " T("a", "\"F32\"", "[1]", "[0, 4]") "}", 4, NULL, "duplicate"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_buffer content = {0};
+        grus_safetensors *file;
+        grus_error error = {0};
+        make_file(&content, cases[i].header, strlen(cases[i].header), cases[i].size);
+        ck_assert_msg(open_file(&content, NULL, 0, &file, &error) == GRUS_E_MODEL, "%s", cases[i].header);
+        expect_error(&error, "/m.safetensors", cases[i].place, cases[i].cause);
+        grus_buffer_free(&content);
+    }
+}
+END_TEST
+
+START_TEST(bad_lengths)
+{
+    static const struct {
+        uint64_t length;
+        const char *header;
+    } cases[] = {{3, "{}"}, {UINT64_MAX, "{}"}, {100000001, "{}"}, {(uint64_t)1 << 63, ""}};
+    grus_buffer content = {0};
+    grus_safetensors *file;
+    grus_error error;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_file(&content, cases[i].header, cases[i].length, 0);
+        ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_E_MODEL);
+        expect_error(&error, "/m.safetensors", "header", "is said to have");
+    }
+    make_file(&content, "{}", 2, 0);
+    for (content.size = 0; content.size < 8; content.size++) {
+        ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_E_MODEL);
+        expect_error(&error, "/m.safetensors", "", "fewer than 8 bytes");
+    }
+    ck_assert_int_eq(grus_safetensors_open(test_path("none"), NULL, 0, &file, &error), GRUS_E_MODEL);
+    expect_error(&error, "/none", "", "No such file");
+    ck_assert_int_eq(grus_safetensors_open(test_path(""), NULL, 0, &file, &error), GRUS_E_MODEL);
+    expect_error(&error, NULL, "", "is a directory");
+    ck_assert_int_eq(grus_safetensors_open("/dev/null", NULL, 0, &file, &error), GRUS_E_MODEL);
+    expect_error(&error, "/dev/null", "", "is not a regular file");
+    grus_buffer_free(&content);
+}
+END_TEST
+
+// Each cut of a good file is refused.
+START_TEST(every_truncation)
+{
+    static const char header[] = "{" T("a", "\"F32\"", "[2]", "[0, 8]") "}";
+    grus_buffer content = {0};
+    grus_safetensors *file;
+    grus_error error;
+    make_file(&content, header, strlen(header), 8);
+    size_t whole = content.size;
+    for (content.size = 0; content.size < whole; content.size++)
+        ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_E_MODEL);
+    ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_OK);
+    grus_safetensors_close(file);
+    grus_buffer_free(&content);
+}
+END_TEST
+
+Suite *safetensors_suite(void)
+{
+    Suite *suite = suite_create("io/safetensors");
+    TCase *tests = tcase_create("files");
+    tcase_add_checked_fixture(tests, make_test_dir, remove_test_dir);
+    tcase_add_test(tests, good);
+    tcase_add_test(tests, renaming);
+    tcase_add_test(tests, bad);
+    tcase_add_test(tests, bad_lengths);
+    tcase_add_test(tests, every_truncation);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
