@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "scheduler/parse.h"
 
 #define MAP_BLOCK ((size_t)16 << 10)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "bench/case.h"
 #include "bench/rates.h"
 #include "engine/kernel/product.h"

@@ -217,7 +217,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
     grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);
 }
 
-static grus_status run_pass(const pass *p, const volatile bool *stop, grus_error *error)
+static grus_status run_pass(const pass *p, const atomic_bool *stop, grus_error *error)
 {
     for (size_t first = 0, last; first < p->plan->steps; first = last) {
         if (grus_stop_asked(stop))
@@ -281,7 +281,7 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
 }
 
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
-                        const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error)
+                        const atomic_bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error)
 {
     grus_lane_plan plan;
     scratch s;

@@ -2,7 +2,7 @@
 #ifndef GRUS_ENGINE_ENCODER_H
 #define GRUS_ENGINE_ENCODER_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/engine.h"
 #include "engine/nn/gru.h"
 
@@ -34,7 +34,7 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
 
 // Encodes the batch; final states are kept of the layers from first_final on. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
-                        const volatile bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
+                        const atomic_bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
 
 // The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
 void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean);

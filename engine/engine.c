@@ -225,9 +225,8 @@ static bool set_targets(const grus_engine *engine, grus_arena *arena, const grus
 }
 
 static grus_status infer_forced(const grus_engine *engine, grus_arena *arena, const grus_batch *batch,
-                                const grus_encoded *encoded, const grus_infer_options *options,
-                                const volatile bool *stop, grus_result *results, grus_infer_stats *stats,
-                                grus_error *error)
+                                const grus_encoded *encoded, const grus_infer_options *options, const atomic_bool *stop,
+                                grus_result *results, grus_infer_stats *stats, grus_error *error)
 {
     grus_forced *forced = grus_arena_alloc(arena, batch->n, sizeof *forced);
     grus_hypothesis *hypotheses = grus_arena_alloc(arena, batch->n, sizeof *hypotheses);
@@ -257,7 +256,7 @@ static grus_status infer_forced(const grus_engine *engine, grus_arena *arena, co
 // The attention of each best hypothesis: it is followed once more. A step of a row is the same to the last bit in any
 // company, so these are the very weights that the search used, and the search need not keep those of all its rows.
 static grus_status retrace(const grus_engine *engine, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
-                           const volatile bool *stop, grus_result *results, grus_error *error)
+                           const atomic_bool *stop, grus_result *results, grus_error *error)
 {
     grus_infer_stats not_counted = {0};
     grus_infer_options options = {.attention = true};
@@ -343,7 +342,7 @@ size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options 
 }
 
 grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
-                       const grus_infer_options *options, const volatile bool *stop, grus_result *results,
+                       const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
                        grus_infer_stats *stats, grus_error *error)
 {
     grus_arena *arena = workspace->arena;

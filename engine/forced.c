@@ -39,7 +39,7 @@ static const uint32_t *order_targets(grus_arena *arena, const grus_forced *force
 }
 
 grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
-                       grus_forced *forced, const volatile bool *stop, grus_infer_stats *stats, grus_error *error)
+                       grus_forced *forced, const atomic_bool *stop, grus_infer_stats *stats, grus_error *error)
 {
     size_t max_rows = grus_search_rows(decoder->kernel, 1), n = 0, next = 0;
     grus_decoding *decoding;

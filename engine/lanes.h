@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "base/memory.h"
+#include "base/arena.h"
 
 #define GRUS_NO_SEQUENCE UINT32_MAX
 

@@ -3,7 +3,7 @@
 #ifndef GRUS_ENGINE_PARENTS_H
 #define GRUS_ENGINE_PARENTS_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/decoder.h"
 
 typedef struct grus_parents {

@@ -372,7 +372,7 @@ static bool searching_alloc(searching *g)
 }
 
 grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                            const grus_search *search, const volatile bool *stop, grus_result *results,
+                            const grus_search *search, const atomic_bool *stop, grus_result *results,
                             grus_infer_stats *stats, grus_error *error)
 {
     searching g = {

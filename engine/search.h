@@ -10,7 +10,7 @@ size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size);
 
 // Searches all sequences of the batch; results[i].hypotheses (best first) and .finite are filled in, in the arena.
 grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                            const grus_search *search, const volatile bool *stop, grus_result *results,
+                            const grus_search *search, const atomic_bool *stop, grus_result *results,
                             grus_infer_stats *stats, grus_error *error);
 
 // A target to follow: length tokens, the end token included where it is to be scored.
@@ -24,7 +24,7 @@ typedef struct grus_forced {
 
 // Follows forced[i] on sequence i of the batch, with the keys as a search of this beam has them.
 grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
-                       grus_forced *forced, const volatile bool *stop, grus_infer_stats *stats, grus_error *error);
+                       grus_forced *forced, const atomic_bool *stop, grus_infer_stats *stats, grus_error *error);
 
 // Whether the keys of a search with this beam are folded.
 bool grus_search_folds(size_t beam_size);

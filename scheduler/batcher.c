@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "engine/lanes.h"
 
 #define ARENA_BLOCK_BYTES ((size_t)64 << 10)

@@ -9,7 +9,7 @@
 #ifndef GRUS_SCHEDULER_BATCHER_H
 #define GRUS_SCHEDULER_BATCHER_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "scheduler/parse.h"
 
 // What counts of a record that waits.

@@ -26,7 +26,7 @@ typedef struct grus_context {
     const char *outdir;
     char run_id[128]; // tells this run, this version and this kernel from all others
     const grus_run_events *events;
-    const volatile bool *stop; // set by grus_run_stop; passed to the engine
+    const atomic_bool *stop; // set by grus_run_stop; passed to the engine
     double started;
     grus_queue *queue;
 

@@ -26,25 +26,25 @@
 
 // ---- stopping ----
 
-// Both are read and written with atomic built-ins. A stop holds for the runs that are under way, or for the next one;
+// A stop holds for the runs that are under way, or for the next one;
 // the last run to end takes it back.
-static volatile bool stop_asked;
-static int runs_under_way;
+static atomic_bool stop_asked;
+static atomic_int runs_under_way;
 
 void grus_run_stop(void)
 {
-    __atomic_store_n(&stop_asked, true, __ATOMIC_RELAXED);
+    atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
 }
 
 static void enter_run(void)
 {
-    __atomic_add_fetch(&runs_under_way, 1, __ATOMIC_ACQ_REL);
+    atomic_fetch_add_explicit(&runs_under_way, 1, memory_order_acq_rel);
 }
 
 static void leave_run(void)
 {
-    if (__atomic_sub_fetch(&runs_under_way, 1, __ATOMIC_ACQ_REL) == 0)
-        __atomic_store_n(&stop_asked, false, __ATOMIC_RELAXED);
+    if (atomic_fetch_sub_explicit(&runs_under_way, 1, memory_order_acq_rel) == 1)
+        atomic_store_explicit(&stop_asked, false, memory_order_relaxed);
 }
 
 // ---- before the threads ----

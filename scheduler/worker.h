@@ -6,7 +6,7 @@
 
 typedef struct grus_worker {
     const grus_job *job;
-    const volatile bool *stop; // may be NULL
+    const atomic_bool *stop;   // may be NULL
     bool keeps_big;            // there is memory for a big slot's workspace in every worker
     grus_workspace *workspace; // made at the first slot; that of a big one goes back behind it, unless it is kept
     grus_result *results;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "base/memory.h"
 
 static void tensor_name(char name[256], const char *prefix, const char *suffix)
 {

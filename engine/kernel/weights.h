@@ -3,7 +3,7 @@
 #ifndef GRUS_ENGINE_KERNEL_WEIGHTS_H
 #define GRUS_ENGINE_KERNEL_WEIGHTS_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "base/tensor.h"
 #include "engine/kernel/kernel.h"
 

@@ -5,7 +5,7 @@
 #ifndef GRUS_ENGINE_NN_ATTENTION_H
 #define GRUS_ENGINE_NN_ATTENTION_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "base/model_config.h"
 #include "engine/kernel/product.h"
 

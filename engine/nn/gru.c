@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "base/memory.h"
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {

@@ -5,7 +5,7 @@
 #ifndef GRUS_ENGINE_NN_LINEAR_H
 #define GRUS_ENGINE_NN_LINEAR_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/kernel/product.h"
 
 typedef struct grus_linear {

@@ -2,7 +2,7 @@
 #ifndef GRUS_ENGINE_NN_OUTPUT_LAYER_H
 #define GRUS_ENGINE_NN_OUTPUT_LAYER_H
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/kernel/product.h"
 #include "engine/nn/logits.h"
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/tensor.h"
 
 static uint32_t bits_of(float value)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "api/synthetic.h"
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/lanes.h"
 #include "scheduler/batcher.h"
 

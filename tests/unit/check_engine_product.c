@@ -1,7 +1,7 @@
 // check_engine_product.c: the micro-kernel on our panels, and products of every edge shape, against plain sums.
 #include "config.h"
 
-#include "base/memory.h"
+#include "base/arena.h"
 #include "engine/kernel/product.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"

@@ -1,0 +1,151 @@
+// arena.c: blocks of memory that are handed out piece by piece, and the arena that only counts.
+#include "config.h"
+
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+struct block {
+    struct block *next; // older
+    size_t used, capacity;
+    char *data;
+};
+
+struct grus_arena {
+    struct block *newest;
+    size_t block_bytes;
+    size_t held;       // bytes of all blocks
+    bool counts;       // hands out no memory
+    size_t used, peak; // of a counting one: bytes
+};
+
+// What a counting arena gives: an address of its own, so that NULL means a failure there too.
+static char nothing[GRUS_ALIGN] __attribute__((aligned(GRUS_ALIGN)));
+
+grus_arena *grus_arena_new(size_t block_bytes)
+{
+    grus_arena *arena = calloc(1, sizeof *arena);
+    if (arena)
+        arena->block_bytes = grus_max(block_bytes, GRUS_ALIGN);
+    return arena;
+}
+
+static void free_blocks(grus_arena *arena)
+{
+    for (struct block *block = arena->newest, *next; block; block = next) {
+        next = block->next;
+        free(block->data);
+        free(block);
+    }
+    arena->newest = NULL;
+    arena->held = 0;
+}
+
+void grus_arena_free(grus_arena *arena)
+{
+    if (!arena)
+        return;
+    free_blocks(arena);
+    free(arena);
+}
+
+// What is large fills its last huge page, so that all of it lies on such.
+static struct block *add_block(grus_arena *arena, size_t bytes)
+{
+    struct block *block = calloc(1, sizeof *block);
+    if (!block)
+        return NULL;
+    if (bytes >= GRUS_HUGE_PAGE && bytes <= SIZE_MAX - GRUS_HUGE_PAGE)
+        bytes = (bytes + GRUS_HUGE_PAGE - 1) / GRUS_HUGE_PAGE * GRUS_HUGE_PAGE;
+    block->data = grus_alloc(bytes, 1);
+    if (!block->data) {
+        free(block);
+        return NULL;
+    }
+    block->capacity = bytes;
+    block->next = arena->newest;
+    arena->newest = block;
+    arena->held += bytes;
+    return block;
+}
+
+static void *count(grus_arena *arena, size_t bytes)
+{
+    arena->used = grus_add_sat(arena->used, bytes);
+    arena->peak = grus_max(arena->peak, arena->used);
+    return nothing;
+}
+
+void *grus_arena_alloc(grus_arena *arena, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!grus_mul(n, size, &bytes) || bytes > SIZE_MAX / 2)
+        return NULL;
+    bytes = grus_max((bytes + GRUS_ALIGN - 1) / GRUS_ALIGN * GRUS_ALIGN, GRUS_ALIGN);
+    if (arena->counts)
+        return count(arena, bytes);
+    struct block *block = arena->newest;
+    if (!block || block->capacity - block->used < bytes)
+        block = add_block(arena, grus_max(bytes, arena->block_bytes));
+    if (!block)
+        return NULL;
+    void *memory = block->data + block->used;
+    block->used += bytes;
+    return memory;
+}
+
+grus_arena_mark grus_arena_here(const grus_arena *arena)
+{
+    if (arena->counts)
+        return (grus_arena_mark){nothing, arena->used};
+    return (grus_arena_mark){arena->newest, arena->newest ? arena->newest->used : 0};
+}
+
+void grus_arena_release(grus_arena *arena, grus_arena_mark mark)
+{
+    if (arena->counts)
+        arena->used = mark.used;
+    else if (arena->newest && arena->newest == mark.block)
+        arena->newest->used = mark.used;
+}
+
+void grus_arena_reset(grus_arena *arena)
+{
+    struct block *block = arena->newest;
+    if (block && block->next) {
+        size_t all = arena->held;
+        free_blocks(arena);
+        block = add_block(arena, all);
+    }
+    if (block)
+        block->used = 0;
+}
+
+bool grus_arena_reserve(grus_arena *arena, size_t bytes)
+{
+    if (arena->newest && !arena->newest->next && arena->newest->capacity >= bytes) {
+        arena->newest->used = 0;
+        return true;
+    }
+    // A quarter more than is needed, never touched until it is, spares most of the growing from batch to batch.
+    free_blocks(arena);
+    return add_block(arena, grus_max(bytes + bytes / 4, arena->block_bytes)) != NULL;
+}
+
+size_t grus_arena_bytes(const grus_arena *arena)
+{
+    return arena->held;
+}
+
+size_t grus_arena_count(bool (*list)(void *object, grus_arena *arena), void *object)
+{
+    grus_arena arena = {.counts = true};
+    return list(object, &arena) ? arena.peak : SIZE_MAX;
+}
+
+bool grus_arena_counts(const grus_arena *arena)
+{
+    return arena->counts;
+}

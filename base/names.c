@@ -1,0 +1,90 @@
+// names.c: the words of every enumeration.
+#include "config.h"
+
+#include "base/names.h"
+
+#include <string.h>
+
+#include "base/model_config.h"
+
+const char *const grus_score_names[] = {
+    [GRUS_SCORE_DOT] = "dot",         [GRUS_SCORE_SCALED_DOT] = "scaled_dot",
+    [GRUS_SCORE_COSINE] = "cosine",   [GRUS_SCORE_EUCLIDEAN] = "euclidean",
+    [GRUS_SCORE_GENERAL] = "general", [GRUS_SCORE_ADDITIVE] = "additive",
+    [GRUS_SCORE_ADDITIVE + 1] = NULL,
+};
+
+const char *const grus_pooling_names[] = {
+    [GRUS_POOL_NONE] = "none", [GRUS_POOL_ATTENTION] = "attention", [GRUS_POOL_MEAN] = "mean",
+    [GRUS_POOL_MAX] = "max",   [GRUS_POOL_LAST] = "last",           [GRUS_POOL_LAST + 1] = NULL,
+};
+
+const char *const grus_query_names[] = {
+    [GRUS_QUERY_PREVIOUS_STATE] = "previous_state",
+    [GRUS_QUERY_STATE] = "state",
+    [GRUS_QUERY_EMBEDDING] = "embedding",
+    [GRUS_QUERY_EMBEDDING + 1] = NULL,
+};
+
+const char *const grus_bridge_names[] = {
+    [GRUS_BRIDGE_ZEROS] = "zeros",
+    [GRUS_BRIDGE_LAST] = "last",
+    [GRUS_BRIDGE_LINEAR_TANH] = "linear_tanh",
+    [GRUS_BRIDGE_MEAN_TANH] = "mean_tanh",
+    [GRUS_BRIDGE_MEAN_TANH + 1] = NULL,
+};
+
+const char *const grus_part_names[] = {
+    [GRUS_PART_EMBEDDING] = "embedding", [GRUS_PART_CONTEXT] = "context", [GRUS_PART_READOUT] = "readout",
+    [GRUS_PART_STATE] = "state",         [GRUS_PART_STATE + 1] = NULL,
+};
+
+const char *const grus_head_input_names[] = {
+    [GRUS_HEAD_STATE] = "state",
+    [GRUS_HEAD_POOLED] = "pooled",
+    [GRUS_HEAD_POOLED + 1] = NULL,
+};
+
+const char *const grus_task_names[] = {
+    [GRUS_TASK_OWN] = "own",      [GRUS_TASK_EMBED] = "embed",         [GRUS_TASK_CLASSIFY] = "classify",
+    [GRUS_TASK_TAG] = "tag",      [GRUS_TASK_TRANSLATE] = "translate", [GRUS_TASK_SCORE] = "score",
+    [GRUS_TASK_SCORE + 1] = NULL,
+};
+
+const char *const grus_norm_names[] = {
+    [GRUS_NORM_NONE] = "none",
+    [GRUS_NORM_AVG] = "avg",
+    [GRUS_NORM_GNMT] = "gnmt",
+    [GRUS_NORM_GNMT + 1] = NULL,
+};
+
+const char *const grus_attention_names[] = {
+    [GRUS_ATTENTION_NONE] = "none",
+    [GRUS_ATTENTION_SOFT] = "soft",
+    [GRUS_ATTENTION_HARD] = "hard",
+    [GRUS_ATTENTION_HARD + 1] = NULL,
+};
+
+const char *const grus_format_names[] = {
+    [GRUS_FORMAT_JSONL] = "jsonl",
+    [GRUS_FORMAT_TXT] = "txt",
+    [GRUS_FORMAT_NPY] = "npy",
+    [GRUS_FORMAT_NPY + 1] = NULL,
+};
+
+const char *const grus_format_suffixes[] = {
+    [GRUS_FORMAT_JSONL] = ".jsonl.zst",
+    [GRUS_FORMAT_TXT] = ".txt.zst",
+    [GRUS_FORMAT_NPY] = ".npy",
+    [GRUS_FORMAT_NPY + 1] = NULL,
+};
+
+bool grus_name_find(const char *const names[], const char *word, size_t *index)
+{
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(names[i], word) == 0) {
+            *index = i;
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,27 @@
+// names.h: the words of every enumeration, once. config.json, the command line, descriptions and run.json all read them
+// here. Each list is in the order of its enumeration and ends with NULL.
+#ifndef GRUS_BASE_NAMES_H
+#define GRUS_BASE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Of model_config.h.
+extern const char *const grus_score_names[];      // grus_score_kind
+extern const char *const grus_pooling_names[];    // grus_pooling_kind
+extern const char *const grus_query_names[];      // grus_query_kind
+extern const char *const grus_bridge_names[];     // grus_bridge_kind
+extern const char *const grus_part_names[];       // grus_part
+extern const char *const grus_head_input_names[]; // grus_head_input
+
+// Of grus.h.
+extern const char *const grus_task_names[];      // grus_task
+extern const char *const grus_norm_names[];      // grus_length_norm
+extern const char *const grus_attention_names[]; // grus_attention_output
+extern const char *const grus_format_names[];    // grus_format
+extern const char *const grus_format_suffixes[]; // of outputs, grus_format
+
+// The index of word among names; false where it is none of them.
+bool grus_name_find(const char *const names[], const char *word, size_t *index);
+
+#endif
