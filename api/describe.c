@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "io/shard/features.h"
 #include "io/shard/lines.h"
 #include "io/shard/record.h"
@@ -22,9 +23,6 @@ static grus_status check_written(FILE *to, grus_error *error)
 
 // ---- models ----
 
-static const char *const score_names[] = {"dot", "scaled_dot", "cosine", "euclidean", "general", "additive"};
-static const char *const part_names[] = {"embedding", "context", "readout", "state"};
-
 #define NAME_BYTES 256 // of a name, as far as it is shown
 
 static const char *printable(const char *name, char text[NAME_BYTES])
@@ -37,12 +35,12 @@ static const char *printable(const char *name, char text[NAME_BYTES])
 static void print_parts(FILE *to, const grus_part *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        fprintf(to, "%s%s", i ? " + " : "", part_names[parts[i]]);
+        fprintf(to, "%s%s", i ? " + " : "", grus_part_names[parts[i]]);
 }
 
 static void print_attention(FILE *to, const grus_attention_config *attention)
 {
-    fprintf(to, "%s", score_names[attention->score]);
+    fprintf(to, "%s", grus_score_names[attention->score]);
     if (attention->score == GRUS_SCORE_ADDITIVE)
         fprintf(to, ", size %zu", attention->size);
     if (attention->temperature < 1 || attention->temperature > 1)
@@ -51,8 +49,7 @@ static void print_attention(FILE *to, const grus_attention_config *attention)
 
 static void print_pooling(FILE *to, const grus_pooling_config *pooling)
 {
-    static const char *const names[] = {"none", "attention", "mean", "max", "last"};
-    fprintf(to, "pooling       %s", names[pooling->kind]);
+    fprintf(to, "pooling       %s", grus_pooling_names[pooling->kind]);
     if (pooling->kind == GRUS_POOL_ATTENTION) {
         fprintf(to, " of a %s query, ", pooling->learned_query ? "learned" : "last_hidden");
         print_attention(to, &pooling->attention);
@@ -84,19 +81,17 @@ static void print_encoder(FILE *to, const grus_model *model)
 
 static void print_decoder(FILE *to, const grus_model *model)
 {
-    static const char *const bridges[] = {"zeros", "last", "linear_tanh", "mean_tanh"};
-    static const char *const queries[] = {"previous_state", "state", "embedding"};
     const grus_decoder_config *decoder = &model->config.decoder;
     fprintf(to, "attention     ");
     print_attention(to, &model->config.attention);
-    fprintf(to, ", query %s\n", queries[decoder->query]);
+    fprintf(to, ", query %s\n", grus_query_names[decoder->query]);
     fprintf(to, "target        %s, %zu tokens, embedding of %zu%s\n",
             grus_tokenizer_describe(decoder->tokenizer.kind)->name, model->facts.target_vocab, decoder->embedding_dim,
             decoder->tied ? ", tied" : "");
     fprintf(to, "decoder       GRU, %zu %s of %zu units on ", decoder->num_layers,
             decoder->num_layers == 1 ? "layer" : "layers", decoder->hidden_size);
     print_parts(to, decoder->inputs, decoder->n_inputs);
-    fprintf(to, "; bridge %s\n", bridges[decoder->bridge]);
+    fprintf(to, "; bridge %s\n", grus_bridge_names[decoder->bridge]);
     fprintf(to, "readout       ");
     print_parts(to, decoder->readout, decoder->n_readout);
     if (decoder->readout_size)

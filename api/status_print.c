@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "io/shard/record.h"
-
-static const char *const state_names[] = {"done", "partial", "broken", "missing"};
 
 static grus_status print_text(const grus_buffer *text, FILE *to, grus_error *error)
 {
@@ -25,7 +24,7 @@ static grus_status print_text(const grus_buffer *text, FILE *to, grus_error *err
 
 static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
 {
-    grus_buffer_printf(text, "%-9s rank %-4zu %s", state_names[shard->state], shard->rank, shard->input);
+    grus_buffer_printf(text, "%-9s rank %-4zu %s", grus_state_names[shard->state], shard->rank, shard->input);
     if (shard->detail[0])
         grus_buffer_printf(text, "  (%s)", shard->detail);
     grus_buffer_byte(text, '\n');
@@ -60,7 +59,7 @@ static void put_shard(const grus_shard_overview *shard, grus_buffer *text)
     grus_json_member(text, "rank");
     grus_buffer_printf(text, "%zu", shard->rank);
     grus_json_member(text, "state");
-    grus_json_string(text, state_names[shard->state], strlen(state_names[shard->state]));
+    grus_json_string(text, grus_state_names[shard->state], strlen(grus_state_names[shard->state]));
     if (shard->detail[0]) {
         grus_json_member(text, "detail");
         grus_json_string(text, shard->detail, strlen(shard->detail));

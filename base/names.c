@@ -72,6 +72,11 @@ const char *const grus_format_names[] = {
     [GRUS_FORMAT_NPY + 1] = NULL,
 };
 
+const char *const grus_state_names[] = {
+    [GRUS_STATE_DONE] = "done",       [GRUS_STATE_PARTIAL] = "partial", [GRUS_STATE_BROKEN] = "broken",
+    [GRUS_STATE_MISSING] = "missing", [GRUS_STATE_MISSING + 1] = NULL,
+};
+
 const char *const grus_format_suffixes[] = {
     [GRUS_FORMAT_JSONL] = ".jsonl.zst",
     [GRUS_FORMAT_TXT] = ".txt.zst",

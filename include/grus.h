@@ -97,6 +97,19 @@ typedef enum grus_attention_output {
 } grus_attention_output;
 typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
 
+// The lists of words: what the command line, config.json and run.json call the values of an enumeration.
+typedef enum grus_name_list {
+    GRUS_NAMES_TASK,        // grus_task
+    GRUS_NAMES_LENGTH_NORM, // grus_length_norm
+    GRUS_NAMES_ATTENTION,   // grus_attention_output
+    GRUS_NAMES_FORMAT,      // grus_format
+    GRUS_NAMES_SHARD_STATE, // grus_shard_state
+} grus_name_list;
+
+// The words of a list, in the order of its enumeration, with NULL behind the last; NULL for a list that this library does
+// not have. They live as long as the library.
+GRUS_API const char *const *grus_names(grus_name_list list);
+
 // Search options; a model's own defaults come from "generation" in its config.json.
 typedef struct grus_search {
     size_t beam_size;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "io/outdir/journal.h"
 #include "scheduler/format.h"
 #include "scheduler/source.h"
@@ -37,30 +38,6 @@ void grus_run_options_init(grus_run_options *options, const grus_model *model)
     };
     if (model && model->config.seq2seq)
         options->search = model->config.generation;
-}
-
-const char *grus_task_name(grus_task task)
-{
-    static const char *const names[] = {"own", "embed", "classify", "tag", "translate", "score"};
-    return names[task];
-}
-
-const char *grus_length_norm_name(grus_length_norm norm)
-{
-    static const char *const names[] = {"none", "avg", "gnmt"};
-    return names[norm];
-}
-
-const char *grus_attention_output_name(grus_attention_output attention)
-{
-    static const char *const names[] = {"none", "soft", "hard"};
-    return names[attention];
-}
-
-const char *grus_format_name(grus_format format)
-{
-    static const char *const names[] = {"jsonl", "txt", "npy"};
-    return names[format];
 }
 
 static grus_status refuse(grus_error *error, const char *option, const char *why)
@@ -132,7 +109,7 @@ static grus_status settle_encoder(grus_job *job, grus_task task, grus_error *err
         break;
     case GRUS_TASK_TRANSLATE:
     case GRUS_TASK_SCORE:
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs a model with a decoder", grus_task_name(task));
+        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs a model with a decoder", grus_task_names[task]);
     }
     if (job->embedding && config->pooling.kind == GRUS_POOL_NONE)
         return refuse(error, "--task", "embed needs a model with pooling");
@@ -147,7 +124,7 @@ static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *err
 {
     if (task != GRUS_TASK_OWN && task != GRUS_TASK_TRANSLATE && task != GRUS_TASK_SCORE)
         return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs an encoder model; this one has a decoder",
-                         grus_task_name(task));
+                         grus_task_names[task]);
     job->hypotheses = true;
     job->infer.force = task == GRUS_TASK_SCORE;
     return GRUS_OK;
@@ -156,9 +133,8 @@ static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *err
 // txt has room for one result a line, npy for one vector.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
-    static const char *const suffixes[] = {".jsonl.zst", ".txt.zst", ".npy"};
     const grus_run_options *options = job->options;
-    job->suffix = suffixes[options->format];
+    job->suffix = grus_format_suffixes[options->format];
     if (options->format == GRUS_FORMAT_JSONL)
         return GRUS_OK;
     if (options->format == GRUS_FORMAT_NPY) {

@@ -38,9 +38,4 @@ size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);
 // The same for any records that share so many positions and targets among them.
 size_t grus_job_most_cells(const grus_job *job, size_t positions);
 
-const char *grus_task_name(grus_task task);
-const char *grus_length_norm_name(grus_length_norm norm);
-const char *grus_attention_output_name(grus_attention_output attention);
-const char *grus_format_name(grus_format format);
-
 #endif

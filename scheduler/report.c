@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/names.h"
 #include "io/shard/record.h"
 
 // ---- members, one a line ----
@@ -67,15 +68,15 @@ static void end_group(grus_buffer *text)
 static void put_options(const grus_run_options *options, grus_buffer *text)
 {
     const grus_search *search = &options->search;
-    put_text(text, 1, "task", grus_task_name(options->task));
+    put_text(text, 1, "task", grus_task_names[options->task]);
     put_count(text, 1, "beam_size", search->beam_size);
     put_count(text, 1, "n_best", search->n_best);
-    put_text(text, 1, "length_norm", grus_length_norm_name(search->length_norm));
+    put_text(text, 1, "length_norm", grus_norm_names[search->length_norm]);
     put_number(text, 1, "length_penalty", search->length_penalty);
     put_number(text, 1, "max_length_factor", search->max_length_factor);
     put_count(text, 1, "max_length", search->max_length);
     put_count(text, 1, "min_length", search->min_length);
-    put_text(text, 1, "attention", grus_attention_output_name(options->attention));
+    put_text(text, 1, "attention", grus_attention_names[options->attention]);
     put_flag(text, 1, "token_scores", options->token_scores);
     put_text(text, 1, "text_key", options->text_key);
     put_text(text, 1, "id_key", options->id_key);
@@ -84,7 +85,7 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
     put_count(text, 1, "target_column", options->target_column);
     put_text(text, 1, "on_error", options->fail_on_error ? "fail" : "skip");
     put_count(text, 1, "max_record", options->max_record);
-    put_text(text, 1, "format", grus_format_name(options->format));
+    put_text(text, 1, "format", grus_format_names[options->format]);
     put_count(text, 1, "level", (uint64_t)options->level);
     put_count(text, 1, "world_size", options->world_size);
 }
