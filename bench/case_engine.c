@@ -7,11 +7,11 @@
 #include "api/synthetic.h"
 #include "base/memory.h"
 #include "bench/random_config.h"
+#include "engine/search_rules.h"
 #include "scheduler/batcher.h"
 #include "scheduler/cpus.h"
 
 #define SEED 11
-#define EXTRA_STEPS 10 // that a search takes beyond the source's length, see grus_search_limit
 #define CURVE_POSITIONS 4096
 #define CURVE_SEQUENCES 96 // at least, so that all lanes have something to do
 
@@ -95,14 +95,14 @@ static bool make_sequences(work *w, const bench_parameters *p)
 // Targets as long as a search would make them.
 static bool make_targets(work *w)
 {
-    size_t total = w->positions + EXTRA_STEPS * w->n;
+    size_t total = w->positions + GRUS_SEARCH_MORE_STEPS * w->n;
     uint64_t state = SEED;
     w->target_length = grus_alloc(w->n, sizeof *w->target_length);
     w->targets = grus_alloc(total, sizeof *w->targets);
     if (!w->target_length || !w->targets)
         return false;
     for (size_t i = 0; i < w->n; i++)
-        w->target_length[i] = w->length[i] + EXTRA_STEPS;
+        w->target_length[i] = w->length[i] + GRUS_SEARCH_MORE_STEPS;
     grus_synthetic_ids(&state, w->config.decoder.vocab_size, w->targets, total);
     return true;
 }

@@ -30,15 +30,6 @@ static size_t parts_size(const grus_decoder *decoder, const grus_part *parts, si
     return size;
 }
 
-static grus_status read_affine(grus_reading *reading, const char *prefix, size_t rows, size_t columns,
-                               grus_weights *weights, float **bias, grus_error *error)
-{
-    grus_status status = grus_weights_read(reading, prefix, "weight", rows, columns, weights, error);
-    if (!status)
-        status = grus_read_optional(reading, prefix, "bias", rows, 0, bias, error);
-    return status;
-}
-
 static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
     const grus_tensor_source *source = reading->source;
@@ -104,14 +95,15 @@ static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, si
 static grus_status read_output(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
     size_t vocab = decoder->vocab, size = decoder->readout_size;
-    if (!decoder->config->tied)
-        return read_affine(reading, "decoder.output", vocab, size, &decoder->output, &decoder->output_bias, error);
-    if (size != decoder->embedding_size)
+    bool tied = decoder->config->tied;
+    if (tied && size != decoder->embedding_size)
         return grus_fail(error, GRUS_E_MODEL, reading->source->file, "decoder.tied",
                          "a tied output needs a readout as long as the embedding, expected %zu, found %zu",
                          decoder->embedding_size, size);
-    grus_status status = grus_weights_pack(
-        reading->kernel, reading->arena, (grus_matrix){decoder->embedding, vocab, size, size}, &decoder->output, error);
+    grus_status status =
+        tied ? grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){decoder->embedding, vocab, size, size},
+                                 &decoder->output, error)
+             : grus_weights_read(reading, "decoder.output", "weight", vocab, size, &decoder->output, error);
     if (!status)
         status = grus_read_optional(reading, "decoder.output", "bias", vocab, 0, &decoder->output_bias, error);
     return status;
@@ -133,9 +125,6 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
                               .hidden = from->hidden_size,
                               .layers = from->num_layers,
                               .values = grus_config_output_size(config)};
-    bool last = from->bridge == GRUS_BRIDGE_LAST;
-    decoder->first_final =
-        config->encoder.num_layers - (last ? grus_min(from->num_layers, config->encoder.num_layers) : 1);
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
     decoder->gru = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->gru);
@@ -147,9 +136,8 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
     if (!status)
         status = grus_attention_read(reading, &config->attention, query_size(decoder), decoder->values,
                                      &decoder->attention, error);
-    if (!status && (from->bridge == GRUS_BRIDGE_LINEAR_TANH || from->bridge == GRUS_BRIDGE_MEAN_TANH))
-        status = read_affine(reading, "bridge", decoder->layers * decoder->hidden, decoder->values, &decoder->bridge,
-                             &decoder->bridge_bias, error);
+    if (!status)
+        status = grus_bridge_read(reading, config, &decoder->bridge, error);
     if (!status && from->readout_size)
         status = read_readout(decoder, reading, readout_parts, error);
     if (!status)
@@ -160,11 +148,9 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
 size_t grus_decoder_bytes(const grus_decoder *decoder)
 {
     const grus_kernel *kernel = decoder->kernel;
-    size_t bytes =
-        grus_weights_bytes(kernel, &decoder->bridge) + grus_linear_bytes(&decoder->readout) +
-        grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
-        (decoder->vocab * (decoder->embedding_size + 1) + decoder->layers * decoder->hidden + decoder->readout_size) *
-            sizeof(float);
+    size_t bytes = grus_bridge_bytes(&decoder->bridge) + grus_linear_bytes(&decoder->readout) +
+                   grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
+                   (decoder->vocab * (decoder->embedding_size + 1) + decoder->readout_size) * sizeof(float);
     for (size_t i = 0; i < decoder->layers; i++)
         bytes += grus_gru_bytes(decoder->gru + i);
     return bytes;

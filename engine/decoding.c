@@ -6,12 +6,11 @@
 // recurrent products, the attention of query previous_state) is computed once for all rows of one parent: a lane.
 #include "config.h"
 
+#include "engine/decoding.h"
+
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/decoder.h"
-#include "engine/nn/bridge.h"
-#include "engine/parents.h"
 
 struct grus_decoding {
     const grus_decoder *decoder;
@@ -180,7 +179,8 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     size_t initial = encoded->n * decoder->layers * decoder->hidden;
     float *product = NULL;
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
-        (decoder->bridge.data && !allocate_floats(arena, &product, d->max_rows * decoder->bridge.width)))
+        (decoder->bridge.weights.data &&
+         !allocate_floats(arena, &product, d->max_rows * decoder->bridge.weights.width)))
         return grus_fail_memory(error, initial * sizeof(float));
     memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
@@ -192,9 +192,9 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     if (status)
         return status;
     // The sides are not in use yet, so that one holds the bridge's input.
-    stats->flops += grus_bridge(
-        decoder, encoded, &(grus_bridge_scratch){d->max_rows, d->sides[0].context, product, d->panels, d->context},
-        d->initial);
+    stats->flops += grus_bridge_run(
+        &decoder->bridge, encoded,
+        &(grus_bridge_scratch){d->max_rows, d->sides[0].context, product, d->panels, d->context}, d->initial);
     *decoding = d;
     return GRUS_OK;
 }
@@ -448,7 +448,7 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     bool folded = fold && can_fold(decoder);
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
     size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
-                        decoder->gru->width + decoder->bridge.width;
+                        decoder->gru->width + decoder->bridge.weights.width;
     size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
                     grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
                     grus_attention_query_floats(&decoder->attention, rows) + GRUS_MAX_SUMS * positions + 1;

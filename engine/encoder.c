@@ -323,18 +323,6 @@ grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const gr
     return GRUS_OK;
 }
 
-void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean)
-{
-    const float *rows = encoded->output + encoded->offset[sequence] * size;
-    size_t length = encoded->length[sequence];
-    for (size_t i = 0; i < size; i++) {
-        double total = 0;
-        for (size_t t = 0; t < length; t++)
-            total += (double)rows[t * size + i];
-        mean[i] = length ? (float)(total / (double)length) : 0;
-    }
-}
-
 size_t grus_encoded_bytes(const grus_encoder *encoder, size_t positions, size_t records)
 {
     return (positions + encoder->layers * records) * encoder->output * sizeof(float) +

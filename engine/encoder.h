@@ -2,11 +2,10 @@
 #ifndef GRUS_ENGINE_ENCODER_H
 #define GRUS_ENGINE_ENCODER_H
 
-#include "base/arena.h"
-#include "engine/engine.h"
+#include "base/model_config.h"
+#include "engine/batch.h"
+#include "engine/nn/encoded.h"
 #include "engine/nn/gru.h"
-
-#define GRUS_MAX_LAYERS 64
 
 typedef struct grus_encoder {
     const grus_kernel *kernel;
@@ -17,15 +16,6 @@ typedef struct grus_encoder {
     grus_gru *gru; // (layers, directions)
 } grus_encoder;
 
-// What the encoder made of a batch; all of it in the arena.
-typedef struct grus_encoded {
-    size_t n, positions;
-    const size_t *length, *offset; // (n), (n + 1)
-    float *output;                 // (positions, D): the top layer
-    float **final;                 // (layers) of (n, D): [forward at the last position; backward at the first]; NULL
-                                   // entries for layers below first_final
-} grus_encoded;
-
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
                               grus_error *error);
 size_t grus_encoder_bytes(const grus_encoder *encoder);
@@ -35,9 +25,6 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
 // Encodes the batch; final states are kept of the layers from first_final on. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
 grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
                         const atomic_bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
-
-// The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
-void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean);
 
 // The most bytes of arena that grus_encode takes, and those of them that it keeps for what it has encoded.
 size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records);

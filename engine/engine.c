@@ -7,10 +7,13 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "engine/decoder.h"
+#include "engine/decoding.h"
+#include "engine/encoder.h"
+#include "engine/forced.h"
 #include "engine/nn/classifier.h"
 #include "engine/nn/pooling.h"
 #include "engine/search.h"
+#include "engine/search_rules.h"
 
 struct grus_engine {
     const grus_config *config;
@@ -352,7 +355,7 @@ grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, con
     if (!grus_arena_reserve(arena, bytes))
         return grus_fail_memory(error, bytes);
     bool seq2seq = engine->config->seq2seq;
-    size_t first_final = seq2seq ? engine->decoder.first_final : engine->encoder.layers - 1;
+    size_t first_final = seq2seq ? engine->decoder.bridge.first_final : engine->encoder.layers - 1;
     for (size_t i = 0; i < batch->n; i++)
         results[i] = (grus_result){.finite = true};
     grus_encoded encoded;

@@ -41,9 +41,6 @@ grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, con
                        const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
                        grus_infer_stats *stats, grus_error *error);
 
-// Steps that the search on a source of this length takes at most, the end token's included; at least one.
-size_t grus_search_limit(const grus_search *search, size_t source_length);
-
 // The most bytes that a workspace takes from the system for any batch within these bounds; cells are attention weights,
 // steps times source positions summed over the records. Forced targets count among the positions.
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,

@@ -2,9 +2,12 @@
 // rows become free, long targets first.
 #include "config.h"
 
+#include "engine/forced.h"
+
 #include "base/error.h"
+#include "engine/decoding.h"
 #include "engine/lanes.h"
-#include "engine/search.h"
+#include "engine/search_rules.h"
 
 typedef struct follower {
     uint32_t sequence, row;

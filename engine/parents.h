@@ -4,7 +4,16 @@
 #define GRUS_ENGINE_PARENTS_H
 
 #include "base/arena.h"
-#include "engine/decoder.h"
+
+#define GRUS_NO_ROW UINT32_MAX
+
+// A live hypothesis at the start of a step.
+typedef struct grus_row {
+    uint32_t token;    // y_{t-1}
+    uint32_t parent;   // its row in the step before; GRUS_NO_ROW at its first step
+    uint32_t sequence; // the source it reads
+    float *weights;    // (source length) where this step's attention goes; NULL: nowhere
+} grus_row;
 
 typedef struct grus_parents {
     size_t tile; // lanes

@@ -11,40 +11,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/decoding.h"
 #include "engine/lanes.h"
-
-#define GREEDY_ROWS 96
-#define BEAM_ROWS 192
-
-size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size)
-{
-    return grus_whole_tiles(kernel, beam_size == 1 ? GREEDY_ROWS : grus_max(BEAM_ROWS, beam_size));
-}
-
-bool grus_search_folds(size_t beam_size)
-{
-    return beam_size > 1;
-}
-
-double grus_normalize(const grus_search *search, double logprob, size_t length)
-{
-    switch (search->length_norm) {
-    case GRUS_NORM_AVG:
-        return logprob / pow((double)length, search->length_penalty);
-    case GRUS_NORM_GNMT:
-        return logprob / pow((5 + (double)length) / 6, search->length_penalty);
-    case GRUS_NORM_NONE:
-        break;
-    }
-    return logprob;
-}
-
-size_t grus_search_limit(const grus_search *search, size_t source_length)
-{
-    double steps = ceil(search->max_length_factor * (double)source_length) + 10;
-    size_t limit = steps < (double)search->max_length ? (size_t)steps : search->max_length;
-    return grus_max(limit, 1);
-}
+#include "engine/search_rules.h"
 
 // One taken continuation: which hypothesis of the step before, by which token.
 typedef struct node {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "engine/search_rules.h"
 #include "io/outdir/journal.h"
 #include "scheduler/format.h"
 #include "scheduler/source.h"

@@ -5,54 +5,85 @@
 
 #include <string.h>
 
-static void read_input(const grus_decoder *decoder, const grus_encoded *encoded, size_t sequence, float *input)
+static bool maps(const grus_bridge *bridge)
 {
-    if (decoder->config->bridge == GRUS_BRIDGE_MEAN_TANH)
-        grus_encoded_mean(encoded, sequence, decoder->values, input);
+    return bridge->kind == GRUS_BRIDGE_LINEAR_TANH || bridge->kind == GRUS_BRIDGE_MEAN_TANH;
+}
+
+grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, grus_bridge *bridge, grus_error *error)
+{
+    const grus_decoder_config *decoder = &config->decoder;
+    size_t encoder_layers = config->encoder.num_layers, states = decoder->num_layers * decoder->hidden_size;
+    size_t taken = decoder->bridge == GRUS_BRIDGE_LAST ? grus_min(decoder->num_layers, encoder_layers) : 1;
+    *bridge = (grus_bridge){.kernel = reading->kernel,
+                            .kind = decoder->bridge,
+                            .layers = decoder->num_layers,
+                            .hidden = decoder->hidden_size,
+                            .values = grus_config_output_size(config),
+                            .first_final = encoder_layers - taken};
+    if (!maps(bridge))
+        return GRUS_OK;
+    grus_status status =
+        grus_weights_read(reading, "bridge", "weight", states, bridge->values, &bridge->weights, error);
+    if (!status)
+        status = grus_read_optional(reading, "bridge", "bias", states, 0, &bridge->bias, error);
+    return status;
+}
+
+size_t grus_bridge_bytes(const grus_bridge *bridge)
+{
+    if (!maps(bridge))
+        return 0;
+    return grus_weights_bytes(bridge->kernel, &bridge->weights) + bridge->layers * bridge->hidden * sizeof(float);
+}
+
+static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, size_t sequence, float *input)
+{
+    if (bridge->kind == GRUS_BRIDGE_MEAN_TANH)
+        grus_encoded_mean(encoded, sequence, bridge->values, input);
     else
-        memcpy(input, encoded->final[decoder->first_final] + sequence * decoder->values,
-               decoder->values * sizeof *input);
+        memcpy(input, encoded->final[bridge->first_final] + sequence * bridge->values, bridge->values * sizeof *input);
 }
 
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs.
-static uint64_t bridge_linear(const grus_decoder *decoder, const grus_encoded *encoded,
-                              const grus_bridge_scratch *scratch, float *initial)
+static uint64_t run_map(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
+                        float *initial)
 {
-    size_t states = decoder->layers * decoder->hidden, width = decoder->bridge.width;
+    size_t states = bridge->layers * bridge->hidden, width = bridge->weights.width;
     for (size_t first = 0; first < encoded->n; first += scratch->n) {
         size_t n = grus_min(scratch->n, encoded->n - first);
         for (size_t i = 0; i < n; i++) {
-            float *input = scratch->input + i * decoder->values;
-            read_input(decoder, encoded, first + i, input);
+            float *input = scratch->input + i * bridge->values;
+            read_input(bridge, encoded, first + i, input);
             scratch->rows[i] = input;
         }
-        grus_panels_pack(decoder->kernel, &(grus_part_rows){scratch->rows, decoder->values}, 1, n, scratch->panels);
-        grus_product(decoder->kernel, &decoder->bridge, scratch->panels, n, 0, scratch->product, width);
+        grus_panels_pack(bridge->kernel, &(grus_part_rows){scratch->rows, bridge->values}, 1, n, scratch->panels);
+        grus_product(bridge->kernel, &bridge->weights, scratch->panels, n, 0, scratch->product, width);
         for (size_t i = 0; i < n; i++) {
             float *row = scratch->product + i * width;
-            decoder->kernel->vector->tanh_bias(row, decoder->bridge_bias, states);
+            bridge->kernel->vector->tanh_bias(row, bridge->bias, states);
             memcpy(initial + (first + i) * states, row, states * sizeof *row);
         }
     }
-    return grus_product_flops(encoded->n, &decoder->bridge, decoder->bridge.out);
+    return grus_product_flops(encoded->n, &bridge->weights, bridge->weights.out);
 }
 
-static void bridge_last(const grus_decoder *decoder, const grus_encoded *encoded, float *initial)
+static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, float *initial)
 {
     for (size_t i = 0; i < encoded->n; i++)
-        for (size_t layer = 0; layer < decoder->layers; layer++)
-            memcpy(initial + (i * decoder->layers + layer) * decoder->hidden,
-                   encoded->final[decoder->first_final + layer] + i * decoder->values, decoder->hidden * sizeof(float));
+        for (size_t layer = 0; layer < bridge->layers; layer++)
+            memcpy(initial + (i * bridge->layers + layer) * bridge->hidden,
+                   encoded->final[bridge->first_final + layer] + i * bridge->values, bridge->hidden * sizeof(float));
 }
 
-uint64_t grus_bridge(const grus_decoder *decoder, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
-                     float *initial)
+uint64_t grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
+                         float *initial)
 {
-    if (decoder->bridge.data)
-        return bridge_linear(decoder, encoded, scratch, initial);
-    if (decoder->config->bridge == GRUS_BRIDGE_LAST)
-        bridge_last(decoder, encoded, initial);
+    if (maps(bridge))
+        return run_map(bridge, encoded, scratch, initial);
+    if (bridge->kind == GRUS_BRIDGE_LAST)
+        copy_last(bridge, encoded, initial);
     else
-        memset(initial, 0, encoded->n * decoder->layers * decoder->hidden * sizeof *initial);
+        memset(initial, 0, encoded->n * bridge->layers * bridge->hidden * sizeof *initial);
     return 0;
 }

@@ -1,19 +1,35 @@
-// bridge.h: a decoder's first states from what the encoder came to: copied, or a map of them through tanh.
+// bridge.h: a decoder's first states from what the encoder came to: zeros, copied, or a map of them through tanh.
 #ifndef GRUS_ENGINE_NN_BRIDGE_H
 #define GRUS_ENGINE_NN_BRIDGE_H
 
-#include "engine/decoder.h"
+#include "base/model_config.h"
+#include "engine/kernel/product.h"
+#include "engine/nn/encoded.h"
 
-// Room for the inputs of n sequences at a time; of no use but to a bridge with weights.
+typedef struct grus_bridge {
+    const grus_kernel *kernel;
+    grus_bridge_kind kind;
+    size_t layers, hidden; // of the decoder
+    size_t values;         // D of the encoder
+    size_t first_final;    // encoder layer whose final state decoder layer 0 takes (last), else the top one
+    grus_weights weights;  // (layers * H, D) of those that map
+    float *bias;           // (layers * H)
+} grus_bridge;
+
+// Reads "bridge.…", where this kind has any. GRUS_E_MODEL or GRUS_E_MEMORY.
+grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, grus_bridge *bridge, grus_error *error);
+size_t grus_bridge_bytes(const grus_bridge *bridge);
+
+// Room for the inputs of n sequences at a time; of no use but to a bridge that maps.
 typedef struct grus_bridge_scratch {
     size_t n;
-    float *input, *product; // (n, D), (n, bridge width)
+    float *input, *product; // (n, D), (n, weights.width)
     float *panels;          // (n, D) packed
     const float **rows;     // (n)
 } grus_bridge_scratch;
 
-// initial is (records, layers, H); zeros where there is no bridge. Returns FLOPs.
-uint64_t grus_bridge(const grus_decoder *decoder, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
-                     float *initial);
+// initial is (records, layers, H). Returns FLOPs.
+uint64_t grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
+                         float *initial);
 
 #endif

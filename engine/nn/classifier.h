@@ -2,7 +2,9 @@
 #ifndef GRUS_ENGINE_NN_CLASSIFIER_H
 #define GRUS_ENGINE_NN_CLASSIFIER_H
 
-#include "engine/encoder.h"
+#include "base/model_config.h"
+#include "engine/kernel/product.h"
+#include "engine/nn/encoded.h"
 
 typedef struct grus_head {
     const grus_kernel *kernel;

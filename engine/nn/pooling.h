@@ -2,8 +2,8 @@
 #ifndef GRUS_ENGINE_NN_POOLING_H
 #define GRUS_ENGINE_NN_POOLING_H
 
-#include "engine/encoder.h"
 #include "engine/nn/attention.h"
+#include "engine/nn/encoded.h"
 
 typedef struct grus_pooling {
     grus_pooling_kind kind;

@@ -1,0 +1,16 @@
+// encoded.c: the mean of a sequence's outputs.
+#include "config.h"
+
+#include "engine/nn/encoded.h"
+
+void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean)
+{
+    const float *rows = encoded->output + encoded->offset[sequence] * size;
+    size_t length = encoded->length[sequence];
+    for (size_t i = 0; i < size; i++) {
+        double total = 0;
+        for (size_t t = 0; t < length; t++)
+            total += (double)rows[t * size + i];
+        mean[i] = length ? (float)(total / (double)length) : 0;
+    }
+}
