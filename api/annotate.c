@@ -9,12 +9,14 @@
 
 #include "base/error.h"
 #include "scheduler/batcher.h"
+#include "scheduler/costs.h"
+#include "scheduler/parse.h"
 #include "scheduler/worker.h"
 
 typedef struct grus_annotation {
     grus_job job;
     grus_plan plan;
-    grus_packed packed;
+    grus_parsed parsed;
     grus_batcher batcher;
     grus_slot slot;
     grus_worker worker;
@@ -26,7 +28,7 @@ static grus_status run_batch(grus_annotation *state, bool ended, grus_error *err
 {
     grus_slot *slot = &state->slot;
     grus_cut cut = grus_batcher_cut(&state->batcher, ended);
-    grus_status status = grus_slot_reset(slot, cut.big ? &state->plan.big : &state->plan.slot, error);
+    grus_status status = grus_slot_reset(slot, cut.big ? &state->plan.bounds.big : &state->plan.bounds.slot, error);
     slot->big = cut.big;
     if (status == GRUS_OK)
         status = grus_batcher_move(&state->batcher, cut.records, slot, error);
@@ -38,26 +40,26 @@ static grus_status run_batch(grus_annotation *state, bool ended, grus_error *err
     return state->output.failed ? grus_fail_memory(error, slot->out.size) : GRUS_OK;
 }
 
-static grus_status add_line(grus_annotation *state, const char *line, size_t length, uint64_t number, grus_error *error)
+static grus_status add_line(grus_annotation *state, const char *text, size_t length, uint64_t number, grus_error *error)
 {
-    grus_packed *packed = &state->packed;
-    bool too_long = length > state->job.options->max_record;
-    if (too_long)
-        length = 0;
-    grus_status status = grus_pack_line(&state->job, GRUS_SHARD_JSONL, line, length, too_long, number, packed, error);
-    if (status == GRUS_OK && packed->bad && state->job.options->fail_on_error) {
+    const grus_job *job = &state->job;
+    const grus_slot_entry *entry = &state->parsed.entry;
+    bool too_long = length > job->options->max_record;
+    grus_raw_line line = {GRUS_SHARD_JSONL, number, text, too_long ? 0 : length, too_long};
+    grus_status status = grus_parse_line(job, &line, &state->parsed, error);
+    if (status == GRUS_OK && entry->error && job->options->fail_on_error) {
         char place[32];
         snprintf(place, sizeof place, "line %" PRIu64, number);
-        return grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", packed->error.cause);
+        return grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", entry->error);
     }
-    while (status == GRUS_OK && !grus_batcher_has_room(&state->batcher, packed, length))
+    while (status == GRUS_OK && !grus_batcher_has_room(&state->batcher, entry))
         status = run_batch(state, false, error);
-    return status == GRUS_OK ? grus_batcher_add(&state->batcher, packed, line, length, number, error) : status;
+    return status == GRUS_OK ? grus_batcher_add(&state->batcher, entry, error) : status;
 }
 
 static grus_status annotate(grus_annotation *state, const char *lines, size_t size, grus_error *error)
 {
-    grus_status status = grus_job_plan(&state->job, 1, &state->plan, error);
+    grus_status status = grus_costs_plan(&state->job, 1, &state->plan, error);
     if (status == GRUS_OK)
         status = grus_batcher_begin(&state->batcher, error);
     uint64_t number = 1;
@@ -87,8 +89,8 @@ grus_status grus_annotate(const grus_model *model, const grus_run_options *optio
     if (!state)
         return grus_fail_memory(error, sizeof *state);
     grus_status status = grus_job_settle(&state->job, model, options, error);
-    state->worker.job = state->batcher.job = &state->job;
-    state->batcher.plan = &state->plan;
+    state->worker.job = &state->job;
+    state->batcher.bounds = &state->plan.bounds;
     if (status == GRUS_OK && options->format == GRUS_FORMAT_NPY)
         status = grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy is a format of whole shards");
     if (status == GRUS_OK)
@@ -99,7 +101,7 @@ grus_status grus_annotate(const grus_model *model, const grus_run_options *optio
         state->output = (grus_buffer){0};
     }
     grus_buffer_free(&state->output);
-    grus_packed_free(&state->packed);
+    grus_parsed_free(&state->parsed);
     grus_batcher_free(&state->batcher);
     grus_slot_free(&state->slot);
     grus_worker_free(&state->worker);

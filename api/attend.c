@@ -18,7 +18,7 @@ typedef struct attending {
     const grus_model *model;
     grus_run_options options;
     grus_job job;
-    grus_packed packed;
+    grus_parsed parsed;
     grus_workspace *workspace;
     grus_result result;
     grus_arena *arena; // becomes the map's
@@ -53,25 +53,25 @@ static grus_status pack(attending *state, const char *text, size_t length, grus_
         line = state->scratch.data;
         length = state->scratch.size;
     }
-    grus_status status = grus_pack_line(&state->job, features ? GRUS_SHARD_JSONL : GRUS_SHARD_TXT, line, length, false,
-                                        1, &state->packed, error);
-    if (status == GRUS_OK && state->packed.bad)
-        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "%s", state->packed.error.cause);
+    grus_raw_line raw = {features ? GRUS_SHARD_JSONL : GRUS_SHARD_TXT, 1, line, length, false};
+    grus_status status = grus_parse_line(&state->job, &raw, &state->parsed, error);
+    if (status == GRUS_OK && state->parsed.entry.error)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "%s", state->parsed.entry.error);
     return status;
 }
 
 static grus_status infer(attending *state, grus_error *error)
 {
-    const grus_packed *packed = &state->packed;
+    const grus_slot_entry *entry = &state->parsed.entry;
     grus_infer_stats stats = {0};
     state->workspace = grus_workspace_new(state->model->engine);
     if (!state->workspace)
         return grus_fail_memory(error, sizeof(void *));
     grus_batch batch = {
         .n = 1,
-        .length = &packed->n_positions,
-        .ids = state->model->config.features ? NULL : packed->ids.data,
-        .features = state->model->config.features ? packed->record.features : NULL,
+        .length = &entry->n_positions,
+        .ids = state->model->config.features ? NULL : entry->ids,
+        .features = state->model->config.features ? entry->features : NULL,
     };
     grus_status status = grus_infer(state->model->engine, state->workspace, &batch, &state->job.infer, NULL,
                                     &state->result, &stats, error);
@@ -192,8 +192,8 @@ static grus_status fill_map(attending *state, grus_attention_map *map, grus_erro
     state->arena = grus_arena_new(MAP_BLOCK);
     if (!state->arena)
         return grus_fail_memory(error, MAP_BLOCK);
-    map->columns = state->packed.n_positions;
-    map->column_tokens = take_tokens(state, model->source, state->packed.ids.data, map->columns);
+    map->columns = state->parsed.entry.n_positions;
+    map->column_tokens = take_tokens(state, model->source, state->parsed.ids.data, map->columns);
     bool filled = map->column_tokens && (model->config.seq2seq ? fill_decoded(state, map) : fill_pooled(state, map));
     return filled ? GRUS_OK : grus_fail_memory(error, grus_arena_bytes(state->arena));
 }
@@ -206,7 +206,7 @@ static void free_state(attending *state)
         grus_workspace_free(state->workspace);
     if (state->arena)
         grus_arena_free(state->arena);
-    grus_packed_free(&state->packed);
+    grus_parsed_free(&state->parsed);
     grus_buffer_free(&state->scratch);
     free(state);
 }

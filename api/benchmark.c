@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "io/outdir/output.h"
 #include "scheduler/clock.h"
+#include "scheduler/costs.h"
 #include "scheduler/cpus.h"
 #include "scheduler/format.h"
 #include "scheduler/parse.h"
@@ -122,15 +123,17 @@ static grus_status read_lines(benchmark *b, grus_error *error)
 
 static grus_status parse_lines(benchmark *b, grus_error *error)
 {
-    grus_packed packed = {0};
+    grus_parsed parsed = {0};
     grus_status status = GRUS_OK;
     for (size_t i = 0; i < b->work.n_slots; i++) {
-        const grus_slot *slot = &b->work.slots[i];
-        for (size_t j = 0; j < slot->n_records && status == GRUS_OK; j++)
-            status = grus_pack_line(&b->job, b->work.kinds[i], slot->lines.data + slot->records[j].start,
-                                    slot->records[j].length, false, slot->first_number + j, &packed, error);
+        grus_slot_place place = {0};
+        grus_slot_entry entry;
+        while (status == GRUS_OK && grus_slot_next(&b->work.slots[i], &place, &entry)) {
+            grus_raw_line line = {b->work.kinds[i], entry.number, entry.line, entry.length, false};
+            status = grus_parse_line(&b->job, &line, &parsed, error);
+        }
     }
-    grus_packed_free(&packed);
+    grus_parsed_free(&parsed);
     return status;
 }
 
@@ -138,11 +141,10 @@ static grus_status parse_lines(benchmark *b, grus_error *error)
 
 static grus_status infer_slot(benchmark *b, bench_thread *thread, const grus_slot *slot, grus_error *error)
 {
-    const grus_job *job = &b->job;
     if (slot->n_sequences == 0)
         return GRUS_OK;
-    grus_batch batch = grus_slot_batch(slot, job->record.want_features, b->infer.force);
-    return grus_infer(job->model->engine, thread->workspace, &batch, &b->infer, NULL, thread->results, &thread->stats,
+    grus_batch batch = grus_slot_batch(slot);
+    return grus_infer(b->job.model->engine, thread->workspace, &batch, &b->infer, NULL, thread->results, &thread->stats,
                       error);
 }
 
@@ -358,9 +360,9 @@ static grus_status make_threads(benchmark *b, grus_error *error)
 
 static grus_status prepare(benchmark *b, grus_error *error)
 {
-    b->work.job = b->work.batcher.job = &b->job;
-    b->work.batcher.plan = &b->work.plan;
-    grus_status status = grus_job_plan(&b->job, b->n_threads, &b->work.plan, error);
+    b->work.job = &b->job;
+    b->work.batcher.bounds = &b->work.plan.bounds;
+    grus_status status = grus_costs_plan(&b->job, b->n_threads, &b->work.plan, error);
     if (status == GRUS_OK)
         status = b->n_inputs ? grus_benchmark_read(&b->work, b->inputs, b->n_inputs, b->how->records, error)
                              : grus_benchmark_invent(&b->work, b->how->records, error);

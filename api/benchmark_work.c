@@ -9,6 +9,7 @@
 #include "api/synthetic.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "scheduler/parse.h"
 
 #define SEED 5
 
@@ -24,7 +25,7 @@ static grus_status add_slot(grus_benchmark_work *work, grus_shard_kind kind, boo
     work->kinds[work->n_slots] = kind;
     grus_slot *slot = &work->slots[work->n_slots++];
     *slot = (grus_slot){.big = big};
-    grus_status status = grus_slot_reset(slot, big ? &work->plan.big : &work->plan.slot, error);
+    grus_status status = grus_slot_reset(slot, big ? &work->plan.bounds.big : &work->plan.bounds.slot, error);
     slot->big = big;
     return status;
 }
@@ -46,31 +47,24 @@ static grus_status cut_rest(grus_benchmark_work *work, grus_shard_kind kind, gru
     return status;
 }
 
-static grus_status add_record(grus_benchmark_work *work, grus_shard_kind kind, const grus_packed *packed,
-                              const char *line, size_t length, uint64_t number, grus_error *error)
+static grus_status add_record(grus_benchmark_work *work, grus_shard_kind kind, const grus_slot_entry *entry,
+                              grus_error *error)
 {
     grus_status status = GRUS_OK;
-    while (status == GRUS_OK && !grus_batcher_has_room(&work->batcher, packed, length))
+    while (status == GRUS_OK && !grus_batcher_has_room(&work->batcher, entry))
         status = cut_batch(work, kind, false, error);
     work->records++;
-    work->bytes += length + 1;
-    work->positions += packed->n_positions;
-    return status == GRUS_OK ? grus_batcher_add(&work->batcher, packed, line, length, number, error) : status;
+    work->bytes += entry->length + 1;
+    work->positions += entry->n_positions;
+    return status == GRUS_OK ? grus_batcher_add(&work->batcher, entry, error) : status;
 }
 
 // ---- from shards ----
 
-static grus_status add_line(grus_benchmark_work *work, grus_shard_kind kind, grus_packed *packed, const char *line,
-                            size_t length, bool too_long, uint64_t number, grus_error *error)
-{
-    grus_status status = grus_pack_line(work->job, kind, line, length, too_long, number, packed, error);
-    return status == GRUS_OK ? add_record(work, kind, packed, line, length, number, error) : status;
-}
-
 static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard, size_t records, grus_error *error)
 {
     grus_input *input;
-    grus_packed packed = {0};
+    grus_parsed parsed = {0};
     uint64_t number = 1;
     if (shard->fault)
         return grus_shard_fault(shard, error);
@@ -81,14 +75,16 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
         return status;
     while (work->records < records && status == GRUS_OK) {
         grus_line_kind kind;
-        const char *line;
-        size_t length;
-        status = grus_input_line(input, &kind, &line, &length, error);
+        grus_raw_line line = {.kind = shard->kind, .number = number++};
+        status = grus_input_line(input, &kind, &line.text, &line.length, error);
         if (status != GRUS_OK || kind == GRUS_LINE_END)
             break;
-        status = add_line(work, shard->kind, &packed, line, length, kind == GRUS_LINE_TOO_LONG, number++, error);
+        line.too_long = kind == GRUS_LINE_TOO_LONG;
+        status = grus_parse_line(work->job, &line, &parsed, error);
+        if (status == GRUS_OK)
+            status = add_record(work, shard->kind, &parsed.entry, error);
     }
-    grus_packed_free(&packed);
+    grus_parsed_free(&parsed);
     grus_input_close(input);
     return status == GRUS_OK ? cut_rest(work, shard->kind, error) : status;
 }
@@ -129,38 +125,43 @@ static bool grow_features(grus_record *record, size_t floats)
 }
 
 // A record of `length` positions; a forced target is as long as its source. false when memory is short.
-static bool invent_record(const grus_job *job, uint64_t *state, size_t length, grus_packed *packed)
+static bool invent_record(const grus_job *job, uint64_t *state, size_t length, grus_parsed *parsed)
 {
-    size_t dim = job->record.feature_dim;
-    packed->n_positions = length;
-    packed->n_targets = job->infer.force ? length : 0;
-    packed->n_cells = grus_job_cells(job, length, packed->n_targets);
-    if (dim ? !grow_features(&packed->record, length * dim) : !grow_ids(&packed->ids, length))
+    size_t dim = job->record.feature_dim, targets = job->infer.force ? length : 0;
+    if (dim ? !grow_features(&parsed->record, length * dim) : !grow_ids(&parsed->ids, length))
+        return false;
+    if (!grow_ids(&parsed->targets, targets))
         return false;
     for (size_t i = 0; i < length * dim; i++)
-        packed->record.features[i] = (float)(grus_synthetic_number(state) >> 40) * 0x1p-23f - 1.0f;
+        parsed->record.features[i] = (float)(grus_synthetic_number(state) >> 40) * 0x1p-23f - 1.0f;
     if (!dim)
-        grus_synthetic_ids(state, job->model->facts.source_vocab, packed->ids.data, length);
-    if (!job->infer.force)
-        return true;
-    if (!grow_ids(&packed->targets, length))
-        return false;
-    grus_synthetic_ids(state, job->model->facts.target_vocab, packed->targets.data, length);
+        grus_synthetic_ids(state, job->model->facts.source_vocab, parsed->ids.data, length);
+    grus_synthetic_ids(state, job->model->facts.target_vocab, parsed->targets.data, targets);
+    parsed->entry = (grus_slot_entry){
+        .line = "",
+        .n_positions = length,
+        .n_targets = targets,
+        .n_cells = grus_job_cells(job, length, targets),
+        .ids = parsed->ids.data,
+        .features = parsed->record.features,
+        .targets = parsed->targets.data,
+    };
     return true;
 }
 
 grus_status grus_benchmark_invent(grus_benchmark_work *work, size_t records, grus_error *error)
 {
     uint64_t state = SEED;
-    grus_packed packed = {0};
+    grus_parsed parsed = {0};
     grus_status status = grus_batcher_begin(&work->batcher, error);
     while (status == GRUS_OK && work->records < records) {
         size_t length = grus_synthetic_length(&state);
-        status = invent_record(work->job, &state, length, &packed)
-                     ? add_record(work, GRUS_SHARD_JSONL, &packed, "", 0, work->records + 1, error)
-                     : grus_fail_memory(error, length * sizeof(float));
+        bool invented = invent_record(work->job, &state, length, &parsed);
+        parsed.entry.number = work->records + 1;
+        status = invented ? add_record(work, GRUS_SHARD_JSONL, &parsed.entry, error)
+                          : grus_fail_memory(error, length * sizeof(float));
     }
-    grus_packed_free(&packed);
+    grus_parsed_free(&parsed);
     return status == GRUS_OK ? cut_rest(work, GRUS_SHARD_JSONL, error) : status;
 }
 

@@ -2,10 +2,11 @@
 #ifndef GRUS_API_BENCHMARK_WORK_H
 #define GRUS_API_BENCHMARK_WORK_H
 
-#include "scheduler/batcher.h"
+#include "scheduler/job.h"
+#include "scheduler/plan.h"
 #include "scheduler/shards.h"
 
-// Zero-initialised but for job and plan, and for the batcher's, which are the same.
+// Zero-initialised but for job and plan, and for the batcher's bounds, which are the plan's.
 typedef struct grus_benchmark_work {
     const grus_job *job;
     grus_plan plan;

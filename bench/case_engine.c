@@ -8,8 +8,9 @@
 #include "base/memory.h"
 #include "bench/random_config.h"
 #include "engine/search_rules.h"
-#include "scheduler/batcher.h"
 #include "scheduler/cpus.h"
+#include "scheduler/limits.h"
+#include "scheduler/plan.h"
 
 #define SEED 11
 #define CURVE_POSITIONS 4096
@@ -130,29 +131,24 @@ static void add_batch(work *w, size_t records, size_t *first, size_t *first_posi
     }
 }
 
-// What the batcher is told of a sequence: its length. Its ids stay here.
-static bool add_length(grus_batcher *batcher, size_t i, size_t length, uint32_t *zeros, grus_error *error)
-{
-    grus_packed packed = {.n_positions = length, .ids = {.data = zeros, .size = length}};
-    return grus_batcher_add(batcher, &packed, "", 0, i, error) == GRUS_OK;
-}
-
 // Cut as `grus run` cuts them, but at least one for each thread.
-static bool cut_batches(work *w, grus_batcher *batcher, const grus_plan *plan, uint32_t *zeros)
+// What the batcher is told of a sequence is its length; its ids stay here.
+static bool cut_batches(work *w, grus_batcher *batcher, const uint32_t *zeros)
 {
     grus_error error;
     grus_slot slot = {0};
     size_t first = 0, first_position = 0, first_target = 0, added = 0;
     bool done = grus_batcher_begin(batcher, &error) == GRUS_OK;
     while (done && first < w->n) {
-        grus_packed next = {.n_positions = added < w->n ? w->length[added] : 0};
-        if (added < w->n && grus_batcher_has_room(batcher, &next, 0)) {
-            done = add_length(batcher, added, w->length[added], zeros, &error);
+        grus_slot_entry next = {
+            .number = added, .line = "", .n_positions = added < w->n ? w->length[added] : 0, .ids = zeros};
+        if (added < w->n && grus_batcher_has_room(batcher, &next)) {
+            done = grus_batcher_add(batcher, &next, &error) == GRUS_OK;
             added++;
             continue;
         }
         grus_cut cut = grus_batcher_cut(batcher, added == w->n);
-        done = grus_slot_reset(&slot, cut.big ? &plan->big : &plan->slot, &error) == GRUS_OK &&
+        done = grus_slot_reset(&slot, cut.big ? &batcher->bounds->big : &batcher->bounds->slot, &error) == GRUS_OK &&
                grus_batcher_move(batcher, cut.records, &slot, &error) == GRUS_OK;
         add_batch(w, cut.records, &first, &first_position, &first_target);
     }
@@ -164,15 +160,15 @@ static bool make_batches(work *w)
 {
     grus_error error;
     grus_plan plan;
-    grus_plan_costs costs = {.workspace = no_bytes, .output = no_bytes, .max_record = 1};
+    grus_engine_facts facts = grus_engine_describe(w->engine);
+    grus_plan_costs costs = {
+        .workspace = no_bytes, .output = no_bytes, .tile = facts.tile, .lanes = facts.lanes, .max_record = 1};
     size_t limit = grus_min(GRUS_BATCH_TOKENS, grus_max(1, grus_div_up(w->positions, w->threads)));
-    grus_model model = {.facts = grus_engine_describe(w->engine)};
-    grus_job job = {.model = &model};
-    grus_batcher batcher = {.job = &job, .plan = &plan};
+    grus_batcher batcher = {.bounds = &plan.bounds};
     uint32_t *zeros = calloc(GRUS_RECORD_POSITIONS, sizeof *zeros);
     w->batches = calloc(w->n, sizeof *w->batches);
     bool done = zeros && w->batches && grus_plan_make(&costs, w->threads, limit, 0, &plan, &error) == GRUS_OK &&
-                cut_batches(w, &batcher, &plan, zeros);
+                cut_batches(w, &batcher, zeros);
     grus_batcher_free(&batcher);
     free(zeros);
     return done;

@@ -1,5 +1,5 @@
 // batcher.h: where a batch ends. Records wait in a look-ahead, and batches are cut from its front where the encoder's
-// lanes come out level. A pure function of the records and the plan; it changes no result, only what is computed for
+// lanes come out level. A pure function of the records and the bounds; it changes no result, only what is computed for
 // nobody.
 //
 // The lanes of a tile of the micro-kernel end together: a sequence that outlasts all else in its batch has the rest of
@@ -10,26 +10,31 @@
 #define GRUS_SCHEDULER_BATCHER_H
 
 #include "base/arena.h"
-#include "scheduler/parse.h"
+#include "scheduler/slot.h"
+
+typedef struct grus_batch_bounds {
+    size_t batch_tokens, wide_tokens; // of an ordinary batch, and of one in a big slot
+    grus_slot_bounds slot, big;       // what an ordinary and a big slot may hold
+    grus_slot_bounds ahead;           // what is held of records that are in no batch yet
+    size_t tile, lanes;               // of the engine: lanes computed together, and in all
+} grus_batch_bounds;
 
 // What counts of a record that waits.
 typedef struct grus_waiting {
     size_t positions, tokens, cells;
-    size_t bytes, error_bytes; // of all its text, and the part of it that is its error
-    size_t n_targets;
-    bool bad;
-    grus_cause cause;
+    size_t bytes;        // of all its text
+    bool bad;            // in error
     grus_slot_mark mark; // behind it
 } grus_waiting;
 
-// Zero-initialised but for job and plan.
+// Zero-initialised but for bounds.
 typedef struct grus_batcher {
-    const grus_job *job;
-    const grus_plan *plan;
+    const grus_batch_bounds *bounds;
     grus_slot ahead;       // the records that are in no batch yet
     grus_waiting *waiting; // (ahead.n_records)
-    size_t waiting_capacity, tokens;
-    grus_arena *arena; // of one measurement of lanes
+    size_t waiting_capacity;
+    size_t tokens, bytes; // of all that wait
+    grus_arena *arena;    // of one measurement of lanes
 } grus_batcher;
 
 typedef struct grus_cut {
@@ -41,11 +46,10 @@ typedef struct grus_cut {
 grus_status grus_batcher_begin(grus_batcher *batcher, grus_error *error);
 void grus_batcher_free(grus_batcher *batcher);
 
-// Whether there is room for the record, with a line of so many bytes; always where none waits.
-bool grus_batcher_has_room(const grus_batcher *batcher, const grus_packed *packed, size_t length);
+// Whether there is room for the record; always where none waits.
+bool grus_batcher_has_room(const grus_batcher *batcher, const grus_slot_entry *entry);
 // Copies it behind the others. GRUS_E_MEMORY.
-grus_status grus_batcher_add(grus_batcher *batcher, const grus_packed *packed, const char *line, size_t length,
-                             uint64_t number, grus_error *error);
+grus_status grus_batcher_add(grus_batcher *batcher, const grus_slot_entry *entry, grus_error *error);
 // Bytes that a batcher with a look-ahead of these bounds takes; saturated.
 size_t grus_batcher_bytes(const grus_slot_bounds *ahead);
 

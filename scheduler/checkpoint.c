@@ -17,17 +17,17 @@ enum counter {
 };
 _Static_assert(COUNTER_CAUSES + GRUS_N_CAUSES <= GRUS_CHECKPOINT_COUNTERS, "room for every counter");
 
-bool grus_checkpoint_possible(const grus_context *context, const grus_shard *shard)
+bool grus_checkpoint_possible(const grus_shared *shared, const grus_shard *shard)
 {
-    return strcmp(context->outdir, "-") != 0 && !grus_shard_is_stdin(shard) && shard->bytes > 0;
+    return strcmp(shared->outdir, "-") != 0 && !grus_shard_is_stdin(shard) && shard->bytes > 0;
 }
 
-grus_journal_key grus_checkpoint_key(const grus_context *context, const grus_shard *shard)
+grus_journal_key grus_checkpoint_key(const grus_shared *shared, const grus_shard *shard)
 {
     return (grus_journal_key){
-        .outdir = context->outdir,
+        .outdir = shared->outdir,
         .stem = shard->stem,
-        .run = context->run_id,
+        .run = shared->run_id,
         .input = shard->name,
         .input_bytes = shard->bytes,
     };
@@ -35,20 +35,20 @@ grus_journal_key grus_checkpoint_key(const grus_context *context, const grus_sha
 
 grus_checkpoint grus_checkpoint_make(const grus_figures *done, const grus_slot_mark *mark)
 {
-    const grus_progress *progress = &done->progress;
+    const grus_infer_stats *stats = &done->stats;
     grus_checkpoint checkpoint = {
-        .records = progress->records,
+        .records = done->records,
         .input_bytes = mark->bytes,
         .input_xxh64 = mark->xxh64,
         .counters =
             {
                 [COUNTER_LENGTHS] = mark->lengths,
-                [COUNTER_TOKENS_IN] = progress->tokens_in,
-                [COUNTER_TOKENS_OUT] = progress->tokens_out,
-                [COUNTER_POSITIONS] = progress->positions,
-                [COUNTER_POSITIONS_COMPUTED] = progress->positions_computed,
-                [COUNTER_ROWS] = progress->rows,
-                [COUNTER_ROWS_COMPUTED] = progress->rows_computed,
+                [COUNTER_TOKENS_IN] = done->tokens_in,
+                [COUNTER_TOKENS_OUT] = stats->tokens_out,
+                [COUNTER_POSITIONS] = stats->positions,
+                [COUNTER_POSITIONS_COMPUTED] = stats->positions_computed,
+                [COUNTER_ROWS] = stats->rows,
+                [COUNTER_ROWS_COMPUTED] = stats->rows_computed,
             },
     };
     for (int i = 0; i < GRUS_N_CAUSES; i++)
@@ -65,11 +65,11 @@ void grus_checkpoint_take(const grus_checkpoint *checkpoint, grus_figures *done,
         .lengths = counters[COUNTER_LENGTHS],
     };
     *done = (grus_figures){
-        .progress =
+        .records = checkpoint->records,
+        .records_resumed = checkpoint->records,
+        .tokens_in = counters[COUNTER_TOKENS_IN],
+        .stats =
             {
-                .records = checkpoint->records,
-                .records_resumed = checkpoint->records,
-                .tokens_in = counters[COUNTER_TOKENS_IN],
                 .tokens_out = counters[COUNTER_TOKENS_OUT],
                 .positions = counters[COUNTER_POSITIONS],
                 .positions_computed = counters[COUNTER_POSITIONS_COMPUTED],
@@ -79,6 +79,6 @@ void grus_checkpoint_take(const grus_checkpoint *checkpoint, grus_figures *done,
     };
     for (int i = 0; i < GRUS_N_CAUSES; i++) {
         done->causes[i] = counters[COUNTER_CAUSES + i];
-        done->progress.records_failed += done->causes[i];
+        done->records_failed += done->causes[i];
     }
 }

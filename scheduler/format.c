@@ -278,17 +278,29 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
 
 // ---- records ----
 
-static void put_error(const grus_job *job, const grus_record_format *format, grus_slot *slot, size_t i,
-                      const char *words)
+static void put_error(const grus_job *job, const grus_record_format *format, const grus_slot_entry *entry,
+                      const char *words, grus_buffer *out)
 {
-    const grus_slot_record *record = &slot->records[i];
     if (job->options->format == GRUS_FORMAT_TXT)
-        grus_buffer_byte(&slot->out, '\n');
+        grus_buffer_byte(out, '\n');
     else if (job->options->format == GRUS_FORMAT_NPY)
-        grus_npy_missing(&slot->out, grus_config_output_size(&job->model->config));
+        grus_npy_missing(out, grus_config_output_size(&job->model->config));
     else
-        grus_record_error(format, slot->lines.data + record->start, record->length, record->is_object,
-                          slot->first_number + i, words, &slot->out);
+        grus_record_error(format, entry->line, entry->length, entry->is_object, entry->number, words, out);
+}
+
+static void put_result(grus_buffer *out, const grus_job *job, const grus_record_format *format,
+                       const grus_slot_entry *entry, const grus_result *result, grus_buffer *scratch)
+{
+    if (job->options->format == GRUS_FORMAT_TXT) {
+        put_line(out, job, result, scratch);
+    } else if (job->options->format == GRUS_FORMAT_NPY) {
+        grus_npy_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+    } else {
+        grus_record_begin(format, entry->line, entry->length, entry->number, out);
+        put_members(out, job, result, entry->n_positions, scratch);
+        grus_record_end(out);
+    }
 }
 
 grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slot *slot, const grus_result *results,
@@ -299,30 +311,21 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
     format.kind = kind;
     grus_buffer scratch = {0};
     grus_status status = GRUS_OK;
-    for (size_t i = 0, sequence = 0; i < slot->n_records && status == GRUS_OK; i++) {
-        const grus_slot_record *record = &slot->records[i];
-        if (record->error != GRUS_NO_ERROR) {
-            put_error(job, &format, slot, i, slot->errors.data + record->error);
-            continue;
-        }
-        const grus_result *result = &results[sequence];
-        size_t length = slot->length[sequence++];
-        if (!result->finite) {
-            char place[GRUS_RECORD_PLACE];
-            grus_record_place(kind, slot->first_number + i, place);
-            slot->causes[GRUS_CAUSE_NOT_FINITE]++;
-            put_error(job, &format, slot, i, not_finite);
-            if (job->options->fail_on_error)
-                status = grus_fail(error, GRUS_E_FAILED, NULL, place, "%s", not_finite);
-        } else if (job->options->format == GRUS_FORMAT_TXT) {
-            put_line(&slot->out, job, result, &scratch);
-        } else if (job->options->format == GRUS_FORMAT_NPY) {
-            grus_npy_floats(&slot->out, result->embedding, grus_config_output_size(&job->model->config));
+    grus_slot_place place = {0};
+    grus_slot_entry entry;
+    while (status == GRUS_OK && grus_slot_next(slot, &place, &entry)) {
+        if (entry.error) {
+            put_error(job, &format, &entry, entry.error, &slot->out);
+        } else if (results->finite) {
+            put_result(&slot->out, job, &format, &entry, results++, &scratch);
         } else {
-            grus_record_begin(&format, slot->lines.data + record->start, record->length, slot->first_number + i,
-                              &slot->out);
-            put_members(&slot->out, job, result, length, &scratch);
-            grus_record_end(&slot->out);
+            char words[GRUS_RECORD_PLACE];
+            results++;
+            grus_record_place(kind, entry.number, words);
+            slot->causes[GRUS_CAUSE_NOT_FINITE]++;
+            put_error(job, &format, &entry, not_finite, &slot->out);
+            if (job->options->fail_on_error)
+                status = grus_fail(error, GRUS_E_FAILED, NULL, words, "%s", not_finite);
         }
     }
     if (status == GRUS_OK && slot->out.failed)

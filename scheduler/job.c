@@ -10,11 +10,6 @@
 #include "base/memory.h"
 #include "base/names.h"
 #include "engine/search_rules.h"
-#include "io/outdir/journal.h"
-#include "scheduler/format.h"
-#include "scheduler/source.h"
-
-#define PROGRAM_BYTES ((size_t)24 << 20) // code, libraries, stacks, what the allocator keeps
 
 void grus_run_options_init(grus_run_options *options, const grus_model *model)
 {
@@ -256,38 +251,4 @@ size_t grus_job_most_cells(const grus_job *job, size_t positions)
     // A forced target takes its positions from the same sum: the product is greatest where both have half.
     size_t half = positions / 2 + 1;
     return job->infer.force ? grus_job_cells(job, half, half) : grus_job_cells(job, positions, 0);
-}
-
-static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
-{
-    const grus_job *job = context;
-    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
-    return grus_workspace_bound(job->model->engine, &job->infer, bounds->positions, bounds->records, cells);
-}
-
-static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
-{
-    return grus_format_bound(context, bounds);
-}
-
-grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error)
-{
-    const grus_run_options *options = job->options;
-    size_t fixed = PROGRAM_BYTES;
-    size_t parts[] = {job->model->facts.weight_bytes, grus_source_memory(job), grus_output_memory(options->level),
-                      grus_journal_memory()};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (!grus_add(fixed, parts[i], &fixed))
-            fixed = SIZE_MAX;
-    grus_plan_costs costs = {
-        .context = job,
-        .fixed = fixed,
-        .workspace = workspace_cost,
-        .output = output_cost,
-        .feature_dim = job->record.feature_dim,
-        .targets = job->infer.force,
-        .max_record = options->max_record,
-        .checkpoint_records = options->checkpoint_records,
-    };
-    return grus_plan_make(&costs, threads, options->batch_tokens, options->max_memory, plan, error);
 }

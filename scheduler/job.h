@@ -6,7 +6,6 @@
 #include "engine/engine.h"
 #include "io/shard/record.h"
 #include "scheduler/model.h"
-#include "scheduler/plan.h"
 
 #define GRUS_MAX_RESULT_FIELDS (GRUS_MAX_HEADS + 8)
 
@@ -29,9 +28,6 @@ typedef struct grus_job {
 
 // GRUS_E_USAGE names the option that does not go with another or with the model. A job must not be copied.
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
-
-// The plan of this job with so many threads at most.
-grus_status grus_job_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error);
 
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.
 size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);

@@ -35,16 +35,16 @@ static void *monitor_main(void *argument)
 {
     grus_monitor *monitor = argument;
     while (wait_tick(monitor)) {
-        if (grus_context_stopping(monitor->context))
-            grus_queue_stop(monitor->context->queue);
-        grus_context_progress(monitor->context, false);
+        if (grus_shared_stopping(monitor->shared))
+            grus_queue_stop(monitor->shared->queue);
+        grus_shared_progress(monitor->shared, false);
     }
     return NULL;
 }
 
-bool grus_monitor_start(grus_monitor *monitor, grus_context *context)
+bool grus_monitor_start(grus_monitor *monitor, grus_shared *shared)
 {
-    *monitor = (grus_monitor){.context = context};
+    *monitor = (grus_monitor){.shared = shared};
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0)
         return false;

@@ -2,10 +2,10 @@
 #ifndef GRUS_SCHEDULER_MONITOR_H
 #define GRUS_SCHEDULER_MONITOR_H
 
-#include "scheduler/context.h"
+#include "scheduler/shared.h"
 
 typedef struct grus_monitor {
-    grus_context *context;
+    grus_shared *shared;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -13,7 +13,7 @@ typedef struct grus_monitor {
 } grus_monitor;
 
 // false when the thread cannot be started.
-bool grus_monitor_start(grus_monitor *monitor, grus_context *context);
+bool grus_monitor_start(grus_monitor *monitor, grus_shared *shared);
 // Ends and joins it.
 void grus_monitor_end(grus_monitor *monitor);
 

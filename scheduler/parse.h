@@ -1,34 +1,36 @@
-// parse.h: records into slots: a line is parsed and tokenized, a sequence of features read, and copied behind those that
-// are there. Which records make a batch is the batcher's business.
+// parse.h: a line, parsed and tokenized, or a sequence of features, read: a record that can be put into a slot. Which
+// records make a batch is the batcher's business.
 #ifndef GRUS_SCHEDULER_PARSE_H
 #define GRUS_SCHEDULER_PARSE_H
 
 #include "io/shard/features.h"
+#include "io/text/tokenizer.h"
 #include "scheduler/job.h"
 #include "scheduler/slot.h"
 
-// A record, ready to be put into a slot. Reused from line to line; zero-initialised is empty and valid.
-typedef struct grus_packed {
+// A record. Reused from line to line; zero-initialised is empty and valid.
+typedef struct grus_parsed {
+    grus_slot_entry entry; // the record; it points into what follows, and to the line
     grus_record record;
     grus_ids ids, targets;
-    size_t n_positions, n_targets, n_cells;
-    bool bad; // in error, for cause and error->cause
-    grus_cause cause;
-    grus_error error;
-} grus_packed;
+    grus_error error; // why it is in error, where it is
+} grus_parsed;
 
-// Parses line `number`; too_long: its bytes were over --max-record and are not there. Fills packed, for a record in
-// error too. GRUS_E_MEMORY is the only failure.
-grus_status grus_pack_line(const grus_job *job, grus_shard_kind kind, const char *line, size_t length, bool too_long,
-                           uint64_t number, grus_packed *packed, grus_error *error);
-// Reads the sequence of `rows` rows that the shard has come to, or passes over it where it is too large. Fills packed,
+// A line of a shard, still to be parsed.
+typedef struct grus_raw_line {
+    grus_shard_kind kind; // of the shard
+    uint64_t number;
+    const char *text; // (length)
+    size_t length;
+    bool too_long; // its bytes were over --max-record and are not there
+} grus_raw_line;
+
+// Fills parsed, for a record in error too. GRUS_E_MEMORY is the only failure.
+grus_status grus_parse_line(const grus_job *job, const grus_raw_line *line, grus_parsed *parsed, grus_error *error);
+// Reads the sequence of `rows` rows that the shard has come to, or passes over it where it is too large. Fills parsed,
 // for a record in error too. GRUS_E_INPUT: the shard has failed. GRUS_E_MEMORY.
-grus_status grus_pack_features(const grus_job *job, grus_feature_shard *shard, size_t rows, uint64_t number,
-                               grus_packed *packed, grus_error *error);
-void grus_packed_free(grus_packed *packed);
-
-// Copies it into the slot, whose memory has room for it. GRUS_E_MEMORY.
-grus_status grus_pack_add(grus_slot *slot, const grus_job *job, const grus_packed *packed, const char *line,
-                          size_t length, uint64_t number, grus_error *error);
+grus_status grus_parse_features(const grus_job *job, grus_feature_shard *shard, size_t rows, uint64_t number,
+                                grus_parsed *parsed, grus_error *error);
+void grus_parsed_free(grus_parsed *parsed);
 
 #endif

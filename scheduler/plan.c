@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "scheduler/batcher.h"
+#include "scheduler/limits.h"
 
 static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions, size_t records, size_t bytes,
                                   size_t cells)
@@ -40,7 +40,7 @@ static size_t slot_records(const grus_plan_costs *costs, size_t threads, size_t 
 static size_t checkpoint_records(const grus_plan_costs *costs, const grus_plan *plan)
 {
     size_t most = grus_mul_sat(costs->checkpoint_records, plan->threads);
-    size_t in_slots = grus_mul_sat(plan->slots + 1, plan->slot.records);
+    size_t in_slots = grus_mul_sat(plan->slots + 1, plan->bounds.slot.records);
     return grus_min(costs->checkpoint_records, grus_max(1, most > in_slots ? most - in_slots : 0));
 }
 
@@ -59,29 +59,32 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
     grus_plan plan = {.threads = threads,
                       .slots = slots,
                       .big_slots = big_slots,
-                      .batch_tokens = batch_tokens,
-                      .wide_tokens = wide_tokens(batch_tokens, wide_factor)};
+                      .bounds = {.batch_tokens = batch_tokens,
+                                 .wide_tokens = wide_tokens(batch_tokens, wide_factor),
+                                 .tile = costs->tile,
+                                 .lanes = costs->lanes}};
+    grus_batch_bounds *most = &plan.bounds;
     size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
-    size_t wide = grus_max(plan.wide_tokens, GRUS_RECORD_POSITIONS);
+    size_t wide = grus_max(most->wide_tokens, GRUS_RECORD_POSITIONS);
     size_t bytes = grus_max(costs->max_record, GRUS_BATCH_BYTES);
-    plan.slot = bounds_of(costs, positions, grus_min(positions, slot_records(costs, threads, slots)), GRUS_BATCH_BYTES,
-                          GRUS_BATCH_CELLS);
-    size_t wide_records = costs->checkpoint_records ? plan.slot.records : GRUS_WIDE_RECORDS;
-    plan.big = bounds_of(costs, wide, grus_min(plan.wide_tokens, wide_records), bytes, GRUS_RECORD_CELLS);
+    most->slot = bounds_of(costs, positions, grus_min(positions, slot_records(costs, threads, slots)), GRUS_BATCH_BYTES,
+                           GRUS_BATCH_CELLS);
+    size_t wide_records = costs->checkpoint_records ? most->slot.records : GRUS_WIDE_RECORDS;
+    most->big = bounds_of(costs, wide, grus_min(most->wide_tokens, wide_records), bytes, GRUS_RECORD_CELLS);
     // A wide batch, and an ordinary one to be cut in front of it.
-    plan.ahead = bounds_of(costs, grus_add_sat(wide, positions), plan.slot.records + plan.big.records, bytes, 0);
-    plan.ahead.out_bytes = 0;
+    most->ahead = bounds_of(costs, grus_add_sat(wide, positions), most->slot.records + most->big.records, bytes, 0);
+    most->ahead.out_bytes = 0;
 
     plan.checkpoint_records = checkpoint_records(costs, &plan);
 
-    size_t worker = costs->workspace(costs->context, &plan.slot);
-    size_t big_worker = costs->workspace(costs->context, &plan.big);
+    size_t worker = costs->workspace(costs->context, &most->slot);
+    size_t big_worker = costs->workspace(costs->context, &most->big);
     size_t big_more = big_worker > worker ? big_worker - worker : 0;
     plan.memory = grus_add_sat(costs->fixed, grus_mul_sat(threads, worker));
-    plan.memory = grus_add_sat(plan.memory, grus_batcher_bytes(&plan.ahead));
-    plan.memory = grus_add_sat(plan.memory, grus_mul_sat(slots, grus_slot_bytes(&plan.slot)));
+    plan.memory = grus_add_sat(plan.memory, grus_batcher_bytes(&most->ahead));
+    plan.memory = grus_add_sat(plan.memory, grus_mul_sat(slots, grus_slot_bytes(&most->slot)));
     plan.memory =
-        grus_add_sat(plan.memory, grus_mul_sat(big_slots, grus_add_sat(big_more, grus_slot_bytes(&plan.big))));
+        grus_add_sat(plan.memory, grus_mul_sat(big_slots, grus_add_sat(big_more, grus_slot_bytes(&most->big))));
     return plan;
 }
 

@@ -10,19 +10,19 @@
 #include "scheduler/batcher.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
-#include "scheduler/source.h"
+#include "scheduler/records.h"
 
 #define POLL_MS 100
 #define SKIP_RECORDS 4096 // between two looks at whether the run is stopped
 
 typedef struct grus_reader {
-    grus_context *context;
+    grus_shared *shared;
     const grus_shard *shard;
     size_t index; // of the shard
-    grus_source source;
-    bool is_open; // the source
-    bool mark;    // slots tell how far the source has been read
-    grus_packed packed;
+    grus_records records;
+    bool is_open; // the records
+    bool mark;    // slots tell how far the shard has been read
+    grus_parsed parsed;
     grus_batcher batcher;
     grus_resume *resume; // what is done of the shard already, for its first slot; NULL where nothing is
     grus_slot *slot;     // being filled, or NULL
@@ -36,10 +36,10 @@ typedef struct grus_reader {
 static void count(grus_reader *reader)
 {
     double now = grus_seconds();
-    uint64_t bytes = reader->is_open ? grus_source_count(&reader->source).bytes_in : reader->bytes_in;
+    uint64_t bytes = reader->is_open ? grus_records_count(&reader->records).bytes_in : reader->bytes_in;
     reader->slot->bytes_in = bytes - reader->bytes_in;
     reader->bytes_in = bytes;
-    grus_context_add_read(reader->context, now - reader->counted - reader->waited);
+    grus_shared_add_read(reader->shared, now - reader->counted - reader->waited);
     reader->counted = now;
     reader->waited = 0;
 }
@@ -58,11 +58,11 @@ static void reset_slot(grus_reader *reader, const grus_slot_bounds *bounds)
 static bool begin_slot(grus_reader *reader)
 {
     double from = grus_seconds();
-    reader->slot = grus_queue_reserve(reader->context->queue);
+    reader->slot = grus_queue_reserve(reader->shared->queue);
     reader->waited += grus_seconds() - from;
     if (!reader->slot)
         return false;
-    reset_slot(reader, &reader->context->plan->slot);
+    reset_slot(reader, &reader->shared->plan->bounds.slot);
     reader->slot->shard = reader->index;
     reader->slot->first = reader->first;
     reader->slot->resume = reader->resume;
@@ -74,14 +74,12 @@ static bool begin_slot(grus_reader *reader)
 // Makes the slot, empty still, a big one; false when the run is stopped.
 static bool make_big(grus_reader *reader)
 {
-    bool first = reader->slot->first; // and what belongs to a first slot, which a reset leaves
     double from = grus_seconds();
-    bool granted = grus_queue_big(reader->context->queue, reader->slot);
+    bool granted = grus_queue_big(reader->shared->queue, reader->slot);
     reader->waited += grus_seconds() - from;
     if (!granted)
         return false;
-    reset_slot(reader, &reader->context->plan->big);
-    reader->slot->first = first;
+    reset_slot(reader, &reader->shared->plan->bounds.big);
     return true;
 }
 
@@ -90,9 +88,9 @@ static void end_slot(grus_reader *reader, bool last)
 {
     reader->slot->last = last;
     if (last && reader->is_open)
-        reader->slot->input = grus_source_count(&reader->source);
+        reader->slot->input = grus_records_count(&reader->records);
     count(reader);
-    grus_queue_fill(reader->context->queue, reader->slot);
+    grus_queue_fill(reader->shared->queue, reader->slot);
     reader->slot = NULL;
 }
 
@@ -144,59 +142,58 @@ static bool send_failure(grus_reader *reader, const grus_error *error)
 // here but in the read itself. false after a stop.
 static bool wait_for_stdin(grus_reader *reader)
 {
-    grus_input_counts counts = grus_source_count(&reader->source);
+    grus_input_counts counts = grus_records_count(&reader->records);
     if (counts.bytes_in != counts.bytes_out || counts.bytes_out != reader->taken)
         return true;
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
     double from = grus_seconds();
     while (poll(&stdin_poll, 1, POLL_MS) == 0)
-        if (grus_queue_is_stopped(reader->context->queue))
+        if (grus_queue_is_stopped(reader->shared->queue))
             return false;
     reader->waited += grus_seconds() - from;
     return true;
 }
 
-// The packed record to those that wait, some of which go to the queue where there is no room.
-static grus_status place_record(grus_reader *reader, const grus_source_record *record, grus_error *error)
+// The parsed record to those that wait, some of which go to the queue where there is no room.
+static grus_status place_record(grus_reader *reader, grus_error *error)
 {
+    const grus_slot_entry *entry = &reader->parsed.entry;
     grus_status status = GRUS_OK;
-    while (status == GRUS_OK && !grus_batcher_has_room(&reader->batcher, &reader->packed, record->length))
+    while (status == GRUS_OK && !grus_batcher_has_room(&reader->batcher, entry))
         status = send_batch(reader, false, error);
-    return status == GRUS_OK ? grus_batcher_add(&reader->batcher, &reader->packed, record->line, record->length,
-                                                record->number, error)
-                             : status;
+    return status == GRUS_OK ? grus_batcher_add(&reader->batcher, entry, error) : status;
 }
 
-static grus_status record_error(const grus_reader *reader, uint64_t number, grus_error *error)
+static grus_status record_error(const grus_reader *reader, grus_error *error)
 {
     char place[GRUS_RECORD_PLACE];
-    grus_record_place(reader->shard->kind, number, place);
-    return grus_fail(error, GRUS_E_FAILED, reader->shard->path, place, "%s", reader->packed.error.cause);
+    grus_record_place(reader->shard->kind, reader->parsed.entry.number, place);
+    return grus_fail(error, GRUS_E_FAILED, reader->shard->path, place, "%s", reader->parsed.entry.error);
 }
 
 // Reads the records of the open shard, or some of them where it has failed meanwhile. GRUS_E_INTERRUPTED: stopped.
 static grus_status read_records(grus_reader *reader, grus_error *error)
 {
-    const grus_job *job = reader->context->job;
+    const grus_job *job = reader->shared->job;
     bool from_stdin = grus_shard_is_stdin(reader->shard);
     for (size_t waiting = 0;;) {
-        grus_source_record record;
+        bool end;
         if (from_stdin && !wait_for_stdin(reader))
             return GRUS_E_INTERRUPTED;
-        grus_status status = grus_source_next(&reader->source, &reader->packed, &record, error);
-        if (status != GRUS_OK || record.end)
+        grus_status status = grus_records_next(&reader->records, &reader->parsed, &end, error);
+        if (status != GRUS_OK || end)
             return status;
-        reader->taken += record.length + 1;
-        if (reader->packed.bad && job->options->fail_on_error)
-            return record_error(reader, record.number, error);
-        status = place_record(reader, &record, error);
+        reader->taken += reader->parsed.entry.length + 1;
+        if (reader->parsed.entry.error && job->options->fail_on_error)
+            return record_error(reader, error);
+        status = place_record(reader, error);
         if (status != GRUS_OK)
             return status;
         if (reader->mark)
-            grus_batcher_mark(&reader->batcher, grus_source_mark(&reader->source));
+            grus_batcher_mark(&reader->batcher, grus_records_mark(&reader->records));
         bool sent = grus_batcher_records(&reader->batcher) <= waiting;
         waiting = grus_batcher_records(&reader->batcher);
-        if (sent && grus_queue_is_abandoned(reader->context->queue, reader->index))
+        if (sent && grus_queue_is_abandoned(reader->shared->queue, reader->index))
             return GRUS_OK;
     }
 }
@@ -207,10 +204,10 @@ static grus_status read_open_shard(grus_reader *reader, grus_error *error)
     return status == GRUS_OK ? send_rest(reader, error) : status;
 }
 
-static grus_status open_source(grus_reader *reader, grus_error *error)
+static grus_status open_records(grus_reader *reader, grus_error *error)
 {
     const grus_shard *shard = reader->shard;
-    grus_status status = grus_source_open(reader->context->job, shard->kind, shard->path, &reader->source, error);
+    grus_status status = grus_records_open(reader->shared->job, shard->kind, shard->path, &reader->records, error);
     reader->is_open = status == GRUS_OK;
     return status;
 }
@@ -222,15 +219,15 @@ static grus_status skip_done(grus_reader *reader, const grus_checkpoint *checkpo
     grus_figures done;
     grus_status status = GRUS_OK;
     grus_checkpoint_take(checkpoint, &done, &mark);
-    grus_source_expect(&reader->source, &mark);
+    grus_records_expect(&reader->records, &mark);
     for (uint64_t left = checkpoint->records; left > 0 && status == GRUS_OK;) {
         uint64_t part = left < SKIP_RECORDS ? left : SKIP_RECORDS;
-        status = grus_source_skip(&reader->source, part, error);
+        status = grus_records_skip(&reader->records, part, error);
         left -= part;
-        if (status == GRUS_OK && grus_queue_is_stopped(reader->context->queue))
+        if (status == GRUS_OK && grus_queue_is_stopped(reader->shared->queue))
             return GRUS_E_INTERRUPTED;
     }
-    *same = status == GRUS_OK && grus_source_is_at(&reader->source, &mark);
+    *same = status == GRUS_OK && grus_records_are_at(&reader->records, &mark);
     return status;
 }
 
@@ -238,7 +235,7 @@ static grus_status skip_done(grus_reader *reader, const grus_checkpoint *checkpo
 static grus_status go_on(grus_reader *reader, grus_error *error)
 {
     grus_resume *resume;
-    grus_journal_key key = grus_checkpoint_key(reader->context, reader->shard);
+    grus_journal_key key = grus_checkpoint_key(reader->shared, reader->shard);
     grus_status status = grus_resume_find(&key, &resume, error);
     if (status != GRUS_OK || !resume)
         return status;
@@ -251,8 +248,8 @@ static grus_status go_on(grus_reader *reader, grus_error *error)
     grus_resume_close(resume);
     if (status == GRUS_E_INTERRUPTED || status == GRUS_E_MEMORY)
         return status;
-    grus_source_close(&reader->source);
-    return open_source(reader, error);
+    grus_records_close(&reader->records);
+    return open_records(reader, error);
 }
 
 // false when the run is stopped.
@@ -260,24 +257,24 @@ static bool read_shard(grus_reader *reader, size_t index)
 {
     grus_error error;
     reader->index = index;
-    reader->shard = &reader->context->shards->list[index];
+    reader->shard = &reader->shared->shards->list[index];
     reader->first = true;
     reader->bytes_in = reader->taken = 0;
     reader->is_open = false;
     grus_status status = grus_batcher_begin(&reader->batcher, &error);
     if (status == GRUS_OK && reader->shard->fault)
         status = grus_shard_fault(reader->shard, &error);
-    bool can_go_on = grus_checkpoint_possible(reader->context, reader->shard);
-    reader->mark = can_go_on && reader->context->plan->checkpoint_records > 0;
+    bool can_go_on = grus_checkpoint_possible(reader->shared, reader->shard);
+    reader->mark = can_go_on && reader->shared->plan->checkpoint_records > 0;
     if (status == GRUS_OK)
-        status = open_source(reader, &error);
+        status = open_records(reader, &error);
     if (status == GRUS_OK && can_go_on)
         status = go_on(reader, &error);
     if (status == GRUS_OK)
         status = read_open_shard(reader, &error);
     bool stopped = status == GRUS_E_INTERRUPTED || (status != GRUS_OK && !send_failure(reader, &error));
     if (reader->is_open)
-        grus_source_close(&reader->source);
+        grus_records_close(&reader->records);
     reader->is_open = false;
     grus_resume_close(reader->resume);
     reader->resume = NULL;
@@ -286,14 +283,13 @@ static bool read_shard(grus_reader *reader, size_t index)
 
 void *grus_reader_main(void *argument)
 {
-    grus_context *context = argument;
-    grus_reader reader = {
-        .context = context, .batcher = {.job = context->job, .plan = context->plan}, .counted = grus_seconds()};
-    for (size_t i = 0; i < context->n_todo; i++)
-        if (!read_shard(&reader, context->todo[i]))
+    grus_shared *shared = argument;
+    grus_reader reader = {.shared = shared, .batcher = {.bounds = &shared->plan->bounds}, .counted = grus_seconds()};
+    for (size_t i = 0; i < shared->n_todo; i++)
+        if (!read_shard(&reader, shared->todo[i]))
             break;
     grus_batcher_free(&reader.batcher);
-    grus_packed_free(&reader.packed);
-    grus_queue_end(context->queue);
+    grus_parsed_free(&reader.parsed);
+    grus_queue_end(shared->queue);
     return NULL;
 }

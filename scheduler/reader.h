@@ -2,10 +2,10 @@
 #ifndef GRUS_SCHEDULER_READER_H
 #define GRUS_SCHEDULER_READER_H
 
-#include "scheduler/context.h"
+#include "scheduler/shared.h"
 
-// A thread's function; its argument is the grus_context. Ends the queue when all shards are read, or gives up when it
+// A thread's function; its argument is the grus_shared. Ends the queue when all shards are read, or gives up when it
 // was stopped. A shard that cannot be read goes into the queue as a failed slot. Returns NULL.
-void *grus_reader_main(void *context);
+void *grus_reader_main(void *shared);
 
 #endif

@@ -126,9 +126,8 @@ static double waste(uint64_t wanted, uint64_t computed)
     return computed > wanted ? 1 - (double)wanted / (double)computed : 0;
 }
 
-static void put_counts(const grus_figures *figures, grus_buffer *text)
+static void put_counts(const grus_progress *progress, const grus_figures *figures, grus_buffer *text)
 {
-    const grus_progress *progress = &figures->progress;
     begin_group(text, "shards");
     put_count(text, 2, "all", progress->shards);
     put_count(text, 2, "done", progress->shards_done);
@@ -148,9 +147,8 @@ static void put_counts(const grus_figures *figures, grus_buffer *text)
     put_count(text, 1, "tokens_out", progress->tokens_out);
 }
 
-static void put_speed(const grus_figures *figures, grus_buffer *text)
+static void put_speed(const grus_progress *progress, const grus_figures *figures, grus_buffer *text)
 {
-    const grus_progress *progress = &figures->progress;
     begin_group(text, "seconds");
     put_measure(text, 2, "all", progress->seconds);
     put_measure(text, 2, "read", figures->read_seconds);
@@ -184,20 +182,21 @@ static const char *outcome(grus_status status)
     }
 }
 
-void grus_report_text(const grus_context *context, const grus_figures *figures, grus_status status, grus_buffer *text)
+void grus_report_text(const grus_shared *shared, const grus_progress *progress, const grus_figures *figures,
+                      grus_status status, grus_buffer *text)
 {
-    const grus_run_options *options = context->job->options;
+    const grus_run_options *options = shared->job->options;
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
     grus_buffer_byte(text, '{');
     put_text(text, 1, "outcome", outcome(status));
-    put_counts(figures, text);
-    put_speed(figures, text);
+    put_counts(progress, figures, text);
+    put_speed(progress, figures, text);
     put_count(text, 1, "peak_memory", (uint64_t)usage.ru_maxrss * 1024);
-    put_count(text, 1, "predicted_memory", context->plan->memory);
-    put_count(text, 1, "threads", context->plan->threads);
-    put_count(text, 1, "slots", context->plan->slots);
-    put_count(text, 1, "batch_tokens", context->plan->batch_tokens);
+    put_count(text, 1, "predicted_memory", shared->plan->memory);
+    put_count(text, 1, "threads", shared->plan->threads);
+    put_count(text, 1, "slots", shared->plan->slots);
+    put_count(text, 1, "batch_tokens", shared->plan->bounds.batch_tokens);
     put_count(text, 1, "rank", options->rank);
     put_count(text, 1, "world_size", options->world_size);
     put_text(text, 1, "kernel", grus_kernel_name());

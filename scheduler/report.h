@@ -2,13 +2,14 @@
 #ifndef GRUS_SCHEDULER_REPORT_H
 #define GRUS_SCHEDULER_REPORT_H
 
-#include "scheduler/context.h"
+#include "scheduler/shared.h"
 
 // run.json: everything that decides what the bytes of the output are and which process does which shard. Inputs are
 // listed by name alone: a shard that was damaged, repaired and run again is still the same run.
 void grus_claim_text(const grus_job *job, const grus_shards *shards, bool with_array, grus_buffer *text);
 
-// report.json. status is the run's.
-void grus_report_text(const grus_context *context, const grus_figures *figures, grus_status status, grus_buffer *text);
+// report.json, of the run's progress, figures and status.
+void grus_report_text(const grus_shared *shared, const grus_progress *progress, const grus_figures *figures,
+                      grus_status status, grus_buffer *text);
 
 #endif

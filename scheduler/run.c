@@ -16,6 +16,7 @@
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
 #include "scheduler/clock.h"
+#include "scheduler/costs.h"
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"
 #include "scheduler/reader.h"
@@ -55,7 +56,7 @@ typedef struct grus_run_state {
     grus_plan plan;
     grus_shards shards;
     size_t *todo;
-    grus_context context;
+    grus_shared shared;
 } grus_run_state;
 
 static bool to_stdout(const char *outdir)
@@ -91,7 +92,7 @@ static grus_status check_overlap(const grus_shard *shard, const char *outdir, co
 
 static void warn(const grus_run_state *state, const char *text)
 {
-    const grus_run_events *events = state->context.events;
+    const grus_run_events *events = state->shared.events;
     if (events && events->on_warning)
         events->on_warning(events->context, text);
 }
@@ -150,10 +151,10 @@ static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_e
 static grus_status select_shards(grus_run_state *state, const char *outdir, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
-    grus_progress *progress = &state->context.figures.progress;
+    grus_progress *progress = &state->shared.progress;
     progress->shards = progress->shards_skipped = 0;
     progress->bytes_total = 0;
-    state->context.n_todo = 0;
+    state->shared.n_todo = 0;
     free(state->todo);
     state->todo = calloc(grus_max(state->shards.n, 1), sizeof *state->todo);
     if (!state->todo)
@@ -173,7 +174,7 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
                 continue;
             }
         }
-        state->todo[state->context.n_todo++] = i;
+        state->todo[state->shared.n_todo++] = i;
         progress->bytes_total += shard->bytes;
         unknown = unknown || (shard->bytes == 0 && grus_shard_is_stdin(shard));
     }
@@ -190,7 +191,7 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
         for (size_t i = 0; i < state->shards.n; i++) {
             grus_error fault;
             grus_shard_fault(&state->shards.list[i], &fault);
-            grus_context_shard_error(&state->context, &fault);
+            grus_shared_shard_error(&state->shared, &fault);
         }
     return status;
 }
@@ -219,9 +220,9 @@ static void sweep(const grus_run_state *state, const char *outdir)
     free(report);
 }
 
-static void name_run(grus_context *context, const grus_buffer *claim)
+static void name_run(grus_shared *shared, const grus_buffer *claim)
 {
-    snprintf(context->run_id, sizeof context->run_id, "%016" PRIx64 " %s %s",
+    snprintf(shared->run_id, sizeof shared->run_id, "%016" PRIx64 " %s %s",
              (uint64_t)XXH64(claim->data, claim->size, 0), grus_version(), grus_kernel_name());
 }
 
@@ -239,7 +240,7 @@ static grus_status claim(grus_run_state *state, const char *outdir, grus_error *
     status =
         text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
     if (status == GRUS_OK)
-        name_run(&state->context, &same);
+        name_run(&state->shared, &same);
     grus_buffer_free(&same);
     grus_buffer_free(&text);
     if (status == GRUS_OK)
@@ -264,22 +265,22 @@ static grus_status make_plan(grus_run_state *state, grus_error *error)
     size_t threads = options->threads ? options->threads : grus_cpus();
     for (size_t i = 0; i < state->shards.n; i++)
         state->job.feature_shards |= state->shards.list[i].kind == GRUS_SHARD_SAFETENSORS;
-    grus_status status = grus_job_plan(&state->job, threads, &state->plan, error);
+    grus_status status = grus_costs_plan(&state->job, threads, &state->plan, error);
     if (status != GRUS_OK)
         return status;
-    grus_progress *progress = &state->context.figures.progress;
+    grus_progress *progress = &state->shared.progress;
     progress->memory = state->plan.memory;
     progress->threads = state->plan.threads;
     progress->slots = state->plan.slots;
-    progress->batch_tokens = state->plan.batch_tokens;
+    progress->batch_tokens = state->plan.bounds.batch_tokens;
     return GRUS_OK;
 }
 
 static void tell_plan(const grus_run_state *state)
 {
-    const grus_run_events *events = state->context.events;
+    const grus_run_events *events = state->shared.events;
     if (events && events->on_plan)
-        events->on_plan(events->context, &state->context.figures.progress);
+        events->on_plan(events->context, &state->shared.progress);
 }
 
 // ---- the threads ----
@@ -289,19 +290,19 @@ static grus_status no_thread(grus_error *error)
     return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
 }
 
-static void work(grus_context *context)
+static void work(grus_shared *shared)
 {
-#pragma omp parallel num_threads((int)context->plan->threads)
-    grus_worker_run(context);
+#pragma omp parallel num_threads((int)shared->plan->threads)
+    grus_worker_run(shared);
 }
 
 // Signals are for the threads of the caller.
-static bool start_thread(pthread_t *thread, void *(*function)(void *), grus_context *context)
+static bool start_thread(pthread_t *thread, void *(*function)(void *), grus_shared *shared)
 {
-    return pthread_create(thread, NULL, function, context) == 0;
+    return pthread_create(thread, NULL, function, shared) == 0;
 }
 
-static grus_status run_threads(grus_context *context, grus_error *error)
+static grus_status run_threads(grus_shared *shared, grus_error *error)
 {
     sigset_t all, before;
     pthread_t reader, writer;
@@ -309,15 +310,15 @@ static grus_status run_threads(grus_context *context, grus_error *error)
     grus_status status = GRUS_OK;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool has_monitor = grus_monitor_start(&monitor, context);
-    bool has_writer = has_monitor && start_thread(&writer, grus_writer_main, context);
-    bool has_reader = has_writer && start_thread(&reader, grus_reader_main, context);
+    bool has_monitor = grus_monitor_start(&monitor, shared);
+    bool has_writer = has_monitor && start_thread(&writer, grus_writer_main, shared);
+    bool has_reader = has_writer && start_thread(&reader, grus_reader_main, shared);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (has_reader && grus_team_is_granted(context->plan->threads)) {
-        work(context);
+    if (has_reader && grus_team_is_granted(shared->plan->threads)) {
+        work(shared);
     } else {
         status = no_thread(error);
-        grus_queue_stop(context->queue);
+        grus_queue_stop(shared->queue);
     }
     if (has_reader)
         pthread_join(reader, NULL);
@@ -328,11 +329,11 @@ static grus_status run_threads(grus_context *context, grus_error *error)
     return status;
 }
 
-static grus_status conclude(grus_context *context, grus_error *error)
+static grus_status conclude(grus_shared *shared, grus_error *error)
 {
-    const grus_progress *progress = &context->figures.progress;
-    if (context->has_fatal) {
-        *error = context->fatal;
+    const grus_progress *progress = &shared->progress;
+    if (shared->has_fatal) {
+        *error = shared->fatal;
         return error->status;
     }
     if (progress->shards_done + progress->shards_failed + progress->shards_skipped < progress->shards)
@@ -346,19 +347,18 @@ static grus_status conclude(grus_context *context, grus_error *error)
 
 static grus_status execute(grus_run_state *state, grus_error *error)
 {
-    grus_context *context = &state->context;
-    context->queue = grus_queue_new(state->plan.slots, state->plan.big_slots);
-    if (!context->queue)
+    grus_shared *shared = &state->shared;
+    shared->queue = grus_queue_new(state->plan.slots, state->plan.big_slots);
+    if (!shared->queue)
         return grus_fail_memory(error, state->plan.slots * sizeof(grus_slot));
-    grus_status status = run_threads(context, error);
-    grus_queue_free(context->queue);
-    return status == GRUS_OK ? conclude(context, error) : status;
+    grus_status status = run_threads(shared, error);
+    grus_queue_free(shared->queue);
+    return status == GRUS_OK ? conclude(shared, error) : status;
 }
 
 // ---- after them ----
 
-static grus_status write_report(const grus_run_state *state, const grus_figures *figures, const char *outdir,
-                                grus_status outcome, grus_error *error)
+static grus_status write_report(grus_run_state *state, const char *outdir, grus_status outcome, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
     if (!options->report && to_stdout(outdir))
@@ -367,7 +367,10 @@ static grus_status write_report(const grus_run_state *state, const grus_figures 
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
     grus_buffer text = {0};
-    grus_report_text(&state->context, figures, outcome, &text);
+    grus_progress progress;
+    grus_figures figures;
+    grus_shared_account(&state->shared, &progress, &figures);
+    grus_report_text(&state->shared, &progress, &figures, outcome, &text);
     grus_status status =
         text.failed ? grus_fail_memory(error, text.size) : grus_file_replace(path, text.data, text.size, error);
     grus_buffer_free(&text);
@@ -375,12 +378,12 @@ static grus_status write_report(const grus_run_state *state, const grus_figures 
     return status;
 }
 
-// Everything between entering and leaving; figures of the context are the result in every case.
+// Everything between entering and leaving; figures of the threads are the result in every case.
 static grus_status run(grus_run_state *state, const char *const *inputs, size_t n_inputs, const char *outdir,
                        grus_error *error)
 {
     const grus_run_options *options = &state->options;
-    grus_context *context = &state->context;
+    grus_shared *shared = &state->shared;
     grus_status status = list_shards(state, inputs, n_inputs, error);
     if (status == GRUS_OK)
         status = check_places(&state->shards, outdir, options->format, error);
@@ -398,14 +401,13 @@ static grus_status run(grus_run_state *state, const char *const *inputs, size_t 
     if (status != GRUS_OK)
         return status;
     tell_plan(state);
-    if (options->dry_run || context->n_todo == 0)
+    if (options->dry_run || shared->n_todo == 0)
         return GRUS_OK;
 
-    context->todo = state->todo;
+    shared->todo = state->todo;
     status = execute(state, error);
-    grus_figures figures = grus_context_figures(context);
     grus_error unwritten;
-    if (write_report(state, &figures, outdir, status, &unwritten) != GRUS_OK && status == GRUS_OK) {
+    if (write_report(state, outdir, status, &unwritten) != GRUS_OK && status == GRUS_OK) {
         *error = unwritten;
         status = unwritten.status;
     }
@@ -424,26 +426,26 @@ grus_status grus_run(const grus_model *model, const char *const *inputs, size_t 
     grus_run_state *state = calloc(1, sizeof *state);
     if (!state)
         return grus_fail_memory(error, sizeof *state);
-    grus_context *context = &state->context;
+    grus_shared *shared = &state->shared;
     state->options = *options;
-    context->job = &state->job;
-    context->plan = &state->plan;
-    context->shards = &state->shards;
-    context->outdir = outdir;
-    context->events = events;
-    context->stop = &stop_asked;
-    context->started = grus_seconds();
+    shared->job = &state->job;
+    shared->plan = &state->plan;
+    shared->shards = &state->shards;
+    shared->outdir = outdir;
+    shared->events = events;
+    shared->stop = &stop_asked;
+    shared->started = grus_seconds();
     enter_run();
     grus_status status = grus_job_settle(&state->job, model, &state->options, error);
-    if (status == GRUS_OK && !grus_context_init(context))
+    if (status == GRUS_OK && !grus_shared_init(shared))
         status = no_thread(error);
     else if (status == GRUS_OK) {
         status = run(state, inputs, n_inputs, outdir, error);
         if (!options->dry_run)
-            grus_context_progress(context, true);
+            grus_shared_progress(shared, true);
         if (last)
-            *last = grus_context_figures(context).progress;
-        grus_context_destroy(context);
+            grus_shared_account(shared, last, NULL);
+        grus_shared_destroy(shared);
     }
     leave_run();
     grus_shards_free(&state->shards);

@@ -1,13 +1,13 @@
 // slot.h: one batch on its way from the reader through a worker to the writer: its lines, its sequences, its output.
-// A slot has one owner at a time, told by the queue; no field needs another lock than the queue's hand-over.
+// A slot has one owner at a time, told by the queue; no field needs another lock than the queue's hand-over. How the
+// records lie in it is known to slot.c alone.
 #ifndef GRUS_SCHEDULER_SLOT_H
 #define GRUS_SCHEDULER_SLOT_H
 
 #include "base/buffer.h"
-#include "engine/engine.h"
+#include "engine/batch.h"
 #include "io/outdir/journal.h"
 #include "io/shard/lines.h"
-#include "io/text/tokenizer.h"
 #include "scheduler/causes.h"
 
 typedef enum grus_slot_state {
@@ -17,24 +17,33 @@ typedef enum grus_slot_state {
     GRUS_SLOT_DONE,    // the writer's, once its turn has come
 } grus_slot_state;
 
-// What a slot holds at most, unless it is big: then a single record of any size.
+// What a slot holds at most.
 typedef struct grus_slot_bounds {
     size_t positions; // source positions and forced target tokens
     size_t records;
-    size_t bytes;       // of the lines
+    size_t bytes;       // of the lines and the words of errors; a single record may have its error's beyond them
     size_t cells;       // attention weights, where asked for
     size_t feature_dim; // 0 for token models
     bool targets;       // records have a forced target
     size_t out_bytes;   // of the output; only kept between batches, not a bound
 } grus_slot_bounds;
 
-#define GRUS_NO_ERROR SIZE_MAX
+// A record on its way into a slot, or as it lies there. What it points to is another's.
+typedef struct grus_slot_entry {
+    uint64_t number;   // of its line, or of its sequence in the shard
+    const char *line;  // (length)
+    size_t length;     // bytes
+    bool is_object;    // the line is a JSON object
+    const char *error; // why it is in error, \0-terminated; NULL: it is not
+    grus_cause cause;  // of the error
 
-typedef struct grus_slot_record {
-    size_t start, length; // of its line in lines
-    size_t error;         // where the words of its error begin in errors (\0-terminated), or GRUS_NO_ERROR
-    bool is_object;       // the line is a JSON object
-} grus_slot_record;
+    // Of one without error.
+    size_t n_positions, n_targets; // n_targets 0 where targets are not forced
+    size_t n_cells;                // attention weights at most; not kept in a slot
+    const uint32_t *ids;           // (n_positions) of token models
+    const float *features;         // (n_positions, feature_dim) of feature models
+    const uint32_t *targets;       // (n_targets)
+} grus_slot_entry;
 
 // How far a shard has been read when its record so and so is in a slot; all 0 where nobody asks.
 typedef struct grus_slot_mark {
@@ -42,30 +51,37 @@ typedef struct grus_slot_mark {
     uint64_t lengths;      // a hash of the lengths of the records
 } grus_slot_mark;
 
+#define GRUS_SLOT_COLUMNS 7
+
+// The values of all records of one kind, end to end.
+typedef struct grus_slot_column {
+    char *data;
+    size_t used, capacity; // bytes
+} grus_slot_column;
+
 typedef struct grus_slot {
     // The queue's, under its lock.
     grus_slot_state state;
     uint64_t sequence; // number of the slot in the order of the run
     bool skip;         // the shard has failed already: no work is wanted
-    bool big;          // a record over the bounds, alone in the slot
+    bool big;          // over the bounds of an ordinary slot
 
     // The reader's from reserve to fill, then read-only.
     size_t shard;
-    bool first, last;          // of its shard's slots
-    uint64_t first_number;     // line number of records[0]
-    grus_slot_record *records; // (n_records)
-    size_t n_records, records_capacity;
-    grus_buffer lines, errors;
-    size_t *length;        // (n_sequences) source positions of the records without error, in order
-    size_t *target_length; // (n_sequences) where targets are forced
-    size_t n_sequences, length_capacity, target_capacity;
-    grus_ids ids, targets;
-    float *features; // (positions, feature_dim)
-    size_t n_positions, n_targets, n_cells, features_capacity;
+    bool first, last; // of its shard's slots
+    size_t n_records;
+    size_t n_sequences; // records without error
+    size_t n_positions, n_targets;
     grus_resume *resume;     // in a shard's first slot: what is done of it already; the slot's own
     grus_slot_mark mark;     // behind the last record
     uint64_t bytes_in;       // of the file, read since the slot before
     grus_input_counts input; // of the whole shard, where last
+
+    // slot.c's alone.
+    grus_slot_column columns[GRUS_SLOT_COLUMNS];
+    size_t feature_dim;
+    bool targets;
+    uint64_t first_number; // of the first record
 
     // The worker's from take to finish, then read-only.
     grus_buffer out;
@@ -78,21 +94,33 @@ typedef struct grus_slot {
     uint64_t causes[GRUS_N_CAUSES]; // records in error
 } grus_slot;
 
-// Makes the slot empty and its memory as large as the bounds, no larger. GRUS_E_MEMORY leaves it empty.
+// Makes the slot empty, with memory as large as the bounds and no larger. Whose slot it is, of which shard and where in
+// it, stays. GRUS_E_MEMORY leaves it empty.
 grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, grus_error *error);
 void grus_slot_free(grus_slot *slot);
 // Gives the memory back; the slot stays what it is, empty.
 void grus_slot_shed(grus_slot *slot);
 
-// Drops the records and keeps the first error.
-void grus_slot_fail(grus_slot *slot, const grus_error *error);
-
-uint64_t grus_slot_records_failed(const grus_slot *slot);
-
-// Its sequences, with features or with ids, and with the targets where they are forced. Lives as long as they do.
-grus_batch grus_slot_batch(const grus_slot *slot, bool features, bool force);
-
 // Bytes of memory that a slot within these bounds takes, its output included; saturated.
 size_t grus_slot_bytes(const grus_slot_bounds *bounds);
+
+// Copies the record behind the others; the slot's bounds have room for it. GRUS_E_MEMORY.
+grus_status grus_slot_append(grus_slot *slot, const grus_slot_entry *entry, grus_error *error);
+// Takes the first `records` records out of one slot into another, which is empty and has bounds for them. GRUS_E_MEMORY.
+grus_status grus_slot_move(grus_slot *from, size_t records, grus_slot *to, grus_error *error);
+
+// Where a walk over the records has come to; zero-initialised is before the first.
+typedef struct grus_slot_place {
+    size_t record, sequence, position, target, text;
+} grus_slot_place;
+// The next record, whose parts lie in the slot; false behind the last.
+bool grus_slot_next(const grus_slot *slot, grus_slot_place *place, grus_slot_entry *entry);
+
+// Drops the records and keeps the first error.
+void grus_slot_fail(grus_slot *slot, const grus_error *error);
+uint64_t grus_slot_records_failed(const grus_slot *slot);
+
+// Its sequences, with their targets where these are forced. Lives as long as they do.
+grus_batch grus_slot_batch(const grus_slot *slot);
 
 #endif

@@ -23,7 +23,7 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
         worker->workspace = grus_workspace_new(job->model->engine);
     if (!worker->workspace)
         return grus_fail_memory(error, sizeof(void *));
-    grus_batch batch = grus_slot_batch(slot, job->record.want_features, job->infer.force);
+    grus_batch batch = grus_slot_batch(slot);
     return grus_infer(job->model->engine, worker->workspace, &batch, &job->infer, worker->stop, worker->results,
                       &slot->stats, error);
 }
@@ -47,12 +47,12 @@ void grus_worker_free(grus_worker *worker)
     free(worker->results);
 }
 
-void grus_worker_run(grus_context *context)
+void grus_worker_run(grus_shared *shared)
 {
     grus_worker worker = {
-        .job = context->job, .stop = context->stop, .keeps_big = context->plan->big_slots >= context->plan->threads};
-    for (grus_slot *slot; (slot = grus_queue_take(context->queue)) != NULL;) {
-        const grus_shard *shard = &context->shards->list[slot->shard];
+        .job = shared->job, .stop = shared->stop, .keeps_big = shared->plan->big_slots >= shared->plan->threads};
+    for (grus_slot *slot; (slot = grus_queue_take(shared->queue)) != NULL;) {
+        const grus_shard *shard = &shared->shards->list[slot->shard];
         grus_error error;
         double from = grus_seconds();
         if (!slot->skip && !slot->failed && grus_worker_compute(&worker, shard->kind, slot, &error) != GRUS_OK) {
@@ -60,7 +60,7 @@ void grus_worker_run(grus_context *context)
             grus_slot_fail(slot, &error);
         }
         slot->seconds = grus_seconds() - from;
-        grus_queue_finish(context->queue, slot);
+        grus_queue_finish(shared->queue, slot);
     }
     grus_worker_free(&worker);
 }

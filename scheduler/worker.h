@@ -2,7 +2,7 @@
 #ifndef GRUS_SCHEDULER_WORKER_H
 #define GRUS_SCHEDULER_WORKER_H
 
-#include "scheduler/context.h"
+#include "scheduler/shared.h"
 
 typedef struct grus_worker {
     const grus_job *job;
@@ -18,6 +18,6 @@ grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_
 void grus_worker_free(grus_worker *worker);
 
 // Works until the queue has nothing more. A failure fails the slot, and with it the slot's shard alone.
-void grus_worker_run(grus_context *context);
+void grus_worker_run(grus_shared *shared);
 
 #endif

@@ -13,7 +13,7 @@
 #include "scheduler/clock.h"
 
 typedef struct grus_writer {
-    grus_context *context;
+    grus_shared *shared;
     grus_output *output;   // of the shard being written; NULL between shards and after a failure
     grus_journal *journal; // of the same; NULL where no checkpoints are taken
     bool failed;           // this shard has
@@ -47,25 +47,25 @@ static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_er
 {
     leave_shard(writer, error->status != GRUS_E_OUTPUT);
     writer->failed = true;
-    grus_queue_abandon(writer->context->queue, slot->shard);
+    grus_queue_abandon(writer->shared->queue, slot->shard);
     if (error->status == GRUS_E_INTERRUPTED) {
         writer->interrupted = true;
-        grus_queue_stop(writer->context->queue);
+        grus_queue_stop(writer->shared->queue);
         return;
     }
     if (error->status != GRUS_E_OUTPUT) {
-        grus_context_shard_error(writer->context, error);
+        grus_shared_shard_error(writer->shared, error);
         return;
     }
-    writer->context->has_fatal = true;
-    writer->context->fatal = *error;
-    grus_queue_stop(writer->context->queue);
+    writer->shared->has_fatal = true;
+    writer->shared->fatal = *error;
+    grus_queue_stop(writer->shared->queue);
 }
 
 static grus_status open_output(grus_writer *writer, const grus_shard *shard, grus_error *error)
 {
-    const grus_job *job = writer->context->job;
-    const char *outdir = writer->context->outdir;
+    const grus_job *job = writer->shared->job;
+    const char *outdir = writer->shared->outdir;
     char suffix[32];
     size_t length = strlen(job->suffix);
     // Standard output is not compressed.
@@ -85,8 +85,8 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
 static grus_status go_on(grus_writer *writer, const grus_shard *shard, grus_resume *resume, grus_error *error)
 {
     grus_status status = GRUS_OK;
-    if (writer->context->plan->checkpoint_records && grus_checkpoint_possible(writer->context, shard)) {
-        grus_journal_key key = grus_checkpoint_key(writer->context, shard);
+    if (writer->shared->plan->checkpoint_records && grus_checkpoint_possible(writer->shared, shard)) {
+        grus_journal_key key = grus_checkpoint_key(writer->shared, shard);
         status = grus_journal_open(&key, resume, &writer->journal, error);
     }
     if (status != GRUS_OK || !resume)
@@ -95,7 +95,7 @@ static grus_status go_on(grus_writer *writer, const grus_shard *shard, grus_resu
     if (status != GRUS_OK)
         return status;
     grus_checkpoint_take(grus_resume_checkpoint(resume), &writer->done, &writer->mark);
-    grus_context_add_resumed(writer->context, &writer->done);
+    grus_shared_add(writer->shared, &writer->done);
     return GRUS_OK;
 }
 
@@ -103,8 +103,7 @@ static grus_status go_on(grus_writer *writer, const grus_shard *shard, grus_resu
 static grus_status finish_npy(grus_writer *writer, grus_error *error)
 {
     char header[GRUS_NPY_HEADER_BYTES];
-    grus_npy_header(header, writer->done.progress.records,
-                    grus_config_output_size(&writer->context->job->model->config));
+    grus_npy_header(header, writer->done.records, grus_config_output_size(&writer->shared->job->model->config));
     return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 
@@ -114,9 +113,9 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .input = strdup(shard->name),
         .input_bytes = slot->input.bytes_in,
         .input_xxh64 = slot->input.xxh64,
-        .records_in = writer->done.progress.records,
-        .records_out = writer->done.progress.records,
-        .records_failed = writer->done.progress.records_failed,
+        .records_in = writer->done.records,
+        .records_out = writer->done.records,
+        .records_failed = writer->done.records_failed,
         .kernel = grus_kernel_name(),
         .version = grus_version(),
     };
@@ -129,8 +128,8 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         return status;
     grus_journal_close(writer->journal, true);
     writer->journal = NULL;
-    if (grus_checkpoint_possible(writer->context, shard))
-        grus_journals_drop(writer->context->outdir, shard->stem);
+    if (grus_checkpoint_possible(writer->shared, shard))
+        grus_journals_drop(writer->shared->outdir, shard->stem);
     return GRUS_OK;
 }
 
@@ -143,7 +142,8 @@ static grus_status write_results(grus_writer *writer, const grus_slot *slot, gru
         status = grus_journal_write(writer->journal, slot->out.data, slot->out.size, error);
     if (status != GRUS_OK)
         return status;
-    grus_figures_add_slot(&writer->done, slot);
+    grus_figures figures = grus_figures_of_slot(slot);
+    grus_figures_add(&writer->done, &figures);
     writer->unsaved += slot->n_records;
     if (slot->n_records)
         writer->mark = slot->mark;
@@ -152,7 +152,7 @@ static grus_status write_results(grus_writer *writer, const grus_slot *slot, gru
 
 static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_error *error)
 {
-    const grus_shard *shard = &writer->context->shards->list[slot->shard];
+    const grus_shard *shard = &writer->shared->shards->list[slot->shard];
     grus_status status = GRUS_OK;
     if (slot->failed) {
         *error = slot->error;
@@ -167,12 +167,22 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
     if (status != GRUS_OK)
         return status;
     if (!slot->last)
-        return writer->journal && writer->unsaved >= writer->context->plan->checkpoint_records
+        return writer->journal && writer->unsaved >= writer->shared->plan->checkpoint_records
                    ? take_checkpoint(writer, error)
                    : GRUS_OK;
-    if (writer->context->job->options->format == GRUS_FORMAT_NPY)
+    if (writer->shared->job->options->format == GRUS_FORMAT_NPY)
         status = finish_npy(writer, error);
     return status == GRUS_OK ? commit(writer, shard, slot, error) : status;
+}
+
+// wanted: the slot's records are part of an output; else its bytes alone count, as done.
+static void count(grus_writer *writer, const grus_slot *slot, bool wanted, double seconds)
+{
+    grus_figures figures = wanted ? grus_figures_of_slot(slot) : (grus_figures){0};
+    figures.bytes_in = slot->bytes_in;
+    figures.compute_seconds = slot->seconds;
+    figures.write_seconds = seconds;
+    grus_shared_add(writer->shared, &figures);
 }
 
 static void take_slot(grus_writer *writer, grus_slot *slot)
@@ -189,27 +199,27 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
         fail_shard(writer, slot, &error);
     grus_resume_close(slot->resume);
     slot->resume = NULL;
-    grus_context_add_slot(writer->context, slot, wanted, grus_seconds() - from);
+    count(writer, slot, wanted, grus_seconds() - from);
     if (slot->last && !writer->interrupted)
-        grus_context_add_shard(writer->context, writer->failed);
+        grus_shared_add_shard(writer->shared, writer->failed);
 }
 
 void *grus_writer_main(void *argument)
 {
-    grus_context *context = argument;
-    grus_writer writer = {.context = context};
-    for (grus_slot *slot; (slot = grus_queue_next(context->queue)) != NULL;) {
+    grus_shared *shared = argument;
+    grus_writer writer = {.shared = shared};
+    for (grus_slot *slot; (slot = grus_queue_next(shared->queue)) != NULL;) {
         take_slot(&writer, slot);
         if (slot->big)
             grus_slot_shed(slot); // before another may be big
-        grus_queue_release(context->queue, slot);
+        grus_queue_release(shared->queue, slot);
     }
     // After a stop, what the workers have done already.
     for (grus_slot *slot;
-         !writer.interrupted && !context->has_fatal && (slot = grus_queue_next_done(context->queue)) != NULL;) {
+         !writer.interrupted && !shared->has_fatal && (slot = grus_queue_next_done(shared->queue)) != NULL;) {
         take_slot(&writer, slot);
-        grus_queue_release(context->queue, slot);
+        grus_queue_release(shared->queue, slot);
     }
-    leave_shard(&writer, !context->has_fatal);
+    leave_shard(&writer, !shared->has_fatal);
     return NULL;
 }

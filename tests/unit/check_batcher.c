@@ -10,7 +10,8 @@
 #include "api/synthetic.h"
 #include "base/arena.h"
 #include "engine/lanes.h"
-#include "scheduler/batcher.h"
+#include "scheduler/limits.h"
+#include "scheduler/plan.h"
 
 #define MOST_LENGTH 16384
 #define LANES 96
@@ -29,8 +30,6 @@ static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
 
 // A shard of sequences of these lengths, cut into batches.
 typedef struct cutting {
-    grus_model model;
-    grus_job job;
     grus_plan plan;
     grus_batcher batcher;
     const size_t *length; // (n)
@@ -41,25 +40,24 @@ typedef struct cutting {
 static void cutting_init(cutting *c, size_t tile, size_t batch_tokens, const size_t *length, size_t n)
 {
     grus_error error;
-    grus_plan_costs costs = {.workspace = workspace_cost, .output = output_cost, .max_record = 1 << 16};
+    grus_plan_costs costs = {
+        .workspace = workspace_cost, .output = output_cost, .tile = tile, .lanes = LANES, .max_record = 1 << 16};
     *c = (cutting){.length = length, .n = n};
     ck_assert_int_eq(grus_plan_make(&costs, 2, batch_tokens, 0, &c->plan, &error), GRUS_OK);
-    c->model.facts.tile = tile;
-    c->model.facts.lanes = LANES;
-    c->job.model = &c->model;
-    c->batcher = (grus_batcher){.job = &c->job, .plan = &c->plan};
+    c->batcher = (grus_batcher){.bounds = &c->plan.bounds};
     ck_assert_int_eq(grus_batcher_begin(&c->batcher, &error), GRUS_OK);
 }
 
 // What the tiles of the batch compute: whole tiles, wherever one lane of the tile has a position.
 static size_t count_computed(const grus_slot *slot, size_t tile)
 {
+    const size_t *length = grus_slot_batch(slot).length;
     size_t *offset = calloc(slot->n_sequences + 1, sizeof *offset), computed = 0, positions = 0;
     for (size_t i = 0; i < slot->n_sequences; i++)
-        offset[i + 1] = offset[i] + slot->length[i];
+        offset[i + 1] = offset[i] + length[i];
     grus_arena *arena = grus_arena_new(1 << 16);
     grus_lane_plan plan;
-    ck_assert(grus_lanes_plan(arena, slot->length, offset, slot->n_sequences, tile, LANES, &plan));
+    ck_assert(grus_lanes_plan(arena, length, offset, slot->n_sequences, tile, LANES, &plan));
     ck_assert_uint_le(grus_arena_bytes(arena),
                       grus_lanes_bytes(slot->n_positions, slot->n_sequences, tile, LANES) + (1 << 17));
     for (size_t step = 0; step < plan.steps; step++)
@@ -76,49 +74,60 @@ static size_t count_computed(const grus_slot *slot, size_t tile)
     return computed;
 }
 
+// The next records of the shard are in the slot, each as it was, in so many bytes of text at most.
+static void check_records(cutting *c, const grus_slot *slot, size_t most)
+{
+    grus_slot_place place = {0};
+    grus_slot_entry entry;
+    size_t positions = 0, sequences = 0, bad = 0, bytes = 0;
+    while (grus_slot_next(slot, &place, &entry)) {
+        char expected[32];
+        size_t size = (size_t)snprintf(expected, sizeof expected, "record %zu", c->done), same = 0;
+        ck_assert_uint_eq(entry.number, c->done + 1);
+        ck_assert_uint_eq(entry.length, size);
+        ck_assert_int_eq(memcmp(entry.line, expected, size), 0);
+        bytes += size;
+        if (c->length[c->done] == SIZE_MAX) {
+            ck_assert_str_eq(entry.error, expected);
+            ck_assert_int_eq(entry.cause, GRUS_CAUSE_BLANK);
+            bytes += size + 1;
+            bad++;
+        } else {
+            ck_assert_ptr_null(entry.error);
+            ck_assert_uint_eq(entry.n_positions, c->length[c->done]);
+            for (size_t i = 0; i < entry.n_positions; i++)
+                same += entry.ids[i] == (uint32_t)c->done;
+            ck_assert_uint_eq(same, entry.n_positions);
+            positions += entry.n_positions;
+            sequences++;
+        }
+        c->done++;
+    }
+    ck_assert_uint_eq(slot->n_records, sequences + bad);
+    ck_assert_uint_eq(slot->n_sequences, sequences);
+    ck_assert_uint_eq(slot->n_positions, positions);
+    ck_assert_uint_eq(grus_slot_records_failed(slot), bad);
+    ck_assert_uint_le(bytes, most);
+}
+
 static void take_batch(cutting *c, bool ended)
 {
     grus_slot slot = {0};
     grus_error error;
     grus_cut cut = grus_batcher_cut(&c->batcher, ended);
     ck_assert_uint_ge(cut.records, 1);
-    const grus_slot_bounds *bounds = cut.big ? &c->plan.big : &c->plan.slot;
+    const grus_slot_bounds *bounds = cut.big ? &c->plan.bounds.big : &c->plan.bounds.slot;
     ck_assert_int_eq(grus_slot_reset(&slot, bounds, &error), GRUS_OK);
     ck_assert_int_eq(grus_batcher_move(&c->batcher, cut.records, &slot, &error), GRUS_OK);
     ck_assert_uint_eq(slot.n_records, cut.records);
     ck_assert_uint_le(slot.n_records, bounds->records);
     ck_assert_uint_le(slot.n_positions + slot.n_targets, bounds->positions);
-    ck_assert_uint_le(slot.lines.size + slot.errors.size, bounds->bytes);
     if (slot.n_records > 1)
-        ck_assert_uint_le(slot.n_positions, cut.big ? c->plan.wide_tokens : c->plan.batch_tokens);
+        ck_assert_uint_le(slot.n_positions, cut.big ? c->plan.bounds.wide_tokens : c->plan.bounds.batch_tokens);
 
-    ck_assert_uint_eq(slot.first_number, c->done + 1);
-    const char *line = slot.lines.data;
-    size_t at = 0, sequences = 0, bad = 0;
-    for (size_t i = 0; i < slot.n_records; i++, c->done++) {
-        char expected[32];
-        size_t size = (size_t)snprintf(expected, sizeof expected, "record %zu", c->done);
-        ck_assert_uint_eq(slot.records[i].start, (size_t)(line - slot.lines.data));
-        ck_assert_uint_eq(slot.records[i].length, size);
-        ck_assert_int_eq(memcmp(line, expected, size), 0);
-        line += size;
-        if (c->length[c->done] == SIZE_MAX) {
-            ck_assert_str_eq(slot.errors.data + slot.records[i].error, expected);
-            bad++;
-            continue;
-        }
-        ck_assert(slot.records[i].error == GRUS_NO_ERROR);
-        ck_assert_uint_eq(slot.length[sequences++], c->length[c->done]);
-        size_t same = 0;
-        for (size_t j = 0; j < c->length[c->done]; j++)
-            same += slot.ids.data[at++] == (uint32_t)c->done;
-        ck_assert_uint_eq(same, c->length[c->done]);
-    }
-    ck_assert_uint_eq(slot.n_sequences, sequences);
-    ck_assert_uint_eq(slot.n_positions, at);
-    ck_assert_uint_eq(grus_slot_records_failed(&slot), bad);
+    check_records(c, &slot, bounds->bytes);
     c->positions += slot.n_positions;
-    c->computed += count_computed(&slot, c->model.facts.tile);
+    c->computed += count_computed(&slot, c->plan.bounds.tile);
     grus_slot_free(&slot);
 }
 
@@ -130,15 +139,19 @@ static void cut_all(cutting *c)
     for (size_t i = 0; i < c->n; i++) {
         char line[32];
         size_t size = (size_t)snprintf(line, sizeof line, "record %zu", i);
-        grus_packed packed = {.bad = c->length[i] == SIZE_MAX, .cause = GRUS_CAUSE_BLANK};
-        packed.n_positions = packed.bad ? 0 : c->length[i];
-        packed.ids = (grus_ids){.data = ids, .size = packed.n_positions};
-        for (size_t j = 0; j < packed.n_positions; j++)
+        grus_slot_entry entry = {.number = i + 1, .line = line, .length = size};
+        if (c->length[i] == SIZE_MAX) {
+            entry.error = line;
+            entry.cause = GRUS_CAUSE_BLANK;
+        } else {
+            entry.n_positions = c->length[i];
+            entry.ids = ids;
+        }
+        for (size_t j = 0; j < entry.n_positions; j++)
             ids[j] = (uint32_t)i;
-        snprintf(packed.error.cause, sizeof packed.error.cause, "record %zu", i);
-        while (!grus_batcher_has_room(&c->batcher, &packed, size))
+        while (!grus_batcher_has_room(&c->batcher, &entry))
             take_batch(c, false);
-        ck_assert_int_eq(grus_batcher_add(&c->batcher, &packed, line, size, i + 1, &error), GRUS_OK);
+        ck_assert_int_eq(grus_batcher_add(&c->batcher, &entry, &error), GRUS_OK);
     }
     while (grus_batcher_records(&c->batcher))
         take_batch(c, true);
@@ -267,26 +280,28 @@ START_TEST(bounds_of_bytes_and_cells_hold)
     grus_error error;
     char *line = calloc(1, (size_t)1 << 20);
     cutting_init(&c, 12, 0, NULL, 0);
-    grus_packed packed = {.n_cells = 100};
+    grus_slot_entry entry = {.number = 1, .line = line, .length = (size_t)1 << 20, .n_cells = 100};
     // Three lines of a megabyte are more than an ordinary slot of 2 MB takes, but not one too many to wait.
     for (size_t i = 0; i < 2; i++) {
-        ck_assert(grus_batcher_has_room(&c.batcher, &packed, (size_t)1 << 20));
-        ck_assert_int_eq(grus_batcher_add(&c.batcher, &packed, line, (size_t)1 << 20, i + 1, &error), GRUS_OK);
+        ck_assert(grus_batcher_has_room(&c.batcher, &entry));
+        ck_assert_int_eq(grus_batcher_add(&c.batcher, &entry, &error), GRUS_OK);
     }
-    ck_assert(!grus_batcher_has_room(&c.batcher, &packed, 1));
+    entry.length = 1;
+    ck_assert(!grus_batcher_has_room(&c.batcher, &entry));
     ck_assert_uint_eq(grus_batcher_cut(&c.batcher, false).records, 2);
     ck_assert_int_eq(grus_batcher_begin(&c.batcher, &error), GRUS_OK);
     // A record whose attention is too much for an ordinary slot is alone in a big one, or the first of it.
-    packed.n_cells = GRUS_BATCH_CELLS + 1;
-    ck_assert_int_eq(grus_batcher_add(&c.batcher, &packed, line, 10, 1, &error), GRUS_OK);
+    entry.length = 10;
+    entry.n_cells = GRUS_BATCH_CELLS + 1;
+    ck_assert_int_eq(grus_batcher_add(&c.batcher, &entry, &error), GRUS_OK);
     grus_cut cut = grus_batcher_cut(&c.batcher, true);
     ck_assert(cut.big);
     ck_assert_uint_eq(cut.records, 1);
-    packed.n_cells = 1;
+    entry.n_cells = 1;
     ck_assert_int_eq(grus_batcher_begin(&c.batcher, &error), GRUS_OK);
-    ck_assert_int_eq(grus_batcher_add(&c.batcher, &packed, line, 10, 1, &error), GRUS_OK);
-    packed.n_cells = GRUS_BATCH_CELLS;
-    ck_assert_int_eq(grus_batcher_add(&c.batcher, &packed, line, 10, 2, &error), GRUS_OK);
+    ck_assert_int_eq(grus_batcher_add(&c.batcher, &entry, &error), GRUS_OK);
+    entry.n_cells = GRUS_BATCH_CELLS;
+    ck_assert_int_eq(grus_batcher_add(&c.batcher, &entry, &error), GRUS_OK);
     cut = grus_batcher_cut(&c.batcher, false);
     ck_assert(!cut.big);
     ck_assert_uint_eq(cut.records, 1);

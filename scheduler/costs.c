@@ -1,0 +1,84 @@
+// costs.c: the costs of a job, for its plan.
+#include "config.h"
+
+#include "scheduler/costs.h"
+
+#include "base/memory.h"
+#include "io/outdir/journal.h"
+#include "io/outdir/output.h"
+#include "scheduler/format.h"
+#include "scheduler/limits.h"
+#include "scheduler/records.h"
+
+#define PROGRAM_BYTES ((size_t)24 << 20) // code, libraries, stacks, what the allocator keeps
+
+#define GROWTH_FACTOR 3     // of an array at its last growth, as a multiple of what it holds
+#define WIDENED ((size_t)2) // bytes of a float for one of F16
+
+// The memory of a parsed line, as a multiple of its bytes: two bytes of text are two and two more in lower case, two of
+// a list are an id of 8 bytes, or a feature of 4. Of its tokens no more are kept than a record may have.
+static size_t parse_factor(const grus_record_format *record)
+{
+    size_t source = record->want_ids ? 4 : 2, target = record->want_target_ids ? 4 : 2;
+    return record->want_target ? source + target : source;
+}
+
+// What cutting the source, or the target, takes beside what is kept of it.
+static size_t tokenizer_memory(const grus_job *job)
+{
+    size_t max_record = job->options->max_record, bytes = 0;
+    if (job->model->source)
+        bytes = grus_tokenizer_memory(job->model->source, max_record, GRUS_RECORD_POSITIONS);
+    if (job->infer.force)
+        bytes = grus_max(bytes, grus_tokenizer_memory(job->model->target, max_record, GRUS_RECORD_POSITIONS));
+    return bytes;
+}
+
+// Bytes that reading and parsing take of memory at most; saturated.
+static size_t reading_memory(const grus_job *job)
+{
+    size_t max_record = job->options->max_record;
+    size_t lines = grus_add_sat(grus_input_memory(max_record), grus_mul_sat(max_record, parse_factor(&job->record)));
+    lines = grus_add_sat(lines, tokenizer_memory(job));
+    if (!job->feature_shards)
+        return lines;
+    size_t record = grus_mul_sat(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
+    record = grus_min(record, grus_mul_sat(max_record, WIDENED));
+    return grus_max(lines, grus_add_sat(grus_feature_shard_memory(), grus_mul_sat(record, GROWTH_FACTOR)));
+}
+
+static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
+{
+    const grus_job *job = context;
+    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
+    return grus_workspace_bound(job->model->engine, &job->infer, bounds->positions, bounds->records, cells);
+}
+
+static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
+{
+    return grus_format_bound(context, bounds);
+}
+
+grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    size_t fixed = PROGRAM_BYTES;
+    size_t parts[] = {job->model->facts.weight_bytes, reading_memory(job), grus_output_memory(options->level),
+                      grus_journal_memory()};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!grus_add(fixed, parts[i], &fixed))
+            fixed = SIZE_MAX;
+    grus_plan_costs costs = {
+        .context = job,
+        .fixed = fixed,
+        .workspace = workspace_cost,
+        .output = output_cost,
+        .tile = job->model->facts.tile,
+        .lanes = job->model->facts.lanes,
+        .feature_dim = job->record.feature_dim,
+        .targets = job->infer.force,
+        .max_record = options->max_record,
+        .checkpoint_records = options->checkpoint_records,
+    };
+    return grus_plan_make(&costs, threads, options->batch_tokens, options->max_memory, plan, error);
+}
