@@ -5,6 +5,7 @@
 #     what is wrong
 #     Caught by: tests/unit/check_NAME CASE:TEST     a test of a Check suite
 #     Caught by: tests/command/NAME.sh TEXT         a check of a shell test, by the beginning of what it says
+#     Caught by: tests/attack/NAME.py TEXT          a case of a slice of an attack, likewise
 #
 # and just that test must pass without the mistake and fail with it. A patch that does not apply is a failure too.
 #
@@ -29,10 +30,13 @@ read_head() {
 
 # ---- the patches themselves ----
 
+# is_script PROGRAM: not one that is built.
+is_script() { [[ $1 == *.sh || $1 == *.py ]]; }
+
 # says_why PATCH: succeeds when the head is whole and names a test that there is.
 says_why() {
     [[ $(sed -n 2p "$1") == "Caught by: tests/"* ]] && read_head "$1" && [[ -n $what && -n $test ]] || return
-    if [[ $program == *.sh ]]; then
+    if is_script "$program"; then
         [[ -f $srcdir/$program ]]
     else
         [[ -f $srcdir/$program.c ]] && grep -qF "START_TEST(${test#*:})" "$srcdir/$program"*.c &&
@@ -73,7 +77,7 @@ build() {
 programs=()
 for patch; do
     read_head "$patch"
-    [[ $program == *.sh || " ${programs[*]-} " == *" $program "* ]] || programs+=("$program")
+    is_script "$program" || [[ " ${programs[*]-} " == *" $program "* ]] || programs+=("$program")
 done
 if ! eval "../src/configure $("$builddir/config.status" --config) --disable-werror --disable-static" >"$work/log" 2>&1 ||
     ! build ${programs[@]+"${programs[@]}"}; then
@@ -87,7 +91,10 @@ fi
 # run_test PROGRAM TEST: its exit code; what it says is in $work/log.
 run_test() {
     local command=("./$1")
-    [[ $1 != *.sh ]] || command=(bash "$work/src/$1")
+    case $1 in
+    *.sh) command=(bash "$work/src/$1") ;;
+    *.py) command=(bash "$work/src/tests/support/slice.sh" "$work/src/$1") ;;
+    esac
     GRUS=$work/build/grus srcdir=$work/src builddir=$work/build MODELS=$work/src/models CK_RUN_CASE=${2%%:*} CK_VERBOSITY=normal \
         CK_DEFAULT_TIMEOUT="${CK_DEFAULT_TIMEOUT:-120}" \
         timeout "$TEST_SECONDS" "${command[@]}" >"$work/log" 2>&1 </dev/null
@@ -95,7 +102,7 @@ run_test() {
 
 # has_failed PROGRAM TEST: what is in $work/log tells of just this test's failure.
 has_failed() {
-    if [[ $1 == *.sh ]]; then
+    if is_script "$1"; then
         grep -iF "failed: $2" "$work/log"
     else
         grep -E ":[FE]:$2:" "$work/log"
@@ -105,7 +112,7 @@ has_failed() {
 # judge PATCH: sets verdict; succeeds when the mistake is caught by the test that is named.
 judge() {
     local targets=()
-    [[ $program == *.sh ]] || targets=("$program")
+    is_script "$program" || targets=("$program")
     if ! build ${targets[@]+"${targets[@]}"}; then
         verdict="cannot be built"
     elif run_test "$program" "$test"; then

@@ -278,6 +278,7 @@ def is_known(case):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seconds", dest="minutes", type=lambda text: float(text) / 60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=1, help="of one core, at most [1]")
     parser.add_argument("--library", action="store_true", help="no command that is killed")
