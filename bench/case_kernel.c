@@ -2,8 +2,8 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/arena.h"
 #include "bench/case.h"
 #include "bench/rates.h"
 #include "engine/kernel/product.h"
@@ -42,24 +42,44 @@ bool bench_make_kernel(const bench_parameters *p, bench_case *made, const char *
 
 typedef struct product {
     const grus_kernel *kernel;
-    grus_arena *arena; // of weights
-    grus_weights weights;
-    float *panels, *y;
+    grus_arena *arena;
+    grus_weights *weights;
+    grus_panels *panels;
+    float *y;
 } product;
 
 static void run_product(void *state)
 {
     product *p = state;
-    grus_product(p->kernel, &p->weights, p->panels, ROWS, 0, p->y, p->weights.width);
+    grus_product(p->weights, p->panels, 0, p->y, grus_weights_width(p->weights));
 }
 
 static void free_product(void *state)
 {
     product *p = state;
     grus_arena_free(p->arena);
-    free(p->y);
-    free(p->panels);
     free(p);
+}
+
+// ROWS rows of zeros, packed, and room for their products.
+static bool fill_product(product *p, size_t hidden)
+{
+    float *dense = grus_arena_alloc(p->arena, 3 * hidden * hidden, sizeof *dense);
+    const float **rows = grus_arena_alloc(p->arena, ROWS, sizeof *rows);
+    if (!dense || !rows)
+        return false;
+    memset(dense, 0, 3 * hidden * hidden * sizeof *dense);
+    if (grus_weights_pack(p->kernel, p->arena, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights, NULL) !=
+        GRUS_OK)
+        return false;
+    p->panels = grus_panels_new(p->kernel, p->arena, ROWS, hidden);
+    p->y = grus_arena_alloc(p->arena, grus_whole_tiles(p->kernel, ROWS) * grus_weights_width(p->weights), sizeof *p->y);
+    if (!p->panels || !p->y)
+        return false;
+    for (size_t i = 0; i < ROWS; i++)
+        rows[i] = dense;
+    grus_panels_pack(p->panels, &(grus_part_rows){rows, hidden}, 1, ROWS);
+    return true;
 }
 
 // Rows by 3H rows of weights of H columns: the input product of a layer of a GRU.
@@ -67,17 +87,9 @@ bool bench_make_product(const bench_parameters *parameters, bench_case *made, co
 {
     size_t hidden = parameters->hidden;
     product *p = calloc(1, sizeof *p);
-    float *dense = grus_alloc_zero(3 * hidden * hidden, sizeof *dense);
     *why = "no kernel, or no memory";
-    bool ok = p && dense && grus_kernel_get(&p->kernel, NULL) == GRUS_OK && (p->arena = grus_arena_new(0)) &&
-              grus_weights_pack(p->kernel, p->arena, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights,
-                                NULL) == GRUS_OK;
-    free(dense);
-    if (ok) {
-        p->panels = grus_alloc_zero(grus_panels_floats(p->kernel, ROWS, hidden), sizeof(float));
-        p->y = grus_alloc((grus_whole_tiles(p->kernel, ROWS) + p->kernel->tile) * p->weights.width, sizeof(float));
-    }
-    if (!ok || !p->panels || !p->y) {
+    if (!p || grus_kernel_get(&p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
+        !fill_product(p, hidden)) {
         if (p)
             free_product(p);
         return false;

@@ -114,10 +114,10 @@ static void run_gates(void *state)
 {
     vectors *v = state;
     const grus_kernel *kernel = v->kernel;
-    for (size_t first = 0; first + kernel->panel <= v->columns / 3; first += kernel->panel)
+    for (size_t first = 0; first + kernel->units <= v->columns / 3; first += kernel->units)
         kernel->vector->gates(&(grus_gates){.lanes = kernel->tile,
-                                            .width = kernel->panel,
-                                            .units = kernel->panel,
+                                            .width = kernel->units,
+                                            .units = kernel->units,
                                             .acc = v->x,
                                             .bias = v->bias,
                                             .bias_hn = v->bias,
@@ -139,10 +139,10 @@ bool bench_make_gates(const bench_parameters *p, bench_case *made, const char **
         return false;
     for (size_t lane = 0; lane < tile; lane++) {
         v->rows[lane] = v->y + lane * v->columns;
-        v->states[lane] = v->new_states[lane] = v->out + lane * kernel->panel;
+        v->states[lane] = v->new_states[lane] = v->out + lane * kernel->units;
         v->lane[lane] = (uint32_t)lane;
     }
-    double n = (double)(p->hidden / kernel->panel * kernel->panel * tile);
+    double n = (double)(p->hidden / kernel->units * kernel->units * tile);
     *made = (bench_case){BENCH_FLOPS, GATES_FLOPS * n, n, "units", -1, 1, v, run_gates, free_vectors};
     return true;
 }

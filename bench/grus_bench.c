@@ -135,7 +135,7 @@ static bool run_all(program *p)
     double fma = bench_fma_rate(0.1), bare = bench_kernel_rate(panels, 0.1);
     printf("kernel %s: %zu lanes by %zu units; FMA loop (%s) %.1f GFLOP/s, bare micro-kernel in L2 %.1f\n"
            "fractions by CPU time, each round against floors measured right before it\n",
-           kernel->name, kernel->tile, kernel->panel, bench_fma_name(), fma / 1e9, bare / 1e9);
+           kernel->name, kernel->tile, kernel->units, bench_fma_name(), fma / 1e9, bare / 1e9);
     if (p->out)
         fprintf(p->out, "{\"version\": \"%s\", \"kernel\": \"%s\", \"fma\": %.9g, \"bare_kernel\": %.9g, \"cases\": [",
                 grus_version(), kernel->name, fma, bare);

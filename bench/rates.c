@@ -135,30 +135,46 @@ double bench_fma_rate(double seconds)
 
 struct bench_panels {
     const grus_kernel *kernel;
-    size_t k, panels, tiles;
-    float *weights, *x, *c;
+    grus_arena *arena;
+    size_t k, groups, tiles;
+    grus_weights *weights;
+    grus_panels *panels;
+    float *c; // (tile, units)
 };
+
+static bool fill_panels(bench_panels *p)
+{
+    const grus_kernel *kernel = p->kernel;
+    size_t units = p->groups * kernel->units, lanes = p->tiles * kernel->tile;
+    float *dense = grus_arena_alloc(p->arena, grus_max(units, 1) * p->k, sizeof *dense);
+    float *row = grus_arena_alloc(p->arena, p->k, sizeof *row);
+    const float **rows = grus_arena_alloc(p->arena, lanes, sizeof *rows);
+    p->c = grus_arena_alloc(p->arena, kernel->tile * kernel->units, sizeof *p->c);
+    p->panels = grus_panels_new(kernel, p->arena, lanes, p->k);
+    if (!dense || !row || !rows || !p->c || !p->panels)
+        return false;
+    for (size_t i = 0; i < units * p->k; i++)
+        dense[i] = 0.25f;
+    for (size_t i = 0; i < p->k; i++)
+        row[i] = 0.5f;
+    for (size_t i = 0; i < lanes; i++)
+        rows[i] = row;
+    grus_panels_pack(p->panels, &(grus_part_rows){rows, p->k}, 1, lanes);
+    return grus_weights_pack(kernel, p->arena, (grus_matrix){dense, units, p->k, p->k}, &p->weights, NULL) == GRUS_OK;
+}
 
 bench_panels *bench_panels_new(const grus_kernel *kernel, size_t k, size_t weight_bytes, size_t lanes)
 {
     bench_panels *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    *p = (bench_panels){.kernel = kernel, .k = k};
-    p->panels = grus_max(1, weight_bytes / (k * kernel->panel * sizeof(float)));
+    *p = (bench_panels){.kernel = kernel, .arena = grus_arena_new(0), .k = k};
+    p->groups = grus_max(1, weight_bytes / (k * kernel->units * sizeof(float)));
     p->tiles = grus_max(1, lanes / kernel->tile);
-    size_t n_weights = (p->panels + 1) * kernel->panel * k, n_x = (p->tiles + 1) * kernel->tile * k;
-    p->weights = grus_alloc(n_weights, sizeof(float));
-    p->x = grus_alloc(n_x, sizeof(float));
-    p->c = grus_alloc_zero(kernel->tile * kernel->panel, sizeof(float));
-    if (!p->weights || !p->x || !p->c) {
+    if (!p->arena || !fill_panels(p)) {
         bench_panels_free(p);
         return NULL;
     }
-    for (size_t i = 0; i < n_weights; i++)
-        p->weights[i] = 0.25f;
-    for (size_t i = 0; i < n_x; i++)
-        p->x[i] = 0.5f;
     return p;
 }
 
@@ -166,20 +182,19 @@ void bench_panels_free(bench_panels *panels)
 {
     if (!panels)
         return;
-    free(panels->c);
-    free(panels->x);
-    free(panels->weights);
+    grus_arena_free(panels->arena);
     free(panels);
 }
 
 double bench_panels_pass(const bench_panels *p)
 {
     const grus_kernel *kernel = p->kernel;
+    size_t passes = grus_weights_passes(p->weights);
     for (size_t tile = 0; tile < p->tiles; tile++)
-        for (size_t panel = 0; panel < p->panels; panel++)
-            grus_kernel_run(kernel, p->k, p->weights + panel * kernel->panel * p->k, p->x + tile * kernel->tile * p->k,
-                            0, p->c, kernel->panel);
-    return 2.0 * (double)(p->k * p->tiles * p->panels * kernel->tile * kernel->panel);
+        for (size_t group = 0; group < p->groups; group++)
+            for (size_t pass = 0; pass < passes; pass++)
+                grus_multiply(p->weights, p->panels, (grus_block){group, tile, pass}, 0, p->c, kernel->units);
+    return 2.0 * (double)(p->k * p->tiles * p->groups * kernel->tile * kernel->units);
 }
 
 double bench_kernel_rate(const bench_panels *panels, double seconds)

@@ -2,7 +2,7 @@
 #ifndef GRUS_BENCH_RATES_H
 #define GRUS_BENCH_RATES_H
 
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/product.h"
 
 typedef struct bench_clock {
     double wall, cpu; // seconds; cpu is that of this thread
@@ -18,11 +18,11 @@ double bench_process_cpu(void);
 double bench_fma_rate(double seconds);
 const char *bench_fma_name(void);
 
-// The bare micro-kernel over panels that stay in the L2 cache: FLOPs in a second of CPU time.
+// The bare micro-kernel over weights and lanes that stay in the L2 cache: FLOPs in a second of CPU time.
 typedef struct bench_panels bench_panels;
 bench_panels *bench_panels_new(const grus_kernel *kernel, size_t k, size_t weight_bytes, size_t lanes);
 void bench_panels_free(bench_panels *panels);
-// One pass: every weight panel by every tile of lanes. Returns its FLOPs.
+// One pass: every group of units by every tile of lanes. Returns its FLOPs.
 double bench_panels_pass(const bench_panels *panels);
 double bench_kernel_rate(const bench_panels *panels, double seconds);
 

@@ -37,7 +37,8 @@ static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, 
     grus_tensor tensor;
     if (decoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
         decoder->vocab = tensor.shape[0];
-    return grus_read_tensor(reading, name, "", decoder->vocab, decoder->embedding_size, &decoder->embedding, error);
+    return grus_read_tensor(reading, (grus_wanted){name, "", decoder->vocab, decoder->embedding_size},
+                            &decoder->embedding, error);
 }
 
 // The columns of one part among several that lie side by side; n is 0 where it is not among them.
@@ -67,9 +68,9 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
-        status = grus_gru_read(reading, "decoder.rnn", suffix, layer ? decoder->hidden : input, decoder->hidden,
-                               layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none,
-                               decoder->gru + layer, error);
+        decoder->gru[layer] = (grus_gru){.input = layer ? decoder->hidden : input, .hidden = decoder->hidden};
+        grus_linear_parts parts = {layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none};
+        status = grus_gru_read(decoder->gru + layer, reading, "decoder.rnn", suffix, &parts, error);
     }
     return status;
 }
@@ -80,14 +81,17 @@ static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, si
     grus_embedding embedding = embedding_among(decoder, config->readout, config->n_readout);
     size_t rows = config->readout_size;
     float *dense = NULL;
-    grus_status status = grus_read_dense(reading, "decoder.readout", "weight", rows, columns, &dense, error);
+    grus_status status =
+        grus_read_dense(reading, (grus_wanted){"decoder.readout", "weight", rows, columns}, &dense, error);
+    grus_linear_parts parts = {embedding.columns ? &embedding : NULL,
+                               columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT)};
+    decoder->readout.kernel = reading->kernel;
     if (!status)
-        status = grus_linear_make(reading->kernel, reading->arena, (grus_matrix){dense, rows, columns, columns},
-                                  embedding.columns ? &embedding : NULL,
-                                  columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT),
-                                  &decoder->readout, error);
+        status = grus_linear_make(&decoder->readout, reading->arena, (grus_matrix){dense, rows, columns, columns},
+                                  &parts, error);
     if (!status)
-        status = grus_read_optional(reading, "decoder.readout", "bias", rows, 0, &decoder->readout_bias, error);
+        status = grus_read_optional(reading, (grus_wanted){"decoder.readout", "bias", rows, 0}, &decoder->readout_bias,
+                                    error);
     free(dense);
     return status;
 }
@@ -103,9 +107,11 @@ static grus_status read_output(grus_decoder *decoder, grus_reading *reading, gru
     grus_status status =
         tied ? grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){decoder->embedding, vocab, size, size},
                                  &decoder->output, error)
-             : grus_weights_read(reading, "decoder.output", "weight", vocab, size, &decoder->output, error);
+             : grus_read_weights(reading, (grus_wanted){"decoder.output", "weight", vocab, size}, &decoder->output,
+                                 error);
     if (!status)
-        status = grus_read_optional(reading, "decoder.output", "bias", vocab, 0, &decoder->output_bias, error);
+        status = grus_read_optional(reading, (grus_wanted){"decoder.output", "bias", vocab, 0}, &decoder->output_bias,
+                                    error);
     return status;
 }
 
@@ -147,9 +153,8 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
 
 size_t grus_decoder_bytes(const grus_decoder *decoder)
 {
-    const grus_kernel *kernel = decoder->kernel;
     size_t bytes = grus_bridge_bytes(&decoder->bridge) + grus_linear_bytes(&decoder->readout) +
-                   grus_weights_bytes(kernel, &decoder->output) + grus_attention_bytes(&decoder->attention) +
+                   grus_weights_bytes(decoder->output) + grus_attention_bytes(&decoder->attention) +
                    (decoder->vocab * (decoder->embedding_size + 1) + decoder->readout_size) * sizeof(float);
     for (size_t i = 0; i < decoder->layers; i++)
         bytes += grus_gru_bytes(decoder->gru + i);

@@ -19,8 +19,8 @@ typedef struct grus_decoder {
     grus_bridge bridge;
     grus_linear readout; // (R, parts), where config->readout_size
     float *readout_bias;
-    grus_weights output; // (vocab, R)
-    float *output_bias;  // (vocab)
+    grus_weights *output; // (vocab, R)
+    float *output_bias;   // (vocab)
 } grus_decoder;
 
 grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, grus_decoder *decoder,

@@ -29,9 +29,10 @@ struct grus_decoding {
     } sides[2];
     size_t max_rows, readout_ld;
     float *zeros;                  // a row that is only read
-    float *panels, *gi, *acc;      // scratch of products and gates
+    grus_panels *panels;           // scratch of products
+    float *gi, *acc;               // scratch of gates
     bool two_inputs, tabled_input; // of the layer: its input is the sum of gi_rows and more_rows; gi_rows are a table's
-    float *query_scratch;
+    grus_query_scratch query_scratch;
     grus_output_layer output;
     size_t longest; // source
     float *weights; // (GRUS_MAX_SUMS, longest)
@@ -75,7 +76,7 @@ static size_t context_ld(const grus_decoder *decoder, bool folded)
 
 static size_t widest_product_input(const grus_decoder *decoder)
 {
-    size_t widest = grus_max(decoder->hidden, decoder->readout.rest.in);
+    size_t widest = grus_max(decoder->hidden, grus_weights_in(decoder->readout.rest));
     for (size_t layer = 0; layer < decoder->layers; layer++)
         widest = grus_max(widest, decoder->gru[layer].input);
     return grus_max(widest, decoder->values);
@@ -136,11 +137,11 @@ static bool allocate_rows(grus_arena *arena, grus_decoding *d)
             !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
             return false;
     return allocate_floats(arena, &d->zeros, longest_row(decoder, d->folded)) &&
-           allocate_floats(arena, &d->panels, grus_panels_floats(kernel, rows, widest_product_input(decoder))) &&
+           (d->panels = grus_panels_new(kernel, arena, rows, widest_product_input(decoder))) &&
            allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
            allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
-           allocate_floats(arena, &d->query_scratch, grus_attention_query_floats(&decoder->attention, rows)) &&
-           grus_output_layer_alloc(kernel, &decoder->output, decoder->output_bias, arena, rows, &d->output) &&
+           grus_query_scratch_alloc(&decoder->attention, arena, rows, &d->query_scratch) &&
+           grus_output_layer_alloc(kernel, decoder->output, decoder->output_bias, arena, rows, &d->output) &&
            allocate_floats(arena, &d->weights, GRUS_MAX_SUMS * d->longest) && allocate_pointers(arena, rows, d) &&
            allocate_numbers(arena, rows, d);
 }
@@ -154,8 +155,8 @@ static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *
     d->keys.value_columns = d->context_ld;
     d->context_columns = 0;
     for (size_t i = 0; i < 2; i++) {
-        d->stats->flops += grus_product_flops(d->encoded->positions, &readers[i]->context, columns[i]);
-        d->context_columns += readers[i]->context.data ? columns[i] : 0;
+        d->stats->flops += grus_product_flops(d->encoded->positions, readers[i]->context, columns[i]);
+        d->context_columns += readers[i]->context ? columns[i] : 0;
     }
     return grus_linear_fold(readers, arena, d->encoded->output, d->encoded->positions, d->decoder->values,
                             &d->keys.values, error);
@@ -179,14 +180,14 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
     size_t initial = encoded->n * decoder->layers * decoder->hidden;
     float *product = NULL;
     if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
-        (decoder->bridge.weights.data &&
-         !allocate_floats(arena, &product, d->max_rows * decoder->bridge.weights.width)))
+        (decoder->bridge.weights &&
+         !allocate_floats(arena, &product, d->max_rows * grus_weights_width(decoder->bridge.weights))))
         return grus_fail_memory(error, initial * sizeof(float));
     memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
         grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
     if (d->keys.rows != encoded->output)
-        stats->flops += grus_product_flops(encoded->positions, &decoder->attention.weight_key, d->keys.columns);
+        stats->flops += grus_product_flops(encoded->positions, decoder->attention.weight_key, d->keys.columns);
     if (!status && d->folded)
         status = fold_values(d, arena, error);
     if (status)
@@ -231,7 +232,7 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
 {
     const grus_decoder *decoder = d->decoder;
     float *context = d->sides[d->side].context;
-    grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, d->query_scratch, d->queries);
+    grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, &d->query_scratch, d->queries);
     d->stats->flops += n * grus_attention_query_flops(&decoder->attention, &d->keys);
     for (size_t i = 0, count; i < n; i += count) {
         uint32_t sequence = rows[which[i]].sequence;
@@ -273,7 +274,7 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
 
 static bool is_folded(const grus_decoding *d, const grus_linear *linear)
 {
-    return d->folded && linear->context.data;
+    return d->folded && linear->context;
 }
 
 // The parts of a map's input that are neither tabled nor folded; returns how many.
@@ -291,10 +292,10 @@ static size_t parts_left(const grus_decoding *d, const grus_linear *linear, cons
 static void multiply_parts(grus_decoding *d, const grus_linear *linear, const grus_part_rows *parts, size_t n_parts,
                            size_t n, float beta, float *y, size_t ldy)
 {
-    const grus_weights *weights = is_folded(d, linear) ? &linear->folded : &linear->rest;
+    const grus_weights *weights = is_folded(d, linear) ? linear->folded : linear->rest;
     bool into_gru = linear == &d->decoder->gru->ih;
-    grus_panels_pack(linear->kernel, parts, n_parts, n, d->panels);
-    grus_product(linear->kernel, weights, d->panels, n, beta, y, ldy);
+    grus_panels_pack(d->panels, parts, n_parts, n);
+    grus_product(weights, d->panels, beta, y, ldy);
     d->stats->flops += grus_product_flops(n, weights, into_gru ? 3 * d->decoder->hidden : d->decoder->readout_size);
 }
 
@@ -331,9 +332,9 @@ static void first_input(grus_decoding *d, size_t n)
 // gi_rows of the layers above, from the new states below.
 static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
 {
-    grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_read, gru->input}, 1, n, d->panels);
-    grus_product(gru->kernel, &gru->ih.rest, d->panels, n, 0, d->gi, gru->width);
-    d->stats->flops += grus_product_flops(n, &gru->ih.rest, 3 * gru->hidden);
+    grus_panels_pack(d->panels, &(grus_part_rows){d->h_read, gru->input}, 1, n);
+    grus_product(gru->ih.rest, d->panels, 0, d->gi, gru->width);
+    d->stats->flops += grus_product_flops(n, gru->ih.rest, 3 * gru->hidden);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * gru->width;
     d->two_inputs = d->tabled_input = false;
@@ -364,12 +365,12 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(gru->kernel, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes, d->panels);
+        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes);
         grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
                                            d->parents.first_row, d->parents.lane, d->gi_lane,
                                            d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
                                            d->h_new, d->acc});
-        d->stats->flops += grus_product_flops(d->parents.n_lanes, &gru->weight_hh, 3 * gru->hidden);
+        d->stats->flops += grus_product_flops(d->parents.n_lanes, gru->weight_hh, 3 * gru->hidden);
     }
 }
 
@@ -382,7 +383,7 @@ static void map_readout(grus_decoding *d, size_t n, float *readout)
     size_t n_left = parts_left(d, map, config->readout, config->n_readout, false, left);
     bool folded = is_folded(d, map), known = map->table || folded;
     for (size_t i = 0; i < n && folded; i++)
-        d->slice[i] = d->context[i] + d->decoder->gru->ih.context.width;
+        d->slice[i] = d->context[i] + grus_weights_width(d->decoder->gru->ih.context);
     if (known)
         grus_linear_known(map, map->table ? d->token : NULL, folded ? d->slice : NULL, n, readout, d->readout_ld);
     if (n_left)
@@ -438,7 +439,7 @@ grus_scores grus_decoding_score(grus_decoding *d, const uint32_t *which, size_t 
     const grus_decoder *decoder = d->decoder;
     for (size_t i = 0; i < n; i++)
         d->scored[i] = d->readout[which ? which[i] : i];
-    d->stats->flops += grus_product_flops(n, &decoder->output, decoder->vocab);
+    d->stats->flops += grus_product_flops(n, decoder->output, decoder->vocab);
     return grus_output_layer_run(&d->output, d->scored, n);
 }
 
@@ -448,12 +449,13 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     bool folded = fold && can_fold(decoder);
     size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
     size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
-                        decoder->gru->width + decoder->bridge.weights.width;
+                        decoder->gru->width + grus_weights_width(decoder->bridge.weights);
     size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
-                    grus_panels_floats(kernel, rows, widest_product_input(decoder)) + grus_gru_acc_floats(kernel) +
-                    grus_attention_query_floats(&decoder->attention, rows) + GRUS_MAX_SUMS * positions + 1;
+                    grus_gru_acc_floats(kernel) + GRUS_MAX_SUMS * positions + 1;
     size_t bytes = floats * sizeof(float) + rows * (17 * sizeof(void *) + 2 * sizeof(uint32_t)) +
-                   grus_output_layer_bytes(kernel, &decoder->output, rows) + grus_parents_bytes(rows) +
+                   grus_output_layer_bytes(kernel, decoder->output, rows) +
+                   grus_panels_bytes(kernel, rows, widest_product_input(decoder)) +
+                   grus_query_scratch_bytes(&decoder->attention, rows) + grus_parents_bytes(rows) +
                    sizeof(grus_decoding) + 46 * GRUS_ALIGN +
                    grus_attention_keys_bytes(&decoder->attention, positions, fold);
     const grus_linear *readers[2];

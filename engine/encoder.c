@@ -29,7 +29,8 @@ static grus_status read_embedding(const grus_config *config, grus_reading *readi
     const char *name = "encoder.embedding.weight";
     if (encoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
         encoder->vocab = tensor.shape[0];
-    return grus_read_tensor(reading, name, "", encoder->vocab, encoder->input, &encoder->embedding, error);
+    return grus_read_tensor(reading, (grus_wanted){name, "", encoder->vocab, encoder->input}, &encoder->embedding,
+                            error);
 }
 
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
@@ -51,9 +52,10 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
         size_t layer = i / directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
-        status = grus_gru_read(reading, "encoder.rnn", suffix, layer ? encoder->output : encoder->input, hidden,
-                               layer == 0 && !config->features ? &embedding : NULL, (grus_columns){0, 0},
-                               encoder->gru + i, error);
+        bool tokens = layer == 0 && !config->features;
+        encoder->gru[i] = (grus_gru){.input = layer ? encoder->output : encoder->input, .hidden = hidden};
+        status = grus_gru_read(encoder->gru + i, reading, "encoder.rnn", suffix,
+                               &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
     }
     return status;
 }
@@ -68,15 +70,15 @@ size_t grus_encoder_bytes(const grus_encoder *encoder)
 
 // Scratch of one pass, shared by all passes of a batch.
 typedef struct scratch {
-    float *panels;        // (B, H) packed
-    float *input_panels;  // (chunk rows, layer input) packed
-    float *gi;            // (chunk rows, width)
-    const float *zeros;   // a row of zeros as long as any that is read
-    const float **rows;   // (chunk rows): input rows, then gi rows
-    const float **h_prev; // (B): where each lane's state lies: in the output, or zeros
-    float **h_new;        // (B): where it goes: into the output, or the dump
-    size_t *first_row;    // (tiles + 1), and
-    uint32_t *lane;       // (B): each lane has one row
+    grus_panels *panels;       // (B, H)
+    grus_panels *input_panels; // (chunk rows, layer input)
+    float *gi;                 // (chunk rows, width)
+    const float *zeros;        // a row of zeros as long as any that is read
+    const float **rows;        // (chunk rows): input rows, then gi rows
+    const float **h_prev;      // (B): where each lane's state lies: in the output, or zeros
+    float **h_new;             // (B): where it goes: into the output, or the dump
+    size_t *first_row;         // (tiles + 1), and
+    uint32_t *lane;            // (B): each lane has one row
     float *dump;
     float *acc;
 } scratch;
@@ -107,8 +109,8 @@ static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t rows = chunk_rows(lanes), width = encoder->gru->width;
-    s->panels = grus_arena_alloc(arena, grus_panels_floats(kernel, lanes, encoder->hidden), sizeof(float));
-    s->input_panels = grus_arena_alloc(arena, grus_panels_floats(kernel, rows, widest_input(encoder)), sizeof(float));
+    s->panels = grus_panels_new(kernel, arena, lanes, encoder->hidden);
+    s->input_panels = grus_panels_new(kernel, arena, rows, widest_input(encoder));
     s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
     size_t n_zeros = grus_max(width, widest_input(encoder));
     float *zeros = grus_arena_alloc(arena, n_zeros, sizeof(float));
@@ -179,21 +181,11 @@ static size_t input_products(const pass *p, size_t first, size_t last)
         }
     if (tabled)
         return n;
-    grus_panels_pack(gru->kernel, &(grus_part_rows){s->rows, gru->input}, 1, n, s->input_panels);
-    grus_product(gru->kernel, &gru->ih.rest, s->input_panels, n, 0, s->gi, gru->width);
+    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, gru->input}, 1, n);
+    grus_product(gru->ih.rest, s->input_panels, 0, s->gi, gru->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * gru->width;
     return n;
-}
-
-// A lane without a state: its column of the panels becomes zero.
-static void clear_state(const pass *p, size_t lane)
-{
-    size_t tile = p->gru->kernel->tile, hidden = p->gru->hidden;
-    p->scratch->h_prev[lane] = p->scratch->zeros;
-    float *panel = p->scratch->panels + lane / tile * hidden * tile + lane % tile;
-    for (size_t k = 0; k < hidden; k++)
-        panel[k * tile] = 0;
 }
 
 // States are written where they belong in the output and read from there in the next step. What a lane beyond its end
@@ -207,14 +199,14 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
         uint32_t sequence = plan->sequence[first_slot + lane];
         bool ended = sequence == GRUS_NO_SEQUENCE;
         if (ended || plan->position[first_slot + lane] == p->offset[sequence])
-            clear_state(p, lane);
+            s->h_prev[lane] = s->zeros;
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
     }
+    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n);
     grus_gru_run(p->gru,
                  &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new, s->acc});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
-    grus_panels_pack(p->gru->kernel, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n, s->panels);
 }
 
 static grus_status run_pass(const pass *p, const atomic_bool *stop, grus_error *error)
@@ -333,11 +325,10 @@ size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t r
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t lanes = grus_encoder_lanes(kernel), rows = chunk_rows(lanes), width = encoder->gru->width;
-    size_t floats = encoder->hidden + grus_panels_floats(kernel, lanes, encoder->hidden) +
-                    grus_panels_floats(kernel, rows, widest_input(encoder)) + rows * width +
-                    grus_max(width, widest_input(encoder)) + grus_gru_acc_floats(kernel) +
-                    (encoder->layers > 1 ? positions * encoder->output : 0);
+    size_t floats = encoder->hidden + rows * width + grus_max(width, widest_input(encoder)) +
+                    grus_gru_acc_floats(kernel) + (encoder->layers > 1 ? positions * encoder->output : 0);
     size_t pointers = rows + 4 * lanes + 1;
-    return grus_encoded_bytes(encoder, positions, records) + floats * sizeof(float) + pointers * sizeof(void *) +
+    return grus_encoded_bytes(encoder, positions, records) + grus_panels_bytes(kernel, lanes, encoder->hidden) +
+           grus_panels_bytes(kernel, rows, widest_input(encoder)) + floats * sizeof(float) + pointers * sizeof(void *) +
            15 * GRUS_ALIGN + grus_lanes_bytes(positions, records, kernel->tile, lanes);
 }

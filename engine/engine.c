@@ -80,8 +80,9 @@ void grus_engine_free(grus_engine *engine)
 
 static double row_flops(const grus_decoder *decoder)
 {
-    const grus_weights *readout = &decoder->readout.rest, *output = &decoder->output;
-    uint64_t flops = grus_product_flops(1, readout, readout->out) + grus_product_flops(1, output, output->out);
+    const grus_weights *readout = decoder->readout.rest, *output = decoder->output;
+    uint64_t flops = grus_product_flops(1, readout, grus_weights_out(readout)) +
+                     grus_product_flops(1, output, grus_weights_out(output));
     for (size_t i = 0; i < decoder->layers; i++)
         flops += grus_gru_flops(decoder->gru + i, 1);
     return (double)flops;
@@ -104,7 +105,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
         if (engine->pooling.kind == GRUS_POOL_ATTENTION)
             facts.weight_bytes += grus_attention_bytes(&engine->pooling.attention);
         for (size_t i = 0; i < engine->config->n_heads; i++)
-            facts.weight_bytes += grus_weights_bytes(engine->kernel, &engine->heads[i].weights);
+            facts.weight_bytes += grus_weights_bytes(engine->heads[i].weights);
         return facts;
     }
     facts.target_vocab = decoder->vocab;

@@ -1,9 +1,9 @@
-// kernel.c: choosing and calling BLIS's micro-kernel. The only file that knows BLIS.
+// kernel.c: the table of number types, and the choice of instruction sets: of the micro-kernel, and of the vector functions
+// that go with it.
 #include "config.h"
 
 #include "engine/kernel/kernel.h"
 
-#include GRUS_BLIS_HEADER
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,21 +11,13 @@
 #include <cpuid.h>
 #endif
 
+#include "base/assert.h"
 #include "base/error.h"
+#include "engine/kernel/blis.h"
+#include "engine/kernel/number_type.h"
 
-#define BLIS_TABLES ((size_t)1 << 20) // bytes: many times what they take
-
-// ABI of sgemm micro-kernels since BLIS 0.9; from 1.0 on the pointers are declared const void *.
-typedef void gemm_fn(dim_t m, dim_t n, dim_t k, const float *alpha, const float *a, const float *b, const float *beta,
-                     float *c, inc_t rs_c, inc_t cs_c, auxinfo_t *data, const void *context);
-
-#ifdef HAVE_BLI_CNTX_GET_UKR_DT
-#define MICRO_KERNEL(context) bli_cntx_get_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
-#define PREFERS_ROWS(context) bli_cntx_get_ukr_prefs_dt(BLIS_FLOAT, BLIS_GEMM_UKR_ROW_PREF, context)
-#else
-#define MICRO_KERNEL(context) bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
-#define PREFERS_ROWS(context) bli_cntx_get_l3_nat_ukr_prefs_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context)
-#endif
+// The number types; the first is the one in use.
+static const grus_number_type *const types[] = {&grus_blis_float32};
 
 static grus_kernel chosen;           // written once, under once
 static grus_status choice = GRUS_OK; // likewise
@@ -75,56 +67,25 @@ static const struct family *find_family(const char *name)
     return NULL;
 }
 
-// The kernel that BLIS_ARCH_TYPE asks for, by number or by name; BLIS_NUM_ARCHS where there is none.
-static arch_t requested(const char *value)
+// Checks what BLIS_ARCH_TYPE asks for and gives its name.
+static grus_status check_request(const char *value, cpu found, const char **name)
 {
-    char *end;
-    long number = strtol(value, &end, 10);
-    if (end != value && !*end)
-        return number >= 0 && number < BLIS_NUM_ARCHS ? (arch_t)number : BLIS_NUM_ARCHS;
-    int id = 0;
-    while (id < BLIS_NUM_ARCHS && strcmp(bli_arch_string((arch_t)id), value) != 0)
-        id++;
-    return (arch_t)id;
-}
-
-// Puts the kernel into BLIS_ARCH_TYPE in the form that this BLIS takes: a number up to 1.1, a name from 2.0 on. The other
-// form it would take for another kernel.
-static grus_status request(arch_t id)
-{
-    char value[32];
-    snprintf(value, sizeof value, "%d", (int)id);
-#ifdef GRUS_BLIS_ARCH_BY_NAME
-    snprintf(value, sizeof value, "%s", bli_arch_string(id));
-#endif
-    return setenv("BLIS_ARCH_TYPE", value, 1) == 0 ? GRUS_OK : grus_fail_memory(&choice_error, sizeof value);
-}
-
-static grus_status check_request(const char *value, cpu found)
-{
-    arch_t id = requested(value);
-    const char *name = id < BLIS_NUM_ARCHS ? bli_arch_string(id) : NULL;
-    const struct family *family = name ? find_family(name) : NULL;
+    *name = grus_blis_find(value);
+    const struct family *family = *name ? find_family(*name) : NULL;
 #ifdef GRUS_X86
     if (!family)
-        name = NULL;
+        *name = NULL;
 #endif
-    if (!name)
+    if (!*name)
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL, "no kernel is called '%s'", value);
     if (family &&
         ((family->avx512 && !found.avx512) || (family->avx512er && !found.avx512er) || (family->avx2 && !found.avx2)))
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
-                         "the kernel %s needs %s, which this machine lacks", name,
+                         "the kernel %s needs %s, which this machine lacks", *name,
                          family->avx512     ? "AVX-512 F/DQ/BW/VL"
                          : family->avx512er ? "AVX-512 ER"
                                             : "AVX2 and FMA");
-    return request(id);
-}
-
-// BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
-static grus_status request_best(cpu found)
-{
-    return found.avx2 ? request(found.avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL) : GRUS_OK;
+    return GRUS_OK;
 }
 
 static const grus_vector *vector_for(const char *name)
@@ -143,20 +104,20 @@ static const grus_vector *vector_for(const char *name)
 static void choose(void)
 {
     cpu found = detect_cpu();
-    const char *asked = getenv("BLIS_ARCH_TYPE");
-    choice = asked ? check_request(asked, found) : request_best(found);
+    const char *asked = getenv("BLIS_ARCH_TYPE"), *name = NULL;
+    // BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
+    if (asked)
+        choice = check_request(asked, found, &name);
+    else if (found.avx2)
+        name = found.avx512 ? "skx" : "haswell";
     if (choice)
         return;
-    cntx_t *context = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
-    size_t mr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_MR, context);
-    size_t nr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_NR, context);
-    chosen.weights_as_a = !PREFERS_ROWS(context);
-    chosen.panel = chosen.weights_as_a ? mr : nr;
-    chosen.tile = chosen.weights_as_a ? nr : mr;
-    chosen.name = bli_arch_string(bli_arch_query_id());
+    chosen.type = types[0];
+    choice = grus_blis_open(name, &chosen, &choice_error);
+    if (choice)
+        return;
     chosen.vector = vector_for(chosen.name);
-    chosen.context = context;
-    chosen.gemm = (void (*)(void))MICRO_KERNEL(context);
+    GRUS_ASSERT(chosen.tile <= GRUS_MAX_TILE);
 }
 
 // BLIS makes its tables at its first call, and aborts where it gets no memory for them. false: there is none.
@@ -165,7 +126,7 @@ static bool settle(void)
     static bool settled; // atomic; once true, they are there
     if (__atomic_load_n(&settled, __ATOMIC_ACQUIRE))
         return true;
-    void *room = malloc(BLIS_TABLES);
+    void *room = malloc(GRUS_BLIS_TABLES);
     bool has = room != NULL;
     free(room);
     if (!has)
@@ -180,7 +141,7 @@ grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error)
     grus_error unseen;
     *kernel = &chosen;
     if (!settle())
-        return grus_fail_memory(error ? error : &unseen, BLIS_TABLES);
+        return grus_fail_memory(error ? error : &unseen, GRUS_BLIS_TABLES);
     if (choice && error)
         *error = choice_error;
     return choice;
@@ -190,19 +151,4 @@ const char *grus_kernel_name(void)
 {
     const grus_kernel *kernel;
     return grus_kernel_get(&kernel, NULL) ? "none" : kernel->name;
-}
-
-void grus_kernel_run(const grus_kernel *kernel, size_t k, const float *w, const float *x, float beta, float *c,
-                     size_t ldc)
-{
-    static const float one = 1;
-    auxinfo_t data;
-    memset(&data, 0, sizeof data);
-    const float *a = kernel->weights_as_a ? w : x, *b = kernel->weights_as_a ? x : w;
-    bli_auxinfo_set_next_a((void *)(uintptr_t)a, &data);
-    bli_auxinfo_set_next_b((void *)(uintptr_t)b, &data);
-    size_t m = kernel->weights_as_a ? kernel->panel : kernel->tile;
-    size_t n = kernel->weights_as_a ? kernel->tile : kernel->panel;
-    inc_t row = kernel->weights_as_a ? 1 : (inc_t)ldc, column = kernel->weights_as_a ? (inc_t)ldc : 1;
-    ((gemm_fn *)kernel->gemm)((dim_t)m, (dim_t)n, (dim_t)k, &one, a, b, &beta, c, row, column, &data, kernel->context);
 }

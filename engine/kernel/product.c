@@ -1,66 +1,127 @@
-// product.c: packing activation panels and multiplying them, blocked so that weight panels stay in the L2 cache.
+// product.c: weights and panels of any number type, and products blocked so that weights stay in the L2 cache.
 #include "config.h"
 
 #include "engine/kernel/product.h"
 
-#include <string.h>
-
+#include "base/assert.h"
+#include "base/error.h"
 #include "base/memory.h"
+#include "engine/kernel/number_type.h"
 
-size_t grus_panels_floats(const grus_kernel *kernel, size_t n, size_t columns)
+#define WEIGHT_BLOCK_BYTES ((size_t)384 << 10) // weights that stay in L2 while all tiles pass over them
+
+grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_weights **weights,
+                              grus_error *error)
 {
-    size_t floats = (grus_whole_tiles(kernel, n) + kernel->tile) * columns;
-    return grus_div_up(floats, GRUS_ALIGN) * GRUS_ALIGN;
+    size_t groups = grus_div_up(matrix.rows, kernel->units);
+    size_t bytes = kernel->type->weights_bytes(kernel, groups, matrix.columns);
+    grus_weights *packed = grus_arena_alloc(arena, 1, sizeof *packed);
+    void *data = grus_arena_alloc(arena, bytes, 1);
+    if (!packed || !data)
+        return grus_fail_memory(error, bytes);
+    *packed = (grus_weights){kernel, matrix.rows, matrix.columns, groups, data};
+    kernel->type->pack_weights(matrix, packed);
+    *weights = packed;
+    return GRUS_OK;
 }
 
-// One lane behind the last row: no pointer to follow, zeros in the panel.
-static void clear_lanes(float *panel, size_t tile, size_t from, size_t columns)
+size_t grus_weights_in(const grus_weights *weights)
 {
-    for (size_t k = 0; k < columns; k++)
-        for (size_t lane = from; lane < tile; lane++)
-            panel[k * tile + lane] = 0;
+    return weights ? weights->in : 0;
 }
 
-// Rows may come from anywhere in memory, one of a table each: asked for all at once, they come at the pace of its
-// bandwidth and not of its latency.
-static void fetch_rows(const grus_part_rows *part, size_t first, size_t n)
+size_t grus_weights_out(const grus_weights *weights)
 {
-    for (size_t row = first; row < first + n; row++)
-        grus_fetch(part->rows[row], part->columns);
+    return weights ? weights->out : 0;
 }
 
-void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, size_t n_parts, size_t n, float *panels)
+size_t grus_weights_width(const grus_weights *weights)
 {
-    size_t tile = kernel->tile;
-    for (size_t first = 0; first < n; first += tile) {
-        size_t lanes = grus_min(tile, n - first);
-        for (size_t part = 0; part < n_parts; part++) {
-            const float *rows[GRUS_MAX_TILE];
-            for (size_t lane = 0; lane < tile; lane++)
-                rows[lane] = parts[part].rows[first + grus_min(lane, lanes - 1)];
-            if (first + tile < n)
-                fetch_rows(parts + part, first + tile, grus_min(tile, n - first - tile));
-            kernel->vector->pack(tile, parts[part].columns, rows, panels);
-            clear_lanes(panels, tile, lanes, parts[part].columns);
-            panels += parts[part].columns * tile;
-        }
-    }
+    return weights ? weights->groups * weights->kernel->units : 0;
 }
 
-void grus_product(const grus_kernel *kernel, const grus_weights *weights, const float *panels, size_t n, float beta,
-                  float *y, size_t ldy)
+size_t grus_weights_groups(const grus_weights *weights)
 {
-    size_t panel_floats = weights->in * kernel->panel, tile_floats = weights->in * kernel->tile;
-    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / (panel_floats * sizeof(float) + 1));
-    for (size_t from = 0; from < weights->panels; from += block) {
-        size_t to = grus_min(weights->panels, from + block);
-        for (size_t row = 0; row < n; row += kernel->tile) {
-            const float *x = panels + row / kernel->tile * tile_floats;
-            for (size_t k = 0; k < weights->in; k += GRUS_KERNEL_DEPTH)
-                for (size_t p = from; p < to; p++)
-                    grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, weights->in - k),
-                                    weights->data + p * panel_floats + k * kernel->panel, x + k * kernel->tile,
-                                    k ? 1 : beta, y + row * ldy + p * kernel->panel, ldy);
-        }
+    return weights ? weights->groups : 0;
+}
+
+size_t grus_weights_bytes(const grus_weights *weights)
+{
+    return weights ? weights->kernel->type->weights_bytes(weights->kernel, weights->groups, weights->in) : 0;
+}
+
+size_t grus_weights_block(const grus_weights *weights, size_t of)
+{
+    size_t groups = WEIGHT_BLOCK_BYTES / grus_max(1, weights->kernel->type->group_bytes(weights->kernel, weights->in));
+    return grus_max(of, groups / of * of);
+}
+
+size_t grus_weights_passes(const grus_weights *weights)
+{
+    return weights->kernel->type->passes(weights->in);
+}
+
+uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted)
+{
+    return weights ? (uint64_t)2 * n * weights->in * wanted : 0;
+}
+
+grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_t n, size_t columns)
+{
+    size_t bytes = kernel->type->panels_bytes(kernel, n, columns);
+    grus_panels *panels = grus_arena_alloc(arena, 1, sizeof *panels);
+    void *data = grus_arena_alloc(arena, bytes, 1);
+    if (!panels || !data)
+        return NULL;
+    if (!grus_arena_counts(arena))
+        *panels = (grus_panels){.kernel = kernel, .bytes = bytes, .data = data};
+    return panels;
+}
+
+size_t grus_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns)
+{
+    return grus_add_sat(kernel->type->panels_bytes(kernel, n, columns), 2 * GRUS_ALIGN);
+}
+
+void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n_parts, size_t n)
+{
+    const grus_kernel *kernel = panels->kernel;
+    panels->n = n;
+    panels->columns = 0;
+    for (size_t part = 0; part < n_parts; part++)
+        panels->columns += parts[part].columns;
+    GRUS_ASSERT(kernel->type->panels_bytes(kernel, n, panels->columns) <= panels->bytes);
+    kernel->type->pack_rows(parts, n_parts, panels);
+}
+
+void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
+                   size_t ldy)
+{
+    GRUS_ASSERT(weights->in == panels->columns && block.group < weights->groups);
+    GRUS_ASSERT(block.tile * panels->kernel->tile < panels->n);
+    weights->kernel->type->multiply(weights, panels, block, beta, y, ldy);
+}
+
+void grus_product_tile(const grus_weights *weights, const grus_panels *panels, grus_part_groups part, float beta,
+                       float *y, size_t ldy)
+{
+    const grus_number_type *type = weights->kernel->type;
+    size_t units = weights->kernel->units, passes = type->passes(weights->in);
+    GRUS_ASSERT(weights->in == panels->columns && part.to <= weights->groups);
+    for (size_t pass = 0; pass < passes; pass++)
+        for (size_t group = part.from; group < part.to; group++)
+            type->multiply(weights, panels, (grus_block){group, part.tile, pass}, beta, y + (group - part.from) * units,
+                           ldy);
+}
+
+void grus_product(const grus_weights *weights, const grus_panels *panels, float beta, float *y, size_t ldy)
+{
+    size_t units = weights->kernel->units, rows = weights->kernel->tile, block = grus_weights_block(weights, 1);
+    size_t tiles = grus_div_up(panels->n, rows);
+    for (size_t from = 0; from < weights->groups; from += block) {
+        size_t to = grus_min(weights->groups, from + block);
+        for (size_t tile = 0; tile < tiles; tile++)
+            grus_product_tile(weights, panels, (grus_part_groups){tile, from, to}, beta,
+                              y + tile * rows * ldy + from * units, ldy);
     }
 }

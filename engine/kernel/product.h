@@ -1,44 +1,89 @@
-// product.h: rows of activations times packed weights, for any number of rows. The rows are given by pointers, in parts
-// that are read as if they stood side by side, so that nothing is ever concatenated or gathered in memory.
+// product.h: the door to products of every number type: weights and rows of activations are packed, and what is packed
+// is multiplied. A row may be given in parts that are read as if they stood side by side, so that nothing is ever
+// concatenated or gathered in memory.
+//
+// Units (rows of a weight matrix) are computed in groups of kernel->units, rows of activations (lanes) in tiles of
+// kernel->tile, always whole ones and each sum in one order: that is why no result depends on its batch.
 #ifndef GRUS_ENGINE_KERNEL_PRODUCT_H
 #define GRUS_ENGINE_KERNEL_PRODUCT_H
 
-#include "base/memory.h"
-#include "engine/kernel/weights.h"
+#include "base/arena.h"
+#include "engine/kernel/kernel.h"
 
-// One part of the input: columns floats from each of rows[0..n).
+// ---- weights ----
+
+typedef struct grus_weights grus_weights; // a matrix (out, in), packed
+
+// A dense matrix in memory, the unit of packing: rows row-major, ld floats apart.
+typedef struct grus_matrix {
+    const float *data;
+    size_t rows, columns, ld;
+} grus_matrix;
+
+// Packs matrix into arena. GRUS_E_MEMORY when that has none left.
+grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_weights **weights,
+                              grus_error *error);
+
+// Of weights, all 0 for NULL: the size of a row of activations; the units; the floats that a product writes a row, which
+// are the units filled up to whole groups; the groups; and the bytes that they take.
+size_t grus_weights_in(const grus_weights *weights);
+size_t grus_weights_out(const grus_weights *weights);
+size_t grus_weights_width(const grus_weights *weights);
+size_t grus_weights_groups(const grus_weights *weights);
+size_t grus_weights_bytes(const grus_weights *weights);
+
+// How many groups stay in the L2 cache while all tiles pass over them: a multiple of `of`, and at least that.
+size_t grus_weights_block(const grus_weights *weights, size_t of);
+
+// FLOPs of a product of n rows of whose units this many are wanted: a multiply-add counts as two. 0 for NULL.
+uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted);
+
+// ---- rows of activations ----
+
+typedef struct grus_panels grus_panels; // rows, packed
+
+// Room in arena for n rows of so many columns; NULL when that has none left.
+grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_t n, size_t columns);
+// What that takes of an arena.
+size_t grus_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns);
+
+// One part of the input: columns floats from each of n rows.
 typedef struct grus_part_rows {
     const float *const *rows;
     size_t columns;
 } grus_part_rows;
 
-// Rows packed into activation panels: (tiles, columns, kernel->tile), the lanes beyond n zero, a spare panel behind.
-// Floats that n rows of columns need.
-size_t grus_panels_floats(const grus_kernel *kernel, size_t n, size_t columns);
-void grus_panels_pack(const grus_kernel *kernel, const grus_part_rows *parts, size_t n_parts, size_t n, float *panels);
+// Packs n rows, which may be any that fit the room.
+void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n_parts, size_t n);
 
-// y[i] (ldy floats apart, weights->width written) = beta * y[i] + W x_i for the n rows packed in panels; rows up to the
-// next multiple of kernel->tile are written too.
-void grus_product(const grus_kernel *kernel, const grus_weights *weights, const float *panels, size_t n, float beta,
-                  float *y, size_t ldy);
+// ---- products ----
+
+// y[i] (ldy floats apart, the weights' width written) = beta * y[i] + W x_i for the rows packed in panels; beta is 0 or
+// 1. Rows up to the next whole tile are written too.
+void grus_product(const grus_weights *weights, const grus_panels *panels, float beta, float *y, size_t ldy);
+
+// The same of one tile of rows by the groups [from, to): y is that of the tile's first row and the first of these units.
+typedef struct grus_part_groups {
+    size_t tile, from, to;
+} grus_part_groups;
+void grus_product_tile(const grus_weights *weights, const grus_panels *panels, grus_part_groups part, float beta,
+                       float *y, size_t ldy);
+
+// For what is done behind the product of a group while that is in L1: one group of units by one tile of lanes. The sums
+// are made in so many passes over the columns, in order; a tile stays in L1 while the same pass of several groups is made.
+size_t grus_weights_passes(const grus_weights *weights);
+typedef struct grus_block {
+    size_t group, tile, pass;
+} grus_block;
+// y[lane] (ldy floats apart, kernel->units written) for each lane of the tile. beta is that of the first pass.
+void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
+                   size_t ldy);
 
 // Asks for floats that will soon be read to come into L2.
 static inline void grus_fetch(const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i, 0, 2);
-}
-
-// FLOPs of a product of n rows of whose width this many are wanted: a multiply-add counts as two.
-static inline uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted)
-{
-    return (uint64_t)2 * n * weights->in * wanted;
-}
-
-// n rounded up to whole tiles.
-static inline size_t grus_whole_tiles(const grus_kernel *kernel, size_t n)
-{
-    return (n + kernel->tile - 1) / kernel->tile * kernel->tile;
 }
 
 #endif

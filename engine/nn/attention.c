@@ -17,7 +17,7 @@ typedef void score_fn(const grus_attention *attention, const float *query, const
 struct grus_score {
     const char *name;
     bool equal_sizes;   // Dq must be Dk
-    bool project_query; // by weight_general, before scoring
+    bool project_query; // by the general weight, before scoring
     bool additive;      // queries and keys are projected to size A
     score_fn *score;
 };
@@ -76,12 +76,13 @@ static const struct grus_score scores[] = {
     [GRUS_SCORE_ADDITIVE] = {"additive", false, false, true, score_additive},
 };
 
-// weight_general for queries, and transposed for keys.
+// The weight for queries, and transposed for keys.
 static grus_status read_general(grus_attention *attention, grus_reading *reading, size_t query, grus_error *error)
 {
     size_t key = attention->key;
     float *dense = NULL;
-    grus_status status = grus_read_dense(reading, "attention", "general.weight", key, query, &dense, error);
+    grus_status status =
+        grus_read_dense(reading, (grus_wanted){"attention", "general.weight", key, query}, &dense, error);
     if (status)
         return status;
     float *transposed = grus_alloc(key * query, sizeof *transposed);
@@ -92,7 +93,7 @@ static grus_status read_general(grus_attention *attention, grus_reading *reading
             transposed[j * key + i] = dense[i * query + j];
     if (!status)
         status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){dense, key, query, query},
-                                   &attention->weight_general, error);
+                                   &attention->weight_query, error);
     if (!status)
         status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){transposed, query, key, key},
                                    &attention->weight_key, error);
@@ -104,22 +105,22 @@ static grus_status read_general(grus_attention *attention, grus_reading *reading
 static grus_status read_additive(grus_attention *attention, grus_reading *reading, grus_error *error)
 {
     const char *prefix = "attention";
-    size_t size = attention->size;
+    size_t size = attention->size, query = attention->query;
     float *bias_query, *bias_value;
-    grus_status status =
-        grus_weights_read(reading, prefix, "key.weight", size, attention->key, &attention->weight_key, error);
+    grus_status status = grus_read_weights(reading, (grus_wanted){prefix, "key.weight", size, attention->key},
+                                           &attention->weight_key, error);
     if (!status)
-        status = grus_read_optional(reading, prefix, "key.bias", size, 0, &attention->bias, error);
+        status = grus_read_optional(reading, (grus_wanted){prefix, "key.bias", size, 0}, &attention->bias, error);
     if (!status)
-        status = grus_read_tensor(reading, prefix, "energy.weight", 1, size, &attention->energy, error);
-    if (status || !attention->query)
+        status = grus_read_tensor(reading, (grus_wanted){prefix, "energy.weight", 1, size}, &attention->energy, error);
+    if (status || !query)
         return status;
     status =
-        grus_weights_read(reading, prefix, "query.weight", size, attention->query, &attention->weight_query, error);
+        grus_read_weights(reading, (grus_wanted){prefix, "query.weight", size, query}, &attention->weight_query, error);
     if (!status)
-        status = grus_read_optional(reading, prefix, "query.bias", size, 0, &bias_query, error);
+        status = grus_read_optional(reading, (grus_wanted){prefix, "query.bias", size, 0}, &bias_query, error);
     if (!status)
-        status = grus_read_optional(reading, prefix, "energy.bias", 1, 0, &bias_value, error);
+        status = grus_read_optional(reading, (grus_wanted){prefix, "energy.bias", 1, 0}, &bias_value, error);
     if (status)
         return status;
     for (size_t i = 0; i < size; i++)
@@ -148,15 +149,13 @@ grus_status grus_attention_read(grus_reading *reading, const grus_attention_conf
     if (score->project_query)
         status = read_general(attention, reading, query ? query : key, error);
     if (!status && query == 0)
-        status = grus_read_tensor(reading, "attention", "context", key, 0, &attention->context, error);
+        status = grus_read_tensor(reading, (grus_wanted){"attention", "context", key, 0}, &attention->context, error);
     return status;
 }
 
 size_t grus_attention_bytes(const grus_attention *attention)
 {
-    const grus_kernel *kernel = attention->kernel;
-    return grus_weights_bytes(kernel, &attention->weight_general) +
-           grus_weights_bytes(kernel, &attention->weight_query) + grus_weights_bytes(kernel, &attention->weight_key) +
+    return grus_weights_bytes(attention->weight_query) + grus_weights_bytes(attention->weight_key) +
            (2 * attention->size + (attention->context ? attention->key : 0)) * sizeof(float);
 }
 
@@ -173,10 +172,9 @@ size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positio
         return 0;
     const grus_kernel *kernel = attention->kernel;
     size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK);
-    return (positions * attention->weight_key.out + grus_panels_floats(kernel, chunk, attention->key) +
-            chunk * attention->weight_key.width) *
+    return (positions * grus_weights_out(attention->weight_key) + chunk * grus_weights_width(attention->weight_key)) *
                sizeof(float) +
-           chunk * sizeof(void *) + 4 * GRUS_ALIGN;
+           grus_panels_bytes(kernel, chunk, attention->key) + chunk * sizeof(void *) + 4 * GRUS_ALIGN;
 }
 
 grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
@@ -186,11 +184,12 @@ grus_status grus_attention_keys(const grus_attention *attention, grus_arena *are
     if (!projects_keys(attention, fold))
         return GRUS_OK;
     const grus_kernel *kernel = attention->kernel;
-    const grus_weights *weights = &attention->weight_key;
-    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), columns = weights->out;
+    const grus_weights *weights = attention->weight_key;
+    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), columns = grus_weights_out(weights);
+    size_t width = grus_weights_width(weights);
     float *rows = grus_arena_alloc(arena, positions * columns, sizeof *rows);
-    float *panels = grus_arena_alloc(arena, grus_panels_floats(kernel, chunk, attention->key), sizeof *panels);
-    float *product = grus_arena_alloc(arena, chunk * weights->width, sizeof *product);
+    grus_panels *panels = grus_panels_new(kernel, arena, chunk, attention->key);
+    float *product = grus_arena_alloc(arena, chunk * width, sizeof *product);
     const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
     if (!rows || !panels || !product || !pointers)
         return grus_fail_memory(error, positions * columns * sizeof *rows);
@@ -198,11 +197,11 @@ grus_status grus_attention_keys(const grus_attention *attention, grus_arena *are
         size_t n = grus_min(chunk, positions - first);
         for (size_t i = 0; i < n; i++)
             pointers[i] = values + (first + i) * attention->key;
-        grus_panels_pack(kernel, &(grus_part_rows){pointers, attention->key}, 1, n, panels);
-        grus_product(kernel, weights, panels, n, 0, product, weights->width);
+        grus_panels_pack(panels, &(grus_part_rows){pointers, attention->key}, 1, n);
+        grus_product(weights, panels, 0, product, width);
         for (size_t i = 0; i < n; i++) {
             float *row = rows + (first + i) * columns;
-            memcpy(row, product + i * weights->width, columns * sizeof *row);
+            memcpy(row, product + i * width, columns * sizeof *row);
             if (attention->score->additive)
                 kernel->vector->add(row, attention->bias, columns);
         }
@@ -211,43 +210,46 @@ grus_status grus_attention_keys(const grus_attention *attention, grus_arena *are
     return GRUS_OK;
 }
 
-static const grus_weights *query_weights(const grus_attention *attention)
+bool grus_query_scratch_alloc(const grus_attention *attention, grus_arena *arena, size_t n, grus_query_scratch *scratch)
 {
-    if (attention->score->project_query)
-        return &attention->weight_general;
-    return attention->score->additive && attention->query ? &attention->weight_query : NULL;
+    const grus_weights *weights = attention->weight_query;
+    *scratch = (grus_query_scratch){NULL, NULL};
+    if (!weights)
+        return true;
+    scratch->panels = grus_panels_new(attention->kernel, arena, n, grus_weights_in(weights));
+    scratch->product = grus_arena_alloc(arena, grus_whole_tiles(attention->kernel, n) * grus_weights_width(weights),
+                                        sizeof *scratch->product);
+    return scratch->panels && scratch->product;
 }
 
-size_t grus_attention_query_floats(const grus_attention *attention, size_t n)
+size_t grus_query_scratch_bytes(const grus_attention *attention, size_t n)
 {
-    const grus_weights *weights = query_weights(attention);
+    const grus_weights *weights = attention->weight_query;
     if (!weights)
         return 0;
-    return grus_panels_floats(attention->kernel, n, weights->in) +
-           grus_whole_tiles(attention->kernel, n) * weights->width;
+    return grus_panels_bytes(attention->kernel, n, grus_weights_in(weights)) +
+           grus_whole_tiles(attention->kernel, n) * grus_weights_width(weights) * sizeof(float) + GRUS_ALIGN;
 }
 
 uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys)
 {
-    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
-    return weights ? grus_product_flops(1, weights, weights->out) : 0;
+    return keys->folded ? 0 : grus_product_flops(1, attention->weight_query, grus_weights_out(attention->weight_query));
 }
 
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
-                            float *scratch, const float **projected)
+                            const grus_query_scratch *scratch, const float **projected)
 {
-    const grus_weights *weights = keys->folded ? NULL : query_weights(attention);
+    const grus_weights *weights = keys->folded ? NULL : attention->weight_query;
     if (!weights) {
         for (size_t i = 0; i < queries->n; i++)
             projected[i] = queries->rows[i];
         return;
     }
-    const grus_kernel *kernel = attention->kernel;
-    float *product = scratch + grus_panels_floats(kernel, queries->n, weights->in);
-    grus_panels_pack(kernel, &(grus_part_rows){queries->rows, weights->in}, 1, queries->n, scratch);
-    grus_product(kernel, weights, scratch, queries->n, 0, product, weights->width);
+    size_t width = grus_weights_width(weights);
+    grus_panels_pack(scratch->panels, &(grus_part_rows){queries->rows, grus_weights_in(weights)}, 1, queries->n);
+    grus_product(weights, scratch->panels, 0, scratch->product, width);
     for (size_t i = 0; i < queries->n; i++)
-        projected[i] = product + i * weights->width;
+        projected[i] = scratch->product + i * width;
 }
 
 void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,

@@ -5,9 +5,8 @@
 #ifndef GRUS_ENGINE_NN_ATTENTION_H
 #define GRUS_ENGINE_NN_ATTENTION_H
 
-#include "base/arena.h"
 #include "base/model_config.h"
-#include "engine/kernel/product.h"
+#include "engine/nn/reading.h"
 
 typedef struct grus_attention {
     const grus_kernel *kernel;
@@ -15,13 +14,12 @@ typedef struct grus_attention {
     size_t query, key;              // Dq (0: the query is learned), Dk = the size of the values
     size_t size;                    // A of additive
     float temperature;
-    grus_weights weight_general; // (Dk, Dq)
-    grus_weights weight_query;   // (A, Dq)
-    grus_weights weight_key;     // (A, Dk); of general its weight transposed, (Dq, Dk)
-    float *bias;                 // (A) b_q + b_k
-    float *energy;               // (A) v
-    float energy_bias;           // b_v
-    float *context;              // (Dk) the learned query of the other scores, else NULL
+    grus_weights *weight_query; // (A, Dq); of general (Dk, Dq); NULL where queries are used as they are
+    grus_weights *weight_key;   // (A, Dk); of general its weight transposed, (Dq, Dk)
+    float *bias;                // (A) b_q + b_k
+    float *energy;              // (A) v
+    float energy_bias;          // b_v
+    float *context;             // (Dk) the learned query of the other scores, else NULL
 } grus_attention;
 
 // Reads "attention.…" for queries of this size, 0 for a learned query (pooling). GRUS_E_MODEL also where score needs
@@ -44,21 +42,29 @@ typedef struct grus_keys {
 grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
                                 size_t positions, bool fold, grus_keys *keys, grus_error *error);
 
-// What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected
-// into scratch (grus_attention_query_floats(n) floats); otherwise they are used as they are.
+// What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected in
+// scratch; otherwise they are used as they are.
 typedef struct grus_queries {
     const float *const *rows; // (n)
     size_t n;
 } grus_queries;
 
-size_t grus_attention_query_floats(const grus_attention *attention, size_t n);
+typedef struct grus_query_scratch {
+    grus_panels *panels; // (n, Dq)
+    float *product;      // (n, the weights' width)
+} grus_query_scratch;
+
+// Scratch for n queries; false when arena has none left.
+bool grus_query_scratch_alloc(const grus_attention *attention, grus_arena *arena, size_t n,
+                              grus_query_scratch *scratch);
+size_t grus_query_scratch_bytes(const grus_attention *attention, size_t n);
 
 // FLOPs of projecting a query.
 uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys);
 
 // Projects n queries: projected[i] points to query i ready for grus_attend.
 void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
-                            float *scratch, const float **projected);
+                            const grus_query_scratch *scratch, const float **projected);
 
 // n <= GRUS_MAX_SUMS queries over the positions [first, first + length) of keys: of each its weights (length) and
 // context (value_columns), both written; length 0 gives a zero context. A query is NULL where it is learned. What comes

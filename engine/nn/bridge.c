@@ -24,9 +24,9 @@ grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, g
     if (!maps(bridge))
         return GRUS_OK;
     grus_status status =
-        grus_weights_read(reading, "bridge", "weight", states, bridge->values, &bridge->weights, error);
+        grus_read_weights(reading, (grus_wanted){"bridge", "weight", states, bridge->values}, &bridge->weights, error);
     if (!status)
-        status = grus_read_optional(reading, "bridge", "bias", states, 0, &bridge->bias, error);
+        status = grus_read_optional(reading, (grus_wanted){"bridge", "bias", states, 0}, &bridge->bias, error);
     return status;
 }
 
@@ -34,7 +34,7 @@ size_t grus_bridge_bytes(const grus_bridge *bridge)
 {
     if (!maps(bridge))
         return 0;
-    return grus_weights_bytes(bridge->kernel, &bridge->weights) + bridge->layers * bridge->hidden * sizeof(float);
+    return grus_weights_bytes(bridge->weights) + bridge->layers * bridge->hidden * sizeof(float);
 }
 
 static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, size_t sequence, float *input)
@@ -49,7 +49,7 @@ static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, s
 static uint64_t run_map(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
                         float *initial)
 {
-    size_t states = bridge->layers * bridge->hidden, width = bridge->weights.width;
+    size_t states = bridge->layers * bridge->hidden, width = grus_weights_width(bridge->weights);
     for (size_t first = 0; first < encoded->n; first += scratch->n) {
         size_t n = grus_min(scratch->n, encoded->n - first);
         for (size_t i = 0; i < n; i++) {
@@ -57,15 +57,15 @@ static uint64_t run_map(const grus_bridge *bridge, const grus_encoded *encoded, 
             read_input(bridge, encoded, first + i, input);
             scratch->rows[i] = input;
         }
-        grus_panels_pack(bridge->kernel, &(grus_part_rows){scratch->rows, bridge->values}, 1, n, scratch->panels);
-        grus_product(bridge->kernel, &bridge->weights, scratch->panels, n, 0, scratch->product, width);
+        grus_panels_pack(scratch->panels, &(grus_part_rows){scratch->rows, bridge->values}, 1, n);
+        grus_product(bridge->weights, scratch->panels, 0, scratch->product, width);
         for (size_t i = 0; i < n; i++) {
             float *row = scratch->product + i * width;
             bridge->kernel->vector->tanh_bias(row, bridge->bias, states);
             memcpy(initial + (first + i) * states, row, states * sizeof *row);
         }
     }
-    return grus_product_flops(encoded->n, &bridge->weights, bridge->weights.out);
+    return grus_product_flops(encoded->n, bridge->weights, states);
 }
 
 static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, float *initial)

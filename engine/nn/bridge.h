@@ -3,8 +3,8 @@
 #define GRUS_ENGINE_NN_BRIDGE_H
 
 #include "base/model_config.h"
-#include "engine/kernel/product.h"
 #include "engine/nn/encoded.h"
+#include "engine/nn/reading.h"
 
 typedef struct grus_bridge {
     const grus_kernel *kernel;
@@ -12,7 +12,7 @@ typedef struct grus_bridge {
     size_t layers, hidden; // of the decoder
     size_t values;         // D of the encoder
     size_t first_final;    // encoder layer whose final state decoder layer 0 takes (last), else the top one
-    grus_weights weights;  // (layers * H, D) of those that map
+    grus_weights *weights; // (layers * H, D) of those that map, else NULL
     float *bias;           // (layers * H)
 } grus_bridge;
 
@@ -23,8 +23,8 @@ size_t grus_bridge_bytes(const grus_bridge *bridge);
 // Room for the inputs of n sequences at a time; of no use but to a bridge that maps.
 typedef struct grus_bridge_scratch {
     size_t n;
-    float *input, *product; // (n, D), (n, weights.width)
-    float *panels;          // (n, D) packed
+    float *input, *product; // (n, D), (n, the weights' width)
+    grus_panels *panels;    // (n, D)
     const float **rows;     // (n)
 } grus_bridge_scratch;
 

@@ -21,9 +21,10 @@ grus_status grus_head_read(grus_reading *reading, const grus_config *config, con
         head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
     char prefix[200];
     snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
-    grus_status status = grus_weights_read(reading, prefix, "weight", labels, columns, &head->weights, error);
+    grus_status status =
+        grus_read_weights(reading, (grus_wanted){prefix, "weight", labels, columns}, &head->weights, error);
     if (!status)
-        status = grus_read_optional(reading, prefix, "bias", labels, 0, &head->bias, error);
+        status = grus_read_optional(reading, (grus_wanted){prefix, "bias", labels, 0}, &head->bias, error);
     return status;
 }
 
@@ -43,7 +44,8 @@ static void classify(const grus_head *head, float *logits, uint32_t *label, floa
 
 typedef struct chunk {
     const float **rows[2];
-    float *panels, *logits;
+    grus_panels *panels;
+    float *logits;
 } chunk;
 
 static bool chunk_alloc(const grus_head *head, grus_arena *arena, size_t n, chunk *c)
@@ -51,8 +53,8 @@ static bool chunk_alloc(const grus_head *head, grus_arena *arena, size_t n, chun
     for (size_t i = 0; i < head->n_inputs; i++)
         if (!(c->rows[i] = grus_arena_alloc(arena, n, sizeof *c->rows[i])))
             return false;
-    c->panels = grus_arena_alloc(arena, grus_panels_floats(head->kernel, n, head->weights.in), sizeof *c->panels);
-    c->logits = grus_arena_alloc(arena, n * head->weights.width, sizeof *c->logits);
+    c->panels = grus_panels_new(head->kernel, arena, n, grus_weights_in(head->weights));
+    c->logits = grus_arena_alloc(arena, n * grus_weights_width(head->weights), sizeof *c->logits);
     return c->panels && c->logits;
 }
 
@@ -72,7 +74,7 @@ grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_e
                           uint32_t **labels, float **probs, grus_error *error)
 {
     size_t total = head->on_token ? encoded->positions : encoded->n;
-    size_t step = grus_whole_tiles(head->kernel, CHUNK), sequence = 0;
+    size_t step = grus_whole_tiles(head->kernel, CHUNK), width = grus_weights_width(head->weights), sequence = 0;
     chunk c;
     *labels = grus_arena_alloc(arena, total, sizeof **labels);
     *probs = grus_arena_alloc(arena, total, sizeof **probs);
@@ -83,10 +85,10 @@ grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_e
         for (size_t i = 0; i < n; i++)
             set_rows(head, encoded, pooled, first + i, i, &sequence, &c);
         grus_part_rows parts[2] = {{c.rows[0], head->size}, {c.rows[head->n_inputs - 1], head->size}};
-        grus_panels_pack(head->kernel, parts, head->n_inputs, n, c.panels);
-        grus_product(head->kernel, &head->weights, c.panels, n, 0, c.logits, head->weights.width);
+        grus_panels_pack(c.panels, parts, head->n_inputs, n);
+        grus_product(head->weights, c.panels, 0, c.logits, width);
         for (size_t i = 0; i < n; i++)
-            classify(head, c.logits + i * head->weights.width, *labels + first + i, *probs + first + i);
+            classify(head, c.logits + i * width, *labels + first + i, *probs + first + i);
     }
     return GRUS_OK;
 }
@@ -95,6 +97,6 @@ size_t grus_head_bytes(const grus_head *head, size_t positions, size_t records)
 {
     size_t total = head->on_token ? positions : records, step = grus_whole_tiles(head->kernel, CHUNK);
     return total * (sizeof(uint32_t) + sizeof(float)) + 2 * step * sizeof(void *) +
-           (grus_panels_floats(head->kernel, step, head->weights.in) + step * head->weights.width) * sizeof(float) +
-           6 * GRUS_ALIGN;
+           grus_panels_bytes(head->kernel, step, grus_weights_in(head->weights)) +
+           step * grus_weights_width(head->weights) * sizeof(float) + 6 * GRUS_ALIGN;
 }

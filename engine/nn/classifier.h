@@ -5,6 +5,7 @@
 #include "base/model_config.h"
 #include "engine/kernel/product.h"
 #include "engine/nn/encoded.h"
+#include "engine/nn/reading.h"
 
 typedef struct grus_head {
     const grus_kernel *kernel;
@@ -13,7 +14,7 @@ typedef struct grus_head {
     grus_head_input inputs[2]; // of a token head; a sequence head reads the pooled vector
     size_t size;               // D
     size_t n_labels;
-    grus_weights weights;
+    grus_weights *weights;
     float *bias; // (n_labels)
 } grus_head;
 

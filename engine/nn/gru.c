@@ -1,6 +1,6 @@
 // gru.c: nn.GRU's weights in gate order and its time step.
 //
-// A step multiplies, for a group of hidden units, the r, z and n panels of W_hh by a tile of lanes and runs the gates on
+// A step multiplies, for a group of hidden units, their r, z and n rows of W_hh by a tile of lanes and runs the gates on
 // the result while it is in L1. Weight groups are blocked so that they stay in L2 while every tile passes over them.
 #include "config.h"
 
@@ -9,17 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/error.h"
 
 static void order_biases(grus_gru *gru, const float *bias_ih, const float *bias_hh)
 {
-    size_t panel = gru->kernel->panel, hidden = gru->hidden;
+    size_t hidden = gru->hidden;
     memset(gru->bias, 0, gru->width * sizeof *gru->bias);
     memset(gru->bias_hn, 0, gru->width / 3 * sizeof *gru->bias_hn);
     for (size_t unit = 0; unit < hidden; unit++) {
         for (size_t gate = 0; gate < 3; gate++)
-            gru->bias[grus_gate_row(panel, gate, unit)] =
+            gru->bias[grus_gate_row(gru->kernel, 3, gate, unit)] =
                 bias_ih[gate * hidden + unit] + (gate < 2 ? bias_hh[gate * hidden + unit] : 0);
         gru->bias_hn[unit] = bias_hh[2 * hidden + unit];
     }
@@ -32,9 +31,10 @@ static grus_status read_biases(grus_gru *gru, grus_reading *reading, const char 
     char name_ih[64], name_hh[64];
     snprintf(name_ih, sizeof name_ih, "bias_ih_%s", suffix);
     snprintf(name_hh, sizeof name_hh, "bias_hh_%s", suffix);
-    grus_status status = grus_read_optional(reading, prefix, name_ih, 3 * gru->hidden, 0, &bias_ih, error);
+    grus_status status =
+        grus_read_optional(reading, (grus_wanted){prefix, name_ih, 3 * gru->hidden, 0}, &bias_ih, error);
     if (!status)
-        status = grus_read_optional(reading, prefix, name_hh, 3 * gru->hidden, 0, &bias_hh, error);
+        status = grus_read_optional(reading, (grus_wanted){prefix, name_hh, 3 * gru->hidden, 0}, &bias_hh, error);
     if (!status) {
         gru->bias = grus_arena_alloc(reading->arena, gru->width, sizeof *gru->bias);
         gru->bias_hn = grus_arena_alloc(reading->arena, gru->width / 3, sizeof *gru->bias_hn);
@@ -46,22 +46,27 @@ static grus_status read_biases(grus_gru *gru, grus_reading *reading, const char 
     return status;
 }
 
-grus_status grus_gru_read(grus_reading *reading, const char *prefix, const char *suffix, size_t input, size_t hidden,
-                          const grus_embedding *embedding, grus_columns context, grus_gru *gru, grus_error *error)
+grus_status grus_gru_read(grus_gru *gru, grus_reading *reading, const char *prefix, const char *suffix,
+                          const grus_linear_parts *parts, grus_error *error)
 {
     const grus_kernel *kernel = reading->kernel;
-    *gru = (grus_gru){.kernel = kernel, .input = input, .hidden = hidden, .groups = grus_div_up(hidden, kernel->panel)};
-    gru->width = 3 * gru->groups * kernel->panel;
+    size_t hidden = gru->hidden;
+    gru->kernel = gru->ih.kernel = kernel;
+    gru->groups = grus_div_up(hidden, kernel->units);
+    gru->width = 3 * gru->groups * kernel->units;
     grus_matrix ih, hh;
     float *ih_data = NULL, *hh_data = NULL;
     char name_ih[64], name_hh[64];
     snprintf(name_ih, sizeof name_ih, "weight_ih_%s", suffix);
     snprintf(name_hh, sizeof name_hh, "weight_hh_%s", suffix);
-    grus_status status = grus_read_gates(reading, prefix, name_ih, hidden, input, &ih, &ih_data, error);
+    grus_gate_range all = {0, 3, 3};
+    grus_status status =
+        grus_read_gates(reading, (grus_wanted){prefix, name_ih, 3 * hidden, gru->input}, all, &ih, &ih_data, error);
     if (!status)
-        status = grus_linear_make(kernel, reading->arena, ih, embedding, context, &gru->ih, error);
+        status = grus_linear_make(&gru->ih, reading->arena, ih, parts, error);
     if (!status)
-        status = grus_read_gates(reading, prefix, name_hh, hidden, hidden, &hh, &hh_data, error);
+        status =
+            grus_read_gates(reading, (grus_wanted){prefix, name_hh, 3 * hidden, hidden}, all, &hh, &hh_data, error);
     if (!status)
         status = grus_weights_pack(kernel, reading->arena, hh, &gru->weight_hh, error);
     if (!status)
@@ -73,13 +78,13 @@ grus_status grus_gru_read(grus_reading *reading, const char *prefix, const char 
 
 size_t grus_gru_bytes(const grus_gru *gru)
 {
-    return grus_weights_bytes(gru->kernel, &gru->weight_hh) + grus_linear_bytes(&gru->ih) +
+    return grus_weights_bytes(gru->weight_hh) + grus_linear_bytes(&gru->ih) +
            (gru->width + gru->width / 3) * sizeof(float);
 }
 
 size_t grus_gru_acc_floats(const grus_kernel *kernel)
 {
-    return 4 * kernel->tile * kernel->panel;
+    return 4 * kernel->tile * kernel->units;
 }
 
 // As grus_fetch, but into L1.
@@ -91,30 +96,30 @@ static void fetch_near(const float *from, size_t count)
 
 static void fetch_rows(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t n, size_t group)
 {
-    size_t panel = gru->kernel->panel;
+    size_t units = gru->kernel->units;
     for (size_t row = first; row < first + n; row++) {
-        fetch_near(step->gi[row] + 3 * group * panel, 3 * panel);
+        fetch_near(step->gi[row] + 3 * group * units, 3 * units);
         if (step->more)
-            fetch_near(step->more[row] + 3 * group * panel, 3 * panel);
-        fetch_near(step->h_prev[row] + group * panel, panel);
-        fetch_near(step->h_new[row] + group * panel, panel);
+            fetch_near(step->more[row] + 3 * group * units, 3 * units);
+        fetch_near(step->h_prev[row] + group * units, units);
+        fetch_near(step->h_new[row] + group * units, units);
     }
 }
 
-// A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a panel
+// A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a gate
 // at a time, since lines that are waited for keep the micro-kernel's own out.
 static void fetch_tabled(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t at)
 {
     size_t end = grus_min(step->tabled, first + gru->kernel->tile);
     for (size_t row = first; row < end; row++)
-        grus_fetch(step->gi[row] + at, gru->kernel->panel);
+        grus_fetch(step->gi[row] + at, gru->kernel->units);
 }
 
 // The gates of one group for n <= tile rows.
 static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t first, size_t n, size_t group)
 {
     const grus_kernel *kernel = gru->kernel;
-    size_t panel = kernel->panel, tile = kernel->tile, unit = group * panel;
+    size_t units = kernel->units, tile = kernel->tile, unit = group * units;
     const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
     float *h_new[GRUS_MAX_TILE];
     for (size_t i = 0; i < n; i++) {
@@ -124,12 +129,12 @@ static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t fir
         h_new[i] = step->h_new[first + i] + unit;
     }
     kernel->vector->gates(&(grus_gates){.lanes = tile,
-                                        .width = panel,
-                                        .units = grus_min(panel, gru->hidden - unit),
+                                        .width = units,
+                                        .units = grus_min(units, gru->hidden - unit),
                                         .acc = step->acc,
                                         .bias = gru->bias + 3 * unit,
                                         .bias_hn = gru->bias_hn + unit,
-                                        .scratch = step->acc + 3 * tile * panel,
+                                        .scratch = step->acc + 3 * tile * units,
                                         .n = n,
                                         .lane = step->lane + first,
                                         .gi = gi,
@@ -142,19 +147,16 @@ static void run_gates(const grus_gru *gru, const grus_gru_step *step, size_t fir
 static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t tile_number, size_t group)
 {
     const grus_kernel *kernel = gru->kernel;
-    size_t panel = kernel->panel, tile = kernel->tile, panel_floats = gru->hidden * panel;
-    const float *weights = gru->weight_hh.data + 3 * group * panel_floats;
-    const float *x = step->panels + tile_number * tile * gru->hidden;
+    size_t units = kernel->units, tile = kernel->tile, passes = grus_weights_passes(gru->weight_hh);
     size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
-    for (size_t k = 0; k < gru->hidden; k += GRUS_KERNEL_DEPTH)
+    for (size_t pass = 0; pass < passes; pass++)
         for (size_t gate = 0; gate < 3; gate++) {
-            if (k == 0)
-                fetch_tabled(gru, step, last, (3 * group + gate) * panel);
-            if (gate == 2 && k + GRUS_KERNEL_DEPTH >= gru->hidden)
+            if (pass == 0)
+                fetch_tabled(gru, step, last, (3 * group + gate) * units);
+            if (gate == 2 && pass + 1 == passes)
                 fetch_rows(gru, step, first, grus_min(tile, last - first), group);
-            grus_kernel_run(kernel, grus_min(GRUS_KERNEL_DEPTH, gru->hidden - k),
-                            weights + gate * panel_floats + k * panel, x + k * tile, k ? 1 : 0,
-                            step->acc + gate * tile * panel, panel);
+            grus_multiply(gru->weight_hh, step->panels, (grus_block){3 * group + gate, tile_number, pass}, 0,
+                          step->acc + gate * tile * units, units);
         }
     for (; first < last; first += tile)
         run_gates(gru, step, first, grus_min(tile, last - first), group);
@@ -162,8 +164,7 @@ static void run_group(const grus_gru *gru, const grus_gru_step *step, size_t til
 
 void grus_gru_run(const grus_gru *gru, const grus_gru_step *step)
 {
-    size_t group_bytes = 3 * gru->hidden * gru->kernel->panel * sizeof(float);
-    size_t block = grus_max(1, GRUS_WEIGHT_BLOCK_BYTES / group_bytes), tiles = step->n / gru->kernel->tile;
+    size_t block = grus_weights_block(gru->weight_hh, 3) / 3, tiles = step->n / gru->kernel->tile;
     for (size_t from = 0; from < gru->groups; from += block)
         for (size_t tile = 0; tile < tiles; tile++)
             for (size_t group = from; group < grus_min(gru->groups, from + block); group++)

@@ -18,7 +18,7 @@ static bool lies_in(size_t column, grus_columns columns)
 
 // Packs what is left of matrix without these columns; nothing where nothing is left.
 static grus_status pack_without(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_columns one,
-                                grus_columns other, grus_weights *weights, grus_error *error)
+                                grus_columns other, grus_weights **weights, grus_error *error)
 {
     size_t left = matrix.columns - one.n - other.n, floats, at = 0;
     if (left == 0)
@@ -43,7 +43,7 @@ static grus_status pack_without(const grus_kernel *kernel, grus_arena *arena, gr
 }
 
 static grus_status pack_columns(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_columns columns,
-                                grus_weights *weights, grus_error *error)
+                                grus_weights **weights, grus_error *error)
 {
     matrix.data += columns.first;
     matrix.columns = columns.n;
@@ -56,21 +56,21 @@ static grus_status fill_table(grus_linear *linear, grus_arena *scratch, grus_mat
 {
     const grus_kernel *kernel = linear->kernel;
     size_t tile = kernel->tile;
-    grus_weights weights;
+    grus_weights *weights;
     grus_columns columns = {embedding->first, embedding->columns};
     grus_status status = pack_columns(kernel, scratch, matrix, columns, &weights, error);
     if (status)
         return status;
-    float *panels = grus_arena_alloc(scratch, grus_panels_floats(kernel, tile, embedding->columns), sizeof *panels);
+    grus_panels *panels = grus_panels_new(kernel, scratch, tile, embedding->columns);
     if (!panels)
-        return grus_fail_memory(error, embedding->columns * sizeof *panels);
+        return grus_fail_memory(error, embedding->columns * sizeof(float));
     for (size_t first = 0; first < embedding->entries; first += tile) {
         size_t n = grus_min(tile, embedding->entries - first);
         const float *pointers[GRUS_MAX_TILE];
         for (size_t i = 0; i < n; i++)
             pointers[i] = embedding->rows + (first + i) * embedding->columns;
-        grus_panels_pack(kernel, &(grus_part_rows){pointers, embedding->columns}, 1, n, panels);
-        grus_product(kernel, &weights, panels, n, 0, linear->table + first * linear->width, linear->width);
+        grus_panels_pack(panels, &(grus_part_rows){pointers, embedding->columns}, 1, n);
+        grus_product(weights, panels, 0, linear->table + first * linear->width, linear->width);
     }
     linear->table_entries = embedding->entries;
     return GRUS_OK;
@@ -96,11 +96,13 @@ static bool table_pays(const grus_linear *linear, const grus_embedding *embeddin
            floats <= TABLE_BYTES_MAX / sizeof(float);
 }
 
-grus_status grus_linear_make(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix,
-                             const grus_embedding *embedding, grus_columns context, grus_linear *linear,
+grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix matrix, const grus_linear_parts *parts,
                              grus_error *error)
 {
-    *linear = (grus_linear){.kernel = kernel, .width = grus_div_up(matrix.rows, kernel->panel) * kernel->panel};
+    const grus_kernel *kernel = linear->kernel;
+    const grus_embedding *embedding = parts->embedding;
+    grus_columns context = parts->context;
+    *linear = (grus_linear){.kernel = kernel, .width = grus_div_up(matrix.rows, kernel->units) * kernel->units};
     grus_columns none = {0, 0}, tabled = none;
     grus_status status = GRUS_OK;
     if (table_pays(linear, embedding)) {
@@ -121,24 +123,21 @@ size_t grus_linear_bytes(const grus_linear *linear)
     const grus_kernel *kernel = linear->kernel;
     if (!kernel)
         return 0;
-    return grus_weights_bytes(kernel, &linear->rest) + grus_weights_bytes(kernel, &linear->context) +
-           grus_weights_bytes(kernel, &linear->folded) +
+    return grus_weights_bytes(linear->rest) + grus_weights_bytes(linear->context) + grus_weights_bytes(linear->folded) +
            (linear->table ? grus_whole_tiles(kernel, linear->table_entries) * linear->width * sizeof(float) : 0);
 }
 
 size_t grus_linear_folded_width(const grus_linear *const linears[2])
 {
-    return linears[0]->context.width + linears[1]->context.width;
+    return grus_weights_width(linears[0]->context) + grus_weights_width(linears[1]->context);
 }
 
 size_t grus_linear_fold_bytes(const grus_linear *const linears[2], size_t positions, size_t columns)
 {
     const grus_kernel *kernel = linears[0]->kernel;
     size_t chunk = grus_whole_tiles(kernel, FOLD_CHUNK);
-    return (grus_whole_tiles(kernel, positions) * grus_linear_folded_width(linears) +
-            grus_panels_floats(kernel, chunk, columns)) *
-               sizeof(float) +
-           chunk * sizeof(void *) + 3 * GRUS_ALIGN;
+    return grus_whole_tiles(kernel, positions) * grus_linear_folded_width(linears) * sizeof(float) +
+           grus_panels_bytes(kernel, chunk, columns) + chunk * sizeof(void *) + 3 * GRUS_ALIGN;
 }
 
 grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *arena, const float *values,
@@ -147,7 +146,7 @@ grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *ar
     const grus_kernel *kernel = linears[0]->kernel;
     size_t chunk = grus_whole_tiles(kernel, FOLD_CHUNK), width = grus_linear_folded_width(linears);
     float *rows = grus_arena_alloc(arena, grus_whole_tiles(kernel, positions) * width, sizeof *rows);
-    float *panels = grus_arena_alloc(arena, grus_panels_floats(kernel, chunk, columns), sizeof *panels);
+    grus_panels *panels = grus_panels_new(kernel, arena, chunk, columns);
     const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
     if (!rows || !panels || !pointers)
         return grus_fail_memory(error, positions * width * sizeof *rows);
@@ -155,11 +154,11 @@ grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *ar
         size_t n = grus_min(chunk, positions - first);
         for (size_t i = 0; i < n; i++)
             pointers[i] = values + (first + i) * columns;
-        grus_panels_pack(kernel, &(grus_part_rows){pointers, columns}, 1, n, panels);
+        grus_panels_pack(panels, &(grus_part_rows){pointers, columns}, 1, n);
         float *y = rows + first * width;
-        for (size_t i = 0; i < 2; y += linears[i++]->context.width)
-            if (linears[i]->context.data)
-                grus_product(kernel, &linears[i]->context, panels, n, 0, y, width);
+        for (size_t i = 0; i < 2; y += grus_weights_width(linears[i++]->context))
+            if (linears[i]->context)
+                grus_product(linears[i]->context, panels, 0, y, width);
     }
     *folded = rows;
     return GRUS_OK;

@@ -5,17 +5,16 @@
 #ifndef GRUS_ENGINE_NN_LINEAR_H
 #define GRUS_ENGINE_NN_LINEAR_H
 
-#include "base/arena.h"
 #include "engine/kernel/product.h"
 
 typedef struct grus_linear {
     const grus_kernel *kernel;
-    size_t width;         // floats of a row of y, whole panels
-    float *table;         // (entries, width): the embedding's columns of W times each of its rows, or NULL
-    size_t table_entries; // of it
-    grus_weights rest;    // the columns that are not tabled; empty where none are left
-    grus_weights context; // the context's columns; empty where it is no part
-    grus_weights folded;  // the columns that are neither; empty where none are left, or there is no context
+    size_t width;          // floats of a row of y, whole panels
+    float *table;          // (entries, width): the embedding's columns of W times each of its rows, or NULL
+    size_t table_entries;  // of it
+    grus_weights *rest;    // the columns that are not tabled; NULL where none are left
+    grus_weights *context; // the context's columns; NULL where it is no part
+    grus_weights *folded;  // the columns that are neither; NULL where none are left, or there is no context
 } grus_linear;
 
 // Columns of W: [first, first + n).
@@ -30,10 +29,15 @@ typedef struct grus_embedding {
     size_t first;
 } grus_embedding;
 
-// From a dense W in the order of rows that y shall have. With embedding (may be NULL) the table is made if it stays below
-// a fixed size. context.n is 0 where there is none. All of it lies in arena.
-grus_status grus_linear_make(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix,
-                             const grus_embedding *embedding, grus_columns context, grus_linear *linear,
+// What of x has products that are known before a step: an embedding (NULL: none) and the context (n 0: none).
+typedef struct grus_linear_parts {
+    const grus_embedding *embedding;
+    grus_columns context;
+} grus_linear_parts;
+
+// From a dense W in the order of rows that y shall have; linear->kernel is set. The table is made if it stays below a
+// fixed size. All of it lies in arena.
+grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix matrix, const grus_linear_parts *parts,
                              grus_error *error);
 size_t grus_linear_bytes(const grus_linear *linear);
 

@@ -2,7 +2,6 @@
 #ifndef GRUS_ENGINE_NN_OUTPUT_LAYER_H
 #define GRUS_ENGINE_NN_OUTPUT_LAYER_H
 
-#include "base/arena.h"
 #include "engine/kernel/product.h"
 #include "engine/nn/logits.h"
 
@@ -18,8 +17,8 @@ typedef struct grus_output_layer {
     const grus_kernel *kernel;
     const grus_weights *weights; // (vocab, R)
     const float *bias;           // (vocab)
-    float *panels;               // (max_rows, R) packed
-    float *logits;               // (max_rows, weights->width)
+    grus_panels *panels;         // (max_rows, R)
+    float *logits;               // (max_rows, the weights' width)
     float *top;                  // (max_rows, blocks of the vocabulary)
     grus_exp_sum *sums;          // (max_rows)
     grus_normalizer *normalizers;

@@ -42,9 +42,9 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
         return status;
     size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK), n_zeros = grus_max(attention->size, pooling->size);
     float *zeros = grus_arena_alloc(arena, n_zeros, sizeof *zeros);
-    float *scratch = grus_arena_alloc(arena, grus_attention_query_floats(attention, chunk), sizeof *scratch);
+    grus_query_scratch scratch;
     const float **queries = grus_arena_alloc(arena, 2 * chunk, sizeof *queries);
-    if (!zeros || !scratch || !queries)
+    if (!zeros || !queries || !grus_query_scratch_alloc(attention, arena, chunk, &scratch))
         return grus_fail_memory(error, n_zeros * sizeof *zeros);
     memset(zeros, 0, n_zeros * sizeof *zeros);
     const float **projected = queries + chunk;
@@ -52,7 +52,7 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
         size_t n = grus_min(chunk, encoded->n - first);
         for (size_t i = 0; i < n; i++)
             queries[i] = query_of(pooling, final, zeros, first + i);
-        grus_attention_project(attention, &keys, &(grus_queries){queries, n}, scratch, projected);
+        grus_attention_project(attention, &keys, &(grus_queries){queries, n}, &scratch, projected);
         for (size_t i = 0; i < n; i++) {
             size_t from = encoded->offset[first + i];
             float *own_weights = weights + from, *to = pooled + (first + i) * pooling->size;
@@ -108,6 +108,6 @@ size_t grus_pool_bytes(const grus_pooling *pooling, size_t positions)
     const grus_attention *attention = &pooling->attention;
     size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK);
     return grus_attention_keys_bytes(attention, positions, false) +
-           (grus_max(attention->size, pooling->size) + grus_attention_query_floats(attention, chunk)) * sizeof(float) +
+           grus_max(attention->size, pooling->size) * sizeof(float) + grus_query_scratch_bytes(attention, chunk) +
            2 * chunk * sizeof(void *) + 3 * GRUS_ALIGN;
 }

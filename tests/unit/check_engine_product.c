@@ -1,8 +1,7 @@
 // check_engine_product.c: the micro-kernel on our panels, and products of every edge shape, against plain sums.
 #include "config.h"
 
-#include "base/arena.h"
-#include "engine/kernel/product.h"
+#include "engine/nn/reading.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"
 
@@ -28,23 +27,24 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
 {
     size_t k = k1 + k2, whole = grus_whole_tiles(kernel, n);
     float *matrix = noise(seed, out * k), *x = noise(seed, n * k);
-    grus_weights weights;
+    grus_weights *weights;
     grus_arena *arena = grus_arena_new(0);
     ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
-    float *panels = grus_alloc_zero(grus_panels_floats(kernel, n, k), sizeof *panels);
-    float *y = noise(seed, whole * weights.width), *before = grus_alloc(whole * weights.width, sizeof *before);
-    memcpy(before, y, whole * weights.width * sizeof *y);
+    grus_panels *panels = grus_panels_new(kernel, arena, n, k);
+    size_t width = grus_weights_width(weights);
+    float *y = noise(seed, whole * width), *before = grus_alloc(whole * width, sizeof *before);
+    memcpy(before, y, whole * width * sizeof *y);
     const float **first = grus_alloc(n, sizeof *first), **second = grus_alloc(n, sizeof *second);
     for (size_t i = 0; i < n; i++) {
         first[i] = x + i * k;
         second[i] = x + i * k + k1;
     }
     grus_part_rows parts[2] = {{first, k1}, {second, k2}};
-    grus_panels_pack(kernel, parts, k2 ? 2 : 1, n, panels);
-    grus_product(kernel, &weights, panels, n, beta, y, weights.width);
+    grus_panels_pack(panels, parts, k2 ? 2 : 1, n);
+    grus_product(weights, panels, beta, y, width);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < out; j++) {
-            size_t at = i * weights.width + j;
+            size_t at = i * width + j;
             double expected = plain_dot(matrix + j * k, x + i * k, k) + (double)beta * (double)before[at];
             ASSERT_NEAR(y[at], expected, 2e-6 * (double)k + 1e-6);
         }
@@ -52,7 +52,6 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
     free(first);
     free(before);
     free(y);
-    free(panels);
     grus_arena_free(arena);
     free(x);
     free(matrix);
@@ -62,9 +61,9 @@ START_TEST(products_of_every_edge_shape)
 {
     const grus_kernel *kernel;
     ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
-    size_t tile = kernel->tile, panel = kernel->panel;
+    size_t tile = kernel->tile, units = kernel->units;
     const size_t rows[] = {1, 2, tile - 1, tile, tile + 1, 3 * tile, 3 * tile + 2};
-    const size_t outs[] = {1, panel - 1, panel, panel + 1, 2 * panel + 7};
+    const size_t outs[] = {1, units - 1, units, units + 1, 2 * units + 7};
     const size_t ks[] = {1, 2, 3, 7, 8, 33, 100, 513, 1100};
     uint64_t seed = 3;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
@@ -78,18 +77,20 @@ END_TEST
 
 START_TEST(gate_order_has_each_row_once)
 {
-    for (size_t panel = 4; panel <= 32; panel *= 2)
-        for (size_t hidden = 1; hidden < 70; hidden += 3) {
-            size_t rows = 3 * grus_div_up(hidden, panel) * panel;
-            char *seen = calloc(rows, 1);
-            for (size_t gate = 0; gate < 3; gate++)
-                for (size_t unit = 0; unit < hidden; unit++) {
-                    size_t row = grus_gate_row(panel, gate, unit);
-                    ck_assert_uint_lt(row, rows);
-                    ck_assert_int_eq(seen[row]++, 0);
-                }
-            free(seen);
-        }
+    for (size_t units = 4; units <= 32; units *= 2)
+        for (size_t gates = 1; gates <= 4; gates++)
+            for (size_t hidden = 1; hidden < 70; hidden += 3) {
+                const grus_kernel kernel = {.units = units};
+                size_t rows = gates * grus_div_up(hidden, units) * units;
+                char *seen = calloc(rows, 1);
+                for (size_t gate = 0; gate < gates; gate++)
+                    for (size_t unit = 0; unit < hidden; unit++) {
+                        size_t row = grus_gate_row(&kernel, gates, gate, unit);
+                        ck_assert_uint_lt(row, rows);
+                        ck_assert_int_eq(seen[row]++, 0);
+                    }
+                free(seen);
+            }
 }
 END_TEST
 
@@ -98,30 +99,30 @@ START_TEST(a_row_does_not_depend_on_its_company)
 {
     const grus_kernel *kernel;
     ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
-    size_t tile = kernel->tile, n = 3 * tile, k = 77, out = kernel->panel + 9;
+    size_t tile = kernel->tile, n = 3 * tile, k = 77, out = kernel->units + 9;
     uint64_t seed = 5;
     float *matrix = noise(&seed, out * k), *x = noise(&seed, k), *others = noise(&seed, n * k);
-    grus_weights weights;
+    grus_weights *weights;
     grus_arena *arena = grus_arena_new(0);
     ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
-    float *panels = grus_alloc_zero(grus_panels_floats(kernel, n, k), sizeof *panels);
-    float *y = grus_alloc_zero(n * weights.width, sizeof *y), *alone = grus_alloc_zero(weights.width, sizeof *alone);
+    grus_panels *panels = grus_panels_new(kernel, arena, n, k);
+    size_t width = grus_weights_width(weights);
+    float *y = grus_alloc_zero(n * width, sizeof *y), *alone = grus_alloc_zero(width, sizeof *alone);
     const float **rows = grus_alloc(n, sizeof *rows);
     for (size_t place = 0; place <= n; place++) {
         size_t count = place == n ? 1 : n;
         for (size_t i = 0; i < count; i++)
             rows[i] = count == 1 || i == place ? x : others + i * k;
-        grus_panels_pack(kernel, &(grus_part_rows){rows, k}, 1, count, panels);
-        grus_product(kernel, &weights, panels, count, 0, y, weights.width);
-        const float *mine = y + (count == 1 ? 0 : place) * weights.width;
+        grus_panels_pack(panels, &(grus_part_rows){rows, k}, 1, count);
+        grus_product(weights, panels, 0, y, width);
+        const float *mine = y + (count == 1 ? 0 : place) * width;
         if (place == 0)
-            memcpy(alone, mine, weights.width * sizeof *mine);
+            memcpy(alone, mine, width * sizeof *mine);
         ck_assert_mem_eq(alone, mine, out * sizeof *mine);
     }
     free(rows);
     free(alone);
     free(y);
-    free(panels);
     grus_arena_free(arena);
     free(others);
     free(x);

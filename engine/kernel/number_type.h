@@ -1,0 +1,39 @@
+// number_type.h: what a number type is to engine/kernel: a row of functions. Included by product.c, by kernel.c, which
+// has the table, and by the file of each type; nobody else knows how weights and panels are laid out.
+#ifndef GRUS_ENGINE_KERNEL_NUMBER_TYPE_H
+#define GRUS_ENGINE_KERNEL_NUMBER_TYPE_H
+
+#include "engine/kernel/product.h"
+
+struct grus_weights {
+    const grus_kernel *kernel;
+    size_t out, in;
+    size_t groups; // of kernel->units rows
+    void *data;    // as the type packs it
+};
+
+struct grus_panels {
+    const grus_kernel *kernel;
+    size_t bytes;      // room in data
+    size_t n, columns; // rows packed, and their length
+    void *data;        // as the type packs it
+};
+
+// Sizes are SIZE_MAX where they overflow.
+typedef struct grus_number_type {
+    const char *name;
+    // The bytes that one group of so many columns takes, and the whole of a matrix.
+    size_t (*group_bytes)(const grus_kernel *kernel, size_t columns);
+    size_t (*weights_bytes)(const grus_kernel *kernel, size_t groups, size_t columns);
+    // weights has its shape and room.
+    void (*pack_weights)(grus_matrix matrix, const grus_weights *weights);
+    size_t (*panels_bytes)(const grus_kernel *kernel, size_t n, size_t columns);
+    // panels has its shape, the sum of the parts' columns; the lanes of the last tile beyond n become zero.
+    void (*pack_rows)(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
+    size_t (*passes)(size_t columns);
+    // As grus_multiply.
+    void (*multiply)(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
+                     size_t ldy);
+} grus_number_type;
+
+#endif
