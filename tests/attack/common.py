@@ -352,6 +352,8 @@ def usable(command):
         sys.exit(77)
 
 
-GOLDEN = os.path.join(os.path.abspath(os.environ.get("srcdir", ".")), "tests/golden")
+SUPPORT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support")
+# The golden cases, as make tests/cases/stamp has unpacked them.
+GOLDEN = os.path.join(os.path.abspath(os.environ.get("builddir", "build")), "tests/cases")
 ERRNO = {name: getattr(errno, name) for name in ("EIO", "ENOSPC", "EINTR", "EMFILE", "ENOMEM", "EAGAIN", "EINVAL",
                                                  "ENOLCK", "EACCES", "EDQUOT")}

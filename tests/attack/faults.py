@@ -20,7 +20,7 @@ import subprocess
 import sys
 import json
 
-from common import (Attack, Command, ERRNO, EXIT_CODES, GOLDEN, Job, LIMIT, NEVER, Wrong, add_options, make_feature_shard,
+from common import (Attack, Command, ERRNO, EXIT_CODES, GOLDEN, Job, LIMIT, NEVER, SUPPORT, Wrong, add_options, make_feature_shard,
                     make_shards, need, plan, read, tree, usable, words, write)
 
 NO_RENAME = plan("rename-new", 1, "fail", "on", ERRNO["EINVAL"])  # a file system that knows no RENAME_NOREPLACE
@@ -213,7 +213,7 @@ def sentencepiece_model(folder):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     write(os.path.join(folder, "model.safetensors"), struct.pack("<Q", len(text)) + text + data)
-    shutil.copy(os.path.join(os.path.dirname(GOLDEN), "support/files/squares.sentencepiece"), os.path.join(folder, "squares.model"))
+    shutil.copy(os.path.join(SUPPORT, "files/squares.sentencepiece"), os.path.join(folder, "squares.model"))
     write(os.path.join(folder, "config.json"), json.dumps(
         {"model_type": "encoder",
          "source": {"tokenizer": {"type": "sentencepiece", "model": "squares.model"}, "embedding_dim": 4},

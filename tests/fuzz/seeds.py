@@ -23,6 +23,11 @@ def safetensors(entries, extra=None):
     return struct.pack("<Q", len(text)) + text + data
 
 
+def golden_config(name):
+    with open(os.path.join(HERE, "..", "golden", name + ".case"), encoding="utf-8") as f:
+        return json.loads(f.read().split("==> config.json <==\n")[1].split("==> ")[0])
+
+
 def seeds():
     line = b'{"id": 1, "text": "a\\u00e9\\ud83d\\ude00\xc3\xa9", "n": [1, -2.5e3, {"k": null}], "b": true}'
     yield "record", "text", b"\0" + line
@@ -149,13 +154,10 @@ def seeds():
         yield "stream", "frames-refused-%d" % call, b"\xa1" + bytes([call]) + frames
     yield "journal", "raw", b"\0GRUSJNL1" + bytes(8)
     yield "partial", "great-pid", b"s.9223372036854775807-0123456789abcdef@h"
-    golden = os.path.join(HERE, "..", "golden")
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias"):
-        with open(os.path.join(golden, name, "model", "config.json"), "rb") as f:
-            yield "config", name, json.dumps(json.loads(f.read())).encode()
-    with open(os.path.join(golden, "tied-no-bias", "model", "config.json"), "rb") as f:
-        model = json.load(f)
+        yield "config", name, json.dumps(golden_config(name)).encode()
+    model = golden_config("tied-no-bias")
     changes = {
         "bridge-layers": {"decoder": {"bridge": "last", "num_layers": 9}},
         "bridge-width": {"decoder": {"bridge": "last", "hidden_size": 9}},

@@ -2,7 +2,7 @@
 """Makes random model directories over the whole cross of variants, with inputs and what PyTorch makes of them.
 
     make_cases.py --out DIR [--count N] [--seed S]
-    make_cases.py --case DIR                         prints the details of a case that is there
+    make_cases.py --case DIR | FILE.case             prints the details of a case that is there
 
 DIR/<seed>/ gets model/ (a model directory), input.jsonl, options (a command line for `grus run`), expected.jsonl (what
 `grus run` must answer) and detail.jsonl (encoder outputs, pooled vectors, probabilities of heads, attention rows, token
@@ -12,10 +12,12 @@ import argparse
 import json
 import os
 import shutil
+import tempfile
 
 import torch
 
 import formats
+import golden_case
 import task
 from model import Model
 from random_models import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES, draw
@@ -91,7 +93,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", metavar="DIR")
-    what.add_argument("--case", metavar="DIR")
+    what.add_argument("--case", metavar="DIR|FILE")
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -110,6 +112,10 @@ def main():
 
 
 def show(where):
+    if where.endswith(".case"):
+        with tempfile.TemporaryDirectory() as folder:
+            golden_case.unpack([where], folder)
+            return show(os.path.join(folder, os.path.basename(where)[:-len(".case")]))
     net = Model.load(os.path.join(where, "model"))
     options = task.parse_options(formats.read_lines(os.path.join(where, "options"))[0].split())
     for line in formats.read_lines(os.path.join(where, "input.jsonl")):

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import formats
+import golden_case
 import make_cases
 import random_models
 import sweep
@@ -251,10 +252,15 @@ def attempt(seed, want, line, lengths, scratch):
 
 README = """# Golden cases
 
-Each directory holds a model directory `model/`, a shard `input.jsonl`, the options of one `grus run` on it in `options` (one
-line, may be empty), and in `expected.jsonl` the records that must come out: the input's own fields, then the result's. Texts
-and labels must be the same; numbers within 1e-5 + 1e-5 |x| (written so that a NaN fails). Numbers are float32 with nine
-significant digits.
+A case is two files: `NAME.safetensors`, the weights of a model, and `NAME.case`, all that is text. In that each file stands
+behind a line `==> FILE <==`: the options of one `grus run` (one line, may be empty); the model's `config.json`, vocabularies,
+codes and labels; the shard `input.jsonl`; and in `expected.jsonl` the records that must come out: the input's own fields, then
+the result's. Texts and labels must be the same; numbers within 1e-5 + 1e-5 |x| (written so that a NaN fails). Numbers are
+float32 with nine significant digits. A line `==> FILE = PATH <==` stands for a file that lies elsewhere.
+
+`make tests/cases/stamp` (which `make check` does) unpacks them by `tests/support/unpack_golden.sh`, so that
+`tests/cases/NAME/model` in the directory of the build is a model directory; the tests of the command and the attacks work on these.
+`tests/command/golden.sh [NAME...]` runs cases and compares.
 
 The expected results are PyTorch's, float32, computed by `tests/oracle`; nothing of grus took part. They were written by
 
@@ -265,9 +271,9 @@ until the case was a good one): scaled so that attention is not flat and outputs
 case is close: the smallest difference between what PyTorch took and what it left is the column "margin" (above {margin:g};
 "inf" where nothing is decided, 0 in `exact-ties…`, where the rules for ties decide). Float64 gives the same within 2e-6.
 
-`make_cases.py --case tests/golden/NAME` shows what lies behind a case's numbers: encoder outputs, pooled vectors,
+`make_cases.py --case tests/golden/NAME.case` shows what lies behind a case's numbers: encoder outputs, pooled vectors,
 probabilities, attention, token ids. "lengths" are those of the sources, in tokens (bpe: words), without start and end tokens.
-`run_golden.py` runs all cases from Python. The whole directory has {size} kB.
+The whole directory has {size} kB.
 
 | case | what it is there for | model | options | lengths | seed | margin |
 |---|---|---|---|---|---|---|
@@ -295,10 +301,10 @@ def main():
             print(f"{name}: no good seed", file=sys.stderr)
             continue
         case, records, margin = found
-        where = os.path.join(args.out, name)
-        shutil.rmtree(where, ignore_errors=True)
+        where = os.path.join(scratch, name)
         case.write(os.path.join(where, "model"))
         make_cases.write_case(where, records, line.split(), detail=False)
+        golden_case.pack(where, args.out)
         lengths = "0 to %d" % want["prefixes"] if "prefixes" in want else " ".join(map(str, lengths))
         rows.append(f"| `{name}` | {about} | {sweep.describe(case.config)} | `{line or ' '}` | {lengths} | {seed} | {margin:.1g} |\n")
         print(f"{name}: seed {seed}, margin {margin:.2g}", flush=True)

@@ -146,10 +146,6 @@ def sweep_tolerance(field, b):
     return 2e-5 + 1e-4 * abs(b)
 
 
-def golden_tolerance(field, b):
-    return 1e-5 + 1e-5 * abs(b)
-
-
 def tight_tolerance(field, b):
     """1e-5; a sum over up to 200 steps gathers the rounding of each, in PyTorch too, and keeps the wider tolerance."""
     return sweep_tolerance(field, b) if field in ("logprob", "score") else 1e-5

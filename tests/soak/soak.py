@@ -62,7 +62,7 @@ class Job:
         self.task = self.options[self.options.index("--task") + 1] if "--task" in self.options else None
         # The living process is told of the task and the beam alone.
         self.is_plain = len(self.options) == (2 if self.task else 0)
-        with open(glob.glob(os.path.join(case, "input.*"))[0], "rb") as f:
+        with open(os.path.join(case, "input.jsonl"), "rb") as f:
             self.lines = f.read().splitlines(keepends=True)
         self.folder = os.path.join(root, "shards")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -285,7 +285,7 @@ def main():
     parser.add_argument("--log", help="what the processes hold after each of their jobs, a line each")
     options = parser.parse_args()
     grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
-    golden = os.path.join(os.environ.get("srcdir", "."), "tests", "golden")
+    golden = os.path.join(os.environ.get("builddir", "build"), "tests", "cases")
     cases = sorted(c for c in glob.glob(os.path.join(os.path.abspath(golden), "*")) if os.path.isdir(c) and is_known(c))
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grus-soak-") as root:

@@ -15,7 +15,7 @@ import subprocess
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-GOLDEN = os.path.join(TOP, "tests", "golden")
+GOLDEN = os.path.join(TOP, "tests", "golden")  # files NAME.case
 PARTS = ("models", "golden", "commands", "wrong", "resume", "kernels")
 KERNELS = ("skx", "haswell", "generic")
 THREADS = itertools.cycle(((1, 2), (3, 1), (2, 8), (8, 3)))
@@ -99,7 +99,7 @@ def contents(outdir):
 def place(where, root):
     """A folder to work in."""
     os.makedirs(where)
-    for name, target in (("models", os.path.join(TOP, "models")), ("golden", GOLDEN),
+    for name, target in (("models", os.path.join(TOP, "models")), ("golden", os.path.join(root, "golden")),
                          ("files", os.path.join(TOP, "tests", "support", "files")), ("in", os.path.join(root, "in"))):
         os.symlink(target, os.path.join(where, name))
     return where
@@ -141,7 +141,8 @@ def command(*lines, environment=None, stdin=None):
 
 
 def make_inputs(root, old, scale):
-    """Slices of the demo shards as JSONL, text and TSV, plain and compressed, and forced targets that OLD found."""
+    """The golden cases; slices of the demo shards as JSONL, text and TSV, plain and compressed, and forced targets that OLD found."""
+    subprocess.run(["bash", os.path.join(TOP, "tests/support/unpack_golden.sh"), f"{root}/golden", *glob.glob(f"{GOLDEN}/*.case")], check=True)
     folder = os.path.join(root, "in")
     for model in sorted(os.listdir(os.path.join(TOP, "models"))):
         demo = os.path.join(TOP, "models", model, "demo.jsonl.zst")
@@ -205,12 +206,12 @@ def model_trials(root, scale):
 
 
 def golden_cases(scale):
-    return sorted(name for name in os.listdir(GOLDEN) if os.path.isdir(os.path.join(GOLDEN, name)))[::scale.golden]
+    return sorted(name[:-len(".case")] for name in os.listdir(GOLDEN) if name.endswith(".case"))[::scale.golden]
 
 
 def golden_trials(root, scale):
     for name in golden_cases(scale):
-        options = read(os.path.join(GOLDEN, name, "options")).decode().split()
+        options = read(os.path.join(root, "golden", name, "options")).decode().split()
         yield Trial("golden", name, both(root, job(f"golden/{name}/model", [f"golden/{name}/input.jsonl"], options)))
 
 
@@ -225,7 +226,7 @@ def kernel_trials(root, scale, old, new):
             continue
         chosen = {"BLIS_ARCH_TYPE": kernel}
         for name in golden_cases(scale)[::2]:
-            options = read(os.path.join(GOLDEN, name, "options")).decode().split()
+            options = read(os.path.join(root, "golden", name, "options")).decode().split()
             yield Trial("kernels", f"{kernel} {name}", both(root, job(f"golden/{name}/model", [f"golden/{name}/input.jsonl"], options, chosen)))
         for model, options in (("g2p-en", "-q -b 3 --n-best 2"), ("multi30k-en-de", "-q -b 1 --attention soft"), ("snips-en", "-q"),
                                ("mnist-rows", "-q --task embed")):

@@ -1,8 +1,12 @@
 # shellcheck shell=bash disable=SC2034
 # common.sh: what the shell tests of the command share. Sourced by them, not run.
 set -eu
-: "${GRUS:=./grus}" "${srcdir:=.}"
-golden=$srcdir/tests/golden
+: "${GRUS:=./grus}" "${srcdir:=.}" "${builddir:=.}"
+golden=$builddir/tests/cases
+if [[ ! -e $golden/stamp ]]; then
+    echo "the golden cases are not unpacked: make tests/cases/stamp" >&2
+    exit 1
+fi
 
 if ! command -v zstd >/dev/null; then
     echo "this test needs zstd (Debian package: zstd)" >&2

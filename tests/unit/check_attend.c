@@ -11,11 +11,11 @@
 
 static grus_model *load(const char *golden)
 {
-    const char *srcdir = getenv("srcdir");
+    const char *builddir = getenv("builddir");
     char path[4096];
     grus_model *model;
     grus_error error;
-    snprintf(path, sizeof path, "%s/tests/golden/%s/model", srcdir ? srcdir : ".", golden);
+    snprintf(path, sizeof path, "%s/tests/cases/%s/model", builddir ? builddir : ".", golden);
     grus_status status = grus_model_load(path, true, NULL, NULL, &model, &error);
     ck_assert_msg(status == GRUS_OK, "%s: %s: %s", error.file, error.place, error.cause);
     return model;

@@ -271,13 +271,13 @@ START_TEST(records_in_memory_are_annotated)
 {
     static const char lines[] =
         "{\"text\": \"og\"}\n\n{\"text\": \"yö\"}\r\n{\"text\": \"\"}\n{\"text\": 1}\n{\"text\": \"og\"}";
-    const char *source = getenv("srcdir");
+    const char *builddir = getenv("builddir");
     char dir[256], *output, *again;
     size_t size, size_again;
     grus_model *model;
     grus_run_options options;
     grus_error error;
-    snprintf(dir, sizeof dir, "%s/tests/golden/bahdanau/model", source ? source : ".");
+    snprintf(dir, sizeof dir, "%s/tests/cases/bahdanau/model", builddir ? builddir : ".");
     ck_assert_int_eq(grus_model_load(dir, true, NULL, NULL, &model, &error), GRUS_OK);
     grus_run_options_init(&options, model);
     ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &size, &error), GRUS_OK);
