@@ -19,7 +19,7 @@ typedef struct attending {
     grus_run_options options;
     grus_job job;
     grus_parsed parsed;
-    grus_workspace *workspace;
+    grus_arena *results; // of the engine
     grus_result result;
     grus_arena *arena; // becomes the map's
     grus_buffer scratch;
@@ -64,8 +64,8 @@ static grus_status infer(attending *state, grus_error *error)
 {
     const grus_slot_entry *entry = &state->parsed.entry;
     grus_infer_stats stats = {0};
-    state->workspace = grus_workspace_new(state->model->engine);
-    if (!state->workspace)
+    state->results = grus_arena_new(0);
+    if (!state->results)
         return grus_fail_memory(error, sizeof(void *));
     grus_batch batch = {
         .n = 1,
@@ -73,8 +73,8 @@ static grus_status infer(attending *state, grus_error *error)
         .ids = state->model->config.features ? NULL : entry->ids,
         .features = state->model->config.features ? entry->features : NULL,
     };
-    grus_status status = grus_infer(state->model->engine, state->workspace, &batch, &state->job.infer, NULL,
-                                    &state->result, &stats, error);
+    grus_work work = {state->results, NULL, &stats, error};
+    grus_status status = grus_infer(state->model->engine, &batch, &state->job.infer, &work, &state->result);
     if (status == GRUS_OK && !state->result.finite)
         return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "the model's result is not finite");
     return status;
@@ -202,10 +202,8 @@ static grus_status fill_map(attending *state, grus_attention_map *map, grus_erro
 
 static void free_state(attending *state)
 {
-    if (state->workspace)
-        grus_workspace_free(state->workspace);
-    if (state->arena)
-        grus_arena_free(state->arena);
+    grus_arena_free(state->results);
+    grus_arena_free(state->arena);
     grus_parsed_free(&state->parsed);
     grus_buffer_free(&state->scratch);
     free(state);

@@ -26,7 +26,7 @@
 #define LEAST_REPETITIONS 3
 
 typedef struct bench_thread {
-    grus_workspace *workspace;
+    grus_arena *arena;
     grus_result *results; // (most sequences of a slot)
     grus_infer_stats stats;
 } bench_thread;
@@ -144,8 +144,8 @@ static grus_status infer_slot(benchmark *b, bench_thread *thread, const grus_slo
     if (slot->n_sequences == 0)
         return GRUS_OK;
     grus_batch batch = grus_slot_batch(slot);
-    return grus_infer(b->job.model->engine, thread->workspace, &batch, &b->infer, NULL, thread->results, &thread->stats,
-                      error);
+    grus_work work = {thread->arena, NULL, &thread->stats, error};
+    return grus_infer(b->job.model->engine, &batch, &b->infer, &work, thread->results);
 }
 
 static grus_status infer_all(benchmark *b, grus_error *error)
@@ -350,9 +350,9 @@ static grus_status make_threads(benchmark *b, grus_error *error)
     }
     b->threads = calloc(b->n_threads, sizeof *b->threads);
     for (size_t i = 0; b->threads && i < b->n_threads; i++) {
-        b->threads[i].workspace = grus_workspace_new(b->job.model->engine);
+        b->threads[i].arena = grus_arena_new(0);
         b->threads[i].results = calloc(most, sizeof *b->threads[i].results);
-        if (!b->threads[i].workspace || !b->threads[i].results)
+        if (!b->threads[i].arena || !b->threads[i].results)
             return grus_fail_memory(error, most * sizeof *b->threads[i].results);
     }
     return b->threads ? GRUS_OK : grus_fail_memory(error, b->n_threads * sizeof *b->threads);
@@ -410,7 +410,7 @@ grus_status grus_benchmark(const grus_model *model, const char *const *inputs, s
         status = measure_all(b, error);
     remove_outdir(b);
     for (size_t i = 0; b->threads && i < b->n_threads; i++) {
-        grus_workspace_free(b->threads[i].workspace);
+        grus_arena_free(b->threads[i].arena);
         free(b->threads[i].results);
     }
     free(b->threads);

@@ -52,13 +52,19 @@ void grus_arena_free(grus_arena *arena)
 }
 
 // What is large fills its last huge page, so that all of it lies on such.
+size_t grus_arena_reserved(size_t bytes)
+{
+    if (bytes < GRUS_HUGE_PAGE || bytes > SIZE_MAX - GRUS_HUGE_PAGE)
+        return grus_max(bytes, GRUS_ALIGN);
+    return (bytes + GRUS_HUGE_PAGE - 1) / GRUS_HUGE_PAGE * GRUS_HUGE_PAGE;
+}
+
 static struct block *add_block(grus_arena *arena, size_t bytes)
 {
     struct block *block = calloc(1, sizeof *block);
     if (!block)
         return NULL;
-    if (bytes >= GRUS_HUGE_PAGE && bytes <= SIZE_MAX - GRUS_HUGE_PAGE)
-        bytes = (bytes + GRUS_HUGE_PAGE - 1) / GRUS_HUGE_PAGE * GRUS_HUGE_PAGE;
+    bytes = grus_arena_reserved(bytes);
     block->data = grus_alloc(bytes, 1);
     if (!block->data) {
         free(block);
@@ -129,14 +135,21 @@ bool grus_arena_reserve(grus_arena *arena, size_t bytes)
         arena->newest->used = 0;
         return true;
     }
-    // A quarter more than is needed, never touched until it is, spares most of the growing from batch to batch.
     free_blocks(arena);
-    return add_block(arena, grus_max(bytes + bytes / 4, arena->block_bytes)) != NULL;
+    return add_block(arena, grus_max(bytes, arena->block_bytes)) != NULL;
 }
 
 size_t grus_arena_bytes(const grus_arena *arena)
 {
     return arena->held;
+}
+
+size_t grus_arena_used(const grus_arena *arena)
+{
+    size_t used = arena->counts ? arena->used : 0;
+    for (const struct block *block = arena->newest; block; block = block->next)
+        used += block->used;
+    return used;
 }
 
 size_t grus_arena_count(bool (*list)(void *object, grus_arena *arena), void *object)

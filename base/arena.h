@@ -30,10 +30,13 @@ void grus_arena_release(grus_arena *arena, grus_arena_mark mark);
 // Forgets every allocation; one block as large as all that was in use is kept.
 void grus_arena_reset(grus_arena *arena);
 // Resets, and makes sure that this many bytes (each allocation rounded up to GRUS_ALIGN) can be had without asking the
-// system again; false when memory is short.
+// system again; false when memory is short. An arena that holds more keeps it.
 bool grus_arena_reserve(grus_arena *arena, size_t bytes);
-// Bytes held from the system.
+// Bytes that a reserve of so many takes from the system: what is large comes in whole huge pages.
+size_t grus_arena_reserved(size_t bytes);
+// Bytes held from the system; and those of them that were handed out since the last reset.
 size_t grus_arena_bytes(const grus_arena *arena);
+size_t grus_arena_used(const grus_arena *arena);
 
 // Runs list(object, arena) on an arena that only counts: the most bytes, each allocation rounded up to GRUS_ALIGN, that
 // were in use at any moment; SIZE_MAX where a size overflowed. list must touch none of what it is given, and returns

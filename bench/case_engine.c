@@ -26,7 +26,7 @@ typedef struct work {
     float *features;
     grus_batch *batches;
     size_t n_batches, most_records; // of a batch
-    grus_workspace **workspaces;    // (threads)
+    grus_arena **arenas;            // (threads)
     grus_result *results;           // (threads, most_records)
     grus_infer_stats stats;         // of the last run
     bool failed;
@@ -35,8 +35,8 @@ typedef struct work {
 static void free_work(void *state)
 {
     work *w = state;
-    for (size_t i = 0; w->workspaces && i < w->threads; i++)
-        grus_workspace_free(w->workspaces[i]);
+    for (size_t i = 0; w->arenas && i < w->threads; i++)
+        grus_arena_free(w->arenas[i]);
     grus_engine_free(w->engine);
     free(w->length);
     free(w->target_length);
@@ -44,7 +44,7 @@ static void free_work(void *state)
     free(w->targets);
     free(w->features);
     free(w->batches);
-    free(w->workspaces);
+    free(w->arenas);
     free(w->results);
     free(w);
 }
@@ -59,9 +59,9 @@ static void run_work(void *state)
         size_t thread = (size_t)omp_get_thread_num();
         grus_infer_stats stats = {0};
         grus_error error;
-        failed = grus_infer(w->engine, w->workspaces[thread], &w->batches[i], &w->options, NULL,
-                            w->results + thread * w->most_records, &stats, &error) != GRUS_OK ||
-                 failed;
+        grus_work work = {w->arenas[thread], NULL, &stats, &error};
+        grus_result *results = w->results + thread * w->most_records;
+        failed = grus_infer(w->engine, &w->batches[i], &w->options, &work, results) != GRUS_OK || failed;
 #pragma omp critical
         grus_infer_stats_add(&w->stats, &stats);
     }
@@ -174,14 +174,14 @@ static bool make_batches(work *w)
     return done;
 }
 
-static bool make_workspaces(work *w)
+static bool make_arenas(work *w)
 {
-    w->workspaces = calloc(w->threads, sizeof(grus_workspace *));
+    w->arenas = calloc(w->threads, sizeof(grus_arena *));
     w->results = calloc(w->threads * w->most_records, sizeof *w->results);
-    if (!w->workspaces || !w->results)
+    if (!w->arenas || !w->results)
         return false;
     for (size_t i = 0; i < w->threads; i++)
-        if (!(w->workspaces[i] = grus_workspace_new(w->engine)))
+        if (!(w->arenas[i] = grus_arena_new(0)))
             return false;
     return true;
 }
@@ -202,7 +202,7 @@ static work *make_work(const bench_parameters *p, const grus_config *config, con
     w->threads = p->threads;
     w->engine = bench_engine(&w->config); // which the engine keeps a pointer to
     if (!w->engine || !make_sequences(w, p) || (options->force && !make_targets(w)) || !make_batches(w) ||
-        !make_workspaces(w)) {
+        !make_arenas(w)) {
         free_work(w);
         return NULL;
     }

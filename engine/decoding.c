@@ -162,18 +162,20 @@ static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *
                             &d->keys.values, error);
 }
 
-grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                                size_t max_rows, bool fold, grus_infer_stats *stats, grus_decoding **decoding,
-                                grus_error *error)
+grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded *encoded, grus_decoding_shape shape,
+                                const grus_work *work, grus_decoding **decoding)
 {
+    grus_arena *arena = work->arena;
+    grus_infer_stats *stats = work->stats;
+    grus_error *error = work->error;
     grus_decoding *d = grus_arena_alloc(arena, 1, sizeof *d);
     if (!d)
         return grus_fail_memory(error, sizeof *d);
     *d = (grus_decoding){.decoder = decoder,
                          .encoded = encoded,
                          .stats = stats,
-                         .folded = fold && can_fold(decoder),
-                         .max_rows = grus_whole_tiles(decoder->kernel, max_rows),
+                         .folded = shape.fold && can_fold(decoder),
+                         .max_rows = grus_whole_tiles(decoder->kernel, shape.max_rows),
                          .readout_ld = readout_ld(decoder)};
     d->context_ld = context_ld(decoder, d->folded);
     d->context_columns = decoder->values;
@@ -185,7 +187,7 @@ grus_status grus_decoding_start(const grus_decoder *decoder, grus_arena *arena, 
         return grus_fail_memory(error, initial * sizeof(float));
     memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
     grus_status status =
-        grus_attention_keys(&decoder->attention, arena, encoded->output, encoded->positions, fold, &d->keys, error);
+        grus_attention_keys(&decoder->attention, encoded->output, encoded->positions, shape.fold, work, &d->keys);
     if (d->keys.rows != encoded->output)
         stats->flops += grus_product_flops(encoded->positions, decoder->attention.weight_key, d->keys.columns);
     if (!status && d->folded)
@@ -443,7 +445,7 @@ grus_scores grus_decoding_score(grus_decoding *d, const uint32_t *which, size_t 
     return grus_output_layer_run(&d->output, d->scored, n);
 }
 
-size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
+static size_t decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
 {
     const grus_kernel *kernel = decoder->kernel;
     bool folded = fold && can_fold(decoder);
@@ -461,4 +463,11 @@ size_t grus_decoding_bytes(const grus_decoder *decoder, size_t positions, size_t
     const grus_linear *readers[2];
     context_readers(decoder, readers);
     return bytes + (folded ? grus_linear_fold_bytes(readers, positions, decoder->values) : 0);
+}
+
+bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, const grus_sizes *sizes,
+                        grus_arena *arena)
+{
+    return grus_arena_alloc(arena,
+                            decoding_bytes(decoder, sizes->positions, sizes->records, shape.max_rows, shape.fold), 1);
 }

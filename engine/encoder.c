@@ -73,7 +73,7 @@ typedef struct scratch {
     grus_panels *panels;       // (B, H)
     grus_panels *input_panels; // (chunk rows, layer input)
     float *gi;                 // (chunk rows, width)
-    const float *zeros;        // a row of zeros as long as any that is read
+    float *zeros;              // a row of zeros as long as any that is read
     const float **rows;        // (chunk rows): input rows, then gi rows
     const float **h_prev;      // (B): where each lane's state lies: in the output, or zeros
     float **h_new;             // (B): where it goes: into the output, or the dump
@@ -105,15 +105,19 @@ static size_t widest_input(const grus_encoder *encoder)
     return grus_max(encoder->input, encoder->layers > 1 ? encoder->output : 0);
 }
 
-static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t lanes, scratch *s)
+static size_t n_zeros(const grus_encoder *encoder)
+{
+    return grus_max(encoder->gru->width, widest_input(encoder));
+}
+
+static bool list_scratch(const grus_encoder *encoder, size_t lanes, grus_arena *arena, scratch *s)
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t rows = chunk_rows(lanes), width = encoder->gru->width;
     s->panels = grus_panels_new(kernel, arena, lanes, encoder->hidden);
     s->input_panels = grus_panels_new(kernel, arena, rows, widest_input(encoder));
     s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
-    size_t n_zeros = grus_max(width, widest_input(encoder));
-    float *zeros = grus_arena_alloc(arena, n_zeros, sizeof(float));
+    s->zeros = grus_arena_alloc(arena, n_zeros(encoder), sizeof(float));
     s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
     s->h_prev = grus_arena_alloc(arena, lanes, sizeof *s->h_prev);
     s->h_new = grus_arena_alloc(arena, lanes, sizeof *s->h_new);
@@ -121,29 +125,29 @@ static bool scratch_alloc(grus_arena *arena, const grus_encoder *encoder, size_t
     s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
-    if (!s->panels || !s->input_panels || !s->gi || !zeros || !s->rows || !s->h_prev || !s->h_new || !s->first_row ||
-        !s->lane || !s->dump || !s->acc)
-        return false;
+    return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
+           s->lane && s->dump && s->acc;
+}
+
+static void begin_scratch(const grus_encoder *encoder, size_t lanes, scratch *s)
+{
+    const grus_kernel *kernel = encoder->kernel;
     for (size_t tile = 0; tile <= lanes / kernel->tile; tile++)
         s->first_row[tile] = tile * kernel->tile;
     for (size_t lane = 0; lane < lanes; lane++)
         s->lane[lane] = (uint32_t)(lane % kernel->tile);
-    memset(zeros, 0, n_zeros * sizeof *zeros);
-    s->zeros = zeros;
-    return true;
+    memset(s->zeros, 0, n_zeros(encoder) * sizeof *s->zeros);
 }
 
 // The position that a slot computes in this direction.
-static size_t slot_position(const pass *p, size_t slot)
+static size_t slot_position(const pass *p, const grus_lane_slot *slot)
 {
-    uint32_t sequence = p->plan->sequence[slot];
-    size_t forward = p->plan->position[slot];
-    return p->backward ? p->offset[sequence] + p->offset[sequence + 1] - 1 - forward : forward;
+    return p->backward ? p->offset[slot->sequence + 1] - 1 - slot->step : p->offset[slot->sequence] + slot->step;
 }
 
 static size_t step_rows(const pass *p, size_t step)
 {
-    return grus_whole_tiles(p->encoder->kernel, p->plan->active[step]);
+    return grus_whole_tiles(p->encoder->kernel, grus_lanes_active(p->plan, step));
 }
 
 // Steps from `first` on whose rows fit a chunk; at least one.
@@ -167,11 +171,12 @@ static size_t input_products(const pass *p, size_t first, size_t last)
     scratch *s = p->scratch;
     bool tabled = is_tabled(p);
     size_t n = 0;
-    for (size_t step = first; step < last; step++)
-        for (size_t lane = 0; lane < step_rows(p, step); lane++) {
-            size_t slot = step * p->plan->lanes + lane;
+    for (size_t step = first; step < last; step++) {
+        const grus_lane_slot *slot = p->plan->slot + p->plan->first[step],
+                             *end = p->plan->slot + p->plan->first[step + 1];
+        for (size_t lane = 0; lane < step_rows(p, step); lane++, slot++) {
             const float *row = s->zeros;
-            if (p->plan->sequence[slot] != GRUS_NO_SEQUENCE) {
+            if (slot < end) {
                 size_t position = slot_position(p, slot);
                 row = tabled     ? gru->ih.table + p->ids[position] * gru->width
                       : p->input ? p->input + position * gru->input
@@ -179,6 +184,7 @@ static size_t input_products(const pass *p, size_t first, size_t last)
             }
             s->rows[n++] = row;
         }
+    }
     if (tabled)
         return n;
     grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, gru->input}, 1, n);
@@ -194,13 +200,13 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
 {
     const grus_lane_plan *plan = p->plan;
     scratch *s = p->scratch;
-    size_t n = step_rows(p, step), first_slot = step * plan->lanes;
+    size_t n = step_rows(p, step), active = grus_lanes_active(plan, step);
+    const grus_lane_slot *slot = plan->slot + plan->first[step];
     for (size_t lane = 0; lane < n; lane++) {
-        uint32_t sequence = plan->sequence[first_slot + lane];
-        bool ended = sequence == GRUS_NO_SEQUENCE;
-        if (ended || plan->position[first_slot + lane] == p->offset[sequence])
+        bool ended = lane >= active;
+        if (ended || slot[lane].step == 0)
             s->h_prev[lane] = s->zeros;
-        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, first_slot + lane) * p->encoder->output;
+        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->encoder->output;
     }
     grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n);
     grus_gru_run(p->gru,
@@ -209,11 +215,11 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
         s->h_prev[lane] = s->h_new[lane];
 }
 
-static grus_status run_pass(const pass *p, const atomic_bool *stop, grus_error *error)
+static grus_status run_pass(const pass *p, const grus_work *work)
 {
     for (size_t first = 0, last; first < p->plan->steps; first = last) {
-        if (grus_stop_asked(stop))
-            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        if (grus_stop_asked(work->stop))
+            return grus_fail(work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         last = chunk_end(p, first);
         const float *const *gi = p->scratch->rows, *const *end = gi + input_products(p, first, last);
         for (size_t step = first; step < last; gi += step_rows(p, step), step++)
@@ -223,45 +229,40 @@ static grus_status run_pass(const pass *p, const atomic_bool *stop, grus_error *
 }
 
 // final[i] = [output forward at the last position of i; backward at its first]; zeros for length 0.
-static void gather_final(const grus_encoder *encoder, const grus_encoded *encoded, const float *output, float *final)
+static void gather_final(const grus_encoder *encoder, const grus_encoded *encoded, size_t layer, const float *output)
 {
     size_t hidden = encoder->hidden, width = encoder->output;
-    memset(final, 0, encoded->n * width * sizeof *final);
     for (size_t i = 0; i < encoded->n; i++) {
+        float *final = grus_encoded_final(encoded, layer, i);
+        memset(final, 0, width * sizeof *final);
         if (encoded->length[i] == 0)
             continue;
-        memcpy(final + i * width, output + (encoded->offset[i + 1] - 1) * width, hidden * sizeof *final);
+        memcpy(final, output + (encoded->offset[i + 1] - 1) * width, hidden * sizeof *final);
         if (encoder->directions == 2)
-            memcpy(final + i * width + hidden, output + encoded->offset[i] * width + hidden, hidden * sizeof *final);
+            memcpy(final + hidden, output + encoded->offset[i] * width + hidden, hidden * sizeof *final);
     }
 }
 
 static float *output_alloc(const grus_encoder *encoder, grus_arena *arena, size_t positions)
 {
-    return grus_arena_alloc(arena, positions * encoder->output, sizeof(float));
+    return grus_arena_alloc(arena, grus_mul_sat(positions, encoder->output), sizeof(float));
 }
 
-static bool encoded_alloc(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
-                          grus_encoded *encoded)
+// What stays of a batch when it is encoded; *offset is encoded->offset.
+static bool list_encoded(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena,
+                         grus_encoded *encoded, size_t **offset)
 {
-    size_t *offset = grus_arena_alloc(arena, batch->n + 1, sizeof *offset);
-    encoded->final = grus_arena_alloc(arena, encoder->layers, sizeof *encoded->final);
-    if (!offset || !encoded->final)
-        return false;
-    offset[0] = 0;
-    for (size_t i = 0; i < batch->n; i++)
-        offset[i + 1] = offset[i] + batch->length[i];
-    encoded->n = batch->n;
-    encoded->positions = offset[batch->n];
-    encoded->length = batch->length;
-    encoded->offset = offset;
-    for (size_t layer = 0; layer < encoder->layers; layer++) {
-        encoded->final[layer] = NULL;
-        if (layer >= first_final &&
-            !(encoded->final[layer] = grus_arena_alloc(arena, batch->n * encoder->output, sizeof(float))))
-            return false;
-    }
-    return (encoded->output = output_alloc(encoder, arena, encoded->positions)) != NULL;
+    *encoded = (grus_encoded){.n = sizes->records,
+                              .positions = sizes->positions,
+                              .size = encoder->output,
+                              .first_final = first_final,
+                              .layers = encoder->layers};
+    size_t finals = grus_mul_sat(sizes->records, (encoder->layers - first_final) * encoder->output);
+    *offset = grus_arena_alloc(arena, grus_add_sat(sizes->records, 1), sizeof **offset);
+    encoded->offset = *offset;
+    encoded->final = grus_arena_alloc(arena, finals, sizeof *encoded->final);
+    encoded->output = output_alloc(encoder, arena, sizes->positions);
+    return encoded->offset && encoded->final && encoded->output;
 }
 
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
@@ -272,63 +273,101 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
     return flops;
 }
 
-grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
-                        const atomic_bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error)
+// Lists what is given back once the batch is encoded, but for the lanes and what is for each of them.
+static bool list_other(const grus_encoder *encoder, const grus_sizes *sizes, grus_arena *arena, float **other)
 {
-    grus_lane_plan plan;
+    *other = NULL;
+    return encoder->layers == 1 || (*other = output_alloc(encoder, arena, sizes->positions)) != NULL;
+}
+
+bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena)
+{
+    grus_encoded encoded;
+    size_t *offset, lanes = grus_encoder_lanes(encoder->kernel);
+    float *other;
     scratch s;
-    size_t lanes = grus_encoder_lanes(encoder->kernel);
-    if (!encoded_alloc(encoder, arena, batch, first_final, encoded))
-        return grus_fail_memory(error, encoded->positions * encoder->output * sizeof(float));
+    if (!list_encoded(encoder, first_final, sizes, arena, &encoded, &offset))
+        return false;
     grus_arena_mark mark = grus_arena_here(arena);
-    // Layers write one buffer and read the other; the last one writes what is kept.
-    float *other = NULL;
-    if ((encoder->layers > 1 && !(other = output_alloc(encoder, arena, encoded->positions))) ||
-        !grus_lanes_plan(arena, batch->length, encoded->offset, batch->n, encoder->kernel->tile, lanes, &plan) ||
-        !scratch_alloc(arena, encoder, grus_max(plan.lanes, encoder->kernel->tile), &s))
-        return grus_fail_memory(error, 0);
-    const float *input = batch->features;
-    for (size_t layer = 0; layer < encoder->layers; layer++) {
-        float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
-        for (size_t direction = 0; direction < encoder->directions; direction++) {
-            pass p = {encoder,
-                      encoder->gru + layer * encoder->directions + direction,
-                      &plan,
-                      encoded->offset,
-                      direction == 1,
-                      input,
-                      batch->ids,
-                      output + direction * encoder->hidden,
-                      &s};
-            grus_status status = run_pass(&p, stop, error);
-            if (status)
-                return status;
-        }
-        if (layer >= first_final)
-            gather_final(encoder, encoded, output, encoded->final[layer]);
-        input = output;
-    }
+    bool listed = list_other(encoder, sizes, arena, &other) &&
+                  grus_lanes_list(arena, sizes->records, sizes->positions, lanes) &&
+                  list_scratch(encoder, lanes, arena, &s);
     grus_arena_release(arena, mark);
-    stats->positions += encoded->positions;
-    stats->positions_computed += plan.computed;
-    stats->flops += grus_encoder_flops(encoder, encoded->positions);
+    return listed;
+}
+
+static grus_status run_layer(const pass *first, size_t layer, float *output, const grus_work *work)
+{
+    const grus_encoder *encoder = first->encoder;
+    for (size_t direction = 0; direction < encoder->directions; direction++) {
+        pass p = *first;
+        p.gru = encoder->gru + layer * encoder->directions + direction;
+        p.backward = direction == 1;
+        p.output = output + direction * encoder->hidden;
+        grus_status status = run_pass(&p, work);
+        if (status)
+            return status;
+    }
     return GRUS_OK;
 }
 
-size_t grus_encoded_bytes(const grus_encoder *encoder, size_t positions, size_t records)
+// Layers write one buffer and read the other; the last one writes what is kept.
+static grus_status run_layers(const grus_encoder *encoder, pass *p, const grus_encoded *encoded, float *other,
+                              const grus_work *work)
 {
-    return (positions + encoder->layers * records) * encoder->output * sizeof(float) +
-           (encoder->layers + records + 1) * sizeof(void *) + (encoder->layers + 3) * GRUS_ALIGN;
+    for (size_t layer = 0; layer < encoder->layers; layer++) {
+        float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
+        grus_status status = run_layer(p, layer, output, work);
+        if (status)
+            return status;
+        if (layer >= encoded->first_final)
+            gather_final(encoder, encoded, layer, output);
+        p->input = output;
+    }
+    return GRUS_OK;
 }
 
-size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records)
+static void set_offsets(const size_t *length, size_t n, size_t *offset)
+{
+    offset[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        offset[i + 1] = offset[i] + length[i];
+}
+
+grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, size_t first_final, const grus_work *work,
+                        grus_encoded *encoded)
 {
     const grus_kernel *kernel = encoder->kernel;
-    size_t lanes = grus_encoder_lanes(kernel), rows = chunk_rows(lanes), width = encoder->gru->width;
-    size_t floats = encoder->hidden + rows * width + grus_max(width, widest_input(encoder)) +
-                    grus_gru_acc_floats(kernel) + (encoder->layers > 1 ? positions * encoder->output : 0);
-    size_t pointers = rows + 4 * lanes + 1;
-    return grus_encoded_bytes(encoder, positions, records) + grus_panels_bytes(kernel, lanes, encoder->hidden) +
-           grus_panels_bytes(kernel, rows, widest_input(encoder)) + floats * sizeof(float) + pointers * sizeof(void *) +
-           15 * GRUS_ALIGN + grus_lanes_bytes(positions, records, kernel->tile, lanes);
+    grus_arena *arena = work->arena;
+    grus_sizes sizes = {.records = batch->n};
+    for (size_t i = 0; i < batch->n; i++)
+        sizes.positions += batch->length[i];
+    size_t *offset;
+    float *other;
+    grus_lane_plan plan;
+    scratch s;
+    if (!list_encoded(encoder, first_final, &sizes, arena, encoded, &offset))
+        return grus_fail_memory(work->error, 0);
+    set_offsets(batch->length, batch->n, offset);
+    encoded->length = batch->length;
+    grus_arena_mark mark = grus_arena_here(arena);
+    if (!list_other(encoder, &sizes, arena, &other) ||
+        !grus_lanes_plan(arena, batch->length, batch->n, kernel->tile, grus_encoder_lanes(kernel), &plan) ||
+        !list_scratch(encoder, grus_max(plan.lanes, kernel->tile), arena, &s))
+        return grus_fail_memory(work->error, 0);
+    begin_scratch(encoder, grus_max(plan.lanes, kernel->tile), &s);
+    pass p = {.encoder = encoder,
+              .plan = &plan,
+              .offset = offset,
+              .input = batch->features,
+              .ids = batch->ids,
+              .scratch = &s};
+    grus_status status = run_layers(encoder, &p, encoded, other, work);
+    grus_arena_release(arena, mark);
+    if (status)
+        return status;
+    work->stats->positions += encoded->positions;
+    work->stats->positions_computed += plan.computed;
+    work->stats->flops += grus_encoder_flops(encoder, encoded->positions);
+    return GRUS_OK;
 }

@@ -3,9 +3,9 @@
 #define GRUS_ENGINE_ENCODER_H
 
 #include "base/model_config.h"
-#include "engine/batch.h"
 #include "engine/nn/encoded.h"
 #include "engine/nn/gru.h"
+#include "engine/sizes.h"
 
 typedef struct grus_encoder {
     const grus_kernel *kernel;
@@ -22,13 +22,13 @@ size_t grus_encoder_bytes(const grus_encoder *encoder);
 // FLOPs for this many positions, what is tabled left out; a multiply-add counts as two.
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
 
-// Encodes the batch; final states are kept of the layers from first_final on. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
-grus_status grus_encode(const grus_encoder *encoder, grus_arena *arena, const grus_batch *batch, size_t first_final,
-                        const atomic_bool *stop, grus_encoded *encoded, grus_infer_stats *stats, grus_error *error);
+// Encodes the batch; final states are kept of the layers from first_final on. What it took of work's arena besides what
+// it has encoded is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
+grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, size_t first_final, const grus_work *work,
+                        grus_encoded *encoded);
 
-// The most bytes of arena that grus_encode takes, and those of them that it keeps for what it has encoded.
-size_t grus_encode_bytes(const grus_encoder *encoder, size_t positions, size_t records);
-size_t grus_encoded_bytes(const grus_encoder *encoder, size_t positions, size_t records);
+// Lists what that takes: grus_encode, on the arena alone. Of sizes it asks records and positions.
+bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena);
 
 // Lanes that a batch is laid over at most.
 size_t grus_encoder_lanes(const grus_kernel *kernel);

@@ -1,7 +1,7 @@
 // engine.h: the engine's front door: a batch of sequences in, results out. Everything above calls only this.
 //
 // Knows tensors, lanes and models; knows no files, threads, JSON or text. A grus_engine is immutable and shared by all
-// workers; a grus_workspace belongs to one worker. A result depends on its own sequence alone, to the last bit:
+// workers; an arena belongs to one worker. A result depends on its own sequence alone, to the last bit:
 // neither the batch it came in, nor the place in it, nor the number of lanes changes it.
 #ifndef GRUS_ENGINE_ENGINE_H
 #define GRUS_ENGINE_ENGINE_H
@@ -11,7 +11,6 @@
 #include "engine/batch.h"
 
 typedef struct grus_engine grus_engine;
-typedef struct grus_workspace grus_workspace;
 
 // Reads every tensor that config needs (shapes checked, floats converted, weights packed). config must outlive the
 // engine; its vocab sizes, where 0, are taken from the embedding tensors. Fails with GRUS_E_MODEL or GRUS_E_MEMORY.
@@ -22,7 +21,8 @@ void grus_engine_free(grus_engine *engine);
 typedef struct grus_engine_facts {
     size_t source_vocab, target_vocab; // rows of the embeddings; 0 where there is none
     size_t parameters;                 // floats of the tensors used
-    size_t weight_bytes;               // memory held by packed weights and tables
+    size_t weight_bytes;               // packed weights and tables
+    size_t weight_memory;              // taken from the system for them
     double encoder_flops;              // a source position
     double decoder_flops;              // a generated token of a hypothesis by itself, attention left out
     size_t lanes;                      // lanes a batch is laid over, and rows a decoder step holds, at most
@@ -32,16 +32,12 @@ typedef struct grus_engine_facts {
 } grus_engine_facts;
 grus_engine_facts grus_engine_describe(const grus_engine *engine);
 
-grus_workspace *grus_workspace_new(const grus_engine *engine);
-void grus_workspace_free(grus_workspace *workspace);
+// Runs the batch and fills results (n), which live in work's arena until its next use; what it held before is forgotten.
+// Fails only with GRUS_E_MEMORY (nothing is then valid) or GRUS_E_INTERRUPTED.
+grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
+                       const grus_work *work, grus_result *results);
 
-// Runs the batch and fills results (n), which live in the workspace until its next use. stats is added to.
-// Fails only with GRUS_E_MEMORY (nothing is then valid) or GRUS_E_INTERRUPTED (*stop became true; may be NULL).
-grus_status grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
-                       const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
-                       grus_infer_stats *stats, grus_error *error);
-
-// The most bytes that a workspace takes from the system for any batch within these bounds; cells are attention weights,
+// The most bytes that an arena takes from the system for any batch within these bounds; cells are attention weights,
 // steps times source positions summed over the records. Forced targets count among the positions.
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,
                             size_t records, size_t cells);

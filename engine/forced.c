@@ -4,6 +4,7 @@
 
 #include "engine/forced.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "engine/decoding.h"
 #include "engine/lanes.h"
@@ -26,6 +27,7 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
 // Scores the token that the follower stands before; false when its target is done.
 static bool score_token(grus_forced *target, follower *f, const float *logits, const grus_normalizer *normalizer)
 {
+    GRUS_ASSERT(f->step < target->length);
     float logprob = (logits[target->tokens[f->step]] - normalizer->shift) - normalizer->log_sum;
     target->logprob += (double)logprob;
     if (target->logprobs)
@@ -33,57 +35,97 @@ static bool score_token(grus_forced *target, follower *f, const float *logits, c
     return ++f->step < target->length;
 }
 
-static const uint32_t *order_targets(grus_arena *arena, const grus_forced *forced, size_t n)
+typedef struct following {
+    const grus_decoder *decoder;
+    const grus_encoded *encoded;
+    grus_forced *forced;
+    grus_decoding *decoding;
+    size_t max_rows;
+    grus_sized_sequence *order; // (records) as they are admitted
+    size_t next;                // in order
+    follower *followers;        // (max_rows) n of them
+    size_t n;
+    grus_row *rows; // (max_rows)
+} following;
+
+static grus_decoding_shape shape_of(const grus_decoder *decoder, size_t beam_size)
 {
-    size_t *length = grus_arena_alloc(arena, n, sizeof *length);
-    for (size_t i = 0; length && i < n; i++)
-        length[i] = forced[i].length;
-    return length ? grus_longest_first(arena, length, n) : NULL;
+    return (grus_decoding_shape){grus_search_rows(decoder->kernel, 1), grus_search_folds(beam_size)};
 }
 
-grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
-                       grus_forced *forced, const atomic_bool *stop, grus_infer_stats *stats, grus_error *error)
+static bool list_scratch(following *g, size_t records, grus_arena *arena)
 {
-    size_t max_rows = grus_search_rows(decoder->kernel, 1), n = 0, next = 0;
-    grus_decoding *decoding;
-    grus_status status =
-        grus_decoding_start(decoder, arena, encoded, max_rows, grus_search_folds(beam_size), stats, &decoding, error);
-    if (status)
-        return status;
-    follower *followers = grus_arena_alloc(arena, max_rows, sizeof *followers);
-    grus_row *rows = grus_arena_alloc(arena, max_rows, sizeof *rows);
-    const uint32_t *order = order_targets(arena, forced, encoded->n);
-    if (!followers || !rows || !order)
-        return grus_fail_memory(error, max_rows * sizeof *rows);
-    for (;;) {
-        for (; n < max_rows && next < encoded->n; next++) {
-            grus_forced *target = &forced[order[next]];
-            target->logprob = 0;
-            if (target->length > 0)
-                followers[n++] = (follower){order[next], GRUS_NO_ROW, 0};
-        }
-        if (n == 0)
-            return GRUS_OK;
-        if (grus_stop_asked(stop))
-            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
-        for (size_t i = 0; i < n; i++) {
-            rows[i] = row_of(decoder, encoded, forced, followers + i);
-            followers[i].row = (uint32_t)i;
-        }
-        size_t left = 0;
-        grus_decoding_step(decoding, rows, n);
-        grus_scores scores = grus_decoding_score(decoding, NULL, n);
-        for (size_t i = 0; i < n; i++)
-            if (score_token(&forced[followers[i].sequence], followers + i, scores.logits + i * scores.ld,
-                            scores.normalizers + i))
-                followers[left++] = followers[i];
-        n = left;
+    g->max_rows = grus_search_rows(g->decoder->kernel, 1);
+    g->order = grus_arena_alloc(arena, records, sizeof *g->order);
+    g->followers = grus_arena_alloc(arena, g->max_rows, sizeof *g->followers);
+    g->rows = grus_arena_alloc(arena, g->max_rows, sizeof *g->rows);
+    return g->order && g->followers && g->rows;
+}
+
+bool grus_forced_list(const grus_decoder *decoder, size_t beam_size, const grus_sizes *sizes, grus_arena *arena)
+{
+    following g = {.decoder = decoder};
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = grus_decoding_list(decoder, shape_of(decoder, beam_size), sizes, arena) &&
+                  list_scratch(&g, sizes->records, arena);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+static void order_targets(following *g)
+{
+    for (size_t i = 0; i < g->encoded->n; i++)
+        g->order[i] = (grus_sized_sequence){g->forced[i].length, (uint32_t)i};
+    grus_longest_first(g->order, g->encoded->n);
+}
+
+static void admit(following *g)
+{
+    for (; g->n < g->max_rows && g->next < g->encoded->n; g->next++) {
+        uint32_t sequence = g->order[g->next].sequence;
+        g->forced[sequence].logprob = 0;
+        if (g->forced[sequence].length > 0)
+            g->followers[g->n++] = (follower){sequence, GRUS_NO_ROW, 0};
     }
 }
 
-size_t grus_force_bytes(const grus_decoder *decoder, size_t records)
+static void step(following *g)
 {
-    size_t rows = grus_search_rows(decoder->kernel, 1);
-    return rows * (sizeof(follower) + sizeof(grus_row)) + records * (sizeof(grus_forced) + sizeof(size_t)) +
-           grus_longest_first_bytes(records) + 5 * GRUS_ALIGN;
+    for (size_t i = 0; i < g->n; i++) {
+        g->rows[i] = row_of(g->decoder, g->encoded, g->forced, g->followers + i);
+        g->followers[i].row = (uint32_t)i;
+    }
+    grus_decoding_step(g->decoding, g->rows, g->n);
+    grus_scores scores = grus_decoding_score(g->decoding, NULL, g->n);
+    size_t left = 0;
+    for (size_t i = 0; i < g->n; i++)
+        if (score_token(&g->forced[g->followers[i].sequence], g->followers + i, scores.logits + i * scores.ld,
+                        scores.normalizers + i))
+            g->followers[left++] = g->followers[i];
+    g->n = left;
+}
+
+static grus_status run(following *g, const grus_work *work)
+{
+    order_targets(g);
+    for (admit(g); g->n > 0; admit(g)) {
+        if (grus_stop_asked(work->stop))
+            return grus_fail(work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        step(g);
+    }
+    return GRUS_OK;
+}
+
+grus_status grus_forced_run(const grus_decoder *decoder, const grus_encoded *encoded, size_t beam_size,
+                            grus_forced *forced, const grus_work *work)
+{
+    following g = {.decoder = decoder, .encoded = encoded, .forced = forced};
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    grus_status status = grus_decoding_start(decoder, encoded, shape_of(decoder, beam_size), work, &g.decoding);
+    if (!status && !list_scratch(&g, encoded->n, work->arena))
+        status = grus_fail_memory(work->error, 0);
+    if (!status)
+        status = run(&g, work);
+    grus_arena_release(work->arena, mark);
+    return status;
 }

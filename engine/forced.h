@@ -2,9 +2,9 @@
 #ifndef GRUS_ENGINE_FORCED_H
 #define GRUS_ENGINE_FORCED_H
 
-#include "engine/batch.h"
 #include "engine/decoder.h"
 #include "engine/nn/encoded.h"
+#include "engine/sizes.h"
 
 // A target to follow: length tokens, the end token included where it is to be scored.
 typedef struct grus_forced {
@@ -15,11 +15,12 @@ typedef struct grus_forced {
     double logprob;   // written: the sum
 } grus_forced;
 
-// Follows forced[i] on sequence i of the batch, with the keys as a search of this beam has them.
-grus_status grus_force(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded, size_t beam_size,
-                       grus_forced *forced, const atomic_bool *stop, grus_infer_stats *stats, grus_error *error);
+// Follows forced[i] on sequence i of the batch, with the keys as a search of this beam has them. What it takes of the
+// arena is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
+grus_status grus_forced_run(const grus_decoder *decoder, const grus_encoded *encoded, size_t beam_size,
+                            grus_forced *forced, const grus_work *work);
 
-// The most bytes of arena that grus_force takes, without what it hands to the decoding.
-size_t grus_force_bytes(const grus_decoder *decoder, size_t records);
+// Lists what it takes: grus_forced_run, on the arena alone.
+bool grus_forced_list(const grus_decoder *decoder, size_t beam_size, const grus_sizes *sizes, grus_arena *arena);
 
 #endif

@@ -4,12 +4,10 @@
 #include "engine/lanes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-typedef struct item {
-    size_t length;
-    uint32_t sequence;
-} item;
+#include "base/assert.h"
+
+#define NONE UINT32_MAX // no sequence: the end of a chain
 
 typedef struct lane {
     size_t load;
@@ -19,7 +17,7 @@ typedef struct lane {
 
 static int longer_first(const void *left, const void *right)
 {
-    const item *a = left, *b = right;
+    const grus_sized_sequence *a = left, *b = right;
     if (a->length != b->length)
         return a->length > b->length ? -1 : 1;
     return a->sequence < b->sequence ? -1 : 1;
@@ -54,14 +52,14 @@ static void sink(lane *heap, size_t n)
 }
 
 // A sequence and those laid out behind it in its lane are chained by next. Afterwards the fullest lane is the first.
-static void fill_lanes(const item *items, size_t n_items, lane *lanes, size_t n_lanes, uint32_t *next)
+static void fill_lanes(const grus_sized_sequence *items, size_t n_items, lane *lanes, size_t n_lanes, uint32_t *next)
 {
     for (size_t i = 0; i < n_lanes; i++)
-        lanes[i] = (lane){0, GRUS_NO_SEQUENCE, GRUS_NO_SEQUENCE, (uint32_t)i};
+        lanes[i] = (lane){0, NONE, NONE, (uint32_t)i};
     for (size_t i = 0; i < n_items; i++) {
         lane *emptiest = lanes;
         uint32_t sequence = items[i].sequence;
-        next[sequence] = GRUS_NO_SEQUENCE;
+        next[sequence] = NONE;
         if (emptiest->load == 0)
             emptiest->first = sequence;
         else
@@ -73,25 +71,35 @@ static void fill_lanes(const item *items, size_t n_items, lane *lanes, size_t n_
     qsort(lanes, n_lanes, sizeof *lanes, fuller_first);
 }
 
-static void write_slots(grus_lane_plan *plan, const lane *lanes, const uint32_t *next, const size_t *length,
-                        const size_t *offset)
+// Lanes are in order of load: those that are active at a step lie side by side.
+static void count_active(grus_lane_plan *plan, const lane *lanes)
 {
-    memset(plan->sequence, 0xff, plan->steps * plan->lanes * sizeof *plan->sequence);
-    memset(plan->active, 0, plan->steps * sizeof *plan->active);
+    size_t slots = 0, active = plan->lanes;
+    for (size_t step = 0; step < plan->steps; step++) {
+        while (lanes[active - 1].load <= step)
+            active--;
+        plan->first[step] = slots;
+        slots += active;
+    }
+    plan->first[plan->steps] = slots;
+}
+
+static void write_slots(grus_lane_plan *plan, const lane *lanes, const uint32_t *next, const size_t *length)
+{
     for (size_t number = 0; number < plan->lanes; number++) {
         size_t step = 0;
-        for (uint32_t sequence = lanes[number].first; sequence != GRUS_NO_SEQUENCE; sequence = next[sequence])
+        for (uint32_t sequence = lanes[number].first; sequence != NONE; sequence = next[sequence])
             for (size_t t = 0; t < length[sequence]; t++, step++) {
-                plan->sequence[step * plan->lanes + number] = sequence;
-                plan->position[step * plan->lanes + number] = offset[sequence] + t;
-                plan->active[step] = number + 1;
+                GRUS_ASSERT(number < grus_lanes_active(plan, step) && t <= UINT32_MAX);
+                plan->slot[plan->first[step] + number] = (grus_lane_slot){sequence, (uint32_t)t};
             }
+        GRUS_ASSERT(step == lanes[number].load);
     }
 }
 
 // The sequences of a batch in a choice of lanes.
 typedef struct packing {
-    item *items; // (n_items) longest first
+    grus_sized_sequence *items; // (n_items) longest first
     size_t n_items, total;
     uint32_t *next;
     lane *lanes; // (n_lanes)
@@ -127,40 +135,41 @@ static void choose_lanes(packing *p, size_t tile, size_t max_lanes)
     pack_into(p, best, tile);
 }
 
-// The sequences, longest first; NULL when memory is short.
-static item *sort_items(grus_arena *arena, const size_t *length, size_t n)
+void grus_longest_first(grus_sized_sequence *sequences, size_t n)
 {
-    item *items = grus_arena_alloc(arena, n, sizeof *items);
-    for (size_t i = 0; items && i < n; i++)
-        items[i] = (item){length[i], (uint32_t)i};
-    if (items)
-        qsort(items, n, sizeof *items, longer_first);
-    return items;
+    qsort(sequences, n, sizeof *sequences, longer_first);
 }
 
-uint32_t *grus_longest_first(grus_arena *arena, const size_t *length, size_t n)
+static bool list_packing(grus_arena *arena, size_t n, size_t max_lanes, packing *p)
 {
-    uint32_t *order = grus_arena_alloc(arena, n, sizeof *order);
-    const item *items = sort_items(arena, length, n);
-    if (!order || !items)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        order[i] = items[i].sequence;
-    return order;
+    *p = (packing){.items = grus_arena_alloc(arena, n, sizeof *p->items),
+                   .next = grus_arena_alloc(arena, n, sizeof *p->next),
+                   .lanes = grus_arena_alloc(arena, max_lanes, sizeof *p->lanes)};
+    return p->items && p->next && p->lanes;
 }
 
-size_t grus_longest_first_bytes(size_t n)
+static bool list_plan(grus_arena *arena, size_t steps, size_t positions, grus_lane_plan *plan)
 {
-    return n * (sizeof(item) + sizeof(uint32_t)) + 2 * GRUS_ALIGN;
+    plan->first = grus_arena_alloc(arena, grus_add_sat(steps, 1), sizeof *plan->first);
+    plan->slot = grus_arena_alloc(arena, positions, sizeof *plan->slot);
+    return plan->first && plan->slot;
+}
+
+bool grus_lanes_list(grus_arena *arena, size_t n, size_t positions, size_t max_lanes)
+{
+    packing p;
+    grus_lane_plan plan;
+    // The fullest lane holds no more than all there is.
+    return list_packing(arena, n, max_lanes, &p) && list_plan(arena, positions, positions, &plan);
 }
 
 static bool pack(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes, packing *p)
 {
-    *p = (packing){.items = sort_items(arena, length, n),
-                   .next = grus_arena_alloc(arena, n, sizeof *p->next),
-                   .lanes = grus_arena_alloc(arena, max_lanes, sizeof *p->lanes)};
-    if (!p->items || !p->next || !p->lanes)
+    if (!list_packing(arena, n, max_lanes, p))
         return false;
+    for (size_t i = 0; i < n; i++)
+        p->items[i] = (grus_sized_sequence){length[i], (uint32_t)i};
+    grus_longest_first(p->items, n);
     for (; p->n_items < n && p->items[p->n_items].length > 0; p->n_items++)
         p->total += p->items[p->n_items].length;
     if (p->n_items > 0)
@@ -178,8 +187,8 @@ bool grus_lanes_measure(grus_arena *arena, const size_t *length, size_t n, size_
     return true;
 }
 
-bool grus_lanes_plan(grus_arena *arena, const size_t *length, const size_t *offset, size_t n, size_t tile,
-                     size_t max_lanes, grus_lane_plan *plan)
+bool grus_lanes_plan(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes,
+                     grus_lane_plan *plan)
 {
     packing p;
     *plan = (grus_lane_plan){0};
@@ -190,21 +199,10 @@ bool grus_lanes_plan(grus_arena *arena, const size_t *length, const size_t *offs
     plan->lanes = p.n_lanes;
     plan->steps = p.lanes[0].load;
     plan->computed = p.computed;
-    plan->active = grus_arena_alloc(arena, plan->steps, sizeof *plan->active);
-    plan->sequence = grus_arena_alloc(arena, plan->steps * plan->lanes, sizeof *plan->sequence);
-    plan->position = grus_arena_alloc(arena, plan->steps * plan->lanes, sizeof *plan->position);
-    if (!plan->active || !plan->sequence || !plan->position)
+    if (!list_plan(arena, plan->steps, p.total, plan))
         return false;
-    write_slots(plan, p.lanes, p.next, length, offset);
+    count_active(plan, p.lanes);
+    write_slots(plan, p.lanes, p.next, length);
+    GRUS_ASSERT(plan->first[plan->steps] == p.total);
     return true;
-}
-
-size_t grus_lanes_bytes(size_t positions, size_t n, size_t tile, size_t max_lanes)
-{
-    // LPT's fullest lane holds at most total / lanes + longest. There are at most total / longest lanes, rounded up to
-    // whole tiles: lanes * longest <= total + (tile - 1) * longest, and so lanes * steps <= (tile + 1) * total.
-    size_t slots = (tile + 1) * positions + max_lanes;
-    size_t slot_bytes = sizeof(uint32_t) + sizeof(size_t);
-    return n * (sizeof(item) + sizeof(uint32_t)) + max_lanes * sizeof(lane) + positions * sizeof(size_t) +
-           slots * slot_bytes + 6 * GRUS_ALIGN;
 }

@@ -8,23 +8,34 @@
 
 #include "base/arena.h"
 
-#define GRUS_NO_SEQUENCE UINT32_MAX
+// What a lane computes in a step: so many positions of a sequence lie before this one.
+typedef struct grus_lane_slot {
+    uint32_t sequence, step;
+} grus_lane_slot;
 
-// Lanes are ordered by load, the fullest first: at step s the lanes 0..active[s] carry a position each.
+// Lanes are ordered by load, the fullest first: at step s the lanes below grus_lanes_active(s) carry a position each, in
+// the slots from first[s] on; lanes beyond them have ended.
 typedef struct grus_lane_plan {
-    size_t lanes;       // whole tiles
-    size_t steps;       // load of the fullest lane
-    size_t *active;     // (steps)
-    uint32_t *sequence; // (steps, lanes); GRUS_NO_SEQUENCE where the lane has ended
-    size_t *position;   // (steps, lanes): offset[sequence] + step inside it, in forward order
-    size_t computed;    // slots that are computed: the sum over steps of active[s] rounded up to tiles
+    size_t lanes;         // whole tiles
+    size_t steps;         // load of the fullest lane
+    size_t *first;        // (steps + 1)
+    grus_lane_slot *slot; // (positions)
+    size_t computed;      // slots that are computed: the sum over steps of active lanes rounded up to tiles
 } grus_lane_plan;
 
-// Plans n sequences of length[i] positions, offset[i] the first position of each, over at most max_lanes lanes (a
-// multiple of tile): longest first into the emptiest lane, over as many tiles as come out level.
-// false when memory is short. All of it lives in arena.
-bool grus_lanes_plan(grus_arena *arena, const size_t *length, const size_t *offset, size_t n, size_t tile,
-                     size_t max_lanes, grus_lane_plan *plan);
+static inline size_t grus_lanes_active(const grus_lane_plan *plan, size_t step)
+{
+    return plan->first[step + 1] - plan->first[step];
+}
+
+// Plans n sequences of length[i] positions, fewer than 2^32 each, over at most max_lanes lanes (a multiple of tile):
+// longest first into the emptiest lane, over as many tiles as come out level. All of it lives in arena; false when that
+// has none left.
+bool grus_lanes_plan(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes,
+                     grus_lane_plan *plan);
+
+// Lists what a plan takes at most: grus_lanes_plan, on the arena alone.
+bool grus_lanes_list(grus_arena *arena, size_t n, size_t positions, size_t max_lanes);
 
 // What plan->computed would be.
 bool grus_lanes_measure(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes,
@@ -36,11 +47,13 @@ static inline bool grus_lanes_are_level(size_t positions, size_t computed)
     return computed - positions <= computed / 64;
 }
 
-// The sequences (n) in order of length, the longest first, equal ones in their own order; NULL when memory is short.
-uint32_t *grus_longest_first(grus_arena *arena, const size_t *length, size_t n);
-size_t grus_longest_first_bytes(size_t n); // of arena, at most
+// A sequence by its number, and how long it is.
+typedef struct grus_sized_sequence {
+    size_t length;
+    uint32_t sequence;
+} grus_sized_sequence;
 
-// The most bytes of arena that a plan takes; a measure takes less.
-size_t grus_lanes_bytes(size_t positions, size_t n, size_t tile, size_t max_lanes);
+// Sorts by length, the longest first, equal ones by their numbers.
+void grus_longest_first(grus_sized_sequence *sequences, size_t n);
 
 #endif

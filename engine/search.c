@@ -2,7 +2,7 @@
 //
 // A sentence in flight owns up to beam_size rows. When rows become free, the next sentences of the batch are admitted at
 // once, so that every step is nearly full until the batch runs out; long sources come first, so that the last ones end
-// together. All state of a sentence is allocated when it is admitted; nothing is allocated in between.
+// together. What they write is allocated for the whole batch at once: each sentence has the part of its own limit.
 #include "config.h"
 
 #include "engine/search.h"
@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "engine/decoding.h"
 #include "engine/lanes.h"
@@ -48,6 +49,7 @@ typedef struct sentence {
     live *live;       // (beam) by rank
     candidate *taken; // (beam) the best continuations, best first
     node *nodes;      // (limit, beam)
+    uint32_t *tokens; // (n_best, limit) of the hypotheses that it comes to
     kept *kept;       // (n_best) best first
 } sentence;
 
@@ -55,14 +57,20 @@ typedef struct searching {
     const grus_decoder *decoder;
     const grus_encoded *encoded;
     const grus_search *search;
-    grus_arena *arena;
+    const grus_work *work;
     grus_result *results;
-    grus_infer_stats *stats;
+    grus_hypothesis *hypotheses; // (records, n_best)
+    uint32_t *tokens;            // (steps of the batch, n_best)
     grus_decoding *decoding;
     size_t max_sentences, n_sentences; // in flight
-    const uint32_t *order;             // (encoded->n) sequences as they are admitted
+    grus_sized_sequence *order;        // (records) sequences as they are admitted
     size_t next;                       // in order
-    sentence *sentences;
+    size_t next_step, steps;           // of the batch's: the first that no sentence has; all
+    sentence *sentences;               // (max_sentences), and what they point to
+    live *live;
+    candidate *taken;
+    kept *kept;
+    node *nodes; // (steps of the batch, beam)
     grus_row *rows;
     uint32_t *wave;         // (rows) those that are scored together
     uint32_t *place;        // (rows) of a row in its wave
@@ -85,12 +93,10 @@ static bool keep(const grus_search *search, sentence *s, kept hypothesis)
 }
 
 // The tokens of a kept hypothesis, found backwards along the nodes.
-static bool write_hypothesis(const searching *g, const sentence *s, const kept *from, grus_hypothesis *to)
+static grus_hypothesis write_hypothesis(const searching *g, const sentence *s, const kept *from, uint32_t *tokens)
 {
     size_t length = from->steps + from->ended;
-    uint32_t *tokens = grus_arena_alloc(g->arena, length, sizeof *tokens);
-    if (!tokens)
-        return false;
+    GRUS_ASSERT(length <= s->limit);
     if (from->ended)
         tokens[from->steps] = (uint32_t)g->decoder->config->eos;
     uint32_t rank = from->rank;
@@ -99,30 +105,24 @@ static bool write_hypothesis(const searching *g, const sentence *s, const kept *
         tokens[step] = taken->token;
         rank = taken->parent;
     }
-    *to = (grus_hypothesis){
+    g->work->stats->tokens_out += length;
+    return (grus_hypothesis){
         .length = length, .ended = from->ended, .tokens = tokens, .logprob = from->logprob, .score = from->score};
-    g->stats->tokens_out += length;
-    return true;
 }
 
-// Puts the sentence's result down; false when memory is short.
-static bool finish(const searching *g, sentence *s)
+// Puts the sentence's result down.
+static void finish(const searching *g, sentence *s)
 {
     grus_result *result = &g->results[s->sequence];
     result->finite = s->finite;
     if (!s->finite)
-        return true;
+        return;
     if (s->n_kept == 0) // a vocabulary of nothing but an end token that may not come
         keep(g->search, s, (kept){0, 0, 0, 0, false});
-    grus_hypothesis *hypotheses = grus_arena_alloc(g->arena, s->n_kept, sizeof *hypotheses);
-    if (!hypotheses)
-        return false;
-    for (size_t i = 0; i < s->n_kept; i++)
-        if (!write_hypothesis(g, s, s->kept + i, hypotheses + i))
-            return false;
-    result->hypotheses = hypotheses;
+    result->hypotheses = g->hypotheses + s->sequence * g->search->n_best;
     result->n_hypotheses = s->n_kept;
-    return true;
+    for (size_t i = 0; i < s->n_kept; i++)
+        result->hypotheses[i] = write_hypothesis(g, s, s->kept + i, s->tokens + i * s->limit);
 }
 
 // Best first: higher log-probability, then lower token, then earlier hypothesis.
@@ -253,29 +253,28 @@ static void advance(searching *g, sentence *s)
     drop_beaten(search, s);
 }
 
-static bool admit(searching *g)
+static void admit(searching *g)
 {
     size_t beam = g->search->beam_size;
     while (g->n_sentences < g->max_sentences && g->next < g->encoded->n) {
         sentence *s = &g->sentences[g->n_sentences];
-        uint32_t sequence = g->order[g->next];
-        size_t limit = grus_search_limit(g->search, g->encoded->length[sequence]), n_nodes;
-        node *nodes = grus_mul(limit, beam, &n_nodes) ? grus_arena_alloc(g->arena, n_nodes, sizeof *nodes) : NULL;
-        if (!nodes)
-            return false;
+        uint32_t sequence = g->order[g->next].sequence;
+        size_t limit = grus_search_limit(g->search, g->encoded->length[sequence]), first = g->next_step;
+        GRUS_ASSERT(limit <= g->steps - first);
         *s = (sentence){.sequence = sequence,
                         .limit = limit,
                         .n_live = 1,
                         .finite = true,
                         .live = s->live,
                         .taken = s->taken,
-                        .nodes = nodes,
+                        .nodes = g->nodes + first * beam,
+                        .tokens = g->tokens + first * g->search->n_best,
                         .kept = s->kept};
         s->live[0] = (live){0, GRUS_NO_ROW};
         g->n_sentences++;
         g->next++;
+        g->next_step += limit;
     }
-    return true;
 }
 
 // The rows of the next step, in the order of sentences and ranks.
@@ -293,7 +292,7 @@ static size_t lay_rows(searching *g)
     return n;
 }
 
-static bool expand_all(searching *g)
+static void expand_all(searching *g)
 {
     size_t beam = g->search->beam_size;
     expand_wave(g, beam < SPLIT_BEAM ? beam : (beam + 1) / 2);
@@ -308,79 +307,103 @@ static bool expand_all(searching *g)
             i++;
             continue;
         }
-        if (!finish(g, s))
-            return false;
+        finish(g, s);
         sentence last = g->sentences[--g->n_sentences];
         g->sentences[g->n_sentences] = *s; // its arrays serve the next one admitted
         *s = last;
     }
-    return true;
 }
 
-static bool searching_alloc(searching *g)
+static grus_decoding_shape shape_of(const searching *g)
+{
+    size_t beam = g->search->beam_size;
+    return (grus_decoding_shape){grus_search_rows(g->decoder->kernel, beam), grus_search_folds(beam)};
+}
+
+// What stays when the search is over.
+static bool list_results(searching *g, const grus_sizes *sizes, grus_arena *arena)
+{
+    size_t n_best = g->search->n_best;
+    g->hypotheses = grus_arena_alloc(arena, grus_mul_sat(sizes->records, n_best), sizeof *g->hypotheses);
+    g->tokens = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, n_best), sizeof *g->tokens);
+    return g->hypotheses && g->tokens;
+}
+
+static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *arena)
 {
     size_t beam = g->search->beam_size, rows = grus_search_rows(g->decoder->kernel, beam);
-    g->max_sentences = grus_max(1, rows / beam);
-    g->order = grus_longest_first(g->arena, g->encoded->length, g->encoded->n);
-    g->sentences = grus_arena_alloc(g->arena, g->max_sentences, sizeof *g->sentences);
-    g->rows = grus_arena_alloc(g->arena, rows, sizeof *g->rows);
-    g->wave = grus_arena_alloc(g->arena, rows, sizeof *g->wave);
-    g->place = grus_arena_alloc(g->arena, rows, sizeof *g->place);
-    g->of_row = grus_arena_alloc(g->arena, beam + 1, sizeof *g->of_row);
-    g->new_live = grus_arena_alloc(g->arena, beam, sizeof *g->new_live);
-    if (!g->order || !g->sentences || !g->rows || !g->wave || !g->place || !g->of_row || !g->new_live)
-        return false;
-    for (size_t i = 0; i < g->max_sentences; i++) {
-        g->sentences[i].live = grus_arena_alloc(g->arena, beam, sizeof(live));
-        g->sentences[i].taken = grus_arena_alloc(g->arena, beam, sizeof(candidate));
-        g->sentences[i].kept = grus_arena_alloc(g->arena, g->search->n_best, sizeof(kept));
-        if (!g->sentences[i].live || !g->sentences[i].taken || !g->sentences[i].kept)
-            return false;
-    }
-    return true;
+    g->max_sentences = grus_min(grus_max(1, rows / beam), sizes->records);
+    g->order = grus_arena_alloc(arena, sizes->records, sizeof *g->order);
+    g->rows = grus_arena_alloc(arena, rows, sizeof *g->rows);
+    g->wave = grus_arena_alloc(arena, rows, sizeof *g->wave);
+    g->place = grus_arena_alloc(arena, rows, sizeof *g->place);
+    g->of_row = grus_arena_alloc(arena, beam + 1, sizeof *g->of_row);
+    g->new_live = grus_arena_alloc(arena, beam, sizeof *g->new_live);
+    g->sentences = grus_arena_alloc(arena, g->max_sentences, sizeof *g->sentences);
+    g->live = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, beam), sizeof *g->live);
+    g->taken = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, beam), sizeof *g->taken);
+    g->kept = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, g->search->n_best), sizeof *g->kept);
+    g->nodes = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, beam), sizeof *g->nodes);
+    return g->order && g->rows && g->wave && g->place && g->of_row && g->new_live && g->sentences && g->live &&
+           g->taken && g->kept && g->nodes;
 }
 
-grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                            const grus_search *search, const atomic_bool *stop, grus_result *results,
-                            grus_infer_stats *stats, grus_error *error)
+bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+                      grus_arena *arena)
 {
-    searching g = {
-        .decoder = decoder, .encoded = encoded, .search = search, .arena = arena, .results = results, .stats = stats};
-    size_t beam = search->beam_size;
-    grus_status status = grus_decoding_start(decoder, arena, encoded, grus_search_rows(decoder->kernel, beam),
-                                             grus_search_folds(beam), stats, &g.decoding, error);
-    if (status)
-        return status;
-    if (!searching_alloc(&g) || !admit(&g))
-        return grus_fail_memory(error, 0);
-    while (g.n_sentences > 0) {
-        if (grus_stop_asked(stop))
-            return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
-        size_t n = lay_rows(&g);
-        grus_decoding_step(g.decoding, g.rows, n);
-        if (!expand_all(&g) || !admit(&g))
-            return grus_fail_memory(error, 0);
+    searching g = {.decoder = decoder, .search = search};
+    if (!list_results(&g, sizes, arena))
+        return false;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = grus_decoding_list(decoder, shape_of(&g), sizes, arena) && list_scratch(&g, sizes, arena);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+static void begin(searching *g)
+{
+    for (size_t i = 0; i < g->encoded->n; i++)
+        g->order[i] = (grus_sized_sequence){g->encoded->length[i], (uint32_t)i};
+    grus_longest_first(g->order, g->encoded->n);
+    for (size_t i = 0; i < g->max_sentences; i++)
+        g->sentences[i] = (sentence){.live = g->live + i * g->search->beam_size,
+                                     .taken = g->taken + i * g->search->beam_size,
+                                     .kept = g->kept + i * g->search->n_best};
+}
+
+static grus_status run(searching *g)
+{
+    begin(g);
+    admit(g);
+    while (g->n_sentences > 0) {
+        if (grus_stop_asked(g->work->stop))
+            return grus_fail(g->work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        size_t n = lay_rows(g);
+        grus_decoding_step(g->decoding, g->rows, n);
+        expand_all(g);
+        admit(g);
     }
+    GRUS_ASSERT(g->next == g->encoded->n);
     return GRUS_OK;
 }
 
-// The sum over the batch of the steps that its sequences may take.
-static double bound_steps(const grus_search *search, size_t positions, size_t records)
+grus_status grus_search_run(const grus_decoder *decoder, const grus_encoded *encoded, const grus_search *search,
+                            const grus_sizes *sizes, const grus_work *work, grus_result *results)
 {
-    double by_length = search->max_length_factor * (double)positions + 11 * (double)records;
-    return fmin(by_length, (double)search->max_length * (double)records) + (double)records;
-}
-
-size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search, size_t positions, size_t records)
-{
-    size_t beam = search->beam_size, rows = grus_search_rows(decoder->kernel, beam), sentences = rows / beam + 1;
-    double steps = bound_steps(search, positions, records);
-    double nodes = steps * (double)beam * sizeof(node) + (double)records * GRUS_ALIGN;
-    double tokens = (steps * sizeof(uint32_t) + (double)records * GRUS_ALIGN) * (double)search->n_best;
-    double fixed = (double)sentences * (double)(sizeof(sentence) + beam * (sizeof(live) + sizeof(candidate)) +
-                                                search->n_best * sizeof(kept) + 3 * GRUS_ALIGN) +
-                   (double)rows * (sizeof(grus_row) + 2 * sizeof(uint32_t)) + (double)beam * 64 + 9 * GRUS_ALIGN;
-    double hypotheses = (double)records * ((double)search->n_best * sizeof(grus_hypothesis) + GRUS_ALIGN);
-    double bytes = nodes + tokens + fixed + hypotheses + (double)grus_longest_first_bytes(records);
-    return bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX / 2;
+    searching g = {.decoder = decoder,
+                   .encoded = encoded,
+                   .search = search,
+                   .work = work,
+                   .results = results,
+                   .steps = sizes->steps};
+    if (!list_results(&g, sizes, work->arena))
+        return grus_fail_memory(work->error, 0);
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    grus_status status = grus_decoding_start(decoder, encoded, shape_of(&g), work, &g.decoding);
+    if (!status && !list_scratch(&g, sizes, work->arena))
+        status = grus_fail_memory(work->error, 0);
+    if (!status)
+        status = run(&g);
+    grus_arena_release(work->arena, mark);
+    return status;
 }

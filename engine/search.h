@@ -3,16 +3,17 @@
 #ifndef GRUS_ENGINE_SEARCH_H
 #define GRUS_ENGINE_SEARCH_H
 
-#include "engine/batch.h"
 #include "engine/decoder.h"
 #include "engine/nn/encoded.h"
+#include "engine/sizes.h"
 
-// Searches all sequences of the batch; results[i].hypotheses (best first) and .finite are filled in, in the arena.
-grus_status grus_search_run(const grus_decoder *decoder, grus_arena *arena, const grus_encoded *encoded,
-                            const grus_search *search, const atomic_bool *stop, grus_result *results,
-                            grus_infer_stats *stats, grus_error *error);
+// Searches all sequences of the batch; results[i].hypotheses (best first) and .finite are filled in, in the arena; the
+// rest of what it took there is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
+grus_status grus_search_run(const grus_decoder *decoder, const grus_encoded *encoded, const grus_search *search,
+                            const grus_sizes *sizes, const grus_work *work, grus_result *results);
 
-// The most bytes of arena that grus_search_run takes, without what it hands to the decoding.
-size_t grus_search_bytes(const grus_decoder *decoder, const grus_search *search, size_t positions, size_t records);
+// Lists what a search takes: grus_search_run, on the arena alone.
+bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+                      grus_arena *arena);
 
 #endif

@@ -19,13 +19,13 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
     if (!grus_grow(&results, &worker->results_capacity, slot->n_sequences, sizeof *worker->results))
         return grus_fail_memory(error, slot->n_sequences * sizeof *worker->results);
     worker->results = results;
-    if (!worker->workspace)
-        worker->workspace = grus_workspace_new(job->model->engine);
-    if (!worker->workspace)
+    if (!worker->arena)
+        worker->arena = grus_arena_new(0);
+    if (!worker->arena)
         return grus_fail_memory(error, sizeof(void *));
     grus_batch batch = grus_slot_batch(slot);
-    return grus_infer(job->model->engine, worker->workspace, &batch, &job->infer, worker->stop, worker->results,
-                      &slot->stats, error);
+    grus_work work = {worker->arena, worker->stop, &slot->stats, error};
+    return grus_infer(job->model->engine, &batch, &job->infer, &work, worker->results);
 }
 
 grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error)
@@ -33,17 +33,16 @@ grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_
     grus_status status = infer(worker, slot, error);
     if (status == GRUS_OK)
         status = grus_format_slot(worker->job, kind, slot, worker->results, error);
-    if (slot->big && worker->workspace && !worker->keeps_big) {
-        grus_workspace_free(worker->workspace);
-        worker->workspace = NULL;
+    if (slot->big && !worker->keeps_big) {
+        grus_arena_free(worker->arena);
+        worker->arena = NULL;
     }
     return status;
 }
 
 void grus_worker_free(grus_worker *worker)
 {
-    if (worker->workspace)
-        grus_workspace_free(worker->workspace);
+    grus_arena_free(worker->arena);
     free(worker->results);
 }
 

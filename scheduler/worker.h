@@ -6,9 +6,9 @@
 
 typedef struct grus_worker {
     const grus_job *job;
-    const atomic_bool *stop;   // may be NULL
-    bool keeps_big;            // there is memory for a big slot's workspace in every worker
-    grus_workspace *workspace; // made at the first slot; that of a big one goes back behind it, unless it is kept
+    const atomic_bool *stop; // may be NULL
+    bool keeps_big;          // there is memory for a big slot's batch in every worker
+    grus_arena *arena;       // made at the first slot; that of a big one goes back behind it, unless it is kept
     grus_result *results;
     size_t results_capacity;
 } grus_worker; // zero-initialised but for the first three

@@ -129,6 +129,18 @@ static void cut(program *p, size_t limit)
     }
 }
 
+typedef struct encoding {
+    const grus_encoder *encoder;
+    size_t first_final;
+    grus_sizes sizes;
+} encoding;
+
+static bool list_encoding(void *object, grus_arena *arena)
+{
+    const encoding *e = object;
+    return grus_encode_list(e->encoder, e->first_final, &e->sizes, arena);
+}
+
 static void run_task(program *p, const task *t, grus_arena *arena)
 {
     grus_batch batch = {.n = t->n,
@@ -138,8 +150,10 @@ static void run_task(program *p, const task *t, grus_arena *arena)
     grus_encoded encoded;
     grus_infer_stats stats = {0};
     size_t top = p->encoder.layers - 1, width = p->encoder.output;
-    if (!grus_arena_reserve(arena, grus_encode_bytes(&p->encoder, t->positions, t->n)) ||
-        grus_encode(&p->encoder, arena, &batch, top, NULL, &encoded, &stats, NULL))
+    encoding e = {&p->encoder, top, {.records = t->n, .positions = t->positions}};
+    grus_work work = {arena, NULL, &stats, NULL};
+    if (!grus_arena_reserve(arena, grus_arena_count(list_encoding, &e)) ||
+        grus_encode(&p->encoder, &batch, top, &work, &encoded))
         die("a batch failed");
     if (p->output)
         memcpy(p->output + t->first_position * width, encoded.output, t->positions * width * sizeof(float));

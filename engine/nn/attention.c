@@ -177,9 +177,10 @@ size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positio
            grus_panels_bytes(kernel, chunk, attention->key) + chunk * sizeof(void *) + 4 * GRUS_ALIGN;
 }
 
-grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
-                                size_t positions, bool fold, grus_keys *keys, grus_error *error)
+grus_status grus_attention_keys(const grus_attention *attention, const float *values, size_t positions, bool fold,
+                                const grus_work *work, grus_keys *keys)
 {
+    grus_arena *arena = work->arena;
     *keys = (grus_keys){values, attention->key, values, attention->key, false};
     if (!projects_keys(attention, fold))
         return GRUS_OK;
@@ -192,7 +193,7 @@ grus_status grus_attention_keys(const grus_attention *attention, grus_arena *are
     float *product = grus_arena_alloc(arena, chunk * width, sizeof *product);
     const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
     if (!rows || !panels || !product || !pointers)
-        return grus_fail_memory(error, positions * columns * sizeof *rows);
+        return grus_fail_memory(work->error, positions * columns * sizeof *rows);
     for (size_t first = 0; first < positions; first += chunk) {
         size_t n = grus_min(chunk, positions - first);
         for (size_t i = 0; i < n; i++)

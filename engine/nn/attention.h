@@ -6,6 +6,7 @@
 #define GRUS_ENGINE_NN_ATTENTION_H
 
 #include "base/model_config.h"
+#include "engine/batch.h"
 #include "engine/nn/reading.h"
 
 typedef struct grus_attention {
@@ -38,9 +39,9 @@ typedef struct grus_keys {
 } grus_keys;
 
 // fold: (W q).k is taken as q.(W^T k), which pays where a source has more queries than positions, as in a beam; only
-// general can. GRUS_E_MEMORY when arena has none left.
-grus_status grus_attention_keys(const grus_attention *attention, grus_arena *arena, const float *values,
-                                size_t positions, bool fold, grus_keys *keys, grus_error *error);
+// general can. The keys lie in work's arena; GRUS_E_MEMORY when that has none left.
+grus_status grus_attention_keys(const grus_attention *attention, const float *values, size_t positions, bool fold,
+                                const grus_work *work, grus_keys *keys);
 
 // What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected in
 // scratch; otherwise they are used as they are.

@@ -40,9 +40,9 @@ size_t grus_bridge_bytes(const grus_bridge *bridge)
 static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, size_t sequence, float *input)
 {
     if (bridge->kind == GRUS_BRIDGE_MEAN_TANH)
-        grus_encoded_mean(encoded, sequence, bridge->values, input);
+        grus_encoded_mean(encoded, sequence, input);
     else
-        memcpy(input, encoded->final[bridge->first_final] + sequence * bridge->values, bridge->values * sizeof *input);
+        memcpy(input, grus_encoded_final(encoded, bridge->first_final, sequence), bridge->values * sizeof *input);
 }
 
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs.
@@ -73,7 +73,7 @@ static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, fl
     for (size_t i = 0; i < encoded->n; i++)
         for (size_t layer = 0; layer < bridge->layers; layer++)
             memcpy(initial + (i * bridge->layers + layer) * bridge->hidden,
-                   encoded->final[bridge->first_final + layer] + i * bridge->values, bridge->hidden * sizeof(float));
+                   grus_encoded_final(encoded, bridge->first_final + layer, i), bridge->hidden * sizeof(float));
 }
 
 uint64_t grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,

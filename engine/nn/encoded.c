@@ -3,8 +3,9 @@
 
 #include "engine/nn/encoded.h"
 
-void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean)
+void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, float *mean)
 {
+    size_t size = encoded->size;
     const float *rows = encoded->output + encoded->offset[sequence] * size;
     size_t length = encoded->length[sequence];
     for (size_t i = 0; i < size; i++) {

@@ -2,17 +2,27 @@
 #ifndef GRUS_ENGINE_NN_ENCODED_H
 #define GRUS_ENGINE_NN_ENCODED_H
 
-#include <stddef.h>
+#include "base/assert.h"
+#include "base/memory.h"
 
 typedef struct grus_encoded {
     size_t n, positions;
+    size_t size;                   // D
     const size_t *length, *offset; // (n), (n + 1)
     float *output;                 // (positions, D): the top layer
-    float **final;                 // (layers) of (n, D): [forward at the last position; backward at the first]; NULL
-                                   // entries for layers whose final states were not asked for
+    size_t first_final, layers;    // final states were kept of the layers [first_final, layers)
+    float *final; // (layers - first_final, n, D): [forward at the last position; backward at the first]; zeros for
+                  // length 0
 } grus_encoded;
 
+// The final state (D) of a layer.
+static inline float *grus_encoded_final(const grus_encoded *encoded, size_t layer, size_t sequence)
+{
+    GRUS_ASSERT(layer >= encoded->first_final && layer < encoded->layers && sequence < encoded->n);
+    return encoded->final + ((layer - encoded->first_final) * encoded->n + sequence) * encoded->size;
+}
+
 // The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
-void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, size_t size, float *mean);
+void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, float *mean);
 
 #endif

@@ -15,8 +15,11 @@ grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, 
 {
     const grus_pooling_config *from = &config->pooling;
     size_t size = grus_config_output_size(config);
-    *pooling = (grus_pooling){
-        .kind = from->kind, .learned_query = from->learned_query, .normalize = from->normalize, .size = size};
+    *pooling = (grus_pooling){.kernel = reading->kernel,
+                              .kind = from->kind,
+                              .learned_query = from->learned_query,
+                              .normalize = from->normalize,
+                              .size = size};
     if (from->kind != GRUS_POOL_ATTENTION)
         return GRUS_OK;
     return grus_attention_read(reading, &from->attention, from->learned_query ? 0 : size, size, &pooling->attention,
@@ -24,20 +27,21 @@ grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, 
 }
 
 // The query of sequence i before projection; the learned additive score has none, and takes zeros.
-static const float *query_of(const grus_pooling *pooling, const float *final, const float *zeros, size_t i)
+static const float *query_of(const grus_pooling *pooling, const grus_encoded *encoded, const float *zeros, size_t i)
 {
     if (!pooling->learned_query)
-        return final + i * pooling->size;
+        return grus_encoded_final(encoded, encoded->layers - 1, i);
     return pooling->attention.context ? pooling->attention.context : zeros;
 }
 
-static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena, const grus_encoded *encoded,
-                                  const float *final, float *pooled, float *weights, grus_error *error)
+static grus_status pool_attention(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
+                                  float *pooled, float *weights)
 {
+    grus_arena *arena = work->arena;
+    grus_error *error = work->error;
     const grus_attention *attention = &pooling->attention;
     grus_keys keys;
-    grus_status status =
-        grus_attention_keys(attention, arena, encoded->output, encoded->positions, false, &keys, error);
+    grus_status status = grus_attention_keys(attention, encoded->output, encoded->positions, false, work, &keys);
     if (status)
         return status;
     size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK), n_zeros = grus_max(attention->size, pooling->size);
@@ -51,7 +55,7 @@ static grus_status pool_attention(const grus_pooling *pooling, grus_arena *arena
     for (size_t first = 0; first < encoded->n; first += chunk) {
         size_t n = grus_min(chunk, encoded->n - first);
         for (size_t i = 0; i < n; i++)
-            queries[i] = query_of(pooling, final, zeros, first + i);
+            queries[i] = query_of(pooling, encoded, zeros, first + i);
         grus_attention_project(attention, &keys, &(grus_queries){queries, n}, &scratch, projected);
         for (size_t i = 0; i < n; i++) {
             size_t from = encoded->offset[first + i];
@@ -76,12 +80,15 @@ static void normalize(const grus_vector *vector, float *pooled, size_t size)
         pooled[i] /= scale;
 }
 
-grus_status grus_pool(const grus_pooling *pooling, const grus_kernel *kernel, grus_arena *arena,
-                      const grus_encoded *encoded, const float *final, float *pooled, float *weights, grus_error *error)
+grus_status grus_pooling_run(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
+                             float *pooled, float *weights)
 {
+    const grus_vector *vector = pooling->kernel->vector;
     size_t size = pooling->size;
     if (pooling->kind == GRUS_POOL_ATTENTION) {
-        grus_status status = pool_attention(pooling, arena, encoded, final, pooled, weights, error);
+        grus_arena_mark mark = grus_arena_here(work->arena);
+        grus_status status = pool_attention(pooling, encoded, work, pooled, weights);
+        grus_arena_release(work->arena, mark);
         if (status)
             return status;
     }
@@ -90,18 +97,18 @@ grus_status grus_pool(const grus_pooling *pooling, const grus_kernel *kernel, gr
         size_t length = encoded->length[i];
         float *to = pooled + i * size;
         if (length == 0 || pooling->kind == GRUS_POOL_LAST)
-            memcpy(to, final + i * size, size * sizeof *to);
+            memcpy(to, grus_encoded_final(encoded, encoded->layers - 1, i), size * sizeof *to);
         else if (pooling->kind == GRUS_POOL_MEAN)
-            grus_encoded_mean(encoded, i, size, to);
+            grus_encoded_mean(encoded, i, to);
         else if (pooling->kind == GRUS_POOL_MAX)
-            pool_max(kernel->vector, rows, length, size, to);
+            pool_max(vector, rows, length, size, to);
         if (pooling->normalize)
-            normalize(kernel->vector, to, size);
+            normalize(vector, to, size);
     }
     return GRUS_OK;
 }
 
-size_t grus_pool_bytes(const grus_pooling *pooling, size_t positions)
+static size_t pool_bytes(const grus_pooling *pooling, size_t positions)
 {
     if (pooling->kind != GRUS_POOL_ATTENTION)
         return 0;
@@ -110,4 +117,12 @@ size_t grus_pool_bytes(const grus_pooling *pooling, size_t positions)
     return grus_attention_keys_bytes(attention, positions, false) +
            grus_max(attention->size, pooling->size) * sizeof(float) + grus_query_scratch_bytes(attention, chunk) +
            2 * chunk * sizeof(void *) + 3 * GRUS_ALIGN;
+}
+
+bool grus_pooling_list(const grus_pooling *pooling, size_t positions, grus_arena *arena)
+{
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = grus_arena_alloc(arena, pool_bytes(pooling, positions), 1);
+    grus_arena_release(arena, mark);
+    return listed;
 }

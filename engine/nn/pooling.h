@@ -6,6 +6,7 @@
 #include "engine/nn/encoded.h"
 
 typedef struct grus_pooling {
+    const grus_kernel *kernel;
     grus_pooling_kind kind;
     bool learned_query, normalize;
     size_t size; // D
@@ -15,13 +16,12 @@ typedef struct grus_pooling {
 grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, grus_pooling *pooling,
                               grus_error *error);
 
-// final is (n, D), the top layer's. pooled is (n, D); weights (positions) are written by attention pooling alone.
-// Sequences of length 0 give zeros. GRUS_E_MEMORY when arena has none left.
-grus_status grus_pool(const grus_pooling *pooling, const grus_kernel *kernel, grus_arena *arena,
-                      const grus_encoded *encoded, const float *final, float *pooled, float *weights,
-                      grus_error *error);
+// encoded has the top layer's final states. pooled is (n, D); weights (positions) are written by attention pooling alone.
+// Sequences of length 0 give zeros. What it takes of work's arena is given back; GRUS_E_MEMORY when that has none left.
+grus_status grus_pooling_run(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
+                             float *pooled, float *weights);
 
-// The most bytes of arena that grus_pool takes.
-size_t grus_pool_bytes(const grus_pooling *pooling, size_t positions);
+// Lists what it takes: grus_pooling_run, on the arena alone.
+bool grus_pooling_list(const grus_pooling *pooling, size_t positions, grus_arena *arena);
 
 #endif

@@ -41,24 +41,21 @@ static void reach(enum place at, uint64_t n)
 }
 
 // The linker sends the calls of other files here (--wrap).
-grus_status __real_grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
-                              const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
-                              grus_infer_stats *stats, grus_error *error);
-grus_status __wrap_grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
-                              const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
-                              grus_infer_stats *stats, grus_error *error);
+grus_status __real_grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
+                              const grus_work *work, grus_result *results);
+grus_status __wrap_grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
+                              const grus_work *work, grus_result *results);
 grus_status __real_grus_journal_checkpoint(grus_journal *journal, const grus_checkpoint *checkpoint, grus_error *error);
 grus_status __wrap_grus_journal_checkpoint(grus_journal *journal, const grus_checkpoint *checkpoint, grus_error *error);
 grus_status __real_grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error);
 grus_status __wrap_grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error);
 
-grus_status __wrap_grus_infer(const grus_engine *engine, grus_workspace *workspace, const grus_batch *batch,
-                              const grus_infer_options *options, const atomic_bool *stop, grus_result *results,
-                              grus_infer_stats *stats, grus_error *error)
+grus_status __wrap_grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
+                              const grus_work *work, grus_result *results)
 {
     atomic_fetch_add(counted, batch->n);
     reach(SEQUENCE, batch->n);
-    return __real_grus_infer(engine, workspace, batch, options, stop, results, stats, error);
+    return __real_grus_infer(engine, batch, options, work, results);
 }
 
 grus_status __wrap_grus_journal_checkpoint(grus_journal *journal, const grus_checkpoint *checkpoint, grus_error *error)

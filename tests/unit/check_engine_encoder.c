@@ -78,6 +78,18 @@ static void check_sequence(const random_model *model, const grus_config *config,
     free(in);
 }
 
+typedef struct encoding {
+    const grus_encoder *encoder;
+    size_t first_final;
+    grus_sizes sizes;
+} encoding;
+
+static bool list_encoding(void *object, grus_arena *arena)
+{
+    const encoding *e = object;
+    return grus_encode_list(e->encoder, e->first_final, &e->sizes, arena);
+}
+
 static void check_encoder(size_t hidden, size_t layers, bool bidirectional, size_t vocab, size_t n, size_t longest,
                           uint64_t seed)
 {
@@ -102,17 +114,19 @@ static void check_encoder(size_t hidden, size_t layers, bool bidirectional, size
         ids[i] = (uint32_t)random_below(&seed, vocab);
     grus_batch batch = {.n = n, .length = length, .ids = ids};
     grus_arena *arena = grus_arena_new(1024);
-    ck_assert(grus_arena_reserve(arena, grus_encode_bytes(&encoder, total, n)));
+    encoding listed = {&encoder, layers - 1, {.records = n, .positions = total}};
+    ck_assert(grus_arena_reserve(arena, grus_arena_count(list_encoding, &listed)));
     size_t reserved = grus_arena_bytes(arena);
     grus_encoded encoded;
     grus_infer_stats stats = {0};
-    ck_assert_int_eq(grus_encode(&encoder, arena, &batch, layers - 1, NULL, &encoded, &stats, &error), GRUS_OK);
+    grus_work work = {arena, NULL, &stats, &error};
+    ck_assert_int_eq(grus_encode(&encoder, &batch, layers - 1, &work, &encoded), GRUS_OK);
     ck_assert_uint_eq(grus_arena_bytes(arena), reserved);
     ck_assert_uint_eq(stats.positions, total);
     for (size_t i = 0; i < n; i++)
         check_sequence(&model, &config, ids + encoded.offset[i], length[i],
                        encoded.output + encoded.offset[i] * encoder.output,
-                       encoded.final[layers - 1] + i * encoder.output);
+                       grus_encoded_final(&encoded, layers - 1, i));
     grus_arena_free(arena);
     free(ids);
     grus_arena_free(reading.arena);

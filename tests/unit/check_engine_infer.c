@@ -75,13 +75,14 @@ static void fixture_free(fixture *f)
 }
 
 // Runs the sequences [first, first + n) as one batch.
-static void run(const fixture *f, grus_workspace *workspace, const grus_infer_options *options, size_t first, size_t n,
+static void run(const fixture *f, grus_arena *arena, const grus_infer_options *options, size_t first, size_t n,
                 grus_result *results)
 {
     grus_batch batch = {.n = n, .length = f->length + first, .ids = f->ids + f->offset[first]};
     grus_infer_stats stats = {0};
     grus_error error = {0};
-    ck_assert_int_eq(grus_infer(f->engine, workspace, &batch, options, NULL, results, &stats, &error), GRUS_OK);
+    grus_work work = {arena, NULL, &stats, &error};
+    ck_assert_int_eq(grus_infer(f->engine, &batch, options, &work, results), GRUS_OK);
     ck_assert_uint_eq(stats.positions, f->offset[first + n] - f->offset[first]);
 }
 
@@ -119,7 +120,7 @@ START_TEST(a_search_does_not_depend_on_its_batch)
         fixture f;
         fixture_make(&f, seq2seq_config(&seed, variant), variant + 1);
         grus_infer_options options = search_options(1 + variant % 5, 1 + variant % 2 * (variant % 5 > 0));
-        grus_workspace *all = grus_workspace_new(f.engine), *alone = grus_workspace_new(f.engine);
+        grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single[7];
         run(&f, all, &options, 0, N, results);
         for (size_t first = 0; first < N; first += 7) {
@@ -128,8 +129,8 @@ START_TEST(a_search_does_not_depend_on_its_batch)
             for (size_t i = 0; i < n; i++)
                 same_hypotheses(results + first + i, single + i, f.length[first + i]);
         }
-        grus_workspace_free(alone);
-        grus_workspace_free(all);
+        grus_arena_free(alone);
+        grus_arena_free(all);
         fixture_free(&f);
     }
 }
@@ -186,7 +187,7 @@ static void follow(followed *all, const fixture *f, size_t i, const grus_hypothe
 static void expect_followed(const fixture *f, const followed *all, const grus_search *search)
 {
     static grus_result forced[N * N_BEST];
-    grus_workspace *workspace = grus_workspace_new(f->engine);
+    grus_arena *arena = grus_arena_new(0);
     grus_batch batch = {.n = all->n,
                         .length = all->length,
                         .ids = all->ids,
@@ -194,7 +195,8 @@ static void expect_followed(const fixture *f, const followed *all, const grus_se
                         .targets = all->targets};
     grus_infer_options force = {.force = true, .token_scores = true, .search = *search};
     grus_infer_stats stats = {0};
-    ck_assert_int_eq(grus_infer(f->engine, workspace, &batch, &force, NULL, forced, &stats, NULL), GRUS_OK);
+    grus_work work = {arena, NULL, &stats, NULL};
+    ck_assert_int_eq(grus_infer(f->engine, &batch, &force, &work, forced), GRUS_OK);
     for (size_t i = 0; i < all->n; i++) {
         double sum = 0;
         for (size_t step = 0; step < forced[i].hypotheses[0].length; step++)
@@ -202,7 +204,7 @@ static void expect_followed(const fixture *f, const followed *all, const grus_se
         ASSERT_NEAR(sum, all->expected[i], 1e-5);
         ASSERT_NEAR(forced[i].hypotheses[0].logprob, all->expected[i], 1e-5);
     }
-    grus_workspace_free(workspace);
+    grus_arena_free(arena);
 }
 
 // The log-probability that the search reports of a hypothesis is that of following its tokens; every score, bridge and
@@ -216,11 +218,11 @@ START_TEST(forced_decoding_agrees_with_the_search)
         fixture_make(&f, seq2seq_config(&seed, variant), variant + 100);
         size_t beam = 1 + variant % 6;
         grus_infer_options options = search_options(beam, grus_min(beam, N_BEST));
-        grus_workspace *workspace = grus_workspace_new(f.engine);
+        grus_arena *arena = grus_arena_new(0);
         grus_result results[N];
         static followed all;
         all.n = all.n_ids = all.n_targets = 0;
-        run(&f, workspace, &options, 0, N, results);
+        run(&f, arena, &options, 0, N, results);
         for (size_t i = 0; i < N; i++) {
             check_nbest(results + i, f.length[i], &options);
             for (size_t k = 0; k < results[i].n_hypotheses; k++)
@@ -228,7 +230,7 @@ START_TEST(forced_decoding_agrees_with_the_search)
         }
         expect_followed(&f, &all, &options.search);
         n += all.n;
-        grus_workspace_free(workspace);
+        grus_arena_free(arena);
         fixture_free(&f);
     }
     ck_assert_uint_gt(n, 1000);
@@ -271,7 +273,7 @@ static uint64_t crowd_flops(const fixture *f, const crowd *c)
 
 static void check_crowd(const fixture *f, const crowd *c, bool force)
 {
-    grus_workspace *workspace = grus_workspace_new(f->engine);
+    grus_arena *arena = grus_arena_new(0);
     grus_result *results = calloc(c->n, sizeof *results);
     size_t *target_length = calloc(c->n, sizeof *target_length);
     uint32_t *targets = calloc(c->positions + 9 * c->n, sizeof *targets);
@@ -284,7 +286,8 @@ static void check_crowd(const fixture *f, const crowd *c, bool force)
         .n = c->n, .length = c->length, .ids = c->ids, .target_length = target_length, .targets = targets};
     grus_infer_stats stats = {0};
     grus_error error;
-    ck_assert_int_eq(grus_infer(f->engine, workspace, &batch, &options, NULL, results, &stats, &error), GRUS_OK);
+    grus_work work = {arena, NULL, &stats, &error};
+    ck_assert_int_eq(grus_infer(f->engine, &batch, &options, &work, results), GRUS_OK);
     ck_assert_uint_eq(stats.rows, c->rows);
     ck_assert_uint_ge(stats.rows_computed, stats.rows);
     ck_assert_msg((double)stats.rows >= 0.95 * (double)stats.rows_computed, "beam %zu, force %d: %.2f %% busy", c->beam,
@@ -296,7 +299,7 @@ static void check_crowd(const fixture *f, const crowd *c, bool force)
     free(targets);
     free(target_length);
     free(results);
-    grus_workspace_free(workspace);
+    grus_arena_free(arena);
 }
 
 START_TEST(rows_of_the_decoder_are_busy)
@@ -340,7 +343,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         fixture f;
         fixture_make(&f, config, variant + 1);
         grus_infer_options options = {.heads = true, .attention = true};
-        grus_workspace *all = grus_workspace_new(f.engine), *alone = grus_workspace_new(f.engine);
+        grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single;
         run(&f, all, &options, 0, N, results);
         for (size_t i = 0; i < N; i++) {
@@ -354,8 +357,8 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
                 ck_assert_mem_eq(a->prob, b->prob, a->n * sizeof *a->prob);
             }
         }
-        grus_workspace_free(alone);
-        grus_workspace_free(all);
+        grus_arena_free(alone);
+        grus_arena_free(all);
         fixture_free(&f);
     }
 }
@@ -404,17 +407,17 @@ START_TEST(results_that_are_not_finite_are_told)
     grus_engine_free(f.engine);
     grus_tensor_source source = random_model_source(&f.model);
     ck_assert_int_eq(grus_engine_build(&f.config, &source, &f.engine, NULL), GRUS_OK);
-    grus_workspace *workspace = grus_workspace_new(f.engine);
+    grus_arena *arena = grus_arena_new(0);
     grus_infer_options options = search_options(3, 2);
     grus_result results[N];
-    run(&f, workspace, &options, 0, N, results);
+    run(&f, arena, &options, 0, N, results);
     for (size_t i = 0; i < N; i++) {
         bool spoilt = false;
         for (size_t t = f.offset[i]; t < f.offset[i + 1]; t++)
             spoilt = spoilt || f.ids[t] == 4;
         ck_assert_int_eq(results[i].finite, !spoilt);
     }
-    grus_workspace_free(workspace);
+    grus_arena_free(arena);
     fixture_free(&f);
 }
 END_TEST

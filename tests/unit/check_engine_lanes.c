@@ -13,34 +13,52 @@ static size_t *offsets_of(const size_t *length, size_t n)
     return offset;
 }
 
-// Walks the lanes: sequences are whole, in order of position, and each position comes exactly once.
+typedef struct planned {
+    size_t n, positions, max_lanes;
+} planned;
+
+static bool list_lanes(void *object, grus_arena *arena)
+{
+    const planned *p = object;
+    return grus_lanes_list(arena, p->n, p->positions, p->max_lanes);
+}
+
+// Walks the steps: those active are the first lanes, each goes on in its sequence or begins another where one has ended,
+// and each position comes exactly once. Returns how many there are.
+static size_t walk_plan(const grus_lane_plan *plan, const size_t *length, const size_t *offset, char *seen)
+{
+    size_t count = 0;
+    for (size_t step = 0; step < plan->steps; step++) {
+        size_t active = grus_lanes_active(plan, step);
+        ck_assert(active > 0 && active <= plan->lanes && (step == 0 || active <= grus_lanes_active(plan, step - 1)));
+        for (size_t lane = 0; lane < active; lane++) {
+            const grus_lane_slot *slot = &plan->slot[plan->first[step] + lane];
+            const grus_lane_slot *before = step ? &plan->slot[plan->first[step - 1] + lane] : NULL;
+            ck_assert(slot->step < length[slot->sequence]);
+            bool begins = slot->step == 0 && (!before || before->step + 1 == length[before->sequence]);
+            bool goes_on = before && before->sequence == slot->sequence && before->step + 1 == slot->step;
+            ck_assert_msg(begins || goes_on, "lane %zu, step %zu", lane, step);
+            ck_assert_int_eq(seen[offset[slot->sequence] + slot->step]++, 0);
+            count++;
+        }
+    }
+    return count;
+}
+
 static double check_plan(grus_arena *arena, const size_t *length, size_t n, size_t tile, size_t max_lanes)
 {
     size_t *offset = offsets_of(length, n);
-    ck_assert(grus_arena_reserve(arena, grus_lanes_bytes(offset[n], n, tile, max_lanes)));
-    size_t reserved = grus_arena_bytes(arena), measured = 0;
+    ck_assert(grus_arena_reserve(arena, grus_arena_count(list_lanes, &(planned){n, offset[n], max_lanes})));
+    size_t reserved = grus_arena_bytes(arena), measured = 0, computed = 0;
     grus_lane_plan plan;
-    ck_assert(grus_lanes_plan(arena, length, offset, n, tile, max_lanes, &plan));
+    ck_assert(grus_lanes_plan(arena, length, n, tile, max_lanes, &plan));
     ck_assert_uint_le(grus_arena_bytes(arena), reserved);
     ck_assert_uint_le(plan.lanes, max_lanes);
     ck_assert_uint_eq(plan.lanes % tile, 0);
     char *seen = calloc(offset[n] + 1, 1);
-    size_t count = 0, computed = 0;
-    for (size_t lane = 0; lane < plan.lanes; lane++)
-        for (size_t step = 0; step < plan.steps; step++) {
-            size_t slot = step * plan.lanes + lane;
-            uint32_t sequence = plan.sequence[slot];
-            size_t position = plan.position[slot];
-            if (sequence == GRUS_NO_SEQUENCE && lane >= plan.active[step])
-                continue; // the lane has ended
-            bool planned = lane < plan.active[step] && sequence != GRUS_NO_SEQUENCE && position >= offset[sequence] &&
-                           position < offset[sequence + 1] && seen[position]++ == 0 &&
-                           (position == offset[sequence] || plan.position[slot - plan.lanes] == position - 1);
-            ck_assert_msg(planned, "lane %zu, step %zu", lane, step);
-            count++;
-        }
+    size_t count = walk_plan(&plan, length, offset, seen);
     for (size_t step = 0; step < plan.steps; step++)
-        computed += grus_div_up(plan.active[step], tile) * tile;
+        computed += grus_div_up(grus_lanes_active(&plan, step), tile) * tile;
     ck_assert_uint_eq(count, offset[n]);
     ck_assert_uint_eq(computed, plan.computed);
     grus_arena_reset(arena);

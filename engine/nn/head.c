@@ -1,7 +1,7 @@
-// classifier.c: classification heads, a chunk of rows at a time.
+// head.c: classification heads, a chunk of rows at a time.
 #include "config.h"
 
-#include "engine/nn/classifier.h"
+#include "engine/nn/head.h"
 
 #include "base/error.h"
 
@@ -48,7 +48,7 @@ typedef struct chunk {
     float *logits;
 } chunk;
 
-static bool chunk_alloc(const grus_head *head, grus_arena *arena, size_t n, chunk *c)
+static bool list_chunk(const grus_head *head, size_t n, grus_arena *arena, chunk *c)
 {
     for (size_t i = 0; i < head->n_inputs; i++)
         if (!(c->rows[i] = grus_arena_alloc(arena, n, sizeof *c->rows[i])))
@@ -56,6 +56,28 @@ static bool chunk_alloc(const grus_head *head, grus_arena *arena, size_t n, chun
     c->panels = grus_panels_new(head->kernel, arena, n, grus_weights_in(head->weights));
     c->logits = grus_arena_alloc(arena, n * grus_weights_width(head->weights), sizeof *c->logits);
     return c->panels && c->logits;
+}
+
+static bool list_results(const grus_head *head, size_t positions, size_t records, grus_arena *arena, uint32_t **labels,
+                         float **probs)
+{
+    size_t total = head->on_token ? positions : records;
+    *labels = grus_arena_alloc(arena, total, sizeof **labels);
+    *probs = grus_arena_alloc(arena, total, sizeof **probs);
+    return *labels && *probs;
+}
+
+bool grus_head_list(const grus_head *head, size_t positions, size_t records, grus_arena *arena)
+{
+    uint32_t *labels;
+    float *probs;
+    chunk c;
+    if (!list_results(head, positions, records, arena, &labels, &probs))
+        return false;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = list_chunk(head, grus_whole_tiles(head->kernel, CHUNK), arena, &c);
+    grus_arena_release(arena, mark);
+    return listed;
 }
 
 // Row `row` of all rows is sequence's; *sequence only grows.
@@ -70,16 +92,17 @@ static void set_rows(const grus_head *head, const grus_encoded *encoded, const f
             head->inputs[part] == GRUS_HEAD_STATE ? encoded->output + row * head->size : pooled + of * head->size;
 }
 
-grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_encoded *encoded, const float *pooled,
-                          uint32_t **labels, float **probs, grus_error *error)
+grus_status grus_head_run(const grus_head *head, const grus_encoded *encoded, const float *pooled,
+                          const grus_work *work, uint32_t **labels, float **probs)
 {
     size_t total = head->on_token ? encoded->positions : encoded->n;
     size_t step = grus_whole_tiles(head->kernel, CHUNK), width = grus_weights_width(head->weights), sequence = 0;
     chunk c;
-    *labels = grus_arena_alloc(arena, total, sizeof **labels);
-    *probs = grus_arena_alloc(arena, total, sizeof **probs);
-    if (!*labels || !*probs || !chunk_alloc(head, arena, step, &c))
-        return grus_fail_memory(error, total * sizeof **labels);
+    if (!list_results(head, encoded->positions, encoded->n, work->arena, labels, probs))
+        return grus_fail_memory(work->error, 0);
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    if (!list_chunk(head, step, work->arena, &c))
+        return grus_fail_memory(work->error, 0);
     for (size_t first = 0; first < total; first += step) {
         size_t n = grus_min(step, total - first);
         for (size_t i = 0; i < n; i++)
@@ -90,13 +113,6 @@ grus_status grus_head_run(const grus_head *head, grus_arena *arena, const grus_e
         for (size_t i = 0; i < n; i++)
             classify(head, c.logits + i * width, *labels + first + i, *probs + first + i);
     }
+    grus_arena_release(work->arena, mark);
     return GRUS_OK;
-}
-
-size_t grus_head_bytes(const grus_head *head, size_t positions, size_t records)
-{
-    size_t total = head->on_token ? positions : records, step = grus_whole_tiles(head->kernel, CHUNK);
-    return total * (sizeof(uint32_t) + sizeof(float)) + 2 * step * sizeof(void *) +
-           grus_panels_bytes(head->kernel, step, grus_weights_in(head->weights)) +
-           step * grus_weights_width(head->weights) * sizeof(float) + 6 * GRUS_ALIGN;
 }
