@@ -63,7 +63,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
 {
     const grus_run_options *options = job->options;
     size_t fixed = PROGRAM_BYTES;
-    size_t parts[] = {job->model->facts.weight_bytes, reading_memory(job), grus_output_memory(options->level),
+    size_t parts[] = {job->model->facts.weight_memory, reading_memory(job), grus_output_memory(options->level),
                       grus_journal_memory()};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!grus_add(fixed, parts[i], &fixed))
