@@ -59,9 +59,9 @@ static void run_work(void *state)
         size_t thread = (size_t)omp_get_thread_num();
         grus_infer_stats stats = {0};
         grus_error error;
-        grus_work work = {w->arenas[thread], NULL, &stats, &error};
+        grus_work with = {w->arenas[thread], NULL, &stats, &error};
         grus_result *results = w->results + thread * w->most_records;
-        failed = grus_infer(w->engine, &w->batches[i], &w->options, &work, results) != GRUS_OK || failed;
+        failed = grus_infer(w->engine, &w->batches[i], &w->options, &with, results) != GRUS_OK || failed;
 #pragma omp critical
         grus_infer_stats_add(&w->stats, &stats);
     }
