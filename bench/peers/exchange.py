@@ -70,6 +70,17 @@ def read_safetensors(path):
     return {name: np.frombuffer(data[slice(*t["data_offsets"])], np.float32).reshape(t["shape"]) for name, t in header.items()}
 
 
+def read_texts(path, key="text"):
+    """Of a shard, .jsonl or .txt, plain or .zst."""
+    if path.endswith(".zst"):
+        data = subprocess.run(["zstd", "-dcq", "--", path], stdout=subprocess.PIPE, check=True).stdout.decode("utf-8")
+    else:
+        with open(path, encoding="utf-8", newline="\n") as f:
+            data = f.read()
+    lines = data.rstrip("\n").split("\n")
+    return [json.loads(line)[key] for line in lines] if path.removesuffix(".zst").endswith(".jsonl") else lines
+
+
 def make_batches(length, size, slack):
     """Sorted by length; a batch ends at `size` sequences, or where padding would pass `slack` of its longest (0: batches
     of one length)."""

@@ -187,20 +187,12 @@ static void command_write(program *p, const char *path)
     puts("ok");
 }
 
-static double position_flops(const grus_encoder *encoder)
-{
-    double flops = 0;
-    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        flops += 6.0 * (double)encoder->hidden * (double)(encoder->gru[i].ih.rest.in + encoder->hidden);
-    return flops;
-}
-
 static void command_rates(program *p)
 {
     bench_panels *panels =
         must(bench_panels_new(p->kernel, p->config.encoder.hidden_size, KERNEL_WEIGHT_BYTES, 8 * p->kernel->tile));
     double fma = bench_fma_rate(0.05), kernel = bench_kernel_rate(panels, 0.1);
-    printf("%.6e %.6e %.9e\n", fma, kernel, position_flops(&p->encoder));
+    printf("%.6e %.6e %.9e\n", fma, kernel, (double)grus_encoder_flops(&p->encoder, 1));
     bench_panels_free(panels);
 }
 

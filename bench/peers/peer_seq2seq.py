@@ -5,8 +5,8 @@ usage: peer_seq2seq.py MODEL SHARD KIND BEAM THREADS; commands as in exchange.py
 KIND is the loop that runs:
 
     loop    torch_loops.py: as a competent user writes it
-    expert  tools/bench_torch_g2p.py: gates by hand, input gates tabled, keys projected once, ended words dropped; batches of one
-            length only
+    expert  torch_expert.py: gates by hand, input gates tabled, keys projected once, ended words dropped; batches of one length
+            only
 
 What is counted is from token numbers to output strings, without reading, tokenizing and writing.
 """
@@ -25,27 +25,28 @@ import torch
 
 import exchange
 import g2p_model
+import torch_expert
 import torch_loops
 import translation_model
-from bench_torch_g2p import Runner, read_words
+
 
 def family(folder):
     """The model, its target vocabulary, what makes ids of a text, and the two loops."""
     if os.path.exists(os.path.join(folder, "bpe.codes")):
         model, source, target, cutter = translation_model.load(folder)
         return (model, target, lambda text: translation_model.source_ids(text, source, cutter), torch_loops.TranslationLoop,
-                torch_loops.TranslationRunner)
+                torch_expert.TranslationRunner)
     model, source, target = g2p_model.load(folder)
-    return model, target, lambda text: g2p_model.source_ids(text, source, model.config), torch_loops.Loop, Runner
+    return model, target, lambda text: g2p_model.source_ids(text, source, model.config), torch_loops.Loop, torch_expert.Runner
 
 
 class Peer:
     def __init__(self, folder, shard, kind, beam):
         model, target, ids_of, loop, runner = family(folder)
-        self.ids = [ids_of(text) for text in read_words(shard)]
+        self.ids = [ids_of(text) for text in exchange.read_texts(shard)]
         self.limit = [g2p_model.step_limit(len(x), model.config) for x in self.ids]
         self.beam, self.expert = beam, kind == "expert"
-        self.engine = runner(model, None, target) if self.expert else loop(model, target)
+        self.engine = (runner if self.expert else loop)(model, target)
 
     def load(self, path):
         self.batches = []

@@ -115,7 +115,7 @@ IDS_TEXT = """Of token ids, drawn by Zipf's law: each engine begins by looking u
 layer's weights where such a table stays below a limit; these products are not counted among its FLOPs."""
 TASK_TEXT = """`grus run` is the whole run, files and text included; PyTorch's times are from token numbers to strings. "loop" is a batch
 loop as a competent user writes it, "expert" one with the gates by hand, the input gates tabled, the keys projected once and
-ended records dropped (`tools/bench_torch_g2p.py`); both with the fastest batches. Records of a batch, and the share of padding
+ended records dropped (`bench/peers/torch_expert.py`); both with the fastest batches. Records of a batch, and the share of padding
 allowed in a row of it, stand behind. CPU time of grus has the start of its process, that of PyTorch has not."""
 
 

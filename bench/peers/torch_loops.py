@@ -1,4 +1,4 @@
-"""The loops of peer_seq2seq.py: a batch loop as a competent user writes it, and what both loops need for the translation model.
+"""The loop of peer_seq2seq.py that a competent user writes, and what the expert's (torch_expert.py) shares with it.
 
 Sorted batches, nn.GRU on packed sequences, a decoder step of nn modules for the whole batch until all of it has ended, back
 pointers followed once at the end. A search stops when no live hypothesis can win, which is at its best when it is longest.
@@ -8,18 +8,33 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import bpe
-from bench_torch_g2p import Runner
 
 NEVER = float("-inf")
 
 
-class Loop:
+class Search:
+    """What every loop needs of the model and its target vocabulary."""
+
     def __init__(self, model, target):
         d, g = model.config["decoder"], model.config.get("generation", {})
         self.model, self.names = model, target.tokens
         self.bos, self.eos = target.ids[d["bos"]], target.ids[d["eos"]]
         self.min_length = g.get("min_length", 0)
 
+    def text(self, tokens):
+        """Up to the end token."""
+        return self.join([self.names[t] for t in (tokens[:tokens.index(self.eos)] if self.eos in tokens else tokens)])
+
+    @staticmethod
+    def join(names):
+        return " ".join(names)
+
+    def score(self, logp, steps):
+        """What hypotheses of so many steps are compared by."""
+        return logp
+
+
+class Loop(Search):
     def encode(self, source, length):
         """source [S, B] sorted by length, the longest first."""
         model = self.model
@@ -41,18 +56,6 @@ class Loop:
         parts = {"state": out[0], "context": self.attend(out[0], values, padding), "embedding": emb}
         readout = torch.tanh(decoder["readout"](torch.cat([parts[i] for i in self.model.readout_inputs], 1)))
         return decoder["output"](readout), state
-
-    def text(self, tokens):
-        """Up to the end token."""
-        return self.join([self.names[t] for t in (tokens[:tokens.index(self.eos)] if self.eos in tokens else tokens)])
-
-    @staticmethod
-    def join(names):
-        return " ".join(names)
-
-    def score(self, logp, steps):
-        """What hypotheses of so many steps are compared by."""
-        return logp
 
     def greedy(self, source, length, limit):
         values, padding, state = self.encode(source, length)
@@ -124,15 +127,3 @@ class TranslationLoop(Translation, Loop):
         context = self.attend(state[-1], values, padding)
         out, state = self.model.decoder["rnn"](torch.cat([emb, context], 1).unsqueeze(0), state)
         return self.model.output(out[0], context, emb), state
-
-
-class TranslationRunner(Translation, Runner):
-    def __init__(self, model, source, target):
-        super().__init__(model, source, target)
-        self.of_context = self.gates[0][0][:, model.width:].t().contiguous()
-
-    def step(self, tokens, state, keys, values):
-        _, w_hh, _, b_hh = self.gates[0]
-        context = self.context(state[0], keys, values)
-        x = self.cell(torch.addmm(self.table[tokens], context, self.of_context), state[0], w_hh, b_hh)
-        return self.model.output(x, context, self.model.decoder["embedding"](tokens)), [x]

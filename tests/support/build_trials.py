@@ -72,6 +72,7 @@ def steady_report(data):
 def steady_text(data):
     """What is said, without times, threads and the memory that is announced."""
     data = re.sub(rb"\d+ (s|min|h) ago", b"T ago", data)
+    data = re.sub(rb"\d+ bytes a source position, \d+ a lane", b"N bytes a source position, N a lane", data)
     data = re.sub(rb"\d+ threads?, batches", b"N threads, batches", data)
     data = re.sub(rb"in [\d.,]+ (s|min|h)\b[^;\n]*, [\d.,]+/s", b"in T s, R/s", data)
     return re.sub(rb"at most [\d.]+ [KMGT]?i?B of memory", b"at most N of memory", data)
