@@ -14,6 +14,7 @@
 #include "api/benchmark_work.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"

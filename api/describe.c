@@ -64,9 +64,8 @@ static void print_encoder(FILE *to, const grus_model *model)
     if (config->features)
         fprintf(to, "source        features of %zu values\n", config->feature_dim);
     else
-        fprintf(to, "source        %s, %zu tokens, embedding of %zu\n",
-                grus_tokenizer_describe(config->tokenizer.kind)->name, model->facts.source_vocab,
-                config->embedding_dim);
+        fprintf(to, "source        %s, %zu tokens, embedding of %zu\n", grus_tokenizer_names[config->tokenizer.kind],
+                model->facts.source_vocab, config->embedding_dim);
     fprintf(to, "encoder       GRU, %zu %s of %zu units, %s\n", config->encoder.num_layers,
             config->encoder.num_layers == 1 ? "layer" : "layers", config->encoder.hidden_size,
             config->encoder.bidirectional ? "both directions" : "forward");
@@ -85,9 +84,8 @@ static void print_decoder(FILE *to, const grus_model *model)
     fprintf(to, "attention     ");
     print_attention(to, &model->config.attention);
     fprintf(to, ", query %s\n", grus_query_names[decoder->query]);
-    fprintf(to, "target        %s, %zu tokens, embedding of %zu%s\n",
-            grus_tokenizer_describe(decoder->tokenizer.kind)->name, model->facts.target_vocab, decoder->embedding_dim,
-            decoder->tied ? ", tied" : "");
+    fprintf(to, "target        %s, %zu tokens, embedding of %zu%s\n", grus_tokenizer_names[decoder->tokenizer.kind],
+            model->facts.target_vocab, decoder->embedding_dim, decoder->tied ? ", tied" : "");
     fprintf(to, "decoder       GRU, %zu %s of %zu units on ", decoder->num_layers,
             decoder->num_layers == 1 ? "layer" : "layers", decoder->hidden_size);
     print_parts(to, decoder->inputs, decoder->n_inputs);

@@ -10,10 +10,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "io/file.h"
+#include "io/json/json_write.h"
 #include "io/model/model_dir.h"
 #include "io/model/safetensors.h"
-#include "io/shard/record.h"
 
 #define HASH_BLOCK ((size_t)64 << 10)
 

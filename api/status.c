@@ -11,9 +11,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/json/settings.h"
+#include "io/json/tree.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 
 #define REPORT_MAX ((size_t)1 << 20) // bytes; one that we wrote has a few thousand
@@ -66,7 +67,7 @@ static grus_status examine_shard(const char *outdir, const grus_overview_memory 
                                  grus_shard_overview *shard, grus_error *error)
 {
     const char *stem = memory->claim.stems[i];
-    char *output = grus_output_path(outdir, stem, memory->claim.suffix);
+    char *output = grus_outdir_output(outdir, stem, memory->claim.suffix);
     if (!output)
         return grus_fail_memory(error, strlen(stem));
     struct stat about;
@@ -136,12 +137,10 @@ static grus_status count_failed(const char *outdir, const grus_overview_memory *
                                 grus_error *error)
 {
     for (size_t rank = 0; rank < memory->n_ranks; rank++) {
-        char *path = NULL;
         if (memory->undone[rank] == 0)
             continue;
-        int length = memory->claim.world_size > 1 ? asprintf(&path, "%s/report-%zu.json", outdir, rank)
-                                                  : asprintf(&path, "%s/report.json", outdir);
-        if (length < 0)
+        char *path = grus_outdir_report(outdir, rank, memory->claim.world_size);
+        if (!path)
             return grus_fail_memory(error, strlen(outdir));
         overview->failed += grus_min(read_failed(path), memory->undone[rank]);
         free(path);

@@ -9,7 +9,8 @@
 
 #include "base/error.h"
 #include "base/names.h"
-#include "io/shard/record.h"
+#include "io/json/json_write.h"
+#include "io/outdir/outdir.h"
 
 static grus_status print_text(const grus_buffer *text, FILE *to, grus_error *error)
 {
@@ -36,7 +37,8 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
         if (overview->shards[i].state != GRUS_STATE_DONE)
             put_shard_line(&overview->shards[i], text);
     for (size_t i = 0; i < overview->n_stale; i++)
-        grus_buffer_printf(text, "stale     .grus/partial/%s: of another host and untouched for over 7 days\n",
+        grus_buffer_printf(text,
+                           "stale     " GRUS_OUTDIR_PARTIAL_NAME "/%s: of another host and untouched for over 7 days\n",
                            overview->stale[i]);
     grus_buffer_printf(text, "shards    %zu: %zu done, %zu partial, %zu broken, %zu missing\n", overview->n,
                        overview->done, overview->partial, overview->broken, overview->missing);

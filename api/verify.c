@@ -15,6 +15,7 @@
 #include "io/file.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/shard/stream.h"
 #include "scheduler/shards.h"
 
@@ -219,8 +220,8 @@ static grus_status verify_shards(grus_verifier *verifier, const grus_shard *cons
     verifier->counts->shards = verifier->claim.n;
     for (size_t i = 0; i < verifier->claim.n && !status; i++) {
         const char *stem = verifier->claim.stems[i];
-        grus_shard_paths paths = {grus_output_path(verifier->outdir, stem, verifier->claim.suffix),
-                                  grus_manifest_path(verifier->outdir, stem)};
+        grus_shard_paths paths = {grus_outdir_output(verifier->outdir, stem, verifier->claim.suffix),
+                                  grus_outdir_manifest(verifier->outdir, stem)};
         if (paths.output && paths.manifest)
             status = verify_shard(verifier, i, &paths, inputs, error);
         else
@@ -273,13 +274,10 @@ static grus_status verify_name(grus_verifier *verifier, char *const *stems, cons
 }
 
 // The files of dir that are named as outputs or manifests are must be those of the shards.
-static grus_status verify_names(grus_verifier *verifier, char *const *stems, const char *below, const char *suffix,
+static grus_status verify_names(grus_verifier *verifier, char *const *stems, const char *dir, const char *suffix,
                                 grus_error *error)
 {
-    char *dir;
     struct dirent **names = NULL;
-    if (asprintf(&dir, "%s%s", verifier->outdir, below) < 0)
-        return grus_fail_memory(error, strlen(verifier->outdir));
     int n;
     do
         n = scandir(dir, &names, NULL, alphasort);
@@ -291,19 +289,19 @@ static grus_status verify_names(grus_verifier *verifier, char *const *stems, con
         free(names[i]);
     }
     free(names);
-    free(dir);
     return status;
 }
 
 static grus_status verify_strays(grus_verifier *verifier, grus_error *error)
 {
     const grus_claim *claim = &verifier->claim;
-    char **stems = sorted_texts(claim->stems, claim->n);
-    if (!stems)
-        return grus_fail_memory(error, claim->n * sizeof *stems);
-    grus_status status = verify_names(verifier, stems, "", claim->suffix, error);
+    char **stems = sorted_texts(claim->stems, claim->n), *manifests = grus_outdir_manifests(verifier->outdir);
+    grus_status status = stems && manifests ? GRUS_OK : grus_fail_memory(error, claim->n * sizeof *stems);
     if (!status)
-        status = verify_names(verifier, stems, "/.grus/done", ".json", error);
+        status = verify_names(verifier, stems, verifier->outdir, claim->suffix, error);
+    if (!status)
+        status = verify_names(verifier, stems, manifests, GRUS_OUTDIR_MANIFEST_SUFFIX, error);
+    free(manifests);
     free(stems);
     return status;
 }

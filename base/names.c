@@ -45,6 +45,18 @@ const char *const grus_head_input_names[] = {
     [GRUS_HEAD_POOLED + 1] = NULL,
 };
 
+const char *const grus_tokenizer_names[] = {
+    [GRUS_TOKENIZER_CHAR] = "char", [GRUS_TOKENIZER_WHITESPACE] = "whitespace",
+    [GRUS_TOKENIZER_BPE] = "bpe",   [GRUS_TOKENIZER_SENTENCEPIECE] = "sentencepiece",
+    [GRUS_TOKENIZER_IDS] = "ids",   [GRUS_N_TOKENIZERS] = NULL,
+};
+
+const grus_tokenizer_files grus_tokenizer_files_of[] = {
+    [GRUS_TOKENIZER_CHAR] = {'+', '-', '-'}, [GRUS_TOKENIZER_WHITESPACE] = {'+', '-', '-'},
+    [GRUS_TOKENIZER_BPE] = {'+', '+', '-'},  [GRUS_TOKENIZER_SENTENCEPIECE] = {'-', '-', '+'},
+    [GRUS_TOKENIZER_IDS] = {'?', '-', '-'},
+};
+
 const char *const grus_task_names[] = {
     [GRUS_TASK_OWN] = "own",      [GRUS_TASK_EMBED] = "embed",         [GRUS_TASK_CLASSIFY] = "classify",
     [GRUS_TASK_TAG] = "tag",      [GRUS_TASK_TRANSLATE] = "translate", [GRUS_TASK_SCORE] = "score",

@@ -13,6 +13,13 @@ extern const char *const grus_query_names[];      // grus_query_kind
 extern const char *const grus_bridge_names[];     // grus_bridge_kind
 extern const char *const grus_part_names[];       // grus_part
 extern const char *const grus_head_input_names[]; // grus_head_input
+extern const char *const grus_tokenizer_names[];  // grus_tokenizer_kind
+
+// Which files a tokenizer must have (+), may have (?), or has no use for (-); a row for each grus_tokenizer_kind.
+typedef struct grus_tokenizer_files {
+    char vocab, codes, model;
+} grus_tokenizer_files;
+extern const grus_tokenizer_files grus_tokenizer_files_of[];
 
 // Of grus.h.
 extern const char *const grus_task_names[];      // grus_task

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 #define DIGEST_BLOCK ((size_t)64 << 10)
 #define READ_AT_ONCE ((size_t)1 << 30) // Linux moves less than 2 GiB a call
@@ -59,7 +60,6 @@ bool grus_fd_write(int fd, const void *data, size_t size)
     return true;
 }
 
-// Interrupted it has failed at nothing: any other failure is final.
 bool grus_block_fill(char *block, size_t capacity, size_t *used, const char **data, size_t *size)
 {
     if (*size == 0)
@@ -72,6 +72,7 @@ bool grus_block_fill(char *block, size_t capacity, size_t *used, const char **da
     return *used == capacity;
 }
 
+// Interrupted it has failed at nothing: any other failure is final.
 bool grus_fd_sync(int fd)
 {
     int result;
@@ -129,6 +130,29 @@ DIR *grus_dir_open(const char *path)
     return stream;
 }
 
+grus_status grus_dir_sync_of(const char *path, grus_error *error)
+{
+    char *dir = grus_path_dir(path);
+    if (!dir)
+        return grus_fail_memory(error, strlen(path));
+    grus_status status = GRUS_OK;
+    int fd;
+    do
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    // Some file systems keep their directories in order by themselves and refuse with EINVAL.
+    if (fd < 0)
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be opened");
+    else if (!grus_fd_sync(fd) && errno != EINVAL)
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be brought to the disk (fsync)");
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    free(dir);
+    errno = reason;
+    return status;
+}
+
 static grus_status read_all(int fd, const char *path, size_t limit, grus_status status, grus_buffer *content,
                             grus_error *error)
 {
@@ -182,4 +206,34 @@ grus_status grus_file_digest(const char *path, grus_status status, uint64_t *byt
     free(block);
     close(fd);
     return result;
+}
+
+static grus_status compare(int fd_a, int fd_b, const char *a, const char *b, bool *equal, grus_error *error)
+{
+    char chunk_a[16384], chunk_b[16384];
+    size_t got_a, got_b;
+    do {
+        if (!grus_fd_read(fd_a, chunk_a, sizeof chunk_a, &got_a))
+            return grus_fail_errno(error, GRUS_E_OUTPUT, a, "cannot be read");
+        if (!grus_fd_read(fd_b, chunk_b, sizeof chunk_b, &got_b))
+            return grus_fail_errno(error, GRUS_E_OUTPUT, b, "cannot be read");
+        *equal = got_a == got_b && memcmp(chunk_a, chunk_b, got_a) == 0;
+    } while (*equal && got_a > 0);
+    return GRUS_OK;
+}
+
+grus_status grus_file_equal(const char *a, const char *b, bool *equal, grus_error *error)
+{
+    *equal = false;
+    int fd_a = grus_fd_open_regular(a, GRUS_E_OUTPUT, error);
+    if (fd_a < 0)
+        return GRUS_E_OUTPUT;
+    grus_status status = GRUS_E_OUTPUT;
+    int fd_b = grus_fd_open_regular(b, GRUS_E_OUTPUT, error);
+    if (fd_b >= 0) {
+        status = compare(fd_a, fd_b, a, b, equal, error);
+        close(fd_b);
+    }
+    close(fd_a);
+    return status;
 }

@@ -22,6 +22,8 @@ bool grus_fd_sync(int fd);
 
 // opendir; NULL on an error (errno).
 DIR *grus_dir_open(const char *path);
+// fsync of the directory that holds path. GRUS_E_OUTPUT; errno tells why.
+grus_status grus_dir_sync_of(const char *path, grus_error *error);
 
 // Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then.
 int grus_fd_open(const char *path, grus_status status, grus_error *error);
@@ -36,5 +38,8 @@ grus_status grus_file_read(const char *path, size_t limit, grus_status status, g
 
 // Size and XXH64 of a whole file; this status when it cannot be read.
 grus_status grus_file_digest(const char *path, grus_status status, uint64_t *bytes, uint64_t *xxh64, grus_error *error);
+
+// Whether two regular files hold the same bytes. GRUS_E_OUTPUT: one cannot be read.
+grus_status grus_file_equal(const char *a, const char *b, bool *equal, grus_error *error);
 
 #endif

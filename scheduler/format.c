@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json/json_write.h"
+#include "io/json/number.h"
 #include "io/shard/npy.h"
 
 // ---- bounds ----
@@ -286,7 +288,8 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
     else if (job->options->format == GRUS_FORMAT_NPY)
         grus_npy_missing(out, grus_config_output_size(&job->model->config));
     else
-        grus_record_error(format, entry->line, entry->length, entry->is_object, entry->number, words, out);
+        grus_record_error(format, &(grus_record_line){entry->line, entry->length, entry->number}, entry->is_object,
+                          words, out);
 }
 
 static void put_result(grus_buffer *out, const grus_job *job, const grus_record_format *format,
@@ -297,7 +300,7 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
     } else if (job->options->format == GRUS_FORMAT_NPY) {
         grus_npy_floats(out, result->embedding, grus_config_output_size(&job->model->config));
     } else {
-        grus_record_begin(format, entry->line, entry->length, entry->number, out);
+        grus_record_begin(format, &(grus_record_line){entry->line, entry->length, entry->number}, out);
         put_members(out, job, result, entry->n_positions, scratch);
         grus_record_end(out);
     }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/shard/record_parse.h"
 #include "scheduler/limits.h"
 
 // ---- a line ----

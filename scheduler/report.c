@@ -8,7 +8,8 @@
 #include <sys/resource.h>
 
 #include "base/names.h"
-#include "io/shard/record.h"
+#include "io/json/json_write.h"
+#include "io/json/number.h"
 
 // ---- members, one a line ----
 

@@ -13,8 +13,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/outdir/claim.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
+#include "io/outdir/temporary.h"
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
@@ -78,9 +80,9 @@ static grus_status check_places(const grus_shards *shards, const char *outdir, g
 // An output that would take the name of its own input could not be committed after all the work.
 static grus_status check_overlap(const grus_shard *shard, const char *outdir, const char *suffix, grus_error *error)
 {
-    char *path = NULL;
     struct stat facts;
-    if (asprintf(&path, "%s/%s%s", outdir, shard->stem, suffix) < 0)
+    char *path = grus_outdir_output(outdir, shard->stem, suffix);
+    if (!path)
         return grus_fail_memory(error, strlen(outdir));
     bool same =
         !shard->fault && stat(path, &facts) == 0 && facts.st_dev == shard->device && facts.st_ino == shard->inode;
@@ -169,7 +171,7 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
             grus_status status = check_overlap(shard, outdir, state->job.suffix, error);
             if (status != GRUS_OK)
                 return status;
-            if (grus_output_is_done(outdir, shard->stem, state->job.suffix)) {
+            if (grus_manifest_is_done(outdir, shard->stem, state->job.suffix)) {
                 progress->shards_skipped++;
                 continue;
             }
@@ -199,15 +201,7 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
 // In a fresh string; NULL when memory is short.
 static char *report_path(const grus_run_options *options, const char *outdir)
 {
-    char *path = NULL;
-    int length;
-    if (options->report)
-        length = asprintf(&path, "%s", options->report);
-    else if (options->world_size > 1)
-        length = asprintf(&path, "%s/report-%zu.json", outdir, options->rank);
-    else
-        length = asprintf(&path, "%s/report.json", outdir);
-    return length < 0 ? NULL : path;
+    return options->report ? strdup(options->report) : grus_outdir_report(outdir, options->rank, options->world_size);
 }
 
 // What processes that were killed have left.
@@ -238,7 +232,7 @@ static grus_status claim(grus_run_state *state, const char *outdir, grus_error *
     grus_buffer_byte(&text, '\0');
     grus_claim_text(&state->job, &state->shards, false, &same);
     status =
-        text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_outdir_claim(outdir, text.data, error);
+        text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_claim_take(outdir, text.data, error);
     if (status == GRUS_OK)
         name_run(&state->shared, &same);
     grus_buffer_free(&same);
@@ -372,7 +366,7 @@ static grus_status write_report(grus_run_state *state, const char *outdir, grus_
     grus_shared_account(&state->shared, &progress, &figures);
     grus_report_text(&state->shared, &progress, &figures, outcome, &text);
     grus_status status =
-        text.failed ? grus_fail_memory(error, text.size) : grus_file_replace(path, text.data, text.size, error);
+        text.failed ? grus_fail_memory(error, text.size) : grus_temp_replace(path, text.data, text.size, error);
     grus_buffer_free(&text);
     free(path);
     return status;

@@ -28,10 +28,10 @@ engine/kernel: base include/grus.h
 engine/nn: engine/kernel engine/batch.h engine/lanes.h base include/grus.h
 engine: engine/kernel engine/nn base include/grus.h
 io/json: io/file.h base include/grus.h
-io/shard: io/json io/file.h base include/grus.h
 io/text: io/json io/file.h base include/grus.h
-io/model: io/json io/text io/file.h base include/grus.h
-io/outdir: io/json io/file.h base include/grus.h
+io/model: io/json io/file.h base include/grus.h
+io/shard: io/json io/model/safetensors_header.h io/file.h base include/grus.h
+io/outdir: io/json io/shard io/file.h base include/grus.h
 io: base include/grus.h
 scheduler: engine io base include/grus.h
 api: scheduler engine io base include/grus.h

@@ -1,10 +1,11 @@
-// json_write.c: writes JSON into a buffer: members and strings. Whatever bytes come in, valid JSON goes out.
+// json_write.c: members, strings and counts. Whatever bytes come in, valid JSON goes out.
 #include "config.h"
 
+#include "io/json/json_write.h"
+
+#include <inttypes.h>
 #include <string.h>
 #include <unistr.h>
-
-#include "io/shard/record.h"
 
 static bool is_space(char byte)
 {
@@ -64,4 +65,21 @@ void grus_json_string(grus_buffer *out, const char *text, size_t length)
         length -= valid;
     }
     grus_buffer_byte(out, '"');
+}
+
+void grus_json_text_member(grus_buffer *out, const char *name, const char *text)
+{
+    grus_json_member(out, name);
+    grus_json_string(out, text ? text : "", text ? strlen(text) : 0);
+}
+
+void grus_json_count_member(grus_buffer *out, const char *name, uint64_t count)
+{
+    grus_json_member(out, name);
+    grus_buffer_printf(out, "%" PRIu64, count);
+}
+
+void grus_json_end_line(grus_buffer *out)
+{
+    grus_buffer_append(out, "}\n", 2);
 }

@@ -2,13 +2,13 @@
 // printf's %g, whatever the locale. No infinity or NaN ever comes out: they become null. And text as the nearest float.
 #include "config.h"
 
+#include "io/json/number.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/json/value.h"
-#include "io/shard/record.h"
 
 #define MAX_DIGITS 17
 

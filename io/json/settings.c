@@ -11,7 +11,6 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "io/file.h"
 #include "io/json/tree.h"
 
 // ---- mistakes ----
@@ -283,25 +282,4 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
         indices[n++] = index;
     }
     return n;
-}
-
-grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
-                                grus_error *error)
-{
-    grus_json_fault fault;
-    grus_status result = grus_json_tree(size ? text : "", size, json, &fault);
-    if (result == GRUS_E_MEMORY)
-        return grus_fail_memory(error, size);
-    return result ? grus_fail(error, status, path, NULL, "is damaged: not a JSON object") : GRUS_OK;
-}
-
-grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error)
-{
-    grus_buffer text = {0};
-    *json = NULL;
-    grus_status result = grus_file_read(path, limit, status, &text, error);
-    if (!result)
-        result = grus_json_read_text(path, text.data, text.size, status, json, error);
-    grus_buffer_free(&text);
-    return result;
 }

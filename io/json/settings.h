@@ -55,11 +55,4 @@ size_t grus_json_choice(const grus_json_object *object, const char *key, bool re
 size_t grus_json_choices(const grus_json_object *object, const char *key, bool required, const char *const names[],
                          size_t *indices);
 
-// Text that is one JSON object; the caller frees *json. This status where it is anything else; path is for the error.
-grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
-                                grus_error *error);
-// Reads a file that is one JSON object as a whole; the caller frees *json. This status when it cannot be read, has more
-// than limit bytes or is anything else.
-grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error);
-
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "io/file.h"
 #include "io/json/value.h"
 
 // What is being built from. The first failure is kept, and everything ends with it.
@@ -184,4 +186,25 @@ grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_js
     grus_buffer_free(&state.string);
     freelocale(state.locale);
     return state.status;
+}
+
+grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
+                                grus_error *error)
+{
+    grus_json_fault fault;
+    grus_status result = grus_json_tree(size ? text : "", size, json, &fault);
+    if (result == GRUS_E_MEMORY)
+        return grus_fail_memory(error, size);
+    return result ? grus_fail(error, status, path, NULL, "is damaged: not a JSON object") : GRUS_OK;
+}
+
+grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error)
+{
+    grus_buffer text = {0};
+    *json = NULL;
+    grus_status result = grus_file_read(path, limit, status, &text, error);
+    if (!result)
+        result = grus_json_read_text(path, text.data, text.size, status, json, error);
+    grus_buffer_free(&text);
+    return result;
 }

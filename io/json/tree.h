@@ -20,4 +20,11 @@ typedef struct grus_json_fault {
 // caller frees *json, which is NULL on failure: GRUS_E_MEMORY, or GRUS_E_FAILED, when fault tells what is wrong.
 grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_json_fault *fault);
 
+// Text that is one JSON object; the caller frees *json. This status where it is anything else; path is for the error.
+grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
+                                grus_error *error);
+// Reads a file that is one JSON object as a whole; the caller frees *json. This status when it cannot be read, has more
+// than limit bytes or is anything else.
+grus_status grus_json_read_file(const char *path, size_t limit, grus_status status, json_t **json, grus_error *error);
+
 #endif

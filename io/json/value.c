@@ -1,4 +1,4 @@
-// value.c: strings and integers as they stand in JSON. Floats are number.c.
+// value.c: strings and integers as they stand in JSON.
 #include "config.h"
 
 #include "io/json/value.h"

@@ -1,4 +1,4 @@
-// value.h: what the spans of a scan mean: texts, keys, integers, floats. The spans are of valid JSON.
+// value.h: what the spans of a scan mean: texts, keys, integers; floats are number.h's. The spans are of valid JSON.
 #ifndef GRUS_IO_JSON_VALUE_H
 #define GRUS_IO_JSON_VALUE_H
 
@@ -12,7 +12,5 @@ bool grus_json_key_is(const grus_json_span *key, const char *name);
 
 // The value of an integer; false when it is negative or does not fit.
 bool grus_json_to_uint64(const grus_json_span *integer, uint64_t *value);
-// The float nearest to a number, of two the even one; false when it is beyond the greatest.
-bool grus_json_to_float(const grus_json_span *number, float *value);
 
 #endif

@@ -1,19 +1,18 @@
 // config_parts.c: what several sections of config.json share: file names, tokenizers, attention scores.
 #include "config.h"
 
+#include "io/model/config_parts.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "io/model/config_parts.h"
-#include "io/text/tokenizer.h"
-
-static const char *const score_names[] = {"dot", "scaled_dot", "cosine", "euclidean", "general", "additive", NULL};
+#include "base/names.h"
 
 void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention)
 {
-    attention->score = (grus_score_kind)grus_json_choice(object, "score", GRUS_REQUIRED, 0, score_names);
+    attention->score = (grus_score_kind)grus_json_choice(object, "score", GRUS_REQUIRED, 0, grus_score_names);
     if (attention->score == GRUS_SCORE_ADDITIVE)
         attention->size = grus_json_size(object, "size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     else
@@ -62,14 +61,12 @@ void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_
     static const char *const own_keys[] = {"type", "vocab", "codes", "model", "lowercase", "bos", "eos", NULL};
     static const char *const decoder_keys[] = {"type", "codes", "model", "lowercase", NULL};
     grus_json_allow(object, vocab_from == object ? own_keys : decoder_keys);
-    const char *names[GRUS_N_TOKENIZERS + 1] = {NULL};
-    for (grus_tokenizer_kind kind = 0; kind < GRUS_N_TOKENIZERS; kind++)
-        names[kind] = grus_tokenizer_describe(kind)->name;
-    tokenizer->kind = (grus_tokenizer_kind)grus_json_choice(object, "type", GRUS_REQUIRED, 0, names);
-    const grus_tokenizer_facts *facts = grus_tokenizer_describe(tokenizer->kind);
-    tokenizer->vocab = read_file(vocab_from, "vocab", facts->vocab, facts->name);
-    tokenizer->codes = read_file(object, "codes", facts->codes, facts->name);
-    tokenizer->model = read_file(object, "model", facts->model, facts->name);
+    tokenizer->kind = (grus_tokenizer_kind)grus_json_choice(object, "type", GRUS_REQUIRED, 0, grus_tokenizer_names);
+    const grus_tokenizer_files *files = &grus_tokenizer_files_of[tokenizer->kind];
+    const char *name = grus_tokenizer_names[tokenizer->kind];
+    tokenizer->vocab = read_file(vocab_from, "vocab", files->vocab, name);
+    tokenizer->codes = read_file(object, "codes", files->codes, name);
+    tokenizer->model = read_file(object, "model", files->model, name);
     tokenizer->lowercase = grus_json_bool(object, "lowercase", false);
     if (tokenizer->lowercase && tokenizer->kind == GRUS_TOKENIZER_IDS)
         grus_json_refuse(object, "lowercase", "has no meaning here: ids are numbers; expected false, found true");

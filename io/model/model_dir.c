@@ -10,16 +10,11 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "io/file.h"
 #include "io/model/config_parts.h"
 
 #define CONFIG_MAX ((size_t)16 << 20) // bytes
-
-char *grus_path_join(const char *dir, const char *name)
-{
-    char *path;
-    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
-}
 
 // ---- source and encoder ----
 

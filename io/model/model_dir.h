@@ -10,7 +10,4 @@
 grus_status grus_config_read(const char *dir, grus_config *config, grus_error *error);
 void grus_config_free(grus_config *config);
 
-// dir + "/" + name in a fresh string (free it), for a name that stays inside; NULL when memory is short.
-char *grus_path_join(const char *dir, const char *name);
-
 #endif

@@ -1,4 +1,4 @@
-// claim.c: reads run.json. Its names become paths, so that one with a slash in it is refused.
+// claim.c: writes, compares and reads run.json. Its names become paths, so that one with a slash in it is refused.
 #include "config.h"
 
 #include "io/outdir/claim.h"
@@ -9,22 +9,20 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "io/json/settings.h"
-#include "io/shard/record.h"
+#include "base/names.h"
+#include "io/file.h"
+#include "io/json/tree.h"
+#include "io/outdir/outdir.h"
+#include "io/outdir/temporary.h"
+#include "io/shard/shard_name.h"
+
+#define RUN_MAX ((size_t)256 << 20) // bytes; it lists every shard
+
+// ---- reading ----
 
 static grus_status damaged(const char *path, const char *key, const char *expected, grus_error *error)
 {
     return grus_fail(error, GRUS_E_OUTPUT, path, key, "is damaged: expected %s", expected);
-}
-
-// The end of an output's name; NULL for a format that grus does not have.
-static const char *suffix_of(const char *format)
-{
-    static const char *const suffixes[][2] = {{"jsonl", ".jsonl.zst"}, {"txt", ".txt.zst"}, {"npy", ".npy"}};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (strcmp(format, suffixes[i][0]) == 0)
-            return suffixes[i][1];
-    return NULL;
 }
 
 static grus_status take_input(grus_claim *claim, const char *path, const json_t *json, grus_error *error)
@@ -59,9 +57,10 @@ static grus_status take_run(grus_claim *claim, const char *path, const json_t *r
     if (!json_is_integer(world_size) || json_integer_value(world_size) < 1)
         return damaged(path, "world_size", "a number from 1 on", error);
     claim->world_size = (size_t)json_integer_value(world_size);
-    claim->suffix = json_is_string(format) ? suffix_of(json_string_value(format)) : NULL;
-    if (!claim->suffix)
+    size_t number;
+    if (!json_is_string(format) || !grus_name_find(grus_format_names, json_string_value(format), &number))
         return damaged(path, "format", "jsonl, txt or npy", error);
+    claim->suffix = grus_format_suffixes[number];
     return take_inputs(claim, path, json_object_get(run, "inputs"), error);
 }
 
@@ -85,7 +84,7 @@ static grus_status take_array(grus_claim *claim, const char *path, const json_t 
 static grus_status read_run(grus_claim *claim, const char *path, grus_error *error)
 {
     json_t *run;
-    grus_status status = grus_json_read_file(path, GRUS_RUN_MAX, GRUS_E_OUTPUT, &run, error);
+    grus_status status = grus_json_read_file(path, RUN_MAX, GRUS_E_OUTPUT, &run, error);
     if (!status)
         status = take_run(claim, path, run, error);
     if (!status)
@@ -98,9 +97,9 @@ grus_status grus_claim_find(const char *outdir, grus_claim *claim, bool *exists,
 {
     *claim = (grus_claim){0};
     *exists = false;
-    char *path;
     struct stat about;
-    if (asprintf(&path, "%s/.grus/run.json", outdir) < 0)
+    char *path = grus_outdir_run(outdir);
+    if (!path)
         return grus_fail_memory(error, strlen(outdir));
     *exists = lstat(path, &about) == 0 || (errno != ENOENT && errno != ENOTDIR);
     grus_status status = *exists ? read_run(claim, path, error) : GRUS_OK;
@@ -115,7 +114,7 @@ grus_status grus_claim_read(const char *outdir, grus_claim *claim, grus_error *e
     if (status || exists)
         return status;
     return grus_fail(error, GRUS_E_OUTPUT, outdir, NULL,
-                     "is not the output directory of a run: it has no .grus/run.json");
+                     "is not the output directory of a run: it has no " GRUS_OUTDIR_RUN_NAME);
 }
 
 void grus_claim_free(grus_claim *claim)
@@ -127,4 +126,99 @@ void grus_claim_free(grus_claim *claim)
     free(claim->inputs);
     free(claim->stems);
     *claim = (grus_claim){0};
+}
+
+// ---- claiming ----
+
+static void describe(const json_t *value, char *text, size_t size)
+{
+    char *dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    snprintf(text, size, "%.60s%s", dump ? dump : "nothing", dump && strlen(dump) > 60 ? "…" : "");
+    free(dump);
+}
+
+static grus_status differs(const char *path, const char *place, const json_t *was, const json_t *is, grus_error *error)
+{
+    char old[80], new[80];
+    describe(was, old, sizeof old);
+    describe(is, new, sizeof new);
+    return grus_fail(error, GRUS_E_USAGE, path, place,
+                     "the directory belongs to another run: it has %s there, this run %s; choose another output "
+                     "directory or the same options",
+                     old, new);
+}
+
+// Names the first key, in the order of keys, whose values differ. The two objects are not equal.
+static grus_status name_difference(const char *path, const char *above, json_t *was, json_t *is, grus_error *error)
+{
+    const char *key;
+    json_t *value, *const sides[] = {is, was};
+    for (size_t side = 0; side < 2; side++) {
+        json_object_foreach(sides[side], key, value)
+        {
+            json_t *before = json_object_get(was, key), *now = json_object_get(is, key);
+            if (before && now && json_equal(before, now))
+                continue;
+            char place[256];
+            snprintf(place, sizeof place, "%s%s%s", above, *above ? "." : "", key);
+            if (json_is_object(before) && json_is_object(now))
+                return name_difference(path, place, before, now, error);
+            return differs(path, place, before, now, error);
+        }
+    }
+    return differs(path, above, was, is, error);
+}
+
+// Compares text with what path holds.
+static grus_status compare_run(const char *path, const char *text, grus_error *error)
+{
+    json_t *was = NULL, *is = NULL;
+    grus_status status = grus_json_read_file(path, RUN_MAX, GRUS_E_OUTPUT, &was, error);
+    if (!status)
+        status = grus_json_read_text(path, text, strlen(text), GRUS_E_OUTPUT, &is, error);
+    if (!status) {
+        json_object_del(was, "array"); // how the first process was started
+        json_object_del(is, "array");
+        if (!json_equal(was, is))
+            status = name_difference(path, "", was, is, error);
+    }
+    json_decref(is);
+    json_decref(was);
+    return status;
+}
+
+static grus_status write_run(const char *outdir, const char *path, const char *text, bool *exists, grus_error *error)
+{
+    char *partial = grus_outdir_partials(outdir);
+    if (!partial)
+        return grus_fail_memory(error, strlen(outdir));
+    grus_temp temp;
+    grus_status status = grus_temp_open(partial, "run", "", &temp, error);
+    free(partial);
+    if (status)
+        return status;
+    if (!grus_fd_write(temp.fd, text, strlen(text)))
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, temp.path, "cannot be written");
+    if (!status)
+        status = grus_temp_sync(&temp, error);
+    if (!status)
+        status = grus_temp_place(&temp, path, exists, error);
+    grus_temp_discard(&temp);
+    return status;
+}
+
+grus_status grus_claim_take(const char *outdir, const char *text, grus_error *error)
+{
+    char *path = grus_outdir_run(outdir);
+    if (!path)
+        return grus_fail_memory(error, strlen(outdir));
+    struct stat about;
+    bool exists = lstat(path, &about) == 0;
+    grus_status status = GRUS_OK;
+    if (!exists)
+        status = write_run(outdir, path, text, &exists, error);
+    if (!status && exists)
+        status = compare_run(path, text, error);
+    free(path);
+    return status;
 }

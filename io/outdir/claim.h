@@ -1,11 +1,13 @@
-// claim.h: run.json read back: which shards an output directory is for. Writing it and comparing it is output.h's
-// business, what else it says the scheduler's.
+// claim.h: run.json: a directory is claimed by writing it, and it tells which shards the directory is for. What else it
+// says is the scheduler's business.
 #ifndef GRUS_IO_OUTDIR_CLAIM_H
 #define GRUS_IO_OUTDIR_CLAIM_H
 
 #include "grus.h"
 
-#define GRUS_RUN_MAX ((size_t)256 << 20) // bytes of run.json, which lists every shard
+// Compares text with the run.json of outdir: writes it when there is none (temporary, fsync, link), succeeds when equal,
+// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose key "array" is not compared.
+grus_status grus_claim_take(const char *outdir, const char *text, grus_error *error);
 
 typedef struct grus_claim {
     size_t world_size;                           // at least 1

@@ -10,10 +10,9 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/outdir/journal_format.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
-#include "io/shard/record.h"
 
 #define LEVEL 1 // of what is read once at most
 
@@ -28,19 +27,6 @@ struct grus_journal {
     unsigned char *packed; // (GRUS_JOURNAL_DATA_BYTES + GRUS_JOURNAL_PACKED)
     uint64_t result_bytes; // in the file
 };
-
-void grus_journal_key_text(const grus_journal_key *key, grus_buffer *text)
-{
-    grus_buffer_byte(text, '{');
-    const char *const members[][2] = {{"run", key->run}, {"stem", key->stem}, {"input", key->input}};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        grus_json_member(text, members[i][0]);
-        grus_json_string(text, members[i][1], strlen(members[i][1]));
-    }
-    grus_json_member(text, "input_bytes");
-    grus_buffer_printf(text, "%llu", (unsigned long long)key->input_bytes);
-    grus_record_end(text);
-}
 
 // ---- bytes ----
 
@@ -62,7 +48,7 @@ static grus_status sync_journal(grus_journal *journal, grus_error *error)
         journal->failed = true;
         return grus_fail_errno(error, GRUS_E_OUTPUT, journal->temp.path, "cannot be brought to the disk (fsync)");
     }
-    grus_status status = journal->kept ? GRUS_OK : grus_sync_dir_of(journal->temp.path, error);
+    grus_status status = journal->kept ? GRUS_OK : grus_dir_sync_of(journal->temp.path, error);
     journal->kept = true;
     return status;
 }
@@ -144,12 +130,10 @@ static void drop(const char *outdir, const char *stem, bool dead_alone, const ch
     grus_partials_list(outdir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++) {
         const grus_partial *partial = &partials.list[i];
-        char *path;
         bool wanted = partial->journal && grus_partial_is_of(partial, stem) &&
                       (partial->owner == GRUS_OWNER_DEAD || (!dead_alone && partial->owner == GRUS_OWNER_ELSEWHERE));
-        if (!wanted || asprintf(&path, "%s/.grus/partial/%s", outdir, partial->name) < 0)
-            continue;
-        if (!own || strcmp(path, own) != 0)
+        char *path = wanted ? grus_outdir_partial(outdir, partial->name) : NULL;
+        if (path && (!own || strcmp(path, own) != 0))
             unlink(path);
         free(path);
     }
@@ -165,12 +149,10 @@ grus_status grus_journal_open(const grus_journal_key *key, grus_resume *resume, 
         return grus_fail_memory(error, sizeof *journal);
     journal->temp.fd = -1;
     grus_status status = make_parts(journal, error);
-    if (!status && asprintf(&dir, "%s/.grus/partial", key->outdir) < 0) {
-        dir = NULL;
+    if (!status && !(dir = grus_outdir_partials(key->outdir)))
         status = grus_fail_memory(error, strlen(key->outdir));
-    }
     if (!status)
-        status = grus_temp_open_journal(dir, key->stem, &journal->temp, error);
+        status = grus_temp_open(dir, key->stem, GRUS_OUTDIR_JOURNAL_TAIL, &journal->temp, error);
     free(dir);
     if (!status)
         status = resume ? copy_old(journal, resume, error) : put_head(journal, key, error);

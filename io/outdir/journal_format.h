@@ -1,4 +1,4 @@
-// journal_format.h: the bytes of a journal. All numbers are 64 bits, little-endian.
+// journal_format.h: what a journal holds, and the bytes of it. All numbers are 64 bits, little-endian.
 //
 //     "GRUSJNL1"  length  key (length bytes)                      the beginning
 //     "DATA"      raw size  packed size  one zstd frame           a piece of the results; any number
@@ -10,7 +10,24 @@
 
 #include <zstd.h>
 
-#include "io/outdir/journal.h"
+#include "base/buffer.h"
+
+#define GRUS_CHECKPOINT_COUNTERS 32
+
+typedef struct grus_checkpoint {
+    uint64_t records;                            // done, from the first on; their results are in the journal
+    uint64_t input_bytes, input_xxh64;           // of the input's file, as far as it was read for them
+    uint64_t result_bytes;                       // filled in by the journal
+    uint64_t counters[GRUS_CHECKPOINT_COUNTERS]; // the caller's
+} grus_checkpoint;
+
+// Whose journal: a shard of a run. All of it must be the same for a journal to be of use.
+typedef struct grus_journal_key {
+    const char *outdir, *stem;
+    const char *run;   // what identifies the run, and the program that makes it
+    const char *input; // the file's name
+    uint64_t input_bytes;
+} grus_journal_key;
 
 #define GRUS_JOURNAL_MAGIC 0x314c4e4a53555247u // "GRUSJNL1"
 #define GRUS_JOURNAL_DATA 0x41544144u          // "DATA", and four zeros
@@ -43,8 +60,5 @@ static inline uint64_t grus_get_u64(const unsigned char *from)
 
 // The key as a journal holds it; failed where memory is short.
 void grus_journal_key_text(const grus_journal_key *key, grus_buffer *text);
-
-// What a journal that goes on from this one has to begin with: the descriptor and how many bytes.
-int grus_resume_file(const grus_resume *resume, uint64_t *bytes);
 
 #endif

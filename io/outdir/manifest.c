@@ -12,35 +12,12 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/json/settings.h"
+#include "io/json/json_write.h"
+#include "io/json/tree.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
-#include "io/shard/record.h"
 
 #define MANIFEST_MAX ((size_t)1 << 20) // bytes; one that we wrote has a few hundred
-
-char *grus_manifest_path(const char *outdir, const char *stem)
-{
-    char *path;
-    return asprintf(&path, "%s/.grus/done/%s.json", outdir, stem) < 0 ? NULL : path;
-}
-
-char *grus_output_path(const char *outdir, const char *stem, const char *suffix)
-{
-    char *path;
-    return asprintf(&path, "%s/%s%s", outdir, stem, suffix) < 0 ? NULL : path;
-}
-
-static void text_member(grus_buffer *out, const char *name, const char *value)
-{
-    grus_json_member(out, name);
-    grus_json_string(out, value ? value : "", value ? strlen(value) : 0);
-}
-
-static void count_member(grus_buffer *out, const char *name, uint64_t value)
-{
-    grus_json_member(out, name);
-    grus_buffer_printf(out, "%" PRIu64, value);
-}
 
 // 16 hexadecimal digits, as `xxhsum -H1` prints them; a JSON number would lose bits in many a reader.
 static void hash_member(grus_buffer *out, const char *name, uint64_t value)
@@ -52,17 +29,17 @@ static void hash_member(grus_buffer *out, const char *name, uint64_t value)
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
 {
     grus_buffer_byte(text, '{');
-    text_member(text, "input", manifest->input);
-    count_member(text, "input_bytes", manifest->input_bytes);
+    grus_json_text_member(text, "input", manifest->input);
+    grus_json_count_member(text, "input_bytes", manifest->input_bytes);
     hash_member(text, "input_xxh64", manifest->input_xxh64);
-    count_member(text, "records_in", manifest->records_in);
-    count_member(text, "records_out", manifest->records_out);
-    count_member(text, "records_failed", manifest->records_failed);
-    count_member(text, "output_bytes", manifest->output_bytes);
+    grus_json_count_member(text, "records_in", manifest->records_in);
+    grus_json_count_member(text, "records_out", manifest->records_out);
+    grus_json_count_member(text, "records_failed", manifest->records_failed);
+    grus_json_count_member(text, "output_bytes", manifest->output_bytes);
     hash_member(text, "output_xxh64", manifest->output_xxh64);
-    text_member(text, "kernel", manifest->kernel);
-    text_member(text, "version", manifest->version);
-    grus_record_end(text);
+    grus_json_text_member(text, "kernel", manifest->kernel);
+    grus_json_text_member(text, "version", manifest->version);
+    grus_json_end_line(text);
 }
 
 // Whether path holds exactly this text; false also when it cannot be read.
@@ -80,7 +57,7 @@ static grus_status write_text(const char *partial, const char *stem, const char 
                               grus_error *error)
 {
     grus_temp temp;
-    grus_status status = grus_temp_open(partial, stem, &temp, error);
+    grus_status status = grus_temp_open(partial, stem, "", &temp, error);
     if (status)
         return status;
     if (!grus_fd_write(temp.fd, text->data, text->size))
@@ -91,7 +68,7 @@ static grus_status write_text(const char *partial, const char *stem, const char 
     if (!status)
         status = grus_temp_place(&temp, path, &exists, error);
     if (!status && exists)
-        status = holds_text(path, text) ? grus_sync_dir_of(path, error) : grus_temp_place(&temp, path, NULL, error);
+        status = holds_text(path, text) ? grus_dir_sync_of(path, error) : grus_temp_place(&temp, path, NULL, error);
     grus_temp_discard(&temp);
     return status;
 }
@@ -100,14 +77,9 @@ grus_status grus_manifest_write(const char *outdir, const char *stem, const grus
 {
     grus_buffer text = {0};
     grus_manifest_text(manifest, &text);
-    char *path = grus_manifest_path(outdir, stem), *partial = NULL;
-    grus_status status;
-    if (text.failed || !path || asprintf(&partial, "%s/.grus/partial", outdir) < 0) {
-        partial = NULL;
-        status = grus_fail_memory(error, text.size);
-    } else {
-        status = write_text(partial, stem, path, &text, error);
-    }
+    char *path = grus_outdir_manifest(outdir, stem), *partial = grus_outdir_partials(outdir);
+    grus_status status = text.failed || !path || !partial ? grus_fail_memory(error, text.size)
+                                                          : write_text(partial, stem, path, &text, error);
     free(partial);
     free(path);
     grus_buffer_free(&text);
@@ -119,7 +91,7 @@ grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const
 {
     grus_buffer text = {0};
     grus_manifest_text(manifest, &text);
-    char *path = grus_manifest_path(outdir, stem), *output = grus_output_path(outdir, stem, suffix);
+    char *path = grus_outdir_manifest(outdir, stem), *output = grus_outdir_output(outdir, stem, suffix);
     struct stat about;
     grus_status status = GRUS_OK;
     if (text.failed || !path || !output)
@@ -128,7 +100,7 @@ grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const
         if (unlink(path) != 0 && errno != ENOENT)
             status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "is out of date and cannot be removed");
         else
-            status = grus_sync_dir_of(path, error);
+            status = grus_dir_sync_of(path, error);
     }
     free(output);
     free(path);
@@ -196,7 +168,7 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
 {
     *manifest = (grus_manifest){0};
     *exists = false;
-    char *path = grus_manifest_path(outdir, stem);
+    char *path = grus_outdir_manifest(outdir, stem);
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
     struct stat about;
@@ -206,12 +178,12 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
     return status;
 }
 
-bool grus_output_is_done(const char *outdir, const char *stem, const char *suffix)
+bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix)
 {
     grus_manifest manifest;
     grus_error ignored;
     bool exists;
-    char *output = grus_output_path(outdir, stem, suffix);
+    char *output = grus_outdir_output(outdir, stem, suffix);
     struct stat about;
     bool done = output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
                 grus_manifest_read(outdir, stem, &manifest, &exists, &ignored) == GRUS_OK && exists;

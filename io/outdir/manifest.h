@@ -1,15 +1,19 @@
-// manifest.h: outdir/.grus/done/<stem>.json, the proof that an output is whole. Its members are those of grus_manifest.
+// manifest.h: the proof that an output is whole, a JSON file for each shard. Its members are those of grus_manifest.
 #ifndef GRUS_IO_OUTDIR_MANIFEST_H
 #define GRUS_IO_OUTDIR_MANIFEST_H
 
-#include "io/outdir/output.h"
+#include "base/buffer.h"
+
+typedef struct grus_manifest {
+    char *input; // name of the input shard, without its directory
+    uint64_t input_bytes, input_xxh64;
+    uint64_t records_in, records_out, records_failed;
+    uint64_t output_bytes, output_xxh64;
+    const char *kernel, *version;
+} grus_manifest;
 
 // The manifest's text, one JSON object and a newline.
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text);
-
-// Its path, and the finished shard's, in fresh strings; NULL when memory is short.
-char *grus_manifest_path(const char *outdir, const char *stem);
-char *grus_output_path(const char *outdir, const char *stem, const char *suffix);
 
 // Reads it back; kernel and version are left NULL, the caller frees input. *exists tells whether there is one; without
 // one the manifest is empty. GRUS_E_OUTPUT: it cannot be read or understood.
@@ -23,5 +27,8 @@ grus_status grus_manifest_write(const char *outdir, const char *stem, const grus
 // Removes a manifest whose output is gone and that says something else than this one, before the output gets its name.
 grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const char *suffix,
                                      const grus_manifest *manifest, grus_error *error);
+
+// Whether a shard is done: it has a finished output, and a manifest that speaks of as many bytes.
+bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix);
 
 #endif

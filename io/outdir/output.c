@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
@@ -94,10 +94,10 @@ static grus_status open_file(grus_output *output, grus_error *error)
         output->temp.fd = STDOUT_FILENO;
         return GRUS_OK;
     }
-    char *partial;
-    if (asprintf(&partial, "%s/.grus/partial", output->outdir) < 0)
+    char *partial = grus_outdir_partials(output->outdir);
+    if (!partial)
         return grus_fail_memory(error, strlen(output->outdir));
-    grus_status status = grus_temp_open(partial, output->stem, &output->temp, error);
+    grus_status status = grus_temp_open(partial, output->stem, "", &output->temp, error);
     free(partial);
     return status;
 }
@@ -215,13 +215,13 @@ grus_status grus_output_rewrite_head(grus_output *output, const char *data, size
 static grus_status adopt(grus_output *output, const char *path, grus_error *error)
 {
     bool equal;
-    grus_status status = grus_files_equal(output->temp.path, path, &equal, error);
+    grus_status status = grus_file_equal(output->temp.path, path, &equal, error);
     if (status)
         return status;
     if (!equal)
         return grus_fail(error, GRUS_E_OUTPUT, path, NULL,
                          "is there already with other content; it is left as it was, and this result is dropped");
-    return grus_sync_dir_of(path, error);
+    return grus_dir_sync_of(path, error);
 }
 
 static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
@@ -229,7 +229,7 @@ static grus_status place(grus_output *output, const grus_manifest *manifest, gru
     grus_status status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
     if (status)
         return status;
-    char *path = grus_output_path(output->outdir, output->stem, output->suffix);
+    char *path = grus_outdir_output(output->outdir, output->stem, output->suffix);
     if (!path)
         return grus_fail_memory(error, strlen(output->outdir));
     bool exists = false;

@@ -17,8 +17,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "io/file.h"
-#include "io/outdir/output.h"
+#include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/process.h"
 #include "io/outdir/temporary.h"
 
@@ -32,7 +34,7 @@ static bool parse_name(grus_partial *partial)
         return false;
     const char *end_of_host = strchrnul(at, '+');
     size_t host_length = (size_t)(end_of_host - at) - 1;
-    partial->journal = strcmp(end_of_host, GRUS_JOURNAL_TAIL) == 0;
+    partial->journal = strcmp(end_of_host, GRUS_OUTDIR_JOURNAL_TAIL) == 0;
     if (host_length == 0 || host_length >= sizeof partial->host || (*end_of_host && !partial->journal))
         return false;
     memcpy(partial->host, at + 1, host_length);
@@ -124,8 +126,8 @@ static grus_status list_dir(const char *path, grus_partials *partials, grus_erro
 grus_status grus_partials_list(const char *outdir, grus_partials *partials, grus_error *error)
 {
     *partials = (grus_partials){0};
-    char *path;
-    if (asprintf(&path, "%s/.grus/partial", outdir) < 0)
+    char *path = grus_outdir_partials(outdir);
+    if (!path)
         return grus_fail_memory(error, strlen(outdir));
     grus_status status = list_dir(path, partials, error);
     free(path);
@@ -146,12 +148,11 @@ bool grus_partial_is_of(const grus_partial *partial, const char *stem)
     return partial->stem_length == length && memcmp(partial->name, stem, length) == 0;
 }
 
-static void remove_file(const char *dir, const char *between, const char *name)
+// Of a path that is freed; NULL is allowed.
+static void remove_file(char *path)
 {
-    char *path;
-    if (asprintf(&path, "%s%s%s", dir, between, name) < 0)
-        return;
-    unlink(path);
+    if (path)
+        unlink(path);
     free(path);
 }
 
@@ -159,7 +160,7 @@ static void remove_file(const char *dir, const char *between, const char *name)
 static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
 {
     char *stem = strndup(partial->name, partial->stem_length);
-    bool spent = stem && partial->stem_length < GRUS_TEMP_STEM_MAX && grus_output_is_done(outdir, stem, suffix);
+    bool spent = stem && partial->stem_length < GRUS_TEMP_STEM_MAX && grus_manifest_is_done(outdir, stem, suffix);
     free(stem);
     return spent;
 }
@@ -172,22 +173,22 @@ void grus_partials_sweep(const char *outdir, const char *suffix)
     for (size_t i = 0; i < partials.n; i++) {
         const grus_partial *partial = &partials.list[i];
         if (partial->owner == GRUS_OWNER_DEAD && (!partial->journal || is_spent(outdir, partial, suffix)))
-            remove_file(outdir, "/.grus/partial/", partial->name);
+            remove_file(grus_outdir_partial(outdir, partial->name));
     }
     grus_partials_free(&partials);
 }
 
 void grus_partials_sweep_beside(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char *dir = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+    const char *name = grus_path_name(path);
+    char *dir = grus_path_dir(path);
     grus_partials partials = {0};
     grus_error ignored;
     if (dir)
         list_dir(dir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++)
         if (partials.list[i].owner == GRUS_OWNER_DEAD && grus_partial_is_of(&partials.list[i], name))
-            remove_file(dir, "/", partials.list[i].name);
+            remove_file(grus_path_join(dir, partials.list[i].name));
     grus_partials_free(&partials);
     free(dir);
 }

@@ -1,4 +1,4 @@
-// partial.h: the temporary files in outdir/.grus/partial: whose they are, and away with those of the dead.
+// partial.h: the temporary files of an output directory: whose they are, and away with those of the dead.
 #ifndef GRUS_IO_OUTDIR_PARTIAL_H
 #define GRUS_IO_OUTDIR_PARTIAL_H
 
@@ -11,7 +11,7 @@ typedef enum grus_owner {
 } grus_owner;
 
 typedef struct grus_partial {
-    char *name; // STEM.PID-RANDOM@HOST, with GRUS_JOURNAL_TAIL where it is a journal
+    char *name; // STEM.PID-RANDOM@HOST, with GRUS_OUTDIR_JOURNAL_TAIL where it is a journal
     size_t stem_length;
     long pid;
     char host[64];

@@ -1,6 +1,8 @@
 // resume.c: finds and reads journals. All that is believed has been hashed and decompressed before.
 #include "config.h"
 
+#include "io/outdir/resume.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,8 +13,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/outdir/journal.h"
-#include "io/outdir/journal_format.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 
 struct grus_resume {
@@ -197,11 +198,11 @@ grus_status grus_resume_find(const grus_journal_key *key, grus_resume **resume_o
         status = GRUS_OK;
     for (size_t i = 0; i < partials.n && !status; i++) {
         const grus_partial *partial = &partials.list[i];
-        char *path;
         grus_resume *resume;
         if (!partial->journal || !grus_partial_is_of(partial, key->stem))
             continue;
-        if (asprintf(&path, "%s/.grus/partial/%s", key->outdir, partial->name) < 0) {
+        char *path = grus_outdir_partial(key->outdir, partial->name);
+        if (!path) {
             status = grus_fail_memory(error, strlen(key->outdir));
             break;
         }

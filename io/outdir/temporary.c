@@ -1,4 +1,4 @@
-// temporary.c: temporary files, their durable renaming, and grus_file_replace.
+// temporary.c: temporary files and their durable renaming.
 #include "config.h"
 
 #include "io/outdir/temporary.h"
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "io/file.h"
-#include "io/outdir/output.h"
 
 static grus_status refused(grus_error *error, const char *path, const char *what)
 {
@@ -43,7 +43,7 @@ void grus_temp_host(char host[GRUS_HOST_MAX])
             *at = '-';
 }
 
-static grus_status open_temp(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
+grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
 {
     char host[GRUS_HOST_MAX];
     grus_temp_host(host);
@@ -70,16 +70,6 @@ static grus_status open_temp(const char *dir, const char *stem, const char *tail
     free(temp->path);
     temp->path = NULL;
     return status;
-}
-
-grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
-{
-    return open_temp(dir, stem, "", temp, error);
-}
-
-grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error)
-{
-    return open_temp(dir, stem, GRUS_JOURNAL_TAIL, temp, error);
 }
 
 // After a successful fsync an interrupted close has nothing left to lose.
@@ -132,7 +122,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
         return refused(error, path, "cannot be put in its place (rename)");
     }
     forget(temp);
-    return grus_sync_dir_of(path, error);
+    return grus_dir_sync_of(path, error);
 }
 
 void grus_temp_discard(grus_temp *temp)
@@ -144,68 +134,13 @@ void grus_temp_discard(grus_temp *temp)
     forget(temp);
 }
 
-grus_status grus_sync_dir_of(const char *path, grus_error *error)
+grus_status grus_temp_replace(const char *path, const char *data, size_t size, grus_error *error)
 {
-    const char *slash = strrchr(path, '/');
-    char *dir = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-    if (!dir)
-        return grus_fail_memory(error, strlen(path));
-    grus_status status = GRUS_OK;
-    int fd;
-    do
-        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
-    // Some file systems keep their directories in order by themselves and refuse with EINVAL.
-    if (fd < 0)
-        status = refused(error, dir, "cannot be opened");
-    else if (!grus_fd_sync(fd) && errno != EINVAL)
-        status = refused(error, dir, "cannot be brought to the disk (fsync)");
-    int reason = errno;
-    if (fd >= 0)
-        close(fd);
-    free(dir);
-    errno = reason;
-    return status;
-}
-
-static grus_status compare(int fd_a, int fd_b, const char *a, const char *b, bool *equal, grus_error *error)
-{
-    char chunk_a[16384], chunk_b[16384];
-    size_t got_a, got_b;
-    do {
-        if (!grus_fd_read(fd_a, chunk_a, sizeof chunk_a, &got_a))
-            return refused(error, a, "cannot be read");
-        if (!grus_fd_read(fd_b, chunk_b, sizeof chunk_b, &got_b))
-            return refused(error, b, "cannot be read");
-        *equal = got_a == got_b && memcmp(chunk_a, chunk_b, got_a) == 0;
-    } while (*equal && got_a > 0);
-    return GRUS_OK;
-}
-
-grus_status grus_files_equal(const char *a, const char *b, bool *equal, grus_error *error)
-{
-    *equal = false;
-    int fd_a = grus_fd_open_regular(a, GRUS_E_OUTPUT, error);
-    if (fd_a < 0)
-        return GRUS_E_OUTPUT;
-    grus_status status = GRUS_E_OUTPUT;
-    int fd_b = grus_fd_open_regular(b, GRUS_E_OUTPUT, error);
-    if (fd_b >= 0) {
-        status = compare(fd_a, fd_b, a, b, equal, error);
-        close(fd_b);
-    }
-    close(fd_a);
-    return status;
-}
-
-grus_status grus_file_replace(const char *path, const char *data, size_t size, grus_error *error)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char *dir = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+    char *dir = grus_path_dir(path);
     if (!dir)
         return grus_fail_memory(error, strlen(path));
     grus_temp temp;
-    grus_status status = grus_temp_open(dir, name, &temp, error);
+    grus_status status = grus_temp_open(dir, grus_path_name(path), "", &temp, error);
     free(dir);
     if (status)
         return status;

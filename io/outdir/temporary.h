@@ -7,10 +7,9 @@
 
 #define GRUS_TEMP_STEM_MAX ((size_t)120) // bytes of a stem in a temporary name, whose whole must stay under 255
 #define GRUS_HOST_MAX 64
-#define GRUS_JOURNAL_TAIL "+journal" // no host's name has a plus
 
-// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST, with +journal behind it for a journal, so that no two
-// attempts share it and the owner can be told from it; it is made with O_EXCL, and no symbolic link is followed.
+// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST and a tail, "" or one that begins with a plus, so that no
+// two attempts share it and the owner can be told from it; it is made with O_EXCL, and no symbolic link is followed.
 typedef struct grus_temp {
     int fd; // -1: none
     char *path;
@@ -21,9 +20,7 @@ void grus_temp_host(char host[GRUS_HOST_MAX]);
 
 // GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
 // until it is closed.
-grus_status grus_temp_open(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
-// The same with GRUS_JOURNAL_TAIL behind the name.
-grus_status grus_temp_open_journal(const char *dir, const char *stem, grus_temp *temp, grus_error *error);
+grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error);
 
 // fsync (once: after a failure nobody knows what is on the disk) and close. temp->path stays.
 grus_status grus_temp_sync(grus_temp *temp, grus_error *error);
@@ -35,10 +32,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
 // Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
 void grus_temp_discard(grus_temp *temp);
 
-// fsync of the directory that holds path. errno tells why where it failed.
-grus_status grus_sync_dir_of(const char *path, grus_error *error);
-
-// Whether two files hold the same bytes.
-grus_status grus_files_equal(const char *a, const char *b, bool *equal, grus_error *error);
+// Writes path with this content: temporary name beside it, fsync, rename (replacing), fsync of the directory.
+grus_status grus_temp_replace(const char *path, const char *data, size_t size, grus_error *error);
 
 #endif

@@ -1,21 +1,10 @@
-// record.h: one line of a shard to one record, and a result back into it; shards without lines are features.h's.
-// What a record's failure means for the shard is the scheduler's business.
+// record.h: a record, and the frame of its output line. Lines become records in record_parse.h, shards without lines are
+// feature_shard.h's; what a record's failure means for the shard is the scheduler's business.
 #ifndef GRUS_IO_SHARD_RECORD_H
 #define GRUS_IO_SHARD_RECORD_H
 
 #include "base/buffer.h"
-
-typedef enum grus_shard_kind {
-    GRUS_SHARD_JSONL,
-    GRUS_SHARD_TXT,
-    GRUS_SHARD_TSV,
-    GRUS_SHARD_SAFETENSORS
-} grus_shard_kind;
-
-// By the name: .jsonl .txt .tsv .safetensors, each also with .zst; "-" is .jsonl. false for another name.
-bool grus_shard_kind_of(const char *path, grus_shard_kind *kind);
-// The name without directory, .zst and type, in a fresh string; NULL when memory is short. "-" gives "stdin".
-char *grus_shard_stem(const char *path);
+#include "io/shard/shard_name.h"
 
 // Where to find what, and which field names the result will take (a record that has one of them is in error).
 typedef struct grus_record_format {
@@ -31,7 +20,7 @@ typedef struct grus_record_format {
     size_t n_result_fields;
 } grus_record_format;
 
-// Filled by grus_record_parse; buffers are reused from record to record. Zero-initialised is empty and valid.
+// Filled by record_parse.h; buffers are reused from record to record. Zero-initialised is empty and valid.
 typedef struct grus_record {
     grus_buffer text, target; // UTF-8, unescaped
     uint64_t *ids, *target_ids;
@@ -41,33 +30,27 @@ typedef struct grus_record {
     bool is_object; // the line is a JSON object that an error can be spliced into: it has no field "error" of its own
 } grus_record;
 
-// Parses one line. On GRUS_E_FAILED the record is in error: error->place is the short name of the cause ("blank",
-// "bad_json", "bad_utf8", "no_text", "no_target", "bad_text", "bad_id", "no_features", "bad_features", "result_field"),
-// error->cause says it in words. GRUS_E_MEMORY otherwise.
-grus_status grus_record_parse(const grus_record_format *format, const char *line, size_t length, grus_record *record,
-                              grus_error *error);
 void grus_record_free(grus_record *record);
 
 // Where record `number` of a shard of this kind is, for errors: "line 3", "sequence 0".
 #define GRUS_RECORD_PLACE 32
 void grus_record_place(grus_shard_kind kind, uint64_t number, char place[GRUS_RECORD_PLACE]);
 
+// A record as it stands in its shard; text is NULL where it is no line.
+typedef struct grus_record_line {
+    const char *text; // (length)
+    size_t length;
+    uint64_t number; // as grus_record_place counts
+} grus_record_line;
+
 // Begins an output line: for a JSON object all of the record's own bytes up to its closing brace, else {"id": number
 // (under the name that id_key says, if any); the caller then appends `, "name": value` members with grus_json_member
 // and closes with grus_record_end ("}\n"). For an object without members no comma is written.
-void grus_record_begin(const grus_record_format *format, const char *line, size_t length, uint64_t number,
-                       grus_buffer *out);
+void grus_record_begin(const grus_record_format *format, const grus_record_line *line, grus_buffer *out);
+void grus_record_end(grus_buffer *out);
 // The output line of a record in error: its own bytes where is_object, {"id": number of a safetensors shard, and else
 // {"error": TEXT, "line": number. Complete with "}\n"; nothing is to be added.
-void grus_record_error(const grus_record_format *format, const char *line, size_t length, bool is_object,
-                       uint64_t number, const char *cause, grus_buffer *out);
-
-// JSON writing, appended to out.
-void grus_json_member(grus_buffer *out, const char *name); // `, "name": ` or, right behind `{`, `"name": `
-void grus_json_string(grus_buffer *out, const char *text, size_t length); // quoted and escaped
-// The shortest text that reads back as this value; null where it is not finite.
-void grus_json_float(grus_buffer *out, float value);
-void grus_json_double(grus_buffer *out, double value);
-void grus_record_end(grus_buffer *out);
+void grus_record_error(const grus_record_format *format, const grus_record_line *line, bool is_object,
+                       const char *cause, grus_buffer *out);
 
 #endif

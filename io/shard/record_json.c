@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json/number.h"
 #include "io/json/value.h"
 
 // The fields that matter; of those with one name the last. Absent is GRUS_JSON_NONE.

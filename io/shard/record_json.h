@@ -1,4 +1,4 @@
-// record_json.h: a line of JSONL to a record. Called by record.c, which has emptied the record.
+// record_json.h: a line of JSONL to a record. Called by record_parse.c, which has emptied the record.
 #ifndef GRUS_IO_SHARD_RECORD_JSON_H
 #define GRUS_IO_SHARD_RECORD_JSON_H
 

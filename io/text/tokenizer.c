@@ -3,7 +3,6 @@
 
 #include "io/text/tokenizer.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 #include <unistr.h>
 
 #include "base/error.h"
-#include "base/memory.h"
-#include "io/model/model_dir.h"
+#include "base/names.h"
+#include "base/path.h"
 #include "io/text/tokenizer_type.h"
 
 #ifdef GRUS_SENTENCEPIECE
@@ -21,22 +20,13 @@
 #define SENTENCEPIECE NULL
 #endif
 
-// The table of tokenizers: a new one is a row here, its name in grus_tokenizer_kind, and a file of its own.
-static const struct {
-    grus_tokenizer_facts facts;
-    const grus_tokenizer_type *type; // NULL: this build has none
-} kinds[GRUS_N_TOKENIZERS] = {
-    [GRUS_TOKENIZER_CHAR] = {{"char", '+', '-', '-'}, &grus_tokenizer_char},
-    [GRUS_TOKENIZER_WHITESPACE] = {{"whitespace", '+', '-', '-'}, &grus_tokenizer_whitespace},
-    [GRUS_TOKENIZER_BPE] = {{"bpe", '+', '+', '-'}, &grus_tokenizer_bpe},
-    [GRUS_TOKENIZER_SENTENCEPIECE] = {{"sentencepiece", '-', '-', '+'}, SENTENCEPIECE},
-    [GRUS_TOKENIZER_IDS] = {{"ids", '?', '-', '-'}, &grus_tokenizer_ids},
+// The table of tokenizers: a new one is a row here, its name and its files in base/names.c, and a file of its own. NULL:
+// this build has none.
+static const grus_tokenizer_type *const types[GRUS_N_TOKENIZERS] = {
+    [GRUS_TOKENIZER_CHAR] = &grus_tokenizer_char, [GRUS_TOKENIZER_WHITESPACE] = &grus_tokenizer_whitespace,
+    [GRUS_TOKENIZER_BPE] = &grus_tokenizer_bpe,   [GRUS_TOKENIZER_SENTENCEPIECE] = SENTENCEPIECE,
+    [GRUS_TOKENIZER_IDS] = &grus_tokenizer_ids,
 };
-
-const grus_tokenizer_facts *grus_tokenizer_describe(grus_tokenizer_kind kind)
-{
-    return &kinds[kind].facts;
-}
 
 // ---- opening ----
 
@@ -95,10 +85,10 @@ static grus_status load(grus_tokenizer *tokenizer, const char *dir, const grus_t
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer_out,
                                 grus_error *error)
 {
-    const grus_tokenizer_type *type = kinds[config->kind].type;
+    const grus_tokenizer_type *type = types[config->kind];
     if (!type)
         return refuse(dir, "tokenizer.type", error, "this build of grus has no %s tokenizer",
-                      kinds[config->kind].facts.name);
+                      grus_tokenizer_names[config->kind]);
     grus_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer)
         return grus_fail_memory(error, sizeof *tokenizer);
@@ -146,80 +136,6 @@ uint32_t grus_tokenizer_special(const grus_tokenizer *tokenizer, const char *tok
     if (tokenizer->vocab)
         return grus_vocab_id(tokenizer->vocab, token, strlen(token));
     return tokenizer->type->special ? tokenizer->type->special(tokenizer, token) : GRUS_NO_ID;
-}
-
-// ---- for the types ----
-
-bool grus_ids_append(grus_ids *ids, uint32_t id)
-{
-    if (ids->most && ids->size >= ids->most) {
-        ids->size++;
-        return true;
-    }
-    void *data = ids->data;
-    if (!grus_grow(&data, &ids->capacity, ids->size + 1, sizeof *ids->data))
-        return false;
-    ids->data = data;
-    ids->data[ids->size++] = id;
-    return true;
-}
-
-grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const char *token, size_t length,
-                                        grus_ids *ids, grus_error *error)
-{
-    uint32_t id = grus_vocab_id(tokenizer->vocab, token, length);
-    if (id == GRUS_NO_ID)
-        id = tokenizer->unk;
-    if (id == GRUS_NO_ID)
-        return grus_fail(error, GRUS_E_FAILED, NULL, "unknown_token",
-                         "unknown token \"%.*s\"%s, and the vocabulary has no <unk>", (int)grus_min(length, 64), token,
-                         length > 64 ? "…" : "");
-    return grus_ids_append(ids, id) ? GRUS_OK : grus_fail_memory(error, ids->size);
-}
-
-grus_status grus_tokenizer_append_id(const grus_tokenizer *tokenizer, uint64_t id, grus_ids *ids, grus_error *error)
-{
-    uint64_t limit = tokenizer->size ? tokenizer->size : GRUS_NO_ID;
-    if (id >= limit)
-        return grus_fail(error, GRUS_E_FAILED, NULL, "bad_id", "id %" PRIu64 " is not below %" PRIu64, id, limit);
-    return grus_ids_append(ids, (uint32_t)id) ? GRUS_OK : grus_fail_memory(error, ids->size);
-}
-
-static bool is_word_space(char byte)
-{
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
-void grus_tokenizer_join(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
-        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
-        if (i > 0)
-            grus_buffer_byte(text, ' ');
-        grus_buffer_append(text, token, length);
-    }
-}
-
-bool grus_next_word(const char *text, size_t length, size_t *at, const char **word, size_t *size)
-{
-    size_t start = *at;
-    while (start < length && is_word_space(text[start]))
-        start++;
-    size_t end = start;
-    while (end < length && !is_word_space(text[end]))
-        end++;
-    *at = end;
-    *word = text + start;
-    *size = end - start;
-    return end > start;
-}
-
-size_t grus_code_point_size(const char *text, size_t length)
-{
-    // NUL has the length 0 there.
-    int size = u8_mblen((const uint8_t *)text, length);
-    return size > 0 ? (size_t)size : 1;
 }
 
 // ---- encoding and decoding ----

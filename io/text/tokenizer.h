@@ -1,26 +1,14 @@
-// tokenizer.h: text to ids and back. A new tokenizer is one file and one row of the table in tokenizer.c.
+// tokenizer.h: text to ids and back. A new tokenizer is one file, one row of the table in tokenizer.c, and its words in
+// base/names.h.
 // A tokenizer is immutable after opening and shared by all workers.
 #ifndef GRUS_IO_TEXT_TOKENIZER_H
 #define GRUS_IO_TEXT_TOKENIZER_H
 
 #include "base/buffer.h"
 #include "base/model_config.h"
+#include "io/text/ids.h"
 
 typedef struct grus_tokenizer grus_tokenizer;
-
-typedef struct grus_ids {
-    uint32_t *data;
-    size_t size, capacity;
-    size_t most;   // only so many are kept, size counts all; 0: any number is kept
-    bool at_least; // there are more than most, and size is not all of them
-} grus_ids;        // zero-initialised is empty; free(data) by the owner
-
-// What config.json calls a kind, and which files it must have (+), may have (?) or has no use for (-).
-typedef struct grus_tokenizer_facts {
-    const char *name;
-    char vocab, codes, model;
-} grus_tokenizer_facts;
-const grus_tokenizer_facts *grus_tokenizer_describe(grus_tokenizer_kind kind);
 
 // Loads what config names from dir (vocabulary, codes, model). Fails with GRUS_E_MODEL.
 grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *config, grus_tokenizer **tokenizer,

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/model/model_dir.h"
+#include "base/path.h"
 #include "io/text/bpe_codes.h"
 #include "io/text/tokenizer_type.h"
 

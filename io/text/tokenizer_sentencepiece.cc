@@ -17,8 +17,8 @@
 
 extern "C" {
 #include "base/error.h"
+#include "base/path.h"
 #include "io/file.h"
-#include "io/model/model_dir.h"
 #include "io/text/tokenizer_type.h"
 }
 

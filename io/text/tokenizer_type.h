@@ -2,8 +2,11 @@
 #ifndef GRUS_IO_TEXT_TOKENIZER_TYPE_H
 #define GRUS_IO_TEXT_TOKENIZER_TYPE_H
 
-#include "io/text/tokenizer.h"
+#include "base/model_config.h"
+#include "io/text/ids.h"
 #include "io/text/vocabulary.h"
+
+typedef struct grus_tokenizer grus_tokenizer;
 
 typedef struct grus_tokenizer_type {
     bool takes_ids; // the record holds a list of integers
@@ -38,8 +41,7 @@ struct grus_tokenizer {
 extern const grus_tokenizer_type grus_tokenizer_char, grus_tokenizer_whitespace, grus_tokenizer_bpe,
     grus_tokenizer_sentencepiece, grus_tokenizer_ids;
 
-// For the encode functions. Appends one id, false when memory is short.
-bool grus_ids_append(grus_ids *ids, uint32_t id);
+// For the encode functions.
 // Appends the id of a token of the vocabulary, or of <unk>.
 grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const char *token, size_t length,
                                         grus_ids *ids, grus_error *error);

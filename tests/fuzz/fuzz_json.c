@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistr.h>
 
+#include "io/json/json_write.h"
+#include "io/json/number.h"
 #include "io/json/value.h"
-#include "io/shard/record.h"
+#include "io/shard/record_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #define JANSSON_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
@@ -123,14 +125,14 @@ static void try_record(const grus_record_format *format, const char *line, size_
         FUZZ_CHECK(status && !is_utf8(line, length));
     if (status == GRUS_OK) {
         check_result(format, &record, input);
-        grus_record_begin(format, line, length, 1, &out);
+        grus_record_begin(format, &(grus_record_line){line, length, 1}, &out);
         grus_json_member(&out, "output");
         grus_json_string(&out, record.text.data, record.text.size);
         grus_record_end(&out);
         check_output(&out, input, "output");
         grus_buffer_clear(&out);
     }
-    grus_record_error(format, line, length, record.is_object, 1, error.cause, &out);
+    grus_record_error(format, &(grus_record_line){line, length, 1}, record.is_object, error.cause, &out);
     check_output(&out, record.is_object ? input : NULL, "error");
     grus_buffer_free(&out);
     json_decref(input);
@@ -180,9 +182,9 @@ static void try_line(const grus_record_format *format, const char *line, size_t 
             check_column(&record.target, line, length, format->target_column);
     }
     if (status)
-        grus_record_error(format, line, length, record.is_object, 7, error.cause, &out);
+        grus_record_error(format, &(grus_record_line){line, length, 7}, record.is_object, error.cause, &out);
     else
-        grus_record_begin(format, line, length, 7, &out);
+        grus_record_begin(format, &(grus_record_line){line, length, 7}, &out);
     if (!status)
         grus_record_end(&out);
     json_decref(parse_line(&out));

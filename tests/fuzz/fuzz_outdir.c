@@ -15,9 +15,10 @@
 
 #include "io/outdir/claim.h"
 #include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
-#include "io/shard/record.h"
+#include "io/shard/shard_name.h"
 #include "tests/fuzz/fuzz.h"
 
 // ---- manifests ----
@@ -109,8 +110,8 @@ void fuzz_manifest(const uint8_t *data, size_t size)
         check_written(&manifest);
     }
     fuzz_put("shard.npy", "12345", 5);
-    FUZZ_CHECK(grus_output_is_done(fuzz_dir(), "shard", ".npy") == (status == GRUS_OK && manifest.output_bytes == 5));
-    FUZZ_CHECK(!grus_output_is_done(fuzz_dir(), "shard", ".txt.zst"));
+    FUZZ_CHECK(grus_manifest_is_done(fuzz_dir(), "shard", ".npy") == (status == GRUS_OK && manifest.output_bytes == 5));
+    FUZZ_CHECK(!grus_manifest_is_done(fuzz_dir(), "shard", ".txt.zst"));
     free(manifest.input);
     json_decref(json);
 }
@@ -154,7 +155,7 @@ void fuzz_claim(const uint8_t *data, size_t size)
     char *other = strndup(zero ? zero + 1 : "", zero ? size - first - 1 : 0);
     json_t *is = json_loads(other, JSON_REJECT_DUPLICATES, NULL);
     error = (grus_error){0};
-    status = grus_outdir_claim(fuzz_dir(), other, &error);
+    status = grus_claim_take(fuzz_dir(), other, &error);
     fuzz_check_error(status, &error);
     FUZZ_CHECK((status == GRUS_OK) == (json_is_object(was) && json_equal(was, is)));
     json_decref(was);
@@ -167,9 +168,9 @@ void fuzz_claim(const uint8_t *data, size_t size)
 // STEM.PID-RANDOM@HOST, read from its end, and perhaps the tail of a journal.
 static bool is_temporary(const char *name, size_t *stem_length)
 {
-    size_t length = strlen(name), at = length, tail = strlen(GRUS_JOURNAL_TAIL);
+    size_t length = strlen(name), at = length, tail = strlen(GRUS_OUTDIR_JOURNAL_TAIL);
     const char *last = strrchr(name, '@'), *plus = last ? strchr(last, '+') : NULL;
-    if (plus && strcmp(plus, GRUS_JOURNAL_TAIL) != 0)
+    if (plus && strcmp(plus, GRUS_OUTDIR_JOURNAL_TAIL) != 0)
         return false;
     length -= plus ? tail : 0;
     if (last && length - (size_t)(last - name) - 1 >= 64) // no host's name is so long
@@ -250,7 +251,7 @@ void fuzz_partial(const uint8_t *data, size_t size)
         FUZZ_CHECK(!strcmp(partials.list[0].name, name) && partials.list[0].stem_length == stem_length);
         size_t host = strlen(partials.list[0].host);
         FUZZ_CHECK(!strncmp(partials.list[0].host, strrchr(name, '@') + 1, host));
-        FUZZ_CHECK(partials.list[0].journal == !strcmp(strrchr(name, '@') + 1 + host, GRUS_JOURNAL_TAIL));
+        FUZZ_CHECK(partials.list[0].journal == !strcmp(strrchr(name, '@') + 1 + host, GRUS_OUTDIR_JOURNAL_TAIL));
         name[stem_length] = '\0';
         FUZZ_CHECK(grus_partial_is_of(&partials.list[0], name) == (stem_length <= 120));
         check_sweep(&partials.list[0], path);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "io/model/model_dir.h"
 #include "tests/support/random_model.h"
 

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "io/text/tokenizer.h"
 
 static bool take_kind(const char *name, grus_tokenizer_kind *kind)
 {
-    for (grus_tokenizer_kind known = 0; known < GRUS_N_TOKENIZERS; known++)
-        if (strcmp(name, grus_tokenizer_describe(known)->name) == 0) {
-            *kind = known;
-            return true;
-        }
-    return false;
+    size_t index;
+    if (!grus_name_find(grus_tokenizer_names, name, &index))
+        return false;
+    *kind = (grus_tokenizer_kind)index;
+    return true;
 }
 
 static void encode_line(const grus_tokenizer *tokenizer, const char *line, size_t length)

@@ -7,7 +7,7 @@
 #include <zstd.h>
 
 #include "io/json/scan.h"
-#include "io/shard/record.h"
+#include "io/shard/record_parse.h"
 #include "tests/unit/check_io.h"
 
 // ---- JSON ----

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "io/outdir/journal.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
 #include "tests/unit/check_io.h"

@@ -7,6 +7,7 @@
 
 #include "io/json/scan.h"
 #include "io/json/settings.h"
+#include "io/json/tree.h"
 #include "tests/unit/check_io.h"
 
 // Scans a copy without a byte behind it. true: valid, and every span lies in the text.

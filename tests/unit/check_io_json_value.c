@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json/json_write.h"
+#include "io/json/number.h"
 #include "io/json/value.h"
-#include "io/shard/record.h"
+#include "io/shard/record_parse.h"
 #include "tests/unit/check_io.h"
 
 static grus_json_span scalar(const char *text, size_t size)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/shard/record.h"
+#include "io/json/number.h"
 #include "tests/unit/check_io.h"
 
 static float float_of(uint32_t bits)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/outdir/claim.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
@@ -49,7 +50,7 @@ static pid_t leave_partial(const char *stem)
     if (child == 0) {
         grus_temp temp;
         grus_error error;
-        _exit(grus_temp_open(in_outdir(".grus/partial"), stem, &temp, &error) != GRUS_OK);
+        _exit(grus_temp_open(in_outdir(".grus/partial"), stem, "", &temp, &error) != GRUS_OK);
     }
     waitpid(child, &result, 0);
     ck_assert_int_eq(result, 0);
@@ -59,8 +60,8 @@ static pid_t leave_partial(const char *stem)
 START_TEST(claimed)
 {
     grus_error error;
-    ck_assert_int_eq(grus_outdir_claim(outdir, "{\"model\": \"a\", \"options\": {\"beam\": 5}}\n", &error), GRUS_OK);
-    ck_assert_int_eq(grus_outdir_claim(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, "{\"model\": \"a\", \"options\": {\"beam\": 5}}\n", &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", &error), GRUS_OK);
     static const struct {
         const char *text, *place, *cause;
     } others[] = {
@@ -71,11 +72,11 @@ START_TEST(claimed)
         {"{\"model\": \"a\"}", "options", "this run nothing"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        ck_assert_int_eq(grus_outdir_claim(outdir, others[i].text, &error), GRUS_E_USAGE);
+        ck_assert_int_eq(grus_claim_take(outdir, others[i].text, &error), GRUS_E_USAGE);
         expect_error(&error, "/.grus/run.json", others[i].place, others[i].cause);
     }
-    ck_assert_int_eq(grus_file_replace(in_outdir(".grus/run.json"), "{\"mod", 5, &error), GRUS_OK);
-    ck_assert_int_eq(grus_outdir_claim(outdir, "{}", &error), GRUS_E_OUTPUT);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/run.json"), "{\"mod", 5, &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, "{}", &error), GRUS_E_OUTPUT);
     expect_error(&error, "/.grus/run.json", "", "damaged");
     ck_assert_uint_eq(partials(), 0);
 }
@@ -103,7 +104,7 @@ START_TEST(swept)
     ck_assert_uint_eq(partials(), 0);
 
     // Its process cannot be seen, but its lock can.
-    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", "", &temp, &error), GRUS_OK);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, host);
     ck_assert_int_eq(rename(temp.path, in_outdir(name)), 0);
     grus_partials_sweep(outdir, ".jsonl.zst");
@@ -136,9 +137,9 @@ START_TEST(swept)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         snprintf(name, sizeof name, ".grus/partial/%s%ld%s%s", others[i].before, (long)dead, others[i].behind,
                  others[i].with_host ? host : "");
-        ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+        ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     }
-    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", &temp, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", "", &temp, &error), GRUS_OK);
     grus_partials_sweep(outdir, ".jsonl.zst");
     ck_assert_uint_eq(partials(), sizeof others / sizeof *others + 1);
     grus_temp_discard(&temp);
@@ -153,7 +154,7 @@ START_TEST(swept_though_the_number_lives)
     const struct timespec past[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
     grus_temp_host(host);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)getpid(), host);
-    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     grus_partials_sweep(outdir, SUFFIX);
     ck_assert_uint_eq(partials(), 1);
     ck_assert_int_eq(utimensat(AT_FDCWD, in_outdir(name), past, 0), 0);
@@ -166,7 +167,7 @@ START_TEST(swept_though_the_number_lives)
         _exit(0);
     ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)zombie, host);
-    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     grus_partials_sweep(outdir, SUFFIX);
     ck_assert_uint_eq(partials(), 0);
     waitpid(zombie, NULL, 0);
@@ -182,9 +183,9 @@ START_TEST(swept_beside_a_file)
     grus_temp_host(host);
     snprintf(name, sizeof name, "report.json.%ld-0123456789abcdef@%s", (long)dead, host);
     snprintf(other, sizeof other, "other.json.%ld-0123456789abcdef@%s", (long)dead, host);
-    ck_assert_int_eq(grus_file_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    ck_assert_int_eq(grus_file_replace(in_outdir(other), "", 0, &error), GRUS_OK);
-    ck_assert_int_eq(grus_file_replace(in_outdir("report.json"), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(other), "", 0, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir("report.json"), "", 0, &error), GRUS_OK);
     grus_partials_sweep_beside(in_outdir("report.json"));
     ck_assert(!file_exists(in_outdir(name)));
     ck_assert(file_exists(in_outdir(other)));
@@ -196,12 +197,12 @@ START_TEST(replaced_file)
 {
     grus_error error;
     grus_buffer content = {0};
-    ck_assert_int_eq(grus_file_replace(in_outdir("report.json"), "one", 3, &error), GRUS_OK);
-    ck_assert_int_eq(grus_file_replace(in_outdir("report.json"), "three", 5, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir("report.json"), "one", 3, &error), GRUS_OK);
+    ck_assert_int_eq(grus_temp_replace(in_outdir("report.json"), "three", 5, &error), GRUS_OK);
     read_file(in_outdir("report.json"), &content);
     expect_text(&content, "three");
     ck_assert_uint_eq(count_files(outdir), 2);
-    ck_assert_int_eq(grus_file_replace(in_outdir("none/report.json"), "x", 1, &error), GRUS_E_OUTPUT);
+    ck_assert_int_eq(grus_temp_replace(in_outdir("none/report.json"), "x", 1, &error), GRUS_E_OUTPUT);
     expect_error(&error, NULL, "", "cannot be created: No such file");
     grus_buffer_free(&content);
 }

@@ -13,6 +13,7 @@
 
 #include "io/outdir/claim.h"
 #include "io/outdir/manifest.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
@@ -79,9 +80,9 @@ START_TEST(a_shard)
     grus_manifest manifest = some_manifest();
     ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
     ck_assert_uint_eq(partials(), 0);
-    ck_assert(grus_output_is_done(outdir, "s.1", SUFFIX));
-    ck_assert(!grus_output_is_done(outdir, "s.1", ".txt.zst"));
-    ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s.1", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s.1", ".txt.zst"));
+    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
     grus_buffer packed = {0}, text = {0};
     read_file(in_outdir("s.1.jsonl.zst"), &packed);
     expect_decompressed(&packed, "one\ntwo\n", 8);
@@ -120,7 +121,7 @@ START_TEST(empty_and_plain)
     ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
     read_file(in_outdir("rows.npy"), &plain);
     expect_text(&plain, "not compressed");
-    ck_assert(grus_output_is_done(outdir, "rows", ".npy"));
+    ck_assert(grus_manifest_is_done(outdir, "rows", ".npy"));
     grus_buffer_free(&packed);
     grus_buffer_free(&plain);
 }
@@ -230,12 +231,12 @@ START_TEST(adopted)
     grus_error error;
     ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
     ck_assert_int_eq(unlink(in_outdir(".grus/done/s.json")), 0);
-    ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
     ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
-    ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
     // A second process that does the same work.
     ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
-    ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
     ck_assert_uint_eq(partials(), 0);
 }
 END_TEST
@@ -249,7 +250,7 @@ START_TEST(never_replaced)
     grus_buffer packed = {0};
     read_file(in_outdir("s.jsonl.zst"), &packed);
     expect_decompressed(&packed, "first\n", 6);
-    ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
     ck_assert_uint_eq(partials(), 0);
     grus_buffer_free(&packed);
 }
@@ -260,24 +261,24 @@ START_TEST(stale_manifest)
     grus_error error;
     ck_assert_int_eq(commit("s", "a longer text than the next\n", &error), GRUS_OK);
     ck_assert_int_eq(unlink(in_outdir("s.jsonl.zst")), 0);
-    ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
     ck_assert_int_eq(commit("s", "new\n", &error), GRUS_OK);
-    ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
     // The size decides; what is no manifest is none.
     ck_assert_int_eq(truncate(in_outdir("s.jsonl.zst"), 3), 0);
-    ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
     static const char *const damaged[] = {"", "{", "{}", "[3]", "{\"output_bytes\": \"3\"}", "{\"output_bytes\": 3}"};
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-        ck_assert_int_eq(grus_file_replace(in_outdir(".grus/done/s.json"), damaged[i], strlen(damaged[i]), &error),
+        ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/done/s.json"), damaged[i], strlen(damaged[i]), &error),
                          GRUS_OK);
-        ck_assert(!grus_output_is_done(outdir, "s", SUFFIX));
+        ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
     }
     grus_manifest manifest = some_manifest();
     grus_buffer text = {0};
     manifest.output_bytes = 3;
     grus_manifest_text(&manifest, &text);
-    ck_assert_int_eq(grus_file_replace(in_outdir(".grus/done/s.json"), text.data, text.size, &error), GRUS_OK);
-    ck_assert(grus_output_is_done(outdir, "s", SUFFIX));
+    ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/done/s.json"), text.data, text.size, &error), GRUS_OK);
+    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
     grus_buffer_free(&text);
 }
 END_TEST
@@ -289,7 +290,7 @@ START_TEST(long_name)
     memset(stem, 'x', sizeof stem - 1);
     stem[sizeof stem - 1] = '\0';
     ck_assert_int_eq(commit(stem, "t\n", &error), GRUS_OK);
-    ck_assert(grus_output_is_done(outdir, stem, SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, stem, SUFFIX));
 }
 END_TEST
 
@@ -314,7 +315,7 @@ START_TEST(read_back)
     expect_error(&error, "/out", "", "no .grus/run.json");
     grus_claim_free(&claim);
     static const char run[] = "{\"world_size\": 3, \"format\": \"txt\", \"inputs\": [\"b.jsonl.zst\", \"-\", \"odd\"]}";
-    ck_assert_int_eq(grus_outdir_claim(outdir, run, &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, run, &error), GRUS_OK);
     ck_assert_int_eq(grus_claim_read(outdir, &claim, &error), GRUS_OK);
     ck_assert_uint_eq(claim.world_size, 3);
     ck_assert_str_eq(claim.suffix, ".txt.zst");
@@ -348,7 +349,7 @@ START_TEST(no_space)
     setrlimit(RLIMIT_FSIZE, &before);
     ck_assert_uint_eq(partials(), 0);
     ck_assert(!file_exists(in_outdir("s.txt")));
-    ck_assert(!grus_output_is_done(outdir, "s", ".txt"));
+    ck_assert(!grus_manifest_is_done(outdir, "s", ".txt"));
 }
 END_TEST
 

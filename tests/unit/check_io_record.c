@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/shard/record.h"
+#include "io/json/json_write.h"
+#include "io/json/number.h"
+#include "io/shard/record_parse.h"
 #include "tests/unit/check_io.h"
 
 static const char *const result_fields[] = {"output", "score"};
@@ -274,7 +276,7 @@ START_TEST(splicing)
         grus_buffer out = {0};
         // Another record before it: the comma must not depend on where the buffer begins.
         grus_buffer_text(&out, "{}\n");
-        grus_record_begin(&jsonl, cases[i].line, strlen(cases[i].line), 7, &out);
+        grus_record_begin(&jsonl, &(grus_record_line){cases[i].line, strlen(cases[i].line), 7}, &out);
         grus_json_member(&out, "output");
         grus_json_string(&out, "x", 1);
         grus_json_member(&out, "score");
@@ -294,11 +296,11 @@ START_TEST(lines_of_text)
 {
     grus_record_format txt = changed(GRUS_SHARD_TXT, false);
     grus_buffer out = {0};
-    grus_record_begin(&txt, "abc", 3, 12, &out);
+    grus_record_begin(&txt, &(grus_record_line){"abc", 3, 12}, &out);
     grus_json_member(&out, "output");
     grus_json_string(&out, "y", 1);
     grus_record_end(&out);
-    grus_record_error(&txt, "\xFF", 1, false, 13, "bad_utf8", &out);
+    grus_record_error(&txt, &(grus_record_line){"\xFF", 1, 13}, false, "bad_utf8", &out);
     expect_text(&out, "{\"id\": 12, \"output\": \"y\"}\n{\"error\": \"bad_utf8\", \"line\": 13}\n");
     grus_buffer_free(&out);
 }
@@ -307,9 +309,9 @@ END_TEST
 START_TEST(errors)
 {
     grus_buffer out = {0};
-    grus_record_error(&jsonl, "{\"id\": 5} ", 10, true, 1, "no \"text\"", &out);
-    grus_record_error(&jsonl, "{}", 2, true, 2, "none", &out);
-    grus_record_error(&jsonl, "{\"id\": ", 7, false, 3, "cut \xE2\x82", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": 5} ", 10, 1}, true, "no \"text\"", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{}", 2, 2}, true, "none", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": ", 7, 3}, false, "cut \xE2\x82", &out);
     expect_text(&out, "{\"id\": 5, \"error\": \"no \\\"text\\\"\"}\n{\"error\": \"none\"}\n"
                       "{\"error\": \"cut \xEF\xBF\xBD\xEF\xBF\xBD\", \"line\": 3}\n");
     grus_buffer_free(&out);

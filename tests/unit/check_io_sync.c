@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "tests/unit/check_io.h"
 
@@ -116,10 +117,10 @@ START_TEST(each_call_fails)
         snprintf(path, sizeof path, "%s/.grus/partial", name);
         ck_assert_uint_eq(count_files(test_path(path)), 0);
         // The manifest may be there when only its directory could not be synced.
-        ck_assert_int_eq(grus_output_is_done(test_path(name), "s", ".jsonl.zst"), i == 7);
+        ck_assert_int_eq(grus_manifest_is_done(test_path(name), "s", ".jsonl.zst"), i == 7);
         fails_at = NULL;
         ck_assert_int_eq(commit(test_path(name), &error), GRUS_OK);
-        ck_assert(grus_output_is_done(test_path(name), "s", ".jsonl.zst"));
+        ck_assert(grus_manifest_is_done(test_path(name), "s", ".jsonl.zst"));
     }
 }
 END_TEST

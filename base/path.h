@@ -1,0 +1,14 @@
+// path.h: names of files put together and taken apart, as text. What lies behind them is io's business.
+#ifndef GRUS_BASE_PATH_H
+#define GRUS_BASE_PATH_H
+
+// dir + "/" + name in a fresh string (free it); NULL when memory is short.
+char *grus_path_join(const char *dir, const char *name);
+
+// The directory that holds path, "." where it names none, in a fresh string (free it); NULL when memory is short.
+char *grus_path_dir(const char *path);
+
+// Where the last part of path begins, behind the last slash.
+const char *grus_path_name(const char *path);
+
+#endif

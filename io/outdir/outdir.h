@@ -1,0 +1,33 @@
+// outdir.h: where everything in an output directory lies, and the making of the directory. Nobody else puts together a
+// path below one, or knows a suffix there. What the files hold is claim.h's, manifest.h's, output.h's and journal.h's.
+//
+//     OUTDIR/STEM.SUFFIX                          a finished shard
+//     OUTDIR/report.json, report-RANK.json        what the last run of a rank did
+//     OUTDIR/.grus/run.json                       whose directory it is
+//     OUTDIR/.grus/done/STEM.json                 the manifests
+//     OUTDIR/.grus/partial/STEM.UNIQUE[+journal]  what is being written
+#ifndef GRUS_IO_OUTDIR_OUTDIR_H
+#define GRUS_IO_OUTDIR_OUTDIR_H
+
+#include "grus.h"
+
+#define GRUS_OUTDIR_MANIFEST_SUFFIX ".json"
+#define GRUS_OUTDIR_JOURNAL_TAIL "+journal" // no host's name has a plus
+// What messages call files below an output directory whose name is said elsewhere.
+#define GRUS_OUTDIR_RUN_NAME ".grus/run.json"
+#define GRUS_OUTDIR_PARTIAL_NAME ".grus/partial"
+
+// Makes outdir and the directories that grus has in it where missing. GRUS_E_OUTPUT when that is refused or not
+// writable.
+grus_status grus_outdir_prepare(const char *outdir, grus_error *error);
+
+// Paths, each in a fresh string (free it); NULL when memory is short.
+char *grus_outdir_output(const char *outdir, const char *stem, const char *suffix);
+char *grus_outdir_report(const char *outdir, size_t rank, size_t world_size);
+char *grus_outdir_run(const char *outdir);
+char *grus_outdir_manifests(const char *outdir); // the directory
+char *grus_outdir_manifest(const char *outdir, const char *stem);
+char *grus_outdir_partials(const char *outdir); // the directory
+char *grus_outdir_partial(const char *outdir, const char *name);
+
+#endif
