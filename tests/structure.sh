@@ -115,7 +115,7 @@ planted() { # WHAT FUNCTION FILE LINE
 planted "engine that includes io" layer_mistakes engine/lanes.c '#include "io/file.h"'
 planted "a command that includes the scheduler" layer_mistakes cli/main.c '#include "scheduler/job.h"'
 planted "a kernel that includes a layer above it" layer_mistakes engine/kernel/vector.h '#include "engine/nn/gru.h"'
-planted "two files that include each other" circles base/error.h '#include "base/buffer.h"'
+planted "two files that include each other" circles base/memory.h '#include "base/arena.h"'
 planted "a longer way round" circles base/error.h '#include "io/outdir/journal.h"'
 planted "BLIS outside its door" blis_mistakes engine/nn/linear.c 'void bli_init(void);'
 
