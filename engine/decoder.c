@@ -150,13 +150,3 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
         status = read_output(decoder, reading, error);
     return status;
 }
-
-size_t grus_decoder_bytes(const grus_decoder *decoder)
-{
-    size_t bytes = grus_bridge_bytes(&decoder->bridge) + grus_linear_bytes(&decoder->readout) +
-                   grus_weights_bytes(decoder->output) + grus_attention_bytes(&decoder->attention) +
-                   (decoder->vocab * (decoder->embedding_size + 1) + decoder->readout_size) * sizeof(float);
-    for (size_t i = 0; i < decoder->layers; i++)
-        bytes += grus_gru_bytes(decoder->gru + i);
-    return bytes;
-}

@@ -25,6 +25,5 @@ typedef struct grus_decoder {
 
 grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, grus_decoder *decoder,
                               grus_error *error);
-size_t grus_decoder_bytes(const grus_decoder *decoder);
 
 #endif

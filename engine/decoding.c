@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 
 struct grus_decoding {
@@ -39,14 +40,14 @@ struct grus_decoding {
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
     const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **more_rows,
         **queries;
-    const float **h_lane;                         // of lanes: their states
-    const float **slice;                          // of rows: what one map takes of their context
-    const float **scored;                         // readouts of the rows that are scored together
+    const float **h_lane; // of lanes: their states
+    const float **chosen; // what one map takes of the rows' contexts; the readouts that are scored
     const float **gi_lane, **more_lane, **h_prev; // in lane order
     float **h_new;                                // in lane order
     grus_parents parents;
-    uint32_t *token;       // (max_rows)
-    const uint32_t *every; // (max_rows) 0, 1, 2, ...
+    uint32_t *token; // (max_rows)
+    uint32_t *every; // (max_rows) 0, 1, 2, ...
+    size_t n_rows;   // of the step last made
 };
 
 // The maps that may read the context: into the GRU, and into the readout.
@@ -92,62 +93,56 @@ static size_t longest_row(const grus_decoder *decoder, bool folded)
     return grus_max(grus_max(decoder->gru->width, context_ld(decoder, folded)), readout_ld(decoder));
 }
 
-// A context, or what a bridge reads before there are any.
-static size_t context_floats(const grus_decoder *decoder, bool folded)
+static bool list_floats(grus_arena *arena, float **to, size_t rows, size_t columns)
 {
-    return grus_max(context_ld(decoder, folded), decoder->values);
+    return (*to = grus_arena_alloc(arena, grus_mul_sat(rows, columns), sizeof **to)) != NULL;
 }
 
-static bool allocate_floats(grus_arena *arena, float **to, size_t count)
-{
-    return (*to = grus_arena_alloc(arena, count, sizeof **to)) != NULL;
-}
-
-static bool allocate_pointers(grus_arena *arena, size_t rows, grus_decoding *d)
+static bool list_pointers(grus_decoding *d, grus_arena *arena)
 {
     const float ***lists[] = {&d->embedding,    &d->h_read,  &d->context_prev, &d->context,   &d->readout,
                               &d->readout_prev, &d->gi_rows, &d->more_rows,    &d->more_lane, &d->queries,
-                              &d->h_lane,       &d->gi_lane, &d->h_prev,       &d->slice,     &d->scored};
+                              &d->h_lane,       &d->gi_lane, &d->h_prev,       &d->chosen};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (!(*lists[i] = grus_arena_alloc(arena, rows, sizeof **lists[i])))
+        if (!(*lists[i] = grus_arena_alloc(arena, d->max_rows, sizeof **lists[i])))
             return false;
-    return (d->h_new = grus_arena_alloc(arena, rows, sizeof *d->h_new)) != NULL;
+    return (d->h_new = grus_arena_alloc(arena, d->max_rows, sizeof *d->h_new)) != NULL;
 }
 
-static bool allocate_numbers(grus_arena *arena, size_t rows, grus_decoding *d)
-{
-    uint32_t *every = grus_arena_alloc(arena, rows, sizeof *every);
-    d->token = grus_arena_alloc(arena, rows, sizeof *d->token);
-    for (size_t i = 0; every && i < rows; i++)
-        every[i] = (uint32_t)i;
-    d->every = every;
-    return every && d->token && grus_parents_alloc(&d->parents, arena, rows, d->decoder->kernel->tile);
-}
-
-static bool allocate_rows(grus_arena *arena, grus_decoding *d)
+// Lists what rows take in a step.
+static bool list_rows(grus_decoding *d, grus_arena *arena)
 {
     const grus_decoder *decoder = d->decoder;
     const grus_kernel *kernel = decoder->kernel;
     size_t rows = d->max_rows;
-    for (size_t i = 0; i < d->encoded->n; i++)
-        d->longest = grus_max(d->longest, d->encoded->length[i]);
     for (size_t side = 0; side < 2; side++)
-        if (!allocate_floats(arena, &d->sides[side].state, decoder->layers * rows * decoder->hidden) ||
-            !allocate_floats(arena, &d->sides[side].context, rows * context_floats(decoder, d->folded)) ||
-            !allocate_floats(arena, &d->sides[side].readout, rows * d->readout_ld))
+        if (!list_floats(arena, &d->sides[side].state, rows, decoder->layers * decoder->hidden) ||
+            !list_floats(arena, &d->sides[side].context, rows, d->context_ld) ||
+            !list_floats(arena, &d->sides[side].readout, rows, d->readout_ld))
             return false;
-    return allocate_floats(arena, &d->zeros, longest_row(decoder, d->folded)) &&
-           (d->panels = grus_panels_new(kernel, arena, rows, widest_product_input(decoder))) &&
-           allocate_floats(arena, &d->gi, rows * decoder->gru->width) &&
-           allocate_floats(arena, &d->acc, grus_gru_acc_floats(kernel)) &&
-           grus_query_scratch_alloc(&decoder->attention, arena, rows, &d->query_scratch) &&
-           grus_output_layer_alloc(kernel, decoder->output, decoder->output_bias, arena, rows, &d->output) &&
-           allocate_floats(arena, &d->weights, GRUS_MAX_SUMS * d->longest) && allocate_pointers(arena, rows, d) &&
-           allocate_numbers(arena, rows, d);
+    d->output = (grus_output_layer){.kernel = kernel, .weights = decoder->output, .bias = decoder->output_bias};
+    d->panels = grus_panels_new(kernel, arena, rows, widest_product_input(decoder));
+    d->token = grus_arena_alloc(arena, rows, sizeof *d->token);
+    d->every = grus_arena_alloc(arena, rows, sizeof *d->every);
+    return d->panels && d->token && d->every && list_floats(arena, &d->zeros, 1, longest_row(decoder, d->folded)) &&
+           list_floats(arena, &d->gi, rows, decoder->gru->width) &&
+           list_floats(arena, &d->acc, 1, grus_gru_acc_floats(kernel)) &&
+           grus_query_scratch_list(&decoder->attention, rows, arena, &d->query_scratch) &&
+           grus_output_layer_list(&d->output, rows, arena) &&
+           list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->longest) && list_pointers(d, arena) &&
+           grus_parents_list(&d->parents, rows, arena);
+}
+
+static void begin_rows(grus_decoding *d)
+{
+    for (size_t i = 0; i < d->max_rows; i++)
+        d->every[i] = (uint32_t)i;
+    memset(d->zeros, 0, longest_row(d->decoder, d->folded) * sizeof *d->zeros);
+    grus_parents_begin(&d->parents, d->decoder->kernel->tile);
 }
 
 // The products of every encoder output with the maps that read the context take the place of the outputs.
-static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *error)
+static grus_status fold_values(grus_decoding *d, const grus_work *work)
 {
     const grus_linear *readers[2];
     context_readers(d->decoder, readers);
@@ -158,46 +153,61 @@ static grus_status fold_values(grus_decoding *d, grus_arena *arena, grus_error *
         d->stats->flops += grus_product_flops(d->encoded->positions, readers[i]->context, columns[i]);
         d->context_columns += readers[i]->context ? columns[i] : 0;
     }
-    return grus_linear_fold(readers, arena, d->encoded->output, d->encoded->positions, d->decoder->values,
-                            &d->keys.values, error);
+    return grus_linear_fold(readers, d->encoded->output, d->encoded->positions, d->decoder->values, work,
+                            &d->keys.values);
+}
+
+static grus_decoding shaped(const grus_decoder *decoder, grus_decoding_shape shape)
+{
+    bool folded = shape.fold && can_fold(decoder);
+    return (grus_decoding){.decoder = decoder,
+                           .folded = folded,
+                           .context_ld = context_ld(decoder, folded),
+                           .context_columns = decoder->values,
+                           .max_rows = grus_whole_tiles(decoder->kernel, shape.max_rows),
+                           .readout_ld = readout_ld(decoder)};
+}
+
+bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, const grus_sizes *sizes,
+                        grus_arena *arena)
+{
+    grus_decoding d = shaped(decoder, shape);
+    const grus_linear *readers[2];
+    context_readers(decoder, readers);
+    d.longest = sizes->longest;
+    return grus_arena_alloc(arena, 1, sizeof d) &&
+           list_floats(arena, &d.initial, sizes->records, decoder->layers * decoder->hidden) &&
+           grus_bridge_list(&decoder->bridge, arena) &&
+           grus_attention_keys_list(&decoder->attention, sizes->positions, shape.fold, arena) &&
+           (!d.folded || grus_linear_fold_list(readers, sizes->positions, decoder->values, arena)) &&
+           list_rows(&d, arena);
 }
 
 grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded *encoded, grus_decoding_shape shape,
                                 const grus_work *work, grus_decoding **decoding)
 {
-    grus_arena *arena = work->arena;
-    grus_infer_stats *stats = work->stats;
-    grus_error *error = work->error;
-    grus_decoding *d = grus_arena_alloc(arena, 1, sizeof *d);
+    const grus_attention *attention = &decoder->attention;
+    grus_decoding *d = grus_arena_alloc(work->arena, 1, sizeof *d);
     if (!d)
-        return grus_fail_memory(error, sizeof *d);
-    *d = (grus_decoding){.decoder = decoder,
-                         .encoded = encoded,
-                         .stats = stats,
-                         .folded = shape.fold && can_fold(decoder),
-                         .max_rows = grus_whole_tiles(decoder->kernel, shape.max_rows),
-                         .readout_ld = readout_ld(decoder)};
-    d->context_ld = context_ld(decoder, d->folded);
-    d->context_columns = decoder->values;
-    size_t initial = encoded->n * decoder->layers * decoder->hidden;
-    float *product = NULL;
-    if (!allocate_floats(arena, &d->initial, initial) || !allocate_rows(arena, d) ||
-        (decoder->bridge.weights &&
-         !allocate_floats(arena, &product, d->max_rows * grus_weights_width(decoder->bridge.weights))))
-        return grus_fail_memory(error, initial * sizeof(float));
-    memset(d->zeros, 0, longest_row(decoder, d->folded) * sizeof *d->zeros);
-    grus_status status =
-        grus_attention_keys(&decoder->attention, encoded->output, encoded->positions, shape.fold, work, &d->keys);
-    if (d->keys.rows != encoded->output)
-        stats->flops += grus_product_flops(encoded->positions, decoder->attention.weight_key, d->keys.columns);
+        return grus_fail_memory(work->error, sizeof *d);
+    *d = shaped(decoder, shape);
+    d->encoded = encoded;
+    d->stats = work->stats;
+    for (size_t i = 0; i < encoded->n; i++)
+        d->longest = grus_max(d->longest, encoded->length[i]);
+    if (!list_floats(work->arena, &d->initial, encoded->n, decoder->layers * decoder->hidden))
+        return grus_fail_memory(work->error, 0);
+    grus_status status = grus_bridge_run(&decoder->bridge, encoded, work, d->initial);
+    if (!status)
+        status = grus_attention_keys(attention, encoded->output, encoded->positions, shape.fold, work, &d->keys);
     if (!status && d->folded)
-        status = fold_values(d, arena, error);
+        status = fold_values(d, work);
+    if (!status && !list_rows(d, work->arena))
+        status = grus_fail_memory(work->error, 0);
     if (status)
         return status;
-    // The sides are not in use yet, so that one holds the bridge's input.
-    stats->flops += grus_bridge_run(
-        &decoder->bridge, encoded,
-        &(grus_bridge_scratch){d->max_rows, d->sides[0].context, product, d->panels, d->context}, d->initial);
+    d->stats->flops += grus_attention_keys_flops(attention, &d->keys, encoded->positions);
+    begin_rows(d);
     *decoding = d;
     return GRUS_OK;
 }
@@ -217,6 +227,7 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
     const grus_decoder *decoder = d->decoder;
     const struct side *old = &d->sides[1 - d->side], *new = &d->sides[d->side];
     for (size_t i = 0; i < n; i++) {
+        GRUS_ASSERT(rows[i].token < decoder->vocab && rows[i].sequence < d->encoded->n);
         bool first = rows[i].parent == GRUS_NO_ROW;
         d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
         d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * d->context_ld;
@@ -385,9 +396,9 @@ static void map_readout(grus_decoding *d, size_t n, float *readout)
     size_t n_left = parts_left(d, map, config->readout, config->n_readout, false, left);
     bool folded = is_folded(d, map), known = map->table || folded;
     for (size_t i = 0; i < n && folded; i++)
-        d->slice[i] = d->context[i] + grus_weights_width(d->decoder->gru->ih.context);
+        d->chosen[i] = d->context[i] + grus_weights_width(d->decoder->gru->ih.context);
     if (known)
-        grus_linear_known(map, map->table ? d->token : NULL, folded ? d->slice : NULL, n, readout, d->readout_ld);
+        grus_linear_known(map, map->table ? d->token : NULL, folded ? d->chosen : NULL, n, readout, d->readout_ld);
     if (n_left)
         multiply_parts(d, map, left, n_left, n, known ? 1 : 0, readout, d->readout_ld);
 }
@@ -419,6 +430,8 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
     grus_query_kind query = decoder->config->query;
+    GRUS_ASSERT(n <= d->max_rows);
+    d->n_rows = n;
     d->side = 1 - d->side;
     grus_parents_find(&d->parents, rows, n);
     set_rows(d, rows, n);
@@ -439,35 +452,11 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n)
 grus_scores grus_decoding_score(grus_decoding *d, const uint32_t *which, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
-    for (size_t i = 0; i < n; i++)
-        d->scored[i] = d->readout[which ? which[i] : i];
+    GRUS_ASSERT(n <= d->n_rows);
+    for (size_t i = 0; i < n; i++) {
+        GRUS_ASSERT(!which || which[i] < d->n_rows);
+        d->chosen[i] = d->readout[which ? which[i] : i];
+    }
     d->stats->flops += grus_product_flops(n, decoder->output, decoder->vocab);
-    return grus_output_layer_run(&d->output, d->scored, n);
-}
-
-static size_t decoding_bytes(const grus_decoder *decoder, size_t positions, size_t records, size_t max_rows, bool fold)
-{
-    const grus_kernel *kernel = decoder->kernel;
-    bool folded = fold && can_fold(decoder);
-    size_t rows = grus_whole_tiles(kernel, max_rows), hidden = decoder->hidden;
-    size_t row_floats = 2 * (decoder->layers * hidden + context_floats(decoder, folded) + readout_ld(decoder)) +
-                        decoder->gru->width + grus_weights_width(decoder->bridge.weights);
-    size_t floats = records * decoder->layers * hidden + rows * row_floats + longest_row(decoder, folded) +
-                    grus_gru_acc_floats(kernel) + GRUS_MAX_SUMS * positions + 1;
-    size_t bytes = floats * sizeof(float) + rows * (17 * sizeof(void *) + 2 * sizeof(uint32_t)) +
-                   grus_output_layer_bytes(kernel, decoder->output, rows) +
-                   grus_panels_bytes(kernel, rows, widest_product_input(decoder)) +
-                   grus_query_scratch_bytes(&decoder->attention, rows) + grus_parents_bytes(rows) +
-                   sizeof(grus_decoding) + 46 * GRUS_ALIGN +
-                   grus_attention_keys_bytes(&decoder->attention, positions, fold);
-    const grus_linear *readers[2];
-    context_readers(decoder, readers);
-    return bytes + (folded ? grus_linear_fold_bytes(readers, positions, decoder->values) : 0);
-}
-
-bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, const grus_sizes *sizes,
-                        grus_arena *arena)
-{
-    return grus_arena_alloc(arena,
-                            decoding_bytes(decoder, sizes->positions, sizes->records, shape.max_rows, shape.fold), 1);
+    return grus_output_layer_run(&d->output, d->chosen, n);
 }

@@ -60,14 +60,6 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
     return status;
 }
 
-size_t grus_encoder_bytes(const grus_encoder *encoder)
-{
-    size_t bytes = encoder->vocab * encoder->input * sizeof(float);
-    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        bytes += grus_gru_bytes(encoder->gru + i);
-    return bytes;
-}
-
 // Scratch of one pass, shared by all passes of a batch.
 typedef struct scratch {
     grus_panels *panels;       // (B, H)

@@ -18,7 +18,6 @@ typedef struct grus_encoder {
 
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
                               grus_error *error);
-size_t grus_encoder_bytes(const grus_encoder *encoder);
 // FLOPs for this many positions, what is tabled left out; a multiply-add counts as two.
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
 

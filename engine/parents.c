@@ -5,26 +5,29 @@
 
 #include <string.h>
 
-bool grus_parents_alloc(grus_parents *p, grus_arena *arena, size_t max_rows, size_t tile)
+#include "base/assert.h"
+
+bool grus_parents_list(grus_parents *p, size_t max_rows, grus_arena *arena)
 {
     uint32_t **lists[] = {&p->lane_of_parent, &p->row_of_lane, &p->lane_of_row, &p->place, &p->lane};
+    p->max_rows = max_rows;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = grus_arena_alloc(arena, max_rows, sizeof **lists[i])))
             return false;
-    p->tile = tile;
-    memset(p->lane_of_parent, 0xff, max_rows * sizeof *p->lane_of_parent);
     return (p->first_row = grus_arena_alloc(arena, max_rows + 1, sizeof *p->first_row)) != NULL;
 }
 
-size_t grus_parents_bytes(size_t max_rows)
+void grus_parents_begin(grus_parents *p, size_t tile)
 {
-    return max_rows * (5 * sizeof(uint32_t) + sizeof(size_t)) + 7 * GRUS_ALIGN;
+    p->tile = tile;
+    memset(p->lane_of_parent, 0xff, p->max_rows * sizeof *p->lane_of_parent);
 }
 
 static void find_lanes(grus_parents *p, const grus_row *rows, size_t n)
 {
     p->n_lanes = 0;
     for (size_t i = 0; i < n; i++) {
+        GRUS_ASSERT(rows[i].parent == GRUS_NO_ROW || rows[i].parent < p->max_rows);
         uint32_t parent = rows[i].parent, lane = parent == GRUS_NO_ROW ? GRUS_NO_ROW : p->lane_of_parent[parent];
         if (lane == GRUS_NO_ROW) {
             lane = (uint32_t)p->n_lanes++;
@@ -63,6 +66,7 @@ static void order_rows(grus_parents *p, size_t n)
 
 void grus_parents_find(grus_parents *p, const grus_row *rows, size_t n)
 {
+    GRUS_ASSERT(n <= p->max_rows);
     find_lanes(p, rows, n);
     order_rows(p, n);
 }

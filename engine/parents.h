@@ -16,6 +16,7 @@ typedef struct grus_row {
 } grus_row;
 
 typedef struct grus_parents {
+    size_t max_rows;
     size_t tile; // lanes
     size_t n_lanes;
     uint32_t *lane_of_parent; // (max_rows) scratch: GRUS_NO_ROW between steps
@@ -26,9 +27,10 @@ typedef struct grus_parents {
     size_t *first_row;        // (tiles + 1) in lane order: the first row of a tile's lanes; the last is n
 } grus_parents;
 
-// Room for steps of max_rows rows at most; false when arena has none left.
-bool grus_parents_alloc(grus_parents *parents, grus_arena *arena, size_t max_rows, size_t tile);
-size_t grus_parents_bytes(size_t max_rows);
+// Lists the room for steps of max_rows rows at most; false when arena has none left.
+bool grus_parents_list(grus_parents *parents, size_t max_rows, grus_arena *arena);
+// Before the first step, in lanes of whole tiles.
+void grus_parents_begin(grus_parents *parents, size_t tile);
 
 // Finds the lanes of n rows, in the order in which their parents are met. A row without a parent has a lane of its own.
 void grus_parents_find(grus_parents *parents, const grus_row *rows, size_t n);

@@ -45,11 +45,6 @@ size_t grus_weights_groups(const grus_weights *weights)
     return weights ? weights->groups : 0;
 }
 
-size_t grus_weights_bytes(const grus_weights *weights)
-{
-    return weights ? weights->kernel->type->weights_bytes(weights->kernel, weights->groups, weights->in) : 0;
-}
-
 size_t grus_weights_block(const grus_weights *weights, size_t of)
 {
     size_t groups = WEIGHT_BLOCK_BYTES / grus_max(1, weights->kernel->type->group_bytes(weights->kernel, weights->in));
@@ -76,11 +71,6 @@ grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_
     if (!grus_arena_counts(arena))
         *panels = (grus_panels){.kernel = kernel, .bytes = bytes, .data = data};
     return panels;
-}
-
-size_t grus_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns)
-{
-    return grus_add_sat(kernel->type->panels_bytes(kernel, n, columns), 2 * GRUS_ALIGN);
 }
 
 void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n_parts, size_t n)

@@ -25,12 +25,11 @@ grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus
                               grus_error *error);
 
 // Of weights, all 0 for NULL: the size of a row of activations; the units; the floats that a product writes a row, which
-// are the units filled up to whole groups; the groups; and the bytes that they take.
+// are the units filled up to whole groups; and the groups.
 size_t grus_weights_in(const grus_weights *weights);
 size_t grus_weights_out(const grus_weights *weights);
 size_t grus_weights_width(const grus_weights *weights);
 size_t grus_weights_groups(const grus_weights *weights);
-size_t grus_weights_bytes(const grus_weights *weights);
 
 // How many groups stay in the L2 cache while all tiles pass over them: a multiple of `of`, and at least that.
 size_t grus_weights_block(const grus_weights *weights, size_t of);
@@ -44,8 +43,6 @@ typedef struct grus_panels grus_panels; // rows, packed
 
 // Room in arena for n rows of so many columns; NULL when that has none left.
 grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_t n, size_t columns);
-// What that takes of an arena.
-size_t grus_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns);
 
 // One part of the input: columns floats from each of n rows.
 typedef struct grus_part_rows {

@@ -153,12 +153,6 @@ grus_status grus_attention_read(grus_reading *reading, const grus_attention_conf
     return status;
 }
 
-size_t grus_attention_bytes(const grus_attention *attention)
-{
-    return grus_weights_bytes(attention->weight_query) + grus_weights_bytes(attention->weight_key) +
-           (2 * attention->size + (attention->context ? attention->key : 0)) * sizeof(float);
-}
-
 #define KEY_CHUNK 384 // positions a product
 
 static bool projects_keys(const grus_attention *attention, bool fold)
@@ -166,52 +160,86 @@ static bool projects_keys(const grus_attention *attention, bool fold)
     return attention->score->additive || (fold && attention->score->project_query);
 }
 
-size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold)
+// Room for a chunk of keys.
+typedef struct key_chunk {
+    size_t n;
+    grus_panels *panels;    // (n, Dk)
+    float *product;         // (n, width)
+    const float **pointers; // (n)
+} key_chunk;
+
+static bool list_key_chunk(const grus_attention *attention, grus_arena *arena, key_chunk *c)
 {
-    if (!projects_keys(attention, fold))
-        return 0;
     const grus_kernel *kernel = attention->kernel;
-    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK);
-    return (positions * grus_weights_out(attention->weight_key) + chunk * grus_weights_width(attention->weight_key)) *
-               sizeof(float) +
-           grus_panels_bytes(kernel, chunk, attention->key) + chunk * sizeof(void *) + 4 * GRUS_ALIGN;
+    c->n = grus_whole_tiles(kernel, KEY_CHUNK);
+    c->panels = grus_panels_new(kernel, arena, c->n, attention->key);
+    c->product = grus_arena_alloc(arena, c->n * grus_weights_width(attention->weight_key), sizeof *c->product);
+    c->pointers = grus_arena_alloc(arena, c->n, sizeof *c->pointers);
+    return c->panels && c->product && c->pointers;
+}
+
+static float *list_key_rows(const grus_attention *attention, size_t positions, grus_arena *arena)
+{
+    return grus_arena_alloc(arena, grus_mul_sat(positions, grus_weights_out(attention->weight_key)), sizeof(float));
+}
+
+bool grus_attention_keys_list(const grus_attention *attention, size_t positions, bool fold, grus_arena *arena)
+{
+    key_chunk c;
+    if (!projects_keys(attention, fold))
+        return true;
+    if (!list_key_rows(attention, positions, arena))
+        return false;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = list_key_chunk(attention, arena, &c);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+static void project_keys(const grus_attention *attention, const float *values, size_t positions, const key_chunk *c,
+                         float *rows)
+{
+    const grus_weights *weights = attention->weight_key;
+    size_t columns = grus_weights_out(weights), width = grus_weights_width(weights);
+    for (size_t first = 0; first < positions; first += c->n) {
+        size_t n = grus_min(c->n, positions - first);
+        for (size_t i = 0; i < n; i++)
+            c->pointers[i] = values + (first + i) * attention->key;
+        grus_panels_pack(c->panels, &(grus_part_rows){c->pointers, attention->key}, 1, n);
+        grus_product(weights, c->panels, 0, c->product, width);
+        for (size_t i = 0; i < n; i++) {
+            float *row = rows + (first + i) * columns;
+            memcpy(row, c->product + i * width, columns * sizeof *row);
+            if (attention->score->additive)
+                attention->kernel->vector->add(row, attention->bias, columns);
+        }
+    }
 }
 
 grus_status grus_attention_keys(const grus_attention *attention, const float *values, size_t positions, bool fold,
                                 const grus_work *work, grus_keys *keys)
 {
-    grus_arena *arena = work->arena;
     *keys = (grus_keys){values, attention->key, values, attention->key, false};
     if (!projects_keys(attention, fold))
         return GRUS_OK;
-    const grus_kernel *kernel = attention->kernel;
-    const grus_weights *weights = attention->weight_key;
-    size_t chunk = grus_whole_tiles(kernel, KEY_CHUNK), columns = grus_weights_out(weights);
-    size_t width = grus_weights_width(weights);
-    float *rows = grus_arena_alloc(arena, positions * columns, sizeof *rows);
-    grus_panels *panels = grus_panels_new(kernel, arena, chunk, attention->key);
-    float *product = grus_arena_alloc(arena, chunk * width, sizeof *product);
-    const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
-    if (!rows || !panels || !product || !pointers)
-        return grus_fail_memory(work->error, positions * columns * sizeof *rows);
-    for (size_t first = 0; first < positions; first += chunk) {
-        size_t n = grus_min(chunk, positions - first);
-        for (size_t i = 0; i < n; i++)
-            pointers[i] = values + (first + i) * attention->key;
-        grus_panels_pack(panels, &(grus_part_rows){pointers, attention->key}, 1, n);
-        grus_product(weights, panels, 0, product, width);
-        for (size_t i = 0; i < n; i++) {
-            float *row = rows + (first + i) * columns;
-            memcpy(row, product + i * width, columns * sizeof *row);
-            if (attention->score->additive)
-                kernel->vector->add(row, attention->bias, columns);
-        }
-    }
+    size_t columns = grus_weights_out(attention->weight_key);
+    float *rows = list_key_rows(attention, positions, work->arena);
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    key_chunk c;
+    if (!rows || !list_key_chunk(attention, work->arena, &c))
+        return grus_fail_memory(work->error, grus_mul_sat(positions, columns * sizeof *rows));
+    project_keys(attention, values, positions, &c, rows);
+    grus_arena_release(work->arena, mark);
     *keys = (grus_keys){values, attention->key, rows, columns, attention->score->project_query};
     return GRUS_OK;
 }
 
-bool grus_query_scratch_alloc(const grus_attention *attention, grus_arena *arena, size_t n, grus_query_scratch *scratch)
+uint64_t grus_attention_keys_flops(const grus_attention *attention, const grus_keys *keys, size_t positions)
+{
+    return keys->rows == keys->values ? 0 : grus_product_flops(positions, attention->weight_key, keys->columns);
+}
+
+bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_arena *arena, grus_query_scratch *scratch)
 {
     const grus_weights *weights = attention->weight_query;
     *scratch = (grus_query_scratch){NULL, NULL};
@@ -221,15 +249,6 @@ bool grus_query_scratch_alloc(const grus_attention *attention, grus_arena *arena
     scratch->product = grus_arena_alloc(arena, grus_whole_tiles(attention->kernel, n) * grus_weights_width(weights),
                                         sizeof *scratch->product);
     return scratch->panels && scratch->product;
-}
-
-size_t grus_query_scratch_bytes(const grus_attention *attention, size_t n)
-{
-    const grus_weights *weights = attention->weight_query;
-    if (!weights)
-        return 0;
-    return grus_panels_bytes(attention->kernel, n, grus_weights_in(weights)) +
-           grus_whole_tiles(attention->kernel, n) * grus_weights_width(weights) * sizeof(float) + GRUS_ALIGN;
 }
 
 uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys)

@@ -27,7 +27,6 @@ typedef struct grus_attention {
 // equal sizes and has not got them.
 grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
                                 grus_attention *attention, grus_error *error);
-size_t grus_attention_bytes(const grus_attention *attention);
 
 // What a batch's values become before the first query: computed once for each source position.
 typedef struct grus_keys {
@@ -42,6 +41,10 @@ typedef struct grus_keys {
 // general can. The keys lie in work's arena; GRUS_E_MEMORY when that has none left.
 grus_status grus_attention_keys(const grus_attention *attention, const float *values, size_t positions, bool fold,
                                 const grus_work *work, grus_keys *keys);
+// Lists what that takes: grus_attention_keys, on the arena alone.
+bool grus_attention_keys_list(const grus_attention *attention, size_t positions, bool fold, grus_arena *arena);
+// FLOPs of it.
+uint64_t grus_attention_keys_flops(const grus_attention *attention, const grus_keys *keys, size_t positions);
 
 // What scores compare with the keys: columns of keys->rows a row. For general and additive the queries are projected in
 // scratch; otherwise they are used as they are.
@@ -56,9 +59,7 @@ typedef struct grus_query_scratch {
 } grus_query_scratch;
 
 // Scratch for n queries; false when arena has none left.
-bool grus_query_scratch_alloc(const grus_attention *attention, grus_arena *arena, size_t n,
-                              grus_query_scratch *scratch);
-size_t grus_query_scratch_bytes(const grus_attention *attention, size_t n);
+bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_arena *arena, grus_query_scratch *scratch);
 
 // FLOPs of projecting a query.
 uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys);
@@ -72,7 +73,5 @@ void grus_attention_project(const grus_attention *attention, const grus_keys *ke
 // of a query does not depend on the others.
 void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
                  size_t first, size_t length, float *const *weights, float *const *contexts);
-
-size_t grus_attention_keys_bytes(const grus_attention *attention, size_t positions, bool fold);
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "base/error.h"
+
+#define CHUNK 96 // sequences a product
+
 static bool maps(const grus_bridge *bridge)
 {
     return bridge->kind == GRUS_BRIDGE_LINEAR_TANH || bridge->kind == GRUS_BRIDGE_MEAN_TANH;
@@ -30,13 +34,6 @@ grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, g
     return status;
 }
 
-size_t grus_bridge_bytes(const grus_bridge *bridge)
-{
-    if (!maps(bridge))
-        return 0;
-    return grus_weights_bytes(bridge->weights) + bridge->layers * bridge->hidden * sizeof(float);
-}
-
 static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, size_t sequence, float *input)
 {
     if (bridge->kind == GRUS_BRIDGE_MEAN_TANH)
@@ -45,27 +42,52 @@ static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, s
         memcpy(input, grus_encoded_final(encoded, bridge->first_final, sequence), bridge->values * sizeof *input);
 }
 
+// Room for the inputs of a chunk of sequences.
+typedef struct chunk {
+    size_t n;
+    float *input, *product; // (n, D), (n, width)
+    grus_panels *panels;    // (n, D)
+    const float **rows;     // (n)
+} chunk;
+
+static bool list_chunk(const grus_bridge *bridge, grus_arena *arena, chunk *c)
+{
+    c->n = grus_whole_tiles(bridge->kernel, CHUNK);
+    c->input = grus_arena_alloc(arena, c->n * bridge->values, sizeof *c->input);
+    c->product = grus_arena_alloc(arena, c->n * grus_weights_width(bridge->weights), sizeof *c->product);
+    c->panels = grus_panels_new(bridge->kernel, arena, c->n, bridge->values);
+    c->rows = grus_arena_alloc(arena, c->n, sizeof *c->rows);
+    return c->input && c->product && c->panels && c->rows;
+}
+
+bool grus_bridge_list(const grus_bridge *bridge, grus_arena *arena)
+{
+    chunk c;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = !maps(bridge) || list_chunk(bridge, arena, &c);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
 // initial[sequence] = tanh(W x + b) on the top final states or the mean outputs.
-static uint64_t run_map(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
-                        float *initial)
+static void run_map(const grus_bridge *bridge, const grus_encoded *encoded, const chunk *c, float *initial)
 {
     size_t states = bridge->layers * bridge->hidden, width = grus_weights_width(bridge->weights);
-    for (size_t first = 0; first < encoded->n; first += scratch->n) {
-        size_t n = grus_min(scratch->n, encoded->n - first);
+    for (size_t first = 0; first < encoded->n; first += c->n) {
+        size_t n = grus_min(c->n, encoded->n - first);
         for (size_t i = 0; i < n; i++) {
-            float *input = scratch->input + i * bridge->values;
+            float *input = c->input + i * bridge->values;
             read_input(bridge, encoded, first + i, input);
-            scratch->rows[i] = input;
+            c->rows[i] = input;
         }
-        grus_panels_pack(scratch->panels, &(grus_part_rows){scratch->rows, bridge->values}, 1, n);
-        grus_product(bridge->weights, scratch->panels, 0, scratch->product, width);
+        grus_panels_pack(c->panels, &(grus_part_rows){c->rows, bridge->values}, 1, n);
+        grus_product(bridge->weights, c->panels, 0, c->product, width);
         for (size_t i = 0; i < n; i++) {
-            float *row = scratch->product + i * width;
+            float *row = c->product + i * width;
             bridge->kernel->vector->tanh_bias(row, bridge->bias, states);
             memcpy(initial + (first + i) * states, row, states * sizeof *row);
         }
     }
-    return grus_product_flops(encoded->n, bridge->weights, states);
 }
 
 static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, float *initial)
@@ -76,14 +98,21 @@ static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, fl
                    grus_encoded_final(encoded, bridge->first_final + layer, i), bridge->hidden * sizeof(float));
 }
 
-uint64_t grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
-                         float *initial)
+grus_status grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
+                            float *initial)
 {
-    if (maps(bridge))
-        return run_map(bridge, encoded, scratch, initial);
-    if (bridge->kind == GRUS_BRIDGE_LAST)
+    chunk c;
+    if (bridge->kind == GRUS_BRIDGE_LAST) {
         copy_last(bridge, encoded, initial);
-    else
+    } else if (!maps(bridge)) {
         memset(initial, 0, encoded->n * bridge->layers * bridge->hidden * sizeof *initial);
-    return 0;
+    } else {
+        grus_arena_mark mark = grus_arena_here(work->arena);
+        if (!list_chunk(bridge, work->arena, &c))
+            return grus_fail_memory(work->error, 0);
+        run_map(bridge, encoded, &c, initial);
+        grus_arena_release(work->arena, mark);
+        work->stats->flops += grus_product_flops(encoded->n, bridge->weights, grus_weights_out(bridge->weights));
+    }
+    return GRUS_OK;
 }

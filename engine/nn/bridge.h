@@ -3,6 +3,7 @@
 #define GRUS_ENGINE_NN_BRIDGE_H
 
 #include "base/model_config.h"
+#include "engine/batch.h"
 #include "engine/nn/encoded.h"
 #include "engine/nn/reading.h"
 
@@ -18,18 +19,13 @@ typedef struct grus_bridge {
 
 // Reads "bridge.…", where this kind has any. GRUS_E_MODEL or GRUS_E_MEMORY.
 grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, grus_bridge *bridge, grus_error *error);
-size_t grus_bridge_bytes(const grus_bridge *bridge);
 
-// Room for the inputs of n sequences at a time; of no use but to a bridge that maps.
-typedef struct grus_bridge_scratch {
-    size_t n;
-    float *input, *product; // (n, D), (n, the weights' width)
-    grus_panels *panels;    // (n, D)
-    const float **rows;     // (n)
-} grus_bridge_scratch;
+// Writes initial (records, layers, H). What it takes of work's arena is given back; GRUS_E_MEMORY when that has none
+// left.
+grus_status grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
+                            float *initial);
 
-// initial is (records, layers, H). Returns FLOPs.
-uint64_t grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_bridge_scratch *scratch,
-                         float *initial);
+// Lists what it takes: grus_bridge_run, on the arena alone.
+bool grus_bridge_list(const grus_bridge *bridge, grus_arena *arena);
 
 #endif

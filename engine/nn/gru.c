@@ -76,12 +76,6 @@ grus_status grus_gru_read(grus_gru *gru, grus_reading *reading, const char *pref
     return status;
 }
 
-size_t grus_gru_bytes(const grus_gru *gru)
-{
-    return grus_weights_bytes(gru->weight_hh) + grus_linear_bytes(&gru->ih) +
-           (gru->width + gru->width / 3) * sizeof(float);
-}
-
 size_t grus_gru_acc_floats(const grus_kernel *kernel)
 {
     return 4 * kernel->tile * kernel->units;

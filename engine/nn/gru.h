@@ -20,7 +20,6 @@ typedef struct grus_gru {
 // Reads <prefix>.weight_ih_<suffix> and its companions; gru->input and gru->hidden are set, parts are those of the input.
 grus_status grus_gru_read(grus_gru *gru, grus_reading *reading, const char *prefix, const char *suffix,
                           const grus_linear_parts *parts, grus_error *error);
-size_t grus_gru_bytes(const grus_gru *gru);
 
 // One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go
 // on from one lane, whose recurrent product they share; in what order they lie is theirs.

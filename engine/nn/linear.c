@@ -118,48 +118,64 @@ grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix
     return status;
 }
 
-size_t grus_linear_bytes(const grus_linear *linear)
-{
-    const grus_kernel *kernel = linear->kernel;
-    if (!kernel)
-        return 0;
-    return grus_weights_bytes(linear->rest) + grus_weights_bytes(linear->context) + grus_weights_bytes(linear->folded) +
-           (linear->table ? grus_whole_tiles(kernel, linear->table_entries) * linear->width * sizeof(float) : 0);
-}
-
 size_t grus_linear_folded_width(const grus_linear *const linears[2])
 {
     return grus_weights_width(linears[0]->context) + grus_weights_width(linears[1]->context);
 }
 
-size_t grus_linear_fold_bytes(const grus_linear *const linears[2], size_t positions, size_t columns)
+// Room for a chunk of values.
+typedef struct fold_chunk {
+    size_t n;
+    grus_panels *panels;    // (n, columns)
+    const float **pointers; // (n)
+} fold_chunk;
+
+static bool list_fold_chunk(const grus_kernel *kernel, size_t columns, grus_arena *arena, fold_chunk *c)
 {
-    const grus_kernel *kernel = linears[0]->kernel;
-    size_t chunk = grus_whole_tiles(kernel, FOLD_CHUNK);
-    return grus_whole_tiles(kernel, positions) * grus_linear_folded_width(linears) * sizeof(float) +
-           grus_panels_bytes(kernel, chunk, columns) + chunk * sizeof(void *) + 3 * GRUS_ALIGN;
+    c->n = grus_whole_tiles(kernel, FOLD_CHUNK);
+    c->panels = grus_panels_new(kernel, arena, c->n, columns);
+    c->pointers = grus_arena_alloc(arena, c->n, sizeof *c->pointers);
+    return c->panels && c->pointers;
 }
 
-grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *arena, const float *values,
-                             size_t positions, size_t columns, const float **folded, grus_error *error)
+// Products are written in whole tiles of rows.
+static float *list_folded(const grus_linear *const linears[2], size_t positions, grus_arena *arena)
 {
-    const grus_kernel *kernel = linears[0]->kernel;
-    size_t chunk = grus_whole_tiles(kernel, FOLD_CHUNK), width = grus_linear_folded_width(linears);
-    float *rows = grus_arena_alloc(arena, grus_whole_tiles(kernel, positions) * width, sizeof *rows);
-    grus_panels *panels = grus_panels_new(kernel, arena, chunk, columns);
-    const float **pointers = grus_arena_alloc(arena, chunk, sizeof *pointers);
-    if (!rows || !panels || !pointers)
-        return grus_fail_memory(error, positions * width * sizeof *rows);
-    for (size_t first = 0; first < positions; first += chunk) {
-        size_t n = grus_min(chunk, positions - first);
+    size_t rows = grus_whole_tiles(linears[0]->kernel, positions);
+    return grus_arena_alloc(arena, grus_mul_sat(rows, grus_linear_folded_width(linears)), sizeof(float));
+}
+
+bool grus_linear_fold_list(const grus_linear *const linears[2], size_t positions, size_t columns, grus_arena *arena)
+{
+    fold_chunk c;
+    if (!list_folded(linears, positions, arena))
+        return false;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed = list_fold_chunk(linears[0]->kernel, columns, arena, &c);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+grus_status grus_linear_fold(const grus_linear *const linears[2], const float *values, size_t positions, size_t columns,
+                             const grus_work *work, const float **folded)
+{
+    size_t width = grus_linear_folded_width(linears);
+    float *rows = list_folded(linears, positions, work->arena);
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    fold_chunk c;
+    if (!rows || !list_fold_chunk(linears[0]->kernel, columns, work->arena, &c))
+        return grus_fail_memory(work->error, grus_mul_sat(positions, width * sizeof *rows));
+    for (size_t first = 0; first < positions; first += c.n) {
+        size_t n = grus_min(c.n, positions - first);
         for (size_t i = 0; i < n; i++)
-            pointers[i] = values + (first + i) * columns;
-        grus_panels_pack(panels, &(grus_part_rows){pointers, columns}, 1, n);
+            c.pointers[i] = values + (first + i) * columns;
+        grus_panels_pack(c.panels, &(grus_part_rows){c.pointers, columns}, 1, n);
         float *y = rows + first * width;
         for (size_t i = 0; i < 2; y += grus_weights_width(linears[i++]->context))
             if (linears[i]->context)
-                grus_product(linears[i]->context, panels, 0, y, width);
+                grus_product(linears[i]->context, c.panels, 0, y, width);
     }
+    grus_arena_release(work->arena, mark);
     *folded = rows;
     return GRUS_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef GRUS_ENGINE_NN_LINEAR_H
 #define GRUS_ENGINE_NN_LINEAR_H
 
+#include "engine/batch.h"
 #include "engine/kernel/product.h"
 
 typedef struct grus_linear {
@@ -39,15 +40,15 @@ typedef struct grus_linear_parts {
 // fixed size. All of it lies in arena.
 grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix matrix, const grus_linear_parts *parts,
                              grus_error *error);
-size_t grus_linear_bytes(const grus_linear *linear);
 
-// The context's products of two maps, side by side: folded (positions, their widths) from values (positions, columns).
-// A map without a context takes no part. GRUS_E_MEMORY when arena has none left.
-grus_status grus_linear_fold(const grus_linear *const linears[2], grus_arena *arena, const float *values,
-                             size_t positions, size_t columns, const float **folded, grus_error *error);
-// Floats of a row of it; and the most bytes of arena that it takes.
+// The context's products of two maps, side by side: folded (positions, their widths), in work's arena, from values
+// (positions, columns). A map without a context takes no part. GRUS_E_MEMORY when the arena has none left.
+grus_status grus_linear_fold(const grus_linear *const linears[2], const float *values, size_t positions, size_t columns,
+                             const grus_work *work, const float **folded);
+// Lists what that takes: grus_linear_fold, on the arena alone.
+bool grus_linear_fold_list(const grus_linear *const linears[2], size_t positions, size_t columns, grus_arena *arena);
+// Floats of a row of it.
 size_t grus_linear_folded_width(const grus_linear *const linears[2]);
-size_t grus_linear_fold_bytes(const grus_linear *const linears[2], size_t positions, size_t columns);
 
 // y[i] = table[tokens[i]] + context[i] for n rows, what is NULL left out; at least one is there.
 void grus_linear_known(const grus_linear *linear, const uint32_t *tokens, const float *const *context, size_t n,

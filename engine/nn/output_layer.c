@@ -4,26 +4,18 @@
 
 #include "engine/nn/output_layer.h"
 
-bool grus_output_layer_alloc(const grus_kernel *kernel, const grus_weights *weights, const float *bias,
-                             grus_arena *arena, size_t max_rows, grus_output_layer *layer)
-{
-    *layer = (grus_output_layer){
-        .kernel = kernel,
-        .weights = weights,
-        .bias = bias,
-        .panels = grus_panels_new(kernel, arena, max_rows, grus_weights_in(weights)),
-        .logits = grus_arena_alloc(arena, max_rows * grus_weights_width(weights), sizeof(float)),
-        .top = grus_arena_alloc(arena, max_rows * grus_logits_blocks(grus_weights_out(weights)), sizeof(float)),
-        .sums = grus_arena_alloc(arena, max_rows, sizeof *layer->sums),
-        .normalizers = grus_arena_alloc(arena, max_rows, sizeof *layer->normalizers)};
-    return layer->panels && layer->logits && layer->top && layer->sums && layer->normalizers;
-}
+#include "base/assert.h"
 
-size_t grus_output_layer_bytes(const grus_kernel *kernel, const grus_weights *weights, size_t max_rows)
+bool grus_output_layer_list(grus_output_layer *layer, size_t max_rows, grus_arena *arena)
 {
-    size_t floats = max_rows * (grus_weights_width(weights) + grus_logits_blocks(grus_weights_out(weights)));
-    return grus_panels_bytes(kernel, max_rows, grus_weights_in(weights)) + floats * sizeof(float) +
-           max_rows * (sizeof(grus_exp_sum) + sizeof(grus_normalizer)) + 5 * GRUS_ALIGN;
+    size_t blocks = grus_logits_blocks(grus_weights_out(layer->weights)), width = grus_weights_width(layer->weights);
+    layer->max_rows = max_rows;
+    layer->panels = grus_panels_new(layer->kernel, arena, max_rows, grus_weights_in(layer->weights));
+    layer->logits = grus_arena_alloc(arena, grus_mul_sat(max_rows, width), sizeof *layer->logits);
+    layer->top = grus_arena_alloc(arena, grus_mul_sat(max_rows, blocks), sizeof *layer->top);
+    layer->sums = grus_arena_alloc(arena, max_rows, sizeof *layer->sums);
+    layer->normalizers = grus_arena_alloc(arena, max_rows, sizeof *layer->normalizers);
+    return layer->panels && layer->logits && layer->top && layer->sums && layer->normalizers;
 }
 
 // Groups of a block: about as many as stay in L2, and whole blocks of logits.
@@ -51,6 +43,7 @@ grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *c
     size_t vocab = grus_weights_out(weights), width = grus_weights_width(weights),
            groups = grus_weights_groups(weights);
     size_t tile = kernel->tile, block = block_groups(layer);
+    GRUS_ASSERT(n <= layer->max_rows);
     grus_panels_pack(layer->panels, &(grus_part_rows){readouts, grus_weights_in(weights)}, 1, n);
     for (size_t row = 0; row < n; row++)
         grus_logits_begin(layer->sums + row);

@@ -15,19 +15,18 @@ typedef struct grus_scores {
 
 typedef struct grus_output_layer {
     const grus_kernel *kernel;
-    const grus_weights *weights; // (vocab, R)
-    const float *bias;           // (vocab)
-    grus_panels *panels;         // (max_rows, R)
-    float *logits;               // (max_rows, the weights' width)
-    float *top;                  // (max_rows, blocks of the vocabulary)
-    grus_exp_sum *sums;          // (max_rows)
-    grus_normalizer *normalizers;
+    const grus_weights *weights;  // (vocab, R)
+    const float *bias;            // (vocab)
+    grus_panels *panels;          // (max_rows, R)
+    float *logits;                // (max_rows, the weights' width)
+    float *top;                   // (max_rows, blocks of the vocabulary)
+    grus_exp_sum *sums;           // (max_rows)
+    grus_normalizer *normalizers; // (max_rows)
+    size_t max_rows;
 } grus_output_layer;
 
-// Scratch for max_rows rows, whole tiles; false when arena has none left.
-bool grus_output_layer_alloc(const grus_kernel *kernel, const grus_weights *weights, const float *bias,
-                             grus_arena *arena, size_t max_rows, grus_output_layer *layer);
-size_t grus_output_layer_bytes(const grus_kernel *kernel, const grus_weights *weights, size_t max_rows);
+// Lists the scratch for max_rows rows, whole tiles; kernel, weights and bias are set. False when arena has none left.
+bool grus_output_layer_list(grus_output_layer *layer, size_t max_rows, grus_arena *arena);
 
 // Scores n <= max_rows rows of R floats.
 grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *const *readouts, size_t n);

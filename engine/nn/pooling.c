@@ -34,36 +34,69 @@ static const float *query_of(const grus_pooling *pooling, const grus_encoded *en
     return pooling->attention.context ? pooling->attention.context : zeros;
 }
 
-static grus_status pool_attention(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
-                                  float *pooled, float *weights)
-{
-    grus_arena *arena = work->arena;
-    grus_error *error = work->error;
-    const grus_attention *attention = &pooling->attention;
-    grus_keys keys;
-    grus_status status = grus_attention_keys(attention, encoded->output, encoded->positions, false, work, &keys);
-    if (status)
-        return status;
-    size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK), n_zeros = grus_max(attention->size, pooling->size);
-    float *zeros = grus_arena_alloc(arena, n_zeros, sizeof *zeros);
+// Room for the queries of a chunk of sequences.
+typedef struct query_chunk {
+    size_t n, n_zeros;
+    float *zeros;                       // (n_zeros)
+    const float **queries, **projected; // (n)
     grus_query_scratch scratch;
-    const float **queries = grus_arena_alloc(arena, 2 * chunk, sizeof *queries);
-    if (!zeros || !queries || !grus_query_scratch_alloc(attention, arena, chunk, &scratch))
-        return grus_fail_memory(error, n_zeros * sizeof *zeros);
-    memset(zeros, 0, n_zeros * sizeof *zeros);
-    const float **projected = queries + chunk;
-    for (size_t first = 0; first < encoded->n; first += chunk) {
-        size_t n = grus_min(chunk, encoded->n - first);
+} query_chunk;
+
+static bool list_query_chunk(const grus_pooling *pooling, grus_arena *arena, query_chunk *c)
+{
+    const grus_attention *attention = &pooling->attention;
+    c->n = grus_whole_tiles(pooling->kernel, QUERY_CHUNK);
+    c->n_zeros = grus_max(attention->size, pooling->size);
+    c->zeros = grus_arena_alloc(arena, c->n_zeros, sizeof *c->zeros);
+    c->queries = grus_arena_alloc(arena, c->n, sizeof *c->queries);
+    c->projected = grus_arena_alloc(arena, c->n, sizeof *c->projected);
+    return c->zeros && c->queries && c->projected && grus_query_scratch_list(attention, c->n, arena, &c->scratch);
+}
+
+bool grus_pooling_list(const grus_pooling *pooling, size_t positions, grus_arena *arena)
+{
+    query_chunk c;
+    if (pooling->kind != GRUS_POOL_ATTENTION)
+        return true;
+    grus_arena_mark mark = grus_arena_here(arena);
+    bool listed =
+        grus_attention_keys_list(&pooling->attention, positions, false, arena) && list_query_chunk(pooling, arena, &c);
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+static void attend_all(const grus_pooling *pooling, const grus_encoded *encoded, const grus_keys *keys,
+                       const query_chunk *c, float *pooled, float *weights)
+{
+    const grus_attention *attention = &pooling->attention;
+    memset(c->zeros, 0, c->n_zeros * sizeof *c->zeros);
+    for (size_t first = 0; first < encoded->n; first += c->n) {
+        size_t n = grus_min(c->n, encoded->n - first);
         for (size_t i = 0; i < n; i++)
-            queries[i] = query_of(pooling, encoded, zeros, first + i);
-        grus_attention_project(attention, &keys, &(grus_queries){queries, n}, &scratch, projected);
+            c->queries[i] = query_of(pooling, encoded, c->zeros, first + i);
+        grus_attention_project(attention, keys, &(grus_queries){c->queries, n}, &c->scratch, c->projected);
         for (size_t i = 0; i < n; i++) {
             size_t from = encoded->offset[first + i];
             float *own_weights = weights + from, *to = pooled + (first + i) * pooling->size;
-            grus_attend(attention, &keys, projected + i, 1, from, encoded->length[first + i], &own_weights, &to);
+            grus_attend(attention, keys, c->projected + i, 1, from, encoded->length[first + i], &own_weights, &to);
         }
     }
-    return GRUS_OK;
+}
+
+static grus_status pool_attention(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
+                                  float *pooled, float *weights)
+{
+    grus_keys keys;
+    query_chunk c;
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    grus_status status =
+        grus_attention_keys(&pooling->attention, encoded->output, encoded->positions, false, work, &keys);
+    if (!status && !list_query_chunk(pooling, work->arena, &c))
+        status = grus_fail_memory(work->error, 0);
+    if (!status)
+        attend_all(pooling, encoded, &keys, &c, pooled, weights);
+    grus_arena_release(work->arena, mark);
+    return status;
 }
 
 static void pool_max(const grus_vector *vector, const float *rows, size_t length, size_t size, float *pooled)
@@ -86,9 +119,7 @@ grus_status grus_pooling_run(const grus_pooling *pooling, const grus_encoded *en
     const grus_vector *vector = pooling->kernel->vector;
     size_t size = pooling->size;
     if (pooling->kind == GRUS_POOL_ATTENTION) {
-        grus_arena_mark mark = grus_arena_here(work->arena);
         grus_status status = pool_attention(pooling, encoded, work, pooled, weights);
-        grus_arena_release(work->arena, mark);
         if (status)
             return status;
     }
@@ -106,23 +137,4 @@ grus_status grus_pooling_run(const grus_pooling *pooling, const grus_encoded *en
             normalize(vector, to, size);
     }
     return GRUS_OK;
-}
-
-static size_t pool_bytes(const grus_pooling *pooling, size_t positions)
-{
-    if (pooling->kind != GRUS_POOL_ATTENTION)
-        return 0;
-    const grus_attention *attention = &pooling->attention;
-    size_t chunk = grus_whole_tiles(attention->kernel, QUERY_CHUNK);
-    return grus_attention_keys_bytes(attention, positions, false) +
-           grus_max(attention->size, pooling->size) * sizeof(float) + grus_query_scratch_bytes(attention, chunk) +
-           2 * chunk * sizeof(void *) + 3 * GRUS_ALIGN;
-}
-
-bool grus_pooling_list(const grus_pooling *pooling, size_t positions, grus_arena *arena)
-{
-    grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = grus_arena_alloc(arena, pool_bytes(pooling, positions), 1);
-    grus_arena_release(arena, mark);
-    return listed;
 }
