@@ -8,12 +8,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "scheduler/batcher.h"
 #include "scheduler/costs.h"
 #include "scheduler/parse.h"
+#include "scheduler/run_options.h"
+#include "scheduler/stop.h"
 #include "scheduler/worker.h"
 
 typedef struct grus_annotation {
+    grus_run_settings settings;
     grus_job job;
     grus_plan plan;
     grus_parsed parsed;
@@ -77,34 +81,46 @@ static grus_status annotate(grus_annotation *state, const char *lines, size_t si
     return status;
 }
 
-grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines, size_t size,
-                          char **output, size_t *output_size, grus_error *error)
+static grus_status settle(grus_annotation *state, const grus_model *model, const grus_run_options *options,
+                          grus_error *error)
 {
-    grus_error unseen;
-    if (!error)
-        error = &unseen;
-    *output = NULL;
-    *output_size = 0;
-    grus_annotation *state = calloc(1, sizeof *state);
-    if (!state)
-        return grus_fail_memory(error, sizeof *state);
-    grus_status status = grus_job_settle(&state->job, model, options, error);
-    state->worker.job = &state->job;
-    state->batcher.bounds = &state->plan.bounds;
-    if (status == GRUS_OK && options->format == GRUS_FORMAT_NPY)
-        status = grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy is a format of whole shards");
+    const grus_run_options *run = &state->settings.run;
+    grus_status status = grus_run_settings_read(&state->settings, model, options, error);
     if (status == GRUS_OK)
-        status = annotate(state, lines, size, error);
-    if (status == GRUS_OK) {
-        *output = state->output.data;
-        *output_size = state->output.size;
-        state->output = (grus_buffer){0};
-    }
+        status = grus_job_settle(&state->job, model, run, error);
+    if (status == GRUS_OK && run->format == GRUS_FORMAT_NPY)
+        status = grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy is a format of whole shards");
+    state->worker.job = &state->job;
+    state->worker.stop = grus_stop_flag(run->stop);
+    state->batcher.bounds = &state->plan.bounds;
+    return status;
+}
+
+static void free_state(grus_annotation *state)
+{
     grus_buffer_free(&state->output);
     grus_parsed_free(&state->parsed);
     grus_batcher_free(&state->batcher);
     grus_slot_free(&state->slot);
     grus_worker_free(&state->worker);
     free(state);
+}
+
+grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines, size_t size,
+                          grus_text *output, grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    *output = (grus_text){0};
+    grus_annotation *state = calloc(1, sizeof *state);
+    if (!state)
+        return grus_fail_memory(error, sizeof *state);
+    grus_status status = settle(state, model, options, error);
+    if (status == GRUS_OK)
+        status = annotate(state, lines, size, error);
+    if (status == GRUS_OK)
+        status = grus_text_take(output, &state->output, error);
+    free_state(state);
     return status;
 }

@@ -10,18 +10,26 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "scheduler/parse.h"
+#include "scheduler/run_options.h"
 
 #define MAP_BLOCK ((size_t)16 << 10)
 #define NUL_SIGN "\xE2\x90\x80" // U+2400
 
+// What the caller has, and where it lies.
+typedef struct attention_map {
+    grus_attention_map map;
+    grus_arena *arena;
+} attention_map;
+
 typedef struct attending {
     const grus_model *model;
-    grus_run_options options;
+    grus_run_settings settings;
     grus_job job;
     grus_parsed parsed;
     grus_arena *results; // of the engine
     grus_result result;
     grus_arena *arena; // becomes the map's
+    grus_attention_map *map;
     grus_buffer scratch;
 } attending;
 
@@ -41,9 +49,9 @@ static grus_status pack(attending *state, const char *text, size_t length, grus_
 {
     bool features = state->model->config.features;
     const char *line = text;
-    if (length > state->options.max_record)
+    if (length > state->job.options->max_record)
         return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "the text is longer than %zu bytes",
-                         state->options.max_record);
+                         state->job.options->max_record);
     if (features) {
         grus_buffer_text(&state->scratch, "{\"features\": ");
         grus_buffer_append(&state->scratch, text, length);
@@ -161,6 +169,7 @@ static bool fill_head(attending *state, size_t i, grus_attention_head *head)
             return false;
     }
     *head = (grus_attention_head){
+        .size = sizeof *head,
         .name = copy_string(state, config->name, strlen(config->name)),
         .on_token = config->on_token,
         .n = prediction->n,
@@ -170,31 +179,43 @@ static bool fill_head(attending *state, size_t i, grus_attention_head *head)
     return head->name && head->labels && head->probs;
 }
 
+static const grus_attention_head *const *take_heads(attending *state, size_t n)
+{
+    grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *heads);
+    const grus_attention_head **list = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *list);
+    for (size_t i = 0; heads && list && i < n; i++) {
+        if (!fill_head(state, i, &heads[i]))
+            return NULL;
+        list[i] = &heads[i];
+    }
+    return heads ? list : NULL;
+}
+
 static bool fill_pooled(attending *state, grus_attention_map *map)
 {
     static const uint32_t none = 0;
-    size_t n = state->model->config.n_heads;
-    grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *heads);
     map->rows = 1;
     map->row_tokens = take_tokens(state, NULL, &none, 1);
     map->weights = copy_floats(state, state->result.attention, map->columns);
-    for (size_t i = 0; heads && i < n; i++)
-        if (!fill_head(state, i, &heads[i]))
-            return false;
-    map->n_heads = n;
-    map->heads = heads;
-    return map->row_tokens && map->weights && heads;
+    map->n_heads = state->model->config.n_heads;
+    map->heads = take_heads(state, map->n_heads);
+    return map->row_tokens && map->weights && map->heads;
 }
 
-static grus_status fill_map(attending *state, grus_attention_map *map, grus_error *error)
+// The map is the first thing in its own arena.
+static grus_status make_map(attending *state, grus_error *error)
 {
     const grus_model *model = state->model;
     state->arena = grus_arena_new(MAP_BLOCK);
-    if (!state->arena)
+    attention_map *made = state->arena ? grus_arena_alloc(state->arena, 1, sizeof *made) : NULL;
+    if (!made)
         return grus_fail_memory(error, MAP_BLOCK);
+    *made = (attention_map){.map.size = sizeof made->map, .arena = state->arena};
+    grus_attention_map *map = &made->map;
     map->columns = state->parsed.entry.n_positions;
     map->column_tokens = take_tokens(state, model->source, state->parsed.ids.data, map->columns);
     bool filled = map->column_tokens && (model->config.seq2seq ? fill_decoded(state, map) : fill_pooled(state, map));
+    state->map = map;
     return filled ? GRUS_OK : grus_fail_memory(error, grus_arena_bytes(state->arena));
 }
 
@@ -209,35 +230,40 @@ static void free_state(attending *state)
     free(state);
 }
 
+static grus_status settle(attending *state, const grus_search *search, grus_error *error)
+{
+    const grus_model *model = state->model;
+    grus_run_options options;
+    grus_run_options_init(&options, sizeof options);
+    options.search = model->config.seq2seq ? search : NULL;
+    options.attention = GRUS_ATTENTION_SOFT;
+    grus_status status = check_model(model, error);
+    if (status == GRUS_OK)
+        status = grus_run_settings_read(&state->settings, model, &options, error);
+    return status == GRUS_OK ? grus_job_settle(&state->job, model, &state->settings.run, error) : status;
+}
+
 grus_status grus_attend_text(const grus_model *model, const char *text, size_t length, const grus_search *search,
-                             grus_attention_map *map, grus_error *error)
+                             grus_attention_map **map, grus_error *error)
 {
     grus_error unseen;
     if (!error)
         error = &unseen;
-    *map = (grus_attention_map){0};
+    *map = NULL;
     attending *state = calloc(1, sizeof *state);
     if (!state)
         return grus_fail_memory(error, sizeof *state);
     state->model = model;
-    grus_run_options_init(&state->options, model);
-    if (search && model->config.seq2seq)
-        state->options.search = *search;
-    state->options.attention = GRUS_ATTENTION_SOFT;
-    grus_attention_map found = {0};
-    grus_status status = check_model(model, error);
-    if (status == GRUS_OK)
-        status = grus_job_settle(&state->job, model, &state->options, error);
+    grus_status status = settle(state, search, error);
     if (status == GRUS_OK)
         status = pack(state, text, length, error);
     if (status == GRUS_OK)
         status = infer(state, error);
     if (status == GRUS_OK)
-        status = fill_map(state, &found, error);
+        status = make_map(state, error);
     if (status == GRUS_OK) {
-        found.memory = state->arena;
+        *map = state->map;
         state->arena = NULL;
-        *map = found;
     }
     free_state(state);
     return status;
@@ -245,7 +271,6 @@ grus_status grus_attend_text(const grus_model *model, const char *text, size_t l
 
 void grus_attention_map_free(grus_attention_map *map)
 {
-    if (map->memory)
-        grus_arena_free(map->memory);
-    *map = (grus_attention_map){0};
+    if (map)
+        grus_arena_free(((attention_map *)map)->arena);
 }

@@ -12,8 +12,10 @@
 #include <time.h>
 
 #include "api/benchmark_work.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "scheduler/clock.h"
@@ -21,10 +23,12 @@
 #include "scheduler/cpus.h"
 #include "scheduler/format.h"
 #include "scheduler/parse.h"
+#include "scheduler/run_options.h"
 #include "scheduler/team.h"
 
 #define MAX_REPETITIONS 1000
 #define LEAST_REPETITIONS 3
+#define MOST_PARTS 8
 
 typedef struct bench_thread {
     grus_arena *arena;
@@ -32,12 +36,19 @@ typedef struct bench_thread {
     grus_infer_stats stats;
 } bench_thread;
 
+// The public result and what it points into.
+typedef struct benchmark_memory {
+    grus_benchmark_result result;
+    grus_benchmark_part parts[MOST_PARTS];
+    const grus_benchmark_part *list[MOST_PARTS];
+} benchmark_memory;
+
 typedef struct benchmark {
+    grus_run_settings settings;
     grus_job job;
     grus_benchmark_work work;
-    const char *const *inputs;
-    size_t n_inputs, n_threads;
-    const grus_benchmark_options *how;
+    size_t n_threads;
+    grus_benchmark_options how;
     grus_infer_options infer; // of the part that runs
     bench_thread *threads;    // (n_threads)
     size_t used;              // threads of the part that runs
@@ -45,7 +56,7 @@ typedef struct benchmark {
     char outdir[PATH_MAX];    // temporary, "" before it is made
     size_t made;              // outputs in it
     grus_progress last;       // of the whole run
-    grus_benchmark_result *result;
+    benchmark_memory *memory; // the result's
 } benchmark;
 
 typedef grus_status part_function(benchmark *b, grus_error *error);
@@ -71,6 +82,25 @@ static double median(double *values, size_t n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+static grus_benchmark_part *add_part(benchmark *b, const char *name, double *wall, double *cpu, size_t n)
+{
+    benchmark_memory *memory = b->memory;
+    GRUS_ASSERT(memory->result.n < MOST_PARTS && n >= LEAST_REPETITIONS);
+    grus_benchmark_part *part = &memory->parts[memory->result.n];
+    *part = (grus_benchmark_part){.size = sizeof *part,
+                                  .name = name,
+                                  .threads = b->used,
+                                  .repetitions = n,
+                                  .records = (double)b->work.records,
+                                  .tokens = (double)b->work.positions,
+                                  .median = median(wall, n),
+                                  .cpu = median(cpu, n)};
+    part->min = wall[0];
+    part->max = wall[n - 1];
+    memory->list[memory->result.n++] = part;
+    return part;
+}
+
 // Repeats function for its time and adds a part, which the caller completes. b->apart is taken from what is counted.
 static grus_status measure(benchmark *b, const char *name, size_t threads, part_function *function,
                            grus_benchmark_part **part, grus_error *error)
@@ -78,7 +108,7 @@ static grus_status measure(benchmark *b, const char *name, size_t threads, part_
     double wall[MAX_REPETITIONS], cpu[MAX_REPETITIONS], started = grus_seconds();
     size_t n = 0;
     b->used = threads;
-    while (n < MAX_REPETITIONS && (n < LEAST_REPETITIONS || grus_seconds() - started < b->how->seconds)) {
+    while (n < MAX_REPETITIONS && (n < LEAST_REPETITIONS || grus_seconds() - started < b->how.seconds)) {
         b->apart = b->apart_cpu = 0;
         double from = grus_seconds(), cpu_from = process_seconds();
         grus_status status = function(b, error);
@@ -87,16 +117,7 @@ static grus_status measure(benchmark *b, const char *name, size_t threads, part_
         wall[n] = grus_seconds() - from - b->apart;
         cpu[n++] = process_seconds() - cpu_from - b->apart_cpu;
     }
-    *part = &b->result->parts[b->result->n++];
-    **part = (grus_benchmark_part){.threads = threads,
-                                   .repetitions = n,
-                                   .records = (double)b->work.records,
-                                   .tokens = (double)b->work.positions,
-                                   .median = median(wall, n),
-                                   .cpu = median(cpu, n)};
-    (*part)->min = wall[0];
-    (*part)->max = wall[n - 1];
-    snprintf((*part)->name, sizeof(*part)->name, "%s", name);
+    *part = add_part(b, name, wall, cpu, n);
     return GRUS_OK;
 }
 
@@ -155,7 +176,7 @@ static grus_status infer_all(benchmark *b, grus_error *error)
     for (size_t i = 0; i < b->used; i++)
         b->threads[i].stats = (grus_infer_stats){0};
     if (!grus_team_is_granted(b->used))
-        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
+        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)b->used)
     for (size_t i = 0; i < b->work.n_slots; i++) {
         grus_error unseen;
@@ -279,12 +300,13 @@ static grus_status run_whole(benchmark *b, grus_error *error)
     grus_status status = make_outdir(b, error);
     if (status != GRUS_OK)
         return status;
-    grus_run_options options = *b->job.options;
+    grus_run_options options = b->settings.run;
+    options.outdir = b->outdir;
     options.rank = 0;
     options.world_size = 1;
     options.report = NULL;
     options.dry_run = false;
-    return grus_run(b->job.model, b->inputs, b->n_inputs, b->outdir, &options, NULL, &b->last, error);
+    return grus_run(b->job.model, &options, NULL, &b->last, error);
 }
 
 // ---- all of it ----
@@ -347,7 +369,7 @@ static grus_status make_threads(benchmark *b, grus_error *error)
     size_t most = 1;
     for (size_t i = 0; i < b->work.n_slots; i++) {
         most = grus_max(most, b->work.slots[i].n_sequences);
-        b->result->records_failed += grus_slot_records_failed(&b->work.slots[i]);
+        b->memory->result.records_failed += grus_slot_records_failed(&b->work.slots[i]);
     }
     b->threads = calloc(b->n_threads, sizeof *b->threads);
     for (size_t i = 0; b->threads && i < b->n_threads; i++) {
@@ -365,17 +387,18 @@ static grus_status prepare(benchmark *b, grus_error *error)
     b->work.batcher.bounds = &b->work.plan.bounds;
     grus_status status = grus_costs_plan(&b->job, b->n_threads, &b->work.plan, error);
     if (status == GRUS_OK)
-        status = b->n_inputs ? grus_benchmark_read(&b->work, b->inputs, b->n_inputs, b->how->records, error)
-                             : grus_benchmark_invent(&b->work, b->how->records, error);
-    b->result->records = b->work.records;
-    b->result->positions = b->work.positions;
+        status = b->settings.run.n_inputs ? grus_benchmark_read(&b->work, b->settings.run.inputs,
+                                                                b->settings.run.n_inputs, b->how.records, error)
+                                          : grus_benchmark_invent(&b->work, b->how.records, error);
+    b->memory->result.records = b->work.records;
+    b->memory->result.positions = b->work.positions;
     return status == GRUS_OK ? make_threads(b, error) : status;
 }
 
 static grus_status measure_all(benchmark *b, grus_error *error)
 {
     grus_status status = prepare(b, error);
-    if (status == GRUS_OK && b->n_inputs)
+    if (status == GRUS_OK && b->settings.run.n_inputs)
         status = measure_text(b, error);
     if (status == GRUS_OK)
         status = measure_encoder(b, error);
@@ -383,32 +406,45 @@ static grus_status measure_all(benchmark *b, grus_error *error)
         status = measure_engine(b, 1, error);
     if (status == GRUS_OK && b->n_threads > 1)
         status = measure_engine(b, b->n_threads, error);
-    if (status == GRUS_OK && b->n_inputs)
+    if (status == GRUS_OK && b->settings.run.n_inputs)
         status = measure_output(b, error);
-    if (status == GRUS_OK && b->n_inputs)
+    if (status == GRUS_OK && b->settings.run.n_inputs)
         status = measure_run(b, error);
     return status;
 }
 
-grus_status grus_benchmark(const grus_model *model, const char *const *inputs, size_t n_inputs,
-                           const grus_run_options *options, const grus_benchmark_options *how,
-                           grus_benchmark_result *result, grus_error *error)
+// ---- the call ----
+
+_Static_assert(sizeof(grus_benchmark_options) == offsetof(grus_benchmark_options, records) + sizeof(size_t), "padding");
+
+static const grus_benchmark_options benchmark_defaults = {.seconds = 2, .records = 20000};
+
+void grus_benchmark_options_init(grus_benchmark_options *options, size_t size)
 {
-    grus_error unseen;
-    if (!error)
-        error = &unseen;
-    *result = (grus_benchmark_result){0};
-    benchmark *b = calloc(1, sizeof *b);
-    if (!b)
-        return grus_fail_memory(error, sizeof *b);
-    b->inputs = inputs;
-    b->n_inputs = n_inputs;
-    b->how = how;
-    b->result = result;
-    b->n_threads = options->threads ? options->threads : grus_cpus();
-    grus_status status = grus_job_settle(&b->job, model, options, error);
+    grus_sized_init(options, size, &benchmark_defaults, sizeof benchmark_defaults);
+}
+
+static grus_status settle(benchmark *b, const grus_model *model, const grus_run_options *run,
+                          const grus_benchmark_options *how, grus_error *error)
+{
+    b->how = benchmark_defaults;
+    grus_progress_init(&b->last, sizeof b->last);
+    b->memory = calloc(1, sizeof *b->memory);
+    if (!b->memory)
+        return grus_fail_memory(error, sizeof *b->memory);
+    b->memory->result.size = sizeof b->memory->result;
+    b->memory->result.parts = b->memory->list;
+    grus_status status = how ? grus_sized_read(&b->how, sizeof b->how, how, "benchmark", error) : GRUS_OK;
     if (status == GRUS_OK)
-        status = measure_all(b, error);
+        status = grus_run_settings_read(&b->settings, model, run, error);
+    if (status == GRUS_OK)
+        status = grus_job_settle(&b->job, model, &b->settings.run, error);
+    b->n_threads = b->settings.run.threads ? b->settings.run.threads : grus_cpus();
+    return status;
+}
+
+static void free_benchmark(benchmark *b)
+{
     remove_outdir(b);
     for (size_t i = 0; b->threads && i < b->n_threads; i++) {
         grus_arena_free(b->threads[i].arena);
@@ -416,6 +452,33 @@ grus_status grus_benchmark(const grus_model *model, const char *const *inputs, s
     }
     free(b->threads);
     grus_benchmark_work_free(&b->work);
+    free(b->memory);
     free(b);
+}
+
+grus_status grus_benchmark(const grus_model *model, const grus_run_options *run, const grus_benchmark_options *how,
+                           grus_benchmark_result **result, grus_error *error)
+{
+    grus_error unseen;
+    if (!error)
+        error = &unseen;
+    *result = NULL;
+    benchmark *b = calloc(1, sizeof *b);
+    if (!b)
+        return grus_fail_memory(error, sizeof *b);
+    grus_status status = settle(b, model, run, how, error);
+    if (status == GRUS_OK)
+        status = measure_all(b, error);
+    if (status == GRUS_OK) {
+        *result = &b->memory->result;
+        b->memory = NULL;
+    }
+    free_benchmark(b);
     return status;
+}
+
+// The result is the first thing in its memory.
+void grus_benchmark_result_free(grus_benchmark_result *result)
+{
+    free(result);
 }

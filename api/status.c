@@ -22,12 +22,14 @@
 
 // The public result and what it points into.
 typedef struct grus_overview_memory {
+    grus_overview overview;
     grus_claim claim;
     grus_partials partials;
-    grus_shard_overview *shards; // (claim.n)
-    const char **stale;          // (n_stale)
-    size_t *undone;              // (n_ranks) shards of each rank that are not done
-    size_t n_ranks;              // that have shards
+    grus_shard_overview *shards;      // (claim.n)
+    const grus_shard_overview **list; // (claim.n) of shards
+    const char **stale;               // (n_stale)
+    size_t *undone;                   // (n_ranks) shards of each rank that are not done
+    size_t n_ranks;                   // that have shards
     grus_buffer retry;
 } grus_overview_memory;
 
@@ -103,6 +105,8 @@ static grus_status examine_shards(const char *outdir, grus_overview_memory *memo
     size_t counts[4] = {0};
     for (size_t i = 0; i < claim->n; i++) {
         grus_shard_overview *shard = &memory->shards[i];
+        memory->list[i] = shard;
+        shard->size = sizeof *shard;
         shard->input = claim->inputs[i];
         shard->rank = i % claim->world_size;
         grus_status status = examine_shard(outdir, memory, i, shard, error);
@@ -207,8 +211,9 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
         return status;
     memory->n_ranks = grus_min(claim->world_size, claim->n);
     memory->shards = calloc(claim->n, sizeof *memory->shards);
+    memory->list = calloc(claim->n, sizeof *memory->list);
     memory->undone = calloc(claim->n, sizeof *memory->undone);
-    if (!memory->shards || !memory->undone)
+    if (!memory->shards || !memory->list || !memory->undone)
         return grus_fail_memory(error, claim->n * sizeof *memory->shards);
     status = examine_shards(outdir, memory, overview, error);
     if (!status)
@@ -219,38 +224,41 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
         status = put_retry(memory, error);
     overview->world_size = claim->world_size;
     overview->n = claim->n;
-    overview->shards = memory->shards;
+    overview->shards = memory->list;
     overview->retry = memory->retry.data;
     return status;
 }
 
-grus_status grus_outdir_examine(const char *outdir, grus_overview *overview, grus_error *error)
+grus_status grus_outdir_examine(const char *outdir, grus_overview **overview, grus_error *error)
 {
     grus_error unseen;
-    *overview = (grus_overview){0};
-    grus_overview_memory *memory = calloc(1, sizeof *memory);
     if (!error)
         error = &unseen;
+    *overview = NULL;
+    grus_overview_memory *memory = calloc(1, sizeof *memory);
     if (!memory)
         return grus_fail_memory(error, sizeof *memory);
-    overview->memory = memory;
-    grus_status status = examine(outdir, memory, overview, error);
+    memory->overview.size = sizeof memory->overview;
+    grus_status status = examine(outdir, memory, &memory->overview, error);
     if (status)
-        grus_overview_free(overview);
+        grus_overview_free(&memory->overview);
+    else
+        *overview = &memory->overview;
     return status;
 }
 
+// The overview is the first thing in its memory.
 void grus_overview_free(grus_overview *overview)
 {
-    grus_overview_memory *memory = overview->memory;
-    if (memory) {
-        grus_claim_free(&memory->claim);
-        grus_partials_free(&memory->partials);
-        grus_buffer_free(&memory->retry);
-        free(memory->shards);
-        free(memory->stale);
-        free(memory->undone);
-        free(memory);
-    }
-    *overview = (grus_overview){0};
+    grus_overview_memory *memory = (grus_overview_memory *)overview;
+    if (!memory)
+        return;
+    grus_claim_free(&memory->claim);
+    grus_partials_free(&memory->partials);
+    grus_buffer_free(&memory->retry);
+    free(memory->shards);
+    free(memory->list);
+    free(memory->stale);
+    free(memory->undone);
+    free(memory);
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "io/file.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/manifest.h"
@@ -23,18 +24,33 @@ typedef struct grus_verifier {
     const char *outdir;
     grus_claim claim;
     grus_shards inputs; // that the caller named
-    void (*on_difference)(void *context, const grus_error *difference);
-    void *context;
-    grus_verified *counts;
+    grus_verify_options options;
+    grus_verified counts;
 } grus_verifier;
+
+_Static_assert(sizeof(grus_verify_options) == offsetof(grus_verify_options, context) + sizeof(void *), "padding");
+_Static_assert(sizeof(grus_verified) == offsetof(grus_verified, differences) + sizeof(uint64_t), "padding");
+
+static const grus_verify_options verify_defaults;
+static const grus_verified no_counts;
+
+void grus_verify_options_init(grus_verify_options *options, size_t size)
+{
+    grus_sized_init(options, size, &verify_defaults, sizeof verify_defaults);
+}
+
+void grus_verified_init(grus_verified *counts, size_t size)
+{
+    grus_sized_init(counts, size, &no_counts, sizeof no_counts);
+}
 
 // ---- telling ----
 
 static void tell(grus_verifier *verifier, const grus_error *difference)
 {
-    verifier->counts->differences++;
-    if (verifier->on_difference)
-        verifier->on_difference(verifier->context, difference);
+    verifier->counts.differences++;
+    if (verifier->options.on_difference)
+        verifier->options.on_difference(verifier->options.context, difference);
 }
 
 static void tell_words(grus_verifier *verifier, const char *path, const char *place, const char *words)
@@ -127,7 +143,7 @@ static grus_status verify_output(grus_verifier *verifier, const char *path, cons
     if (status)
         return verify_damaged(verifier, path, &damage, manifest, error);
     const grus_input_counts *counts = &content.counts;
-    verifier->counts->bytes += counts->bytes_in;
+    verifier->counts.bytes += counts->bytes_in;
     compare_count(verifier, path, "output_bytes", "the size is ", counts->bytes_in, manifest->output_bytes);
     compare_hash(verifier, path, "output_xxh64", counts->xxh64, manifest->output_xxh64);
     if (strcmp(verifier->claim.suffix, ".npy") == 0)
@@ -156,7 +172,7 @@ static grus_status verify_input(grus_verifier *verifier, const grus_shard *const
     uint64_t bytes, hash;
     if (grus_file_digest(path, GRUS_E_INPUT, &bytes, &hash, error) != GRUS_OK)
         return pass_on(verifier, error);
-    verifier->counts->inputs++;
+    verifier->counts.inputs++;
     compare_count(verifier, path, "input_bytes", "the size is ", bytes, manifest->input_bytes);
     compare_hash(verifier, path, "input_xxh64", hash, manifest->input_xxh64);
     return GRUS_OK;
@@ -182,9 +198,9 @@ static grus_status verify_pair(grus_verifier *verifier, size_t i, const grus_sha
                                const grus_shard *const *inputs, const grus_manifest *manifest, grus_error *error)
 {
     const char *input = verifier->claim.inputs[i];
-    verifier->counts->outputs++;
-    verifier->counts->records += manifest->records_out;
-    verifier->counts->records_failed += manifest->records_failed;
+    verifier->counts.outputs++;
+    verifier->counts.records += manifest->records_out;
+    verifier->counts.records_failed += manifest->records_failed;
     verify_counts(verifier, paths->manifest, input, manifest);
     grus_status status = verify_output(verifier, paths->output, manifest, error);
     return status ? status : verify_input(verifier, inputs, input, manifest, error);
@@ -203,7 +219,7 @@ static grus_status verify_shard(grus_verifier *verifier, size_t i, const grus_sh
         return pass_on(verifier, error);
     bool has_output = lstat(paths->output, &about) == 0 || errno != ENOENT;
     if (!has_output && !has_manifest)
-        verifier->counts->missing++;
+        verifier->counts.missing++;
     else if (!has_manifest)
         tell_words(verifier, paths->output, NULL, "has no manifest: nothing proves that it is whole");
     else if (!has_output)
@@ -217,7 +233,7 @@ static grus_status verify_shard(grus_verifier *verifier, size_t i, const grus_sh
 static grus_status verify_shards(grus_verifier *verifier, const grus_shard *const *inputs, grus_error *error)
 {
     grus_status status = GRUS_OK;
-    verifier->counts->shards = verifier->claim.n;
+    verifier->counts.shards = verifier->claim.n;
     for (size_t i = 0; i < verifier->claim.n && !status; i++) {
         const char *stem = verifier->claim.stems[i];
         grus_shard_paths paths = {grus_outdir_output(verifier->outdir, stem, verifier->claim.suffix),
@@ -345,11 +361,12 @@ static const grus_shard **sort_inputs(const grus_shards *shards)
     return sorted;
 }
 
-static grus_status list_inputs(grus_verifier *verifier, const char *const *inputs, size_t n_inputs, grus_error *error)
+static grus_status list_inputs(grus_verifier *verifier, grus_error *error)
 {
-    if (n_inputs == 0)
+    const grus_verify_options *options = &verifier->options;
+    if (options->n_inputs == 0)
         return GRUS_OK;
-    grus_status status = grus_shards_list(&verifier->inputs, inputs, n_inputs, error);
+    grus_status status = grus_shards_list(&verifier->inputs, options->inputs, options->n_inputs, error);
     if (status)
         return status;
     for (size_t i = 0; i < verifier->inputs.n; i++)
@@ -358,30 +375,39 @@ static grus_status list_inputs(grus_verifier *verifier, const char *const *input
     return check_inputs(verifier, error);
 }
 
-grus_status grus_outdir_verify(const char *outdir, const char *const *inputs, size_t n_inputs,
-                               void (*on_difference)(void *context, const grus_error *difference), void *context,
-                               grus_verified *counts, grus_error *error)
+static grus_status verify(grus_verifier *verifier, grus_error *error)
+{
+    const grus_shard **sorted = NULL;
+    grus_status status = grus_claim_read(verifier->outdir, &verifier->claim, error);
+    if (!status)
+        status = list_inputs(verifier, error);
+    if (!status && !(sorted = sort_inputs(&verifier->inputs)))
+        status = grus_fail_memory(error, verifier->inputs.n * sizeof *sorted);
+    if (!status)
+        status = verify_shards(verifier, sorted, error);
+    if (!status)
+        status = verify_strays(verifier, error);
+    free(sorted);
+    if (!status && verifier->counts.differences)
+        status = grus_fail(error, GRUS_E_FAILED, verifier->outdir, NULL, "%" PRIu64 " differences",
+                           verifier->counts.differences);
+    return status;
+}
+
+grus_status grus_outdir_verify(const char *outdir, const grus_verify_options *options, grus_verified *counts,
+                               grus_error *error)
 {
     grus_error unseen;
-    grus_verified uncounted;
-    grus_verifier verifier = {.outdir = outdir, .on_difference = on_difference, .context = context};
+    grus_verifier verifier = {.outdir = outdir};
     if (!error)
         error = &unseen;
-    verifier.counts = counts ? counts : &uncounted;
-    *verifier.counts = (grus_verified){0};
-    const grus_shard **sorted = NULL;
-    grus_status status = grus_claim_read(outdir, &verifier.claim, error);
+    grus_status status = GRUS_OK;
+    if (options)
+        status = grus_sized_read(&verifier.options, sizeof verifier.options, options, "verify", error);
     if (!status)
-        status = list_inputs(&verifier, inputs, n_inputs, error);
-    if (!status && !(sorted = sort_inputs(&verifier.inputs)))
-        status = grus_fail_memory(error, verifier.inputs.n * sizeof *sorted);
-    if (!status)
-        status = verify_shards(&verifier, sorted, error);
-    if (!status)
-        status = verify_strays(&verifier, error);
-    if (!status && verifier.counts->differences)
-        status = grus_fail(error, GRUS_E_FAILED, outdir, NULL, "%" PRIu64 " differences", verifier.counts->differences);
-    free(sorted);
+        status = verify(&verifier, error);
+    if (counts)
+        grus_sized_fill(counts, &verifier.counts, sizeof verifier.counts);
     grus_shards_free(&verifier.inputs);
     grus_claim_free(&verifier.claim);
     return status;

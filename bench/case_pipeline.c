@@ -86,8 +86,8 @@ static void run_pipeline(void *state)
     snprintf(p->outdir, sizeof p->outdir, "grus-bench-XXXXXX");
     if (!mkdtemp(p->outdir))
         return;
-    if (grus_run(p->model, &p->shard, 1, p->outdir, &p->options, NULL, &p->last, &error) != GRUS_OK)
-        p->last = (grus_progress){0};
+    if (grus_run(p->model, &p->options, NULL, &p->last, &error) != GRUS_OK)
+        grus_progress_init(&p->last, sizeof p->last);
     remove_outdir(p);
 }
 
@@ -99,12 +99,16 @@ bool bench_make_pipeline(const bench_parameters *parameters, bench_case *made, c
     *why = "the model or the shard cannot be used";
     pipeline *p = calloc(1, sizeof *p);
     grus_error error;
-    if (!p || grus_model_load(parameters->model, false, NULL, NULL, &p->model, &error) != GRUS_OK) {
+    if (!p || grus_model_load(parameters->model, NULL, &p->model, &error) != GRUS_OK) {
         free(p);
         return false;
     }
     p->shard = parameters->shard;
-    grus_run_options_init(&p->options, p->model);
+    grus_run_options_init(&p->options, sizeof p->options);
+    grus_progress_init(&p->last, sizeof p->last);
+    p->options.inputs = &p->shard;
+    p->options.n_inputs = 1;
+    p->options.outdir = p->outdir;
     p->options.threads = parameters->threads;
     if (!parameters->records || take_part(p, parameters->records))
         run_pipeline(p);

@@ -32,11 +32,11 @@ enum style { STYLE_AUTO, STYLE_COLOR, STYLE_BLOCKS, STYLE_ASCII };
 static const char *const styles[] = {"auto", "color", "blocks", "ascii", NULL};
 
 static const grus_option options[N_OPTIONS] = {
-    [OPT_SVG] = {"svg", 0, GRUS_OPTION_TEXT, "FILE", "write an SVG picture there instead; - is standard output", 0, 0,
-                 NULL},
-    [OPT_WIDTH] = {"width", 'w', GRUS_OPTION_COUNT, "N", "columns of the picture [the terminal's, else 80]",
-                   GRUS_HEATMAP_LEAST_WIDTH, 100000, NULL},
-    [OPT_STYLE] = {"style", 0, GRUS_OPTION_CHOICE, "NAME", "auto, color, blocks, ascii [auto]", 0, 0, styles},
+    [OPT_SVG] =
+        GRUS_TEXT("svg", 0, "FILE", GRUS_INTO_NOTHING, "write an SVG picture there instead; - is standard output"),
+    [OPT_WIDTH] = GRUS_COUNT("width", 'w', "N", GRUS_HEATMAP_LEAST_WIDTH, 100000, GRUS_INTO_NOTHING,
+                             "columns of the picture [the terminal's, else 80]"),
+    [OPT_STYLE] = GRUS_CHOICE("style", styles, GRUS_INTO_NOTHING, "[auto]"),
     GRUS_SEARCH_ROWS(OPT_SEARCH),
     GRUS_LOAD_ROWS(OPT_LOAD),
 };
@@ -183,16 +183,16 @@ static int write_svg(const grus_attention_map *map, const char *source, const ch
 
 static int attend(const grus_model *model, const char *text, size_t length, const grus_option_value *values)
 {
-    grus_run_options defaults;
-    grus_attention_map map;
+    grus_search search;
+    grus_attention_map *map;
     grus_error error;
-    grus_run_options_init(&defaults, model);
-    grus_search_take(values + OPT_SEARCH, &defaults.search);
-    if (grus_attend_text(model, text, length, &defaults.search, &map, &error) != GRUS_OK)
+    grus_search_init(&search, sizeof search, model);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
+    if (grus_attend_text(model, text, length, &search, &map, &error) != GRUS_OK)
         return grus_fail_command(&error);
-    bool features = map.columns && map.column_tokens[0][0] == '\0';
-    int code = values[OPT_SVG].set ? write_svg(&map, features ? NULL : text, values[OPT_SVG].text) : draw(&map, values);
-    grus_attention_map_free(&map);
+    bool features = map->columns && map->column_tokens[0][0] == '\0';
+    int code = values[OPT_SVG].set ? write_svg(map, features ? NULL : text, values[OPT_SVG].text) : draw(map, values);
+    grus_attention_map_free(map);
     return code;
 }
 
@@ -205,7 +205,7 @@ int grus_command_attend(int argc, char **argv)
     if (argc - first != 2)
         return grus_usage_error("attend: a model and a text are needed; put a text of several words in quotes");
     grus_model *model;
-    code = grus_load_model(argv[first], values + OPT_LOAD, &model);
+    code = grus_load_model(argv[first], options, N_OPTIONS, values, &model);
     if (code != GRUS_OK)
         return code;
     char *text;

@@ -8,6 +8,7 @@
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/search.h"
 
 enum option_number {
     OPT_THREADS,
@@ -21,17 +22,19 @@ enum option_number {
     N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
 };
 
+#define RUN(member) GRUS_INTO(GRUS_INTO_RUN, grus_run_options, member)
+#define BENCHMARK(member) GRUS_INTO(GRUS_INTO_BENCHMARK, grus_benchmark_options, member)
+
 static const grus_option options[N_OPTIONS] = {
-    [OPT_THREADS] = {"threads", 't', GRUS_OPTION_COUNT, "N", "threads [what affinity and cgroup allow]", 1, 4096, NULL},
-    [OPT_BEAM_SIZE] = {"beam-size", 'b', GRUS_OPTION_COUNT, "N", "hypotheses that the search keeps [the model's]", 1,
-                       1024, NULL},
-    [OPT_BATCH_TOKENS] = {"batch-tokens", 0, GRUS_OPTION_COUNT, "N", "source positions of a batch [16384]", 1, 1 << 30,
-                          NULL},
-    [OPT_RECORDS] = {"records", 0, GRUS_OPTION_COUNT, "N", "records that the parts are measured on [20000]", 1,
-                     10000000, NULL},
-    [OPT_SECONDS] = {"seconds", 0, GRUS_OPTION_REAL, "S", "for each part, at least three repetitions [2]", 0, 0, NULL},
-    [OPT_TEXT_KEY] = {"text-key", 0, GRUS_OPTION_TEXT, "KEY", "JSON field of the text [text]", 0, 0, NULL},
-    [OPT_JSON] = {"json", 0, GRUS_OPTION_TEXT, "FILE", "write the figures as JSON; - is standard output", 0, 0, NULL},
+    [OPT_THREADS] = GRUS_COUNT("threads", 't', "N", 1, 4096, RUN(threads), "threads [what affinity and cgroup allow]"),
+    [OPT_BEAM_SIZE] = GRUS_SEARCH_BEAM_ROW,
+    [OPT_BATCH_TOKENS] =
+        GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens), "source positions of a batch [16384]"),
+    [OPT_RECORDS] = GRUS_COUNT("records", 0, "N", 1, 10000000, BENCHMARK(records),
+                               "records that the parts are measured on [20000]"),
+    [OPT_SECONDS] = GRUS_REAL("seconds", "S", BENCHMARK(seconds), "for each part, at least three repetitions [2]"),
+    [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
+    [OPT_JSON] = GRUS_TEXT("json", 0, "FILE", GRUS_INTO_NOTHING, "write the figures as JSON; - is standard output"),
     GRUS_LOAD_ROWS(OPT_LOAD),
 };
 
@@ -62,7 +65,7 @@ static void print_table(const grus_benchmark_result *result)
     printf("%-8s %7s %9s %9s %9s %9s %11s %11s %9s %9s %8s %8s\n", "part", "threads", "seconds", "min", "max", "cpu",
            "records/s", "tokens/s", "MB/s", "GFLOP/s", "padding", "idle");
     for (size_t i = 0; i < result->n; i++) {
-        const grus_benchmark_part *part = &result->parts[i];
+        const grus_benchmark_part *part = result->parts[i];
         printf("%-8s %7zu %9.4f %9.4f %9.4f %9.4f %11.0f %11.0f", part->name, part->threads, part->median, part->min,
                part->max, part->cpu, part->records / part->median, part->tokens / part->median);
         print_number(part->bytes / part->median / 1e6);
@@ -81,7 +84,7 @@ static void write_json(FILE *to, const grus_benchmark_result *result)
             grus_version(), grus_kernel_name(), (unsigned long long)result->records,
             (unsigned long long)result->records_failed, (unsigned long long)result->positions);
     for (size_t i = 0; i < result->n; i++) {
-        const grus_benchmark_part *part = &result->parts[i];
+        const grus_benchmark_part *part = result->parts[i];
         fprintf(
             to,
             "%s\n  {\"part\": \"%s\", \"threads\": %zu, \"repetitions\": %zu, \"records\": %.17g, \"tokens\": %.17g, "
@@ -111,39 +114,43 @@ static int save_json(const char *path, const grus_benchmark_result *result)
     return grus_fail_command(&error);
 }
 
-static int execute(const char *dir, char **inputs, size_t n_inputs, const grus_option_value *values)
+static int print_result(const grus_benchmark_result *result, const char *json)
+{
+    if (!json || strcmp(json, "-") != 0)
+        print_table(result);
+    if (json)
+        return save_json(json, result);
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+static grus_status measure(const grus_model *model, const grus_option_value *values, grus_run_options *run,
+                           grus_benchmark_result **result, grus_error *error)
+{
+    grus_search search;
+    grus_benchmark_options how;
+    grus_search_init(&search, sizeof search, model);
+    grus_benchmark_options_init(&how, sizeof how);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_BENCHMARK, &how);
+    run->search = &search;
+    return grus_benchmark(model, run, &how, result, error);
+}
+
+static int execute(const char *dir, const grus_option_value *values, grus_run_options *run)
 {
     grus_model *model;
     grus_error error;
-    grus_benchmark_result result;
-    grus_run_options run;
-    grus_benchmark_options how = {.seconds = 2, .records = 20000};
-    int code = grus_load_model(dir, values + OPT_LOAD, &model);
+    grus_benchmark_result *result;
+    int code = grus_load_model(dir, options, N_OPTIONS, values, &model);
     if (code != GRUS_OK)
         return code;
-    grus_run_options_init(&run, model);
-    if (values[OPT_THREADS].set)
-        run.threads = (size_t)values[OPT_THREADS].count;
-    if (values[OPT_BEAM_SIZE].set)
-        run.search.beam_size = (size_t)values[OPT_BEAM_SIZE].count;
-    if (values[OPT_BATCH_TOKENS].set)
-        run.batch_tokens = (size_t)values[OPT_BATCH_TOKENS].count;
-    if (values[OPT_RECORDS].set)
-        how.records = (size_t)values[OPT_RECORDS].count;
-    if (values[OPT_SECONDS].set)
-        how.seconds = values[OPT_SECONDS].real;
-    if (values[OPT_TEXT_KEY].set)
-        run.text_key = values[OPT_TEXT_KEY].text;
-    grus_status status = grus_benchmark(model, (const char *const *)inputs, n_inputs, &run, &how, &result, &error);
+    grus_status status = measure(model, values, run, &result, &error);
     grus_model_free(model);
     if (status != GRUS_OK)
         return grus_fail_command(&error);
-    const char *json = values[OPT_JSON].set ? values[OPT_JSON].text : NULL;
-    if (!json || strcmp(json, "-") != 0)
-        print_table(&result);
-    if (json)
-        return save_json(json, &result);
-    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+    code = print_result(result, values[OPT_JSON].text);
+    grus_benchmark_result_free(result);
+    return code;
 }
 
 int grus_command_bench(int argc, char **argv)
@@ -154,5 +161,10 @@ int grus_command_bench(int argc, char **argv)
         return code;
     if (argc == first)
         return grus_usage_error("bench: a model is needed; grus bench --help tells more");
-    return execute(argv[first], argv + first + 1, (size_t)(argc - first - 1), values);
+    grus_run_options run;
+    grus_run_options_init(&run, sizeof run);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
+    run.inputs = (const char *const *)argv + first + 1;
+    run.n_inputs = (size_t)(argc - first - 1);
+    return execute(argv[first], values, &run);
 }

@@ -296,7 +296,7 @@ static bool put_result(const heatmap *picture)
         free(output.text);
     }
     for (size_t i = 0; i < map->n_heads && fine; i++)
-        fine = put_head(picture, &map->heads[i]);
+        fine = put_head(picture, map->heads[i]);
     if (map->output || map->n_heads)
         fputc('\n', picture->to);
     return fine;

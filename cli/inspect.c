@@ -13,7 +13,8 @@
 enum option_number { OPT_MAX_RECORD, OPT_LOAD, N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
-    [OPT_MAX_RECORD] = {"max-record", 0, GRUS_OPTION_SIZE, "SIZE", "longest line of a shard [16M]", 1, 0, NULL},
+    [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, GRUS_INTO(GRUS_INTO_RUN, grus_run_options, max_record),
+                                 "longest line of a shard [16M]"),
     GRUS_LOAD_ROWS(OPT_LOAD),
 };
 
@@ -29,12 +30,25 @@ static int inspect_model(const char *dir, const grus_option_value *values)
 {
     grus_model *model;
     grus_error error;
-    int code = grus_load_model(dir, values + OPT_LOAD, &model);
+    int code = grus_load_model(dir, options, N_OPTIONS, values, &model);
     if (code != GRUS_OK)
         return code;
-    grus_status status = grus_model_describe(model, stdout, &error);
+    grus_text text;
+    grus_status status = grus_model_describe(model, false, &text, &error);
     grus_model_free(model);
-    return status == GRUS_OK ? GRUS_OK : grus_fail_command(&error);
+    return status == GRUS_OK ? grus_print_text(&text) : grus_fail_command(&error);
+}
+
+static int inspect_shard(const char *path, const grus_option_value *values)
+{
+    grus_run_options run;
+    grus_text text;
+    grus_error error;
+    grus_run_options_init(&run, sizeof run);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
+    if (grus_shard_describe(path, run.max_record, false, &text, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    return grus_print_text(&text);
 }
 
 int grus_command_inspect(int argc, char **argv)
@@ -53,12 +67,5 @@ int grus_command_inspect(int argc, char **argv)
         snprintf(error.cause, sizeof error.cause, "%s", strerror(errno));
         return grus_fail_command(&error);
     }
-    if (S_ISDIR(facts.st_mode))
-        return inspect_model(path, values);
-    grus_run_options defaults;
-    grus_run_options_init(&defaults, NULL);
-    size_t max_record = values[OPT_MAX_RECORD].set ? (size_t)values[OPT_MAX_RECORD].count : defaults.max_record;
-    if (grus_shard_describe(path, max_record, stdout, &error) != GRUS_OK)
-        return grus_fail_command(&error);
-    return GRUS_OK;
+    return S_ISDIR(facts.st_mode) ? inspect_model(path, values) : inspect_shard(path, values);
 }

@@ -5,12 +5,15 @@
 
 #include "cli/message.h"
 
-int grus_load_model(const char *dir, const grus_option_value *values, grus_model **model)
+int grus_load_model(const char *dir, const grus_option *options, size_t n, const grus_option_value *values,
+                    grus_model **model)
 {
-    unsigned flags = (values[GRUS_LOADING_STRICT].set ? GRUS_LOAD_STRICT : 0) |
-                     (values[GRUS_LOADING_ALLOW_NONFINITE].set ? GRUS_LOAD_ALLOW_NONFINITE : 0);
+    grus_load_options load;
     grus_error error;
-    if (grus_model_load_with(dir, flags, grus_print_warning, NULL, model, &error) != GRUS_OK)
+    grus_load_options_init(&load, sizeof load);
+    load.on_warning = grus_print_warning;
+    grus_options_take(options, n, values, GRUS_INTO_LOAD, &load);
+    if (grus_model_load(dir, &load, model, &error) != GRUS_OK)
         return grus_fail_command(&error);
     return GRUS_OK;
 }

@@ -3,21 +3,23 @@
 #define GRUS_CLI_LOAD_H
 
 #include "cli/options.h"
-#include <grus.h>
 
 enum grus_load_option { GRUS_LOADING_STRICT, GRUS_LOADING_ALLOW_NONFINITE, GRUS_N_LOAD_OPTIONS };
+
+#define GRUS_LOAD_FIELD(member) GRUS_INTO(GRUS_INTO_LOAD, grus_load_options, member)
 
 // The rows of a command's table from place `first` on.
 // clang-format off
 #define GRUS_LOAD_ROWS(first) \
-    [(first) + GRUS_LOADING_STRICT] = {"strict", 0, GRUS_OPTION_FLAG, NULL, \
-        "a tensor that the configuration does not use is an error", 0, 0, NULL}, \
-    [(first) + GRUS_LOADING_ALLOW_NONFINITE] = {"allow-nonfinite", 0, GRUS_OPTION_FLAG, NULL, \
-        "a NaN or an infinity among the weights is no error", 0, 0, NULL}
+    [(first) + GRUS_LOADING_STRICT] = GRUS_FLAG("strict", 0, GRUS_LOAD_FIELD(strict), \
+        "a tensor that the configuration does not use is an error"), \
+    [(first) + GRUS_LOADING_ALLOW_NONFINITE] = GRUS_FLAG("allow-nonfinite", 0, GRUS_LOAD_FIELD(allow_nonfinite), \
+        "a NaN or an infinity among the weights is no error")
 // clang-format on
 
-// values: those of the rows (GRUS_N_LOAD_OPTIONS). Warnings go to standard error. 0 and a model, which the caller frees;
-// or the exit code, after a message.
-int grus_load_model(const char *dir, const grus_option_value *values, grus_model **model);
+// Loads the model by those of the command's options (n) and values that are of GRUS_LOAD_ROWS. Warnings go to standard
+// error. 0 and a model, which the caller frees; or the exit code, after a message.
+int grus_load_model(const char *dir, const grus_option *options, size_t n, const grus_option_value *values,
+                    grus_model **model);
 
 #endif

@@ -83,16 +83,22 @@ static bool parse_real(const grus_option *option, const char *text, grus_option_
     return true;
 }
 
+static const char *const *words_of(const grus_option *option)
+{
+    return option->choices ? option->choices : grus_names(option->names);
+}
+
 static bool parse_choice(const grus_option *option, const char *text, grus_option_value *value)
 {
     char list[256] = "one of";
-    for (size_t i = 0; option->choices[i]; i++) {
-        if (strcmp(text, option->choices[i]) == 0) {
+    const char *const *words = words_of(option);
+    for (size_t i = 0; words[i]; i++) {
+        if (strcmp(text, words[i]) == 0) {
             value->count = i;
             return true;
         }
         size_t length = strlen(list);
-        snprintf(list + length, sizeof list - length, "%s %s", i ? "," : "", option->choices[i]);
+        snprintf(list + length, sizeof list - length, "%s %s", i ? "," : "", words[i]);
     }
     return bad_value(option, text, list);
 }
@@ -103,6 +109,7 @@ static bool parse_value(const grus_option *option, const char *text, grus_option
     value->text = text;
     switch (option->type) {
     case GRUS_OPTION_FLAG:
+        value->count = 1;
         return true;
     case GRUS_OPTION_COUNT:
         return parse_count(option, text, value);
@@ -178,6 +185,45 @@ int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(v
     return -1;
 }
 
+static void store(const grus_option *option, const grus_option_value *value, void *to)
+{
+    uint8_t byte = (uint8_t)value->count;
+    uint32_t word = (uint32_t)value->count;
+    const void *from = &value->count;
+    if (option->type == GRUS_OPTION_REAL)
+        from = &value->real;
+    else if (option->type == GRUS_OPTION_TEXT)
+        from = &value->text;
+    else if (option->bytes == sizeof byte)
+        from = &byte;
+    else if (option->bytes == sizeof word)
+        from = &word;
+    memcpy(to, from, option->bytes);
+}
+
+void grus_options_take(const grus_option *options, size_t n, const grus_option_value *values, grus_option_target target,
+                       void *to)
+{
+    for (size_t i = 0; i < n; i++)
+        if (values[i].set && options[i].target == target)
+            store(&options[i], &values[i], (char *)to + options[i].offset);
+}
+
+// The words of a choice, but for one that the help text itself explains ("[own: …").
+static void print_words(const grus_option *option)
+{
+    const char *const *words = words_of(option);
+    const char *explained = option->help + 1, *separator = "";
+    for (size_t i = 0; words[i]; i++) {
+        size_t length = strlen(words[i]);
+        if (strncmp(explained, words[i], length) == 0 && explained[length] == ':')
+            continue;
+        printf("%s%s", separator, words[i]);
+        separator = ", ";
+    }
+    printf(" ");
+}
+
 void grus_options_help(const grus_option *options, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -187,7 +233,10 @@ void grus_options_help(const grus_option *options, size_t n)
             snprintf(letter, sizeof letter, "-%c,", option->letter);
         snprintf(left, sizeof left, "%s --%s%s%s", letter, option->name, option->argument ? " " : "",
                  option->argument ? option->argument : "");
-        printf("  %-34s %s\n", left, option->help);
+        printf("  %-34s ", left);
+        if (option->type == GRUS_OPTION_CHOICE && option->help[0] == '[')
+            print_words(option);
+        printf("%s\n", option->help);
     }
     printf("  %-34s %s\n", "-h, --help", "this text");
 }

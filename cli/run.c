@@ -1,9 +1,6 @@
 // run.c: `grus run`.
 #include "config.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/commands.h"
 #include "cli/launcher.h"
 #include "cli/load.h"
@@ -43,48 +40,46 @@ enum option_number {
     N_OPTIONS,
 };
 
-// Each list is in the order of the enumeration that it stands for.
-static const char *const tasks[] = {"own", "embed", "classify", "tag", "translate", "score", NULL};
-static const char *const attentions[] = {"none", "soft", "hard", NULL};
-static const char *const policies[] = {"skip", "fail", NULL};
-static const char *const formats[] = {"jsonl", "txt", "npy", NULL};
-static const char *const modes[] = {"auto", "always", "never", NULL};
+static const char *const policies[] = {"skip", "fail", NULL};         // fail_on_error
+static const char *const modes[] = {"auto", "always", "never", NULL}; // grus_progress_mode
 
-// clang-format off
-#define COUNT(name, letter, argument, min, max, help) {name, letter, GRUS_OPTION_COUNT, argument, help, min, max, NULL}
-#define SIZE(name, min, help) {name, 0, GRUS_OPTION_SIZE, "SIZE", help, min, 0, NULL}
-#define TEXT(name, letter, argument, help) {name, letter, GRUS_OPTION_TEXT, argument, help, 0, 0, NULL}
-#define CHOICE(name, list, help) {name, 0, GRUS_OPTION_CHOICE, "NAME", help, 0, 0, list}
-#define FLAG(name, letter, help) {name, letter, GRUS_OPTION_FLAG, NULL, help, 0, 0, NULL}
-// clang-format on
+#define RUN(member) GRUS_INTO(GRUS_INTO_RUN, grus_run_options, member)
 
 static const grus_option options[N_OPTIONS] = {
-    [OPT_OUTPUT] = TEXT("output", 'o', "OUTDIR", "where the results go; - with the input -"),
-    [OPT_TASK] = CHOICE("task", tasks, "embed, classify, tag, translate, score [own: the model's]"),
+    [OPT_OUTPUT] = GRUS_TEXT("output", 'o', "OUTDIR", RUN(outdir), "where the results go; - with the input -"),
+    [OPT_TASK] = GRUS_CHOICE_OF("task", GRUS_NAMES_TASK, RUN(task), "[own: the model's]"),
     GRUS_SEARCH_ROWS(OPT_SEARCH),
-    [OPT_ATTENTION] = CHOICE("attention", attentions, "none, soft (weights), hard (alignment) [none]"),
-    [OPT_TOKEN_SCORES] = FLAG("token-scores", 0, "with --task score: the log-probability of each token"),
-    [OPT_TEXT_KEY] = TEXT("text-key", 0, "KEY", "JSON field of the text [text]"),
-    [OPT_ID_KEY] = TEXT("id-key", 0, "KEY", "JSON field of the record's name [id]"),
-    [OPT_TARGET_KEY] = TEXT("target-key", 0, "KEY", "JSON field of the target [target]"),
-    [OPT_TEXT_COLUMN] = COUNT("text-column", 0, "N", 1, 1000000, "TSV column of the text [1]"),
-    [OPT_TARGET_COLUMN] = COUNT("target-column", 0, "N", 1, 1000000, "TSV column of the target [2]"),
-    [OPT_THREADS] = COUNT("threads", 't', "N", 1, 4096, "worker threads [what affinity and cgroup allow]"),
-    [OPT_BATCH_TOKENS] = COUNT("batch-tokens", 0, "N", 1, 1 << 30, "source positions of a batch [16384]"),
-    [OPT_MAX_MEMORY] = SIZE("max-memory", 1, "memory of the whole process [no bound]"),
-    [OPT_ON_ERROR] = CHOICE("on-error", policies, "skip: mark a bad record; fail: fail its shard [skip]"),
-    [OPT_MAX_RECORD] = SIZE("max-record", 1, "longest line [16M]"),
-    [OPT_LEVEL] = COUNT("level", 0, "N", 1, 22, "zstd level of the output [3]"),
-    [OPT_FORMAT] = CHOICE("format", formats, "jsonl, txt, npy [jsonl]"),
-    [OPT_RANK] = COUNT("rank", 0, "R", 0, 0, "number of this process [the launcher's, else 0]"),
-    [OPT_WORLD_SIZE] = COUNT("world-size", 0, "W", 1, 0, "number of processes [the launcher's, else 1]"),
-    [OPT_CHECKPOINT_RECORDS] = COUNT("checkpoint-records", 0, "N", 0, 0, "records between two checkpoints of a shard"),
-    [OPT_PROGRESS] = CHOICE("progress", modes, "auto, always, never [auto]"),
-    [OPT_QUIET] = FLAG("quiet", 'q', "no plan, no progress, no summary"),
-    [OPT_REPORT] = TEXT("report", 0, "FILE", "what the run did, as JSON [OUTDIR/report.json]"),
-    [OPT_SEED] = COUNT("seed", 0, "N", 0, 0, "for tasks that draw random numbers; none does yet"),
+    [OPT_ATTENTION] = GRUS_CHOICE_OF("attention", GRUS_NAMES_ATTENTION, RUN(attention),
+                                     "none, soft (weights), hard (alignment) [none]"),
+    [OPT_TOKEN_SCORES] =
+        GRUS_FLAG("token-scores", 0, RUN(token_scores), "with --task score: the log-probability of each token"),
+    [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
+    [OPT_ID_KEY] = GRUS_TEXT("id-key", 0, "KEY", RUN(id_key), "JSON field of the record's name [id]"),
+    [OPT_TARGET_KEY] = GRUS_TEXT("target-key", 0, "KEY", RUN(target_key), "JSON field of the target [target]"),
+    [OPT_TEXT_COLUMN] = GRUS_COUNT("text-column", 0, "N", 1, 1000000, RUN(text_column), "TSV column of the text [1]"),
+    [OPT_TARGET_COLUMN] =
+        GRUS_COUNT("target-column", 0, "N", 1, 1000000, RUN(target_column), "TSV column of the target [2]"),
+    [OPT_THREADS] =
+        GRUS_COUNT("threads", 't', "N", 1, 4096, RUN(threads), "worker threads [what affinity and cgroup allow]"),
+    [OPT_BATCH_TOKENS] =
+        GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens), "source positions of a batch [16384]"),
+    [OPT_MAX_MEMORY] = GRUS_SIZE("max-memory", 1, RUN(max_memory), "memory of the whole process [no bound]"),
+    [OPT_ON_ERROR] =
+        GRUS_CHOICE("on-error", policies, RUN(fail_on_error), "skip: mark a bad record; fail: fail its shard [skip]"),
+    [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, RUN(max_record), "longest line [16M]"),
+    [OPT_LEVEL] = GRUS_COUNT("level", 0, "N", 1, 22, RUN(level), "zstd level of the output [3]"),
+    [OPT_FORMAT] = GRUS_CHOICE_OF("format", GRUS_NAMES_FORMAT, RUN(format), "[jsonl]"),
+    [OPT_RANK] = GRUS_COUNT("rank", 0, "R", 0, 0, RUN(rank), "number of this process [the launcher's, else 0]"),
+    [OPT_WORLD_SIZE] =
+        GRUS_COUNT("world-size", 0, "W", 1, 0, RUN(world_size), "number of processes [the launcher's, else 1]"),
+    [OPT_CHECKPOINT_RECORDS] = GRUS_COUNT("checkpoint-records", 0, "N", 0, 0, RUN(checkpoint_records),
+                                          "records between two checkpoints of a shard"),
+    [OPT_PROGRESS] = GRUS_CHOICE("progress", modes, GRUS_INTO_NOTHING, "auto, always, never [auto]"),
+    [OPT_QUIET] = GRUS_FLAG("quiet", 'q', GRUS_INTO_NOTHING, "no plan, no progress, no summary"),
+    [OPT_REPORT] = GRUS_TEXT("report", 0, "FILE", RUN(report), "what the run did, as JSON [OUTDIR/report.json]"),
+    [OPT_SEED] = GRUS_COUNT("seed", 0, "N", 0, 0, RUN(seed), "for tasks that draw random numbers; none does yet"),
     GRUS_LOAD_ROWS(OPT_LOAD),
-    [OPT_DRY_RUN] = FLAG("dry-run", 0, "print the plan and the memory it takes; run nothing"),
+    [OPT_DRY_RUN] = GRUS_FLAG("dry-run", 0, RUN(dry_run), "print the plan and the memory it takes; run nothing"),
 };
 
 static int print_help(void)
@@ -100,58 +95,14 @@ static int print_help(void)
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
-static void take_count(const grus_option_value *value, size_t *to)
-{
-    if (value->set)
-        *to = (size_t)value->count;
-}
-
-static void take_text(const grus_option_value *value, const char **to)
-{
-    if (value->set)
-        *to = value->text;
-}
-
-// What the command line says, over the defaults that are in run.
-static void take_options(const grus_option_value *values, grus_run_options *run)
-{
-    grus_search_take(values + OPT_SEARCH, &run->search);
-    run->task = (grus_task)values[OPT_TASK].count;
-    run->attention = (grus_attention_output)values[OPT_ATTENTION].count;
-    run->format = (grus_format)values[OPT_FORMAT].count;
-    run->fail_on_error = values[OPT_ON_ERROR].count == 1;
-    run->token_scores = values[OPT_TOKEN_SCORES].set;
-    run->strict = values[OPT_LOAD + GRUS_LOADING_STRICT].set;
-    run->dry_run = values[OPT_DRY_RUN].set;
-    take_text(&values[OPT_TEXT_KEY], &run->text_key);
-    take_text(&values[OPT_ID_KEY], &run->id_key);
-    take_text(&values[OPT_TARGET_KEY], &run->target_key);
-    take_text(&values[OPT_REPORT], &run->report);
-    take_count(&values[OPT_TEXT_COLUMN], &run->text_column);
-    take_count(&values[OPT_TARGET_COLUMN], &run->target_column);
-    take_count(&values[OPT_THREADS], &run->threads);
-    take_count(&values[OPT_BATCH_TOKENS], &run->batch_tokens);
-    take_count(&values[OPT_MAX_MEMORY], &run->max_memory);
-    take_count(&values[OPT_MAX_RECORD], &run->max_record);
-    take_count(&values[OPT_CHECKPOINT_RECORDS], &run->checkpoint_records);
-    if (values[OPT_LEVEL].set)
-        run->level = (int)values[OPT_LEVEL].count;
-    if (values[OPT_SEED].set)
-        run->seed = values[OPT_SEED].count;
-}
-
-// false after a message.
-static bool take_rank(const grus_option_value *values, grus_run_options *run)
+// The place among the processes of the run, where the command line does not tell it. false after a message.
+static bool find_rank(const grus_option_value *values, grus_run_options *run)
 {
     if (values[OPT_RANK].set != values[OPT_WORLD_SIZE].set) {
         grus_usage_error("--rank and --world-size go together");
         return false;
     }
-    if (!values[OPT_RANK].set)
-        return grus_launcher_find(run);
-    run->rank = (size_t)values[OPT_RANK].count;
-    run->world_size = (size_t)values[OPT_WORLD_SIZE].count;
-    return true;
+    return values[OPT_RANK].set || grus_launcher_find(run);
 }
 
 // ---- events ----
@@ -175,28 +126,43 @@ static void on_shard_error(void *context, const grus_error *error)
     grus_print_error(error);
 }
 
-static int execute(const grus_model *model, char **inputs, size_t n_inputs, const char *outdir,
-                   const grus_run_options *run, grus_display *display)
+static int execute(const grus_model *model, const grus_run_options *run, grus_display *display)
 {
     grus_error error;
     grus_progress last;
-    grus_run_events events = {
-        .context = display,
-        .on_plan = on_plan,
-        .on_progress = on_progress,
-        .on_shard_error = on_shard_error,
-        .on_warning = grus_print_warning,
-    };
-    grus_status status = grus_run(model, (const char *const *)inputs, n_inputs, outdir, run, &events, &last, &error);
+    grus_run_events events;
+    grus_progress_init(&last, sizeof last);
+    grus_run_events_init(&events, sizeof events);
+    events.context = display;
+    events.on_plan = on_plan;
+    events.on_progress = on_progress;
+    events.on_shard_error = on_shard_error;
+    events.on_warning = grus_print_warning;
+    grus_status status = grus_run(model, run, &events, &last, &error);
     grus_display_clear(display);
     bool ran = status == GRUS_OK || status == GRUS_E_FAILED || last.records > 0;
     if (ran && last.shards && !run->dry_run)
-        grus_display_summary(display, &last, outdir, status);
+        grus_display_summary(display, &last, run->outdir, status);
     if (status == GRUS_OK)
         return GRUS_OK;
     grus_print_error(&error);
     int signal_number = grus_signals_caught();
     return status == GRUS_E_INTERRUPTED && signal_number ? 128 + signal_number : grus_exit_code(status);
+}
+
+static int load_and_run(const char *dir, const grus_option_value *values, grus_run_options *run, grus_display *display)
+{
+    grus_model *model;
+    grus_search search;
+    int code = grus_load_model(dir, options, N_OPTIONS, values, &model);
+    if (code != GRUS_OK)
+        return code;
+    grus_search_init(&search, sizeof search, model);
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
+    run->search = &search;
+    code = execute(model, run, display);
+    grus_model_free(model);
+    return code;
 }
 
 int grus_command_run(int argc, char **argv)
@@ -211,26 +177,16 @@ int grus_command_run(int argc, char **argv)
         return grus_usage_error("run: -o OUTDIR is needed");
 
     grus_run_options run;
-    grus_run_options_init(&run, NULL);
-    if (!take_rank(values, &run))
+    grus_run_options_init(&run, sizeof run);
+    if (!find_rank(values, &run))
         return GRUS_E_USAGE;
-    const grus_run_options place = run;
+    grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
+    run.strict = values[OPT_LOAD + GRUS_LOADING_STRICT].set;
+    run.inputs = (const char *const *)argv + first + 1;
+    run.n_inputs = (size_t)(argc - first - 1);
 
     grus_display display;
     grus_display_init(&display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
-    grus_signals_install();
-
-    grus_model *model;
-    code = grus_load_model(argv[first], values + OPT_LOAD, &model);
-    if (code != GRUS_OK)
-        return code;
-    grus_run_options_init(&run, model);
-    take_options(values, &run);
-    run.rank = place.rank;
-    run.world_size = place.world_size;
-    run.launched = place.launched;
-    run.array = place.array;
-    code = execute(model, argv + first + 1, (size_t)(argc - first - 1), values[OPT_OUTPUT].text, &run, &display);
-    grus_model_free(model);
-    return code;
+    run.stop = grus_signals_install();
+    return run.stop ? load_and_run(argv[first], values, &run, &display) : GRUS_E_FAILED;
 }

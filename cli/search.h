@@ -3,7 +3,6 @@
 #define GRUS_CLI_SEARCH_H
 
 #include "cli/options.h"
-#include <grus.h>
 
 enum grus_search_option {
     GRUS_SEARCH_BEAM_SIZE,
@@ -16,29 +15,28 @@ enum grus_search_option {
     GRUS_N_SEARCH_OPTIONS,
 };
 
-// In the order of the enumeration of include/grus.h; ends with NULL.
-extern const char *const grus_search_norms[];
+#define GRUS_SEARCH_FIELD(member) GRUS_INTO(GRUS_INTO_SEARCH, grus_search, member)
+
+#define GRUS_SEARCH_BEAM_ROW                                                 \
+    GRUS_COUNT("beam-size", 'b', "N", 1, 1024, GRUS_SEARCH_FIELD(beam_size), \
+               "hypotheses that the search keeps [the model's]")
 
 // The rows of a command's table from place `first` on.
 // clang-format off
 #define GRUS_SEARCH_ROWS(first) \
-    [(first) + GRUS_SEARCH_BEAM_SIZE] = {"beam-size", 'b', GRUS_OPTION_COUNT, "N", \
-        "hypotheses that the search keeps [the model's]", 1, 1024, NULL}, \
-    [(first) + GRUS_SEARCH_N_BEST] = {"n-best", 0, GRUS_OPTION_COUNT, "N", \
-        "hypotheses that are printed [the model's]", 1, 1024, NULL}, \
-    [(first) + GRUS_SEARCH_LENGTH_NORM] = {"length-norm", 0, GRUS_OPTION_CHOICE, "NAME", \
-        "none, avg, gnmt [the model's]", 0, 0, grus_search_norms}, \
-    [(first) + GRUS_SEARCH_LENGTH_PENALTY] = {"length-penalty", 0, GRUS_OPTION_REAL, "NUMBER", \
-        "exponent of the length normalisation [the model's]", 0, 0, NULL}, \
-    [(first) + GRUS_SEARCH_MAX_LENGTH] = {"max-length", 0, GRUS_OPTION_COUNT, "N", \
-        "most steps of an output [the model's]", 1, 1000000, NULL}, \
-    [(first) + GRUS_SEARCH_MAX_LENGTH_FACTOR] = {"max-length-factor", 0, GRUS_OPTION_REAL, "NUMBER", \
-        "most steps for each source position [the model's]", 0, 0, NULL}, \
-    [(first) + GRUS_SEARCH_MIN_LENGTH] = {"min-length", 0, GRUS_OPTION_COUNT, "N", \
-        "least tokens of an output [the model's]", 0, 1000000, NULL}
+    [(first) + GRUS_SEARCH_BEAM_SIZE] = GRUS_SEARCH_BEAM_ROW, \
+    [(first) + GRUS_SEARCH_N_BEST] = GRUS_COUNT("n-best", 0, "N", 1, 1024, GRUS_SEARCH_FIELD(n_best), \
+        "hypotheses that are printed [the model's]"), \
+    [(first) + GRUS_SEARCH_LENGTH_NORM] = GRUS_CHOICE_OF("length-norm", GRUS_NAMES_LENGTH_NORM, \
+        GRUS_SEARCH_FIELD(length_norm), "[the model's]"), \
+    [(first) + GRUS_SEARCH_LENGTH_PENALTY] = GRUS_REAL("length-penalty", "NUMBER", GRUS_SEARCH_FIELD(length_penalty), \
+        "exponent of the length normalisation [the model's]"), \
+    [(first) + GRUS_SEARCH_MAX_LENGTH] = GRUS_COUNT("max-length", 0, "N", 1, 1000000, GRUS_SEARCH_FIELD(max_length), \
+        "most steps of an output [the model's]"), \
+    [(first) + GRUS_SEARCH_MAX_LENGTH_FACTOR] = GRUS_REAL("max-length-factor", "NUMBER", \
+        GRUS_SEARCH_FIELD(max_length_factor), "most steps for each source position [the model's]"), \
+    [(first) + GRUS_SEARCH_MIN_LENGTH] = GRUS_COUNT("min-length", 0, "N", 0, 1000000, GRUS_SEARCH_FIELD(min_length), \
+        "least tokens of an output [the model's]")
 // clang-format on
-
-// values: those of the rows (GRUS_N_SEARCH_OPTIONS). What is set goes over what is in search.
-void grus_search_take(const grus_option_value *values, grus_search *search);
 
 #endif

@@ -6,18 +6,19 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <grus.h>
+#include "cli/message.h"
 
 #define GRACE_SECONDS 4
 
 static volatile sig_atomic_t caught;
+static grus_stop *stop; // set before the handlers are there
 
 static void on_signal(int number)
 {
     if (caught)
         _exit(128 + number);
     caught = number;
-    grus_run_stop();
+    grus_stop_ask(stop);
     alarm(GRACE_SECONDS);
 }
 
@@ -35,14 +36,20 @@ static void handle(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
-void grus_signals_install(void)
+const grus_stop *grus_signals_install(void)
 {
+    stop = grus_stop_new();
+    if (!stop) {
+        grus_print_error(&(grus_error){.status = GRUS_E_MEMORY, .cause = "out of memory"});
+        return NULL;
+    }
     handle(SIGINT, on_signal);
     handle(SIGTERM, on_signal);
     handle(SIGUSR1, on_signal);
     handle(SIGALRM, on_alarm);
     handle(SIGPIPE, SIG_IGN);
     handle(SIGXFSZ, SIG_IGN);
+    return stop;
 }
 
 int grus_signals_caught(void)

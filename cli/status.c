@@ -8,7 +8,7 @@
 enum option_number { OPT_JSON, N_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
-    [OPT_JSON] = {"json", 0, GRUS_OPTION_FLAG, NULL, "as JSON", 0, 0, NULL},
+    [OPT_JSON] = GRUS_FLAG("json", 0, GRUS_INTO_NOTHING, "as JSON"),
 };
 
 static int print_help(void)
@@ -29,15 +29,17 @@ int grus_command_status(int argc, char **argv)
         return code;
     if (argc - first != 1)
         return grus_usage_error("status: one output directory is needed");
-    grus_overview overview;
+    grus_overview *overview;
+    grus_text text;
     grus_error error;
     grus_status status = grus_outdir_examine(argv[first], &overview, &error);
     if (status != GRUS_OK)
         return grus_fail_command(&error);
-    bool all_done = overview.done == overview.n;
-    status = grus_overview_print(&overview, values[OPT_JSON].set, stdout, &error);
-    grus_overview_free(&overview);
-    if (status != GRUS_OK)
-        return grus_fail_command(&error);
+    bool all_done = overview->done == overview->n;
+    status = grus_overview_describe(overview, values[OPT_JSON].set, &text, &error);
+    grus_overview_free(overview);
+    code = status == GRUS_OK ? grus_print_text(&text) : grus_fail_command(&error);
+    if (code != GRUS_OK)
+        return code;
     return all_done ? GRUS_OK : GRUS_E_FAILED;
 }

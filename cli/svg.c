@@ -88,8 +88,8 @@ static bool make_labels(svg_sheet *sheet)
     sheet->heads = calloc(map->n_heads + 1, sizeof *sheet->heads);
     bool fine = sheet->rows && sheet->columns && sheet->heads;
     for (size_t i = 0; i < map->n_heads && fine; i++)
-        if (map->heads[i].on_token) {
-            sheet->heads[i] = grus_labels_make(map->heads[i].labels, map->columns, GRUS_LABEL_TEXT, LONGEST_LABEL);
+        if (map->heads[i]->on_token) {
+            sheet->heads[i] = grus_labels_make(map->heads[i]->labels, map->columns, GRUS_LABEL_TEXT, LONGEST_LABEL);
             fine = sheet->heads[i] != NULL;
         }
     return fine;
@@ -117,7 +117,7 @@ static size_t widest_margin(const svg_sheet *sheet)
 {
     size_t widest = grus_labels_widest(sheet->rows, sheet->map->rows);
     for (size_t i = 0; i < sheet->map->n_heads; i++) {
-        size_t width = sheet->heads[i] ? strlen(sheet->map->heads[i].name) : 0;
+        size_t width = sheet->heads[i] ? strlen(sheet->map->heads[i]->name) : 0;
         widest = width > widest ? width : widest;
     }
     return widest;
@@ -188,7 +188,7 @@ static size_t count_lines(const grus_attention_map *map, const char *source)
 {
     size_t lines = (source ? 1u : 0u) + (map->output ? 1u : 0u);
     for (size_t i = 0; i < map->n_heads; i++)
-        if (!map->heads[i].on_token)
+        if (!map->heads[i]->on_token)
             lines++;
     return lines;
 }
@@ -209,11 +209,11 @@ static bool put_heading(svg_sheet *sheet, const char *source)
     for (size_t i = 0; i < map->n_heads && fine; i++) {
         char text[512];
         grus_label name;
-        if (map->heads[i].on_token)
+        if (map->heads[i]->on_token)
             continue;
-        if (!grus_label_make(map->heads[i].name, GRUS_LABEL_TEXT, LONGEST_LABEL, &name))
+        if (!grus_label_make(map->heads[i]->name, GRUS_LABEL_TEXT, LONGEST_LABEL, &name))
             return false;
-        describe_head(&map->heads[i], text, sizeof text);
+        describe_head(map->heads[i], text, sizeof text);
         fine = put_line(sheet, y, name.text, text);
         y += LINE;
         free(name.text);
@@ -302,7 +302,7 @@ static void put_bands(const svg_sheet *sheet)
         if (!sheet->heads[h])
             continue;
         fprintf(sheet->to, "<text class=\"target name\" x=\"%.1f\" y=\"%.1f\">", sheet->left - GAP, y + GAP + FONT);
-        put_escaped(sheet->to, sheet->map->heads[h].name);
+        put_escaped(sheet->to, sheet->map->heads[h]->name);
         fputs("</text>\n", sheet->to);
         for (size_t i = 0; i < sheet->map->columns; i++) {
             fprintf(sheet->to, "<text transform=\"translate(%.1f %.1f) rotate(45)\">",

@@ -10,8 +10,8 @@
 enum option_number { OPT_INPUTS, OPT_QUIET, N_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
-    [OPT_INPUTS] = {"inputs", 0, GRUS_OPTION_FLAG, NULL, "compare the INPUTs behind OUTDIR too", 0, 0, NULL},
-    [OPT_QUIET] = {"quiet", 'q', GRUS_OPTION_FLAG, NULL, "no summary", 0, 0, NULL},
+    [OPT_INPUTS] = GRUS_FLAG("inputs", 0, GRUS_INTO_NOTHING, "compare the INPUTs behind OUTDIR too"),
+    [OPT_QUIET] = GRUS_FLAG("quiet", 'q', GRUS_INTO_NOTHING, "no summary"),
 };
 
 static int print_help(void)
@@ -63,10 +63,15 @@ int grus_command_verify(int argc, char **argv)
         return grus_usage_error("verify: one output directory is needed; inputs go behind --inputs");
     if (n < 2 && with_inputs)
         return grus_usage_error("verify: --inputs needs shards or directories behind OUTDIR");
+    grus_verify_options how;
     grus_verified counts;
     grus_error error;
-    grus_status status = grus_outdir_verify(argv[first], (const char *const *)argv + first + 1, (size_t)(n - 1),
-                                            on_difference, NULL, &counts, &error);
+    grus_verify_options_init(&how, sizeof how);
+    grus_verified_init(&counts, sizeof counts);
+    how.inputs = (const char *const *)argv + first + 1;
+    how.n_inputs = (size_t)(n - 1);
+    how.on_difference = on_difference;
+    grus_status status = grus_outdir_verify(argv[first], &how, &counts, &error);
     if (status != GRUS_OK && status != GRUS_E_FAILED)
         return grus_fail_command(&error);
     int written = values[OPT_QUIET].set ? GRUS_OK : print_summary(argv[first], &counts, with_inputs);

@@ -3,6 +3,17 @@
 // Load a model directory, run it over shards of records, or over records held in memory; ask what a model or a shard
 // holds. Every function that can fail returns a grus_status and fills a grus_error; the library prints nothing and
 // never ends the process. Strings are UTF-8. A model is immutable after loading and may be shared by threads.
+//
+// How this interface grows. A program that was built with an earlier grus.h works with every later library of the same
+// soname:
+//   - A struct that begins with `size` gets new fields at its end alone. In one that the caller makes, NAME_init(&it,
+//     sizeof it, …) sets size and the defaults of the rest; the library reads and fills no byte behind size, and takes
+//     the default for a field that size does not cover. Where size is greater than the library's own struct (the header
+//     is newer than the library), what lies behind must be as NAME_init left it, else the call is GRUS_E_USAGE.
+//   - Structs that the library makes are reached by pointers, those in lists too: their size tells how far they go.
+//   - No struct holds by value another one that grows. grus_error, grus_text and grus_array_place never change.
+//   - Enumerations get new values at their end. Functions are never changed; each carries the version of the library's
+//     interface in which it came (GRUS_0, …).
 #ifndef GRUS_H
 #define GRUS_H
 
@@ -37,16 +48,27 @@ typedef enum grus_status {
     GRUS_E_INTERRUPTED = 7, // a stop was asked for; what was in flight is not committed
 } grus_status;
 
+// What an option is called here: the field of its struct, "run.threads" of grus_run_options, "search.beam_size" of
+// grus_search, "load.strict" of grus_load_options. The command puts its own flags in their places.
 typedef struct grus_error {
     grus_status status;
     char file[1024]; // what the error is about: a path, or "" when it is about none
-    char place[256]; // line, byte offset, key or tensor inside it, or ""
+    char place[256]; // line, byte offset, key or tensor inside it, field of the options, or ""
     char cause[768]; // what is wrong, and what was expected
 } grus_error;
 
 // Writes "FILE:PLACE: CAUSE" (empty parts left out) into text, always terminated, control characters as question marks;
 // returns text.
 GRUS_API const char *grus_error_text(const grus_error *error, char *text, size_t size);
+
+// A text that the library has made: size bytes, and a \0 behind them.
+typedef struct grus_text {
+    char *data;
+    size_t size;
+} grus_text;
+
+// Frees the bytes and leaves an empty text; an empty one (all 0) may be freed.
+GRUS_API void grus_text_free(grus_text *text);
 
 GRUS_API const char *grus_version(void);
 
@@ -59,27 +81,32 @@ typedef struct grus_model grus_model;
 
 typedef void grus_warning_fn(void *context, const char *text);
 
-typedef enum grus_load_flags {
-    GRUS_LOAD_STRICT = 1,         // a tensor that the configuration does not use is an error, not a warning
-    GRUS_LOAD_ALLOW_NONFINITE = 2 // a NaN or an infinity among the weights is a warning, not an error
-} grus_load_flags;
+typedef struct grus_load_options {
+    size_t size;
+    grus_warning_fn *on_warning; // may be NULL
+    void *context;               // of on_warning
+    bool strict;                 // a tensor that the configuration does not use is an error, not a warning
+    bool allow_nonfinite;        // a NaN or an infinity among the weights is a warning, not an error
+    bool reserved[6];            // false
+} grus_load_options;
 
-// Reads DIR/config.json and what it names. flags are grus_load_flags; warnings go to warn (may be NULL). The caller
-// frees *model.
-GRUS_API grus_status grus_model_load_with(const char *dir, unsigned flags, grus_warning_fn *warn, void *context,
-                                          grus_model **model, grus_error *error);
-// The same with GRUS_LOAD_STRICT or without any flag.
-GRUS_API grus_status grus_model_load(const char *dir, bool strict, grus_warning_fn *warn, void *context,
-                                     grus_model **model, grus_error *error);
+GRUS_API void grus_load_options_init(grus_load_options *options, size_t size);
+
+// Reads DIR/config.json and what it names. options NULL: the defaults. The caller frees *model.
+GRUS_API grus_status grus_model_load(const char *dir, const grus_load_options *options, grus_model **model,
+                                     grus_error *error);
 GRUS_API void grus_model_free(grus_model *model);
 
-// Prints the architecture, parameters, FLOPs a token and memory a lane, as the table of `grus inspect MODEL`.
-GRUS_API grus_status grus_model_describe(const grus_model *model, FILE *to, grus_error *error);
+// The architecture, parameters, FLOPs a token, memory a lane and tensors: the table of `grus inspect MODEL`, or JSON, one
+// object, with what config.json says and the tensors' names and shapes. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_model_describe(const grus_model *model, bool as_json, grus_text *text, grus_error *error);
 
-// Prints the frames, sizes and record count of a shard, as `grus inspect SHARD`; reads all of it.
-GRUS_API grus_status grus_shard_describe(const char *path, size_t max_record, FILE *to, grus_error *error);
+// The frames, sizes and record count of a shard, as `grus inspect SHARD`, or JSON; reads all of it. Lines of more than
+// max_record bytes are counted apart. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_shard_describe(const char *path, size_t max_record, bool as_json, grus_text *text,
+                                         grus_error *error);
 
-// ---- runs ----
+// ---- tasks and searches ----
 
 typedef enum grus_task {
     GRUS_TASK_OWN,
@@ -110,16 +137,60 @@ typedef enum grus_name_list {
 // not have. They live as long as the library.
 GRUS_API const char *const *grus_names(grus_name_list list);
 
-// Search options; a model's own defaults come from "generation" in its config.json.
+// What a search does. A model's own come from "generation" in its config.json.
 typedef struct grus_search {
-    size_t beam_size;
-    size_t n_best;
-    grus_length_norm length_norm;
+    size_t size;
+    size_t beam_size;         // hypotheses that are kept
+    size_t n_best;            // that are printed, at most beam_size
     double length_penalty;    // alpha
     double max_length_factor; // steps a source position
     size_t max_length;        // steps, the end token's included
     size_t min_length;        // tokens before the end token may come
+    grus_length_norm length_norm;
+    uint32_t reserved; // 0
 } grus_search;
+
+// Those of the model; model NULL, or an encoder: what config.json need not say.
+GRUS_API void grus_search_init(grus_search *search, size_t size, const grus_model *model);
+
+// ---- what a model holds ----
+
+// What GRUS_TASK_OWN stands for: GRUS_TASK_TRANSLATE of a seq2seq model; of an encoder GRUS_TASK_EMBED where it has no
+// head, GRUS_TASK_CLASSIFY or GRUS_TASK_TAG where all its heads are of one kind, GRUS_TASK_OWN where it has both.
+GRUS_API grus_task grus_model_task(const grus_model *model);
+
+// Heads are numbered from 0 in the order of config.json, labels in that of the head's file. NULL, false, 0: no such one.
+GRUS_API size_t grus_model_heads(const grus_model *model);
+GRUS_API const char *grus_model_head_name(const grus_model *model, size_t head);
+GRUS_API bool grus_model_head_is_on_token(const grus_model *model, size_t head);
+GRUS_API size_t grus_model_labels(const grus_model *model, size_t head);
+// The label's bytes, *length of them, no \0 behind them; the model's.
+GRUS_API const char *grus_model_label(const grus_model *model, size_t head, size_t label, size_t *length);
+
+typedef enum grus_side { GRUS_SIDE_SOURCE, GRUS_SIDE_TARGET } grus_side;
+
+// Tokens of a vocabulary, ids from 0; 0: the side has none (features, an encoder's target).
+GRUS_API size_t grus_model_tokens(const grus_model *model, grus_side side);
+// The token of an id as the vocabulary has it, a decimal number where there is none; the caller frees *token with grus_text_free. GRUS_E_USAGE: there
+// is none.
+GRUS_API grus_status grus_model_token(const grus_model *model, grus_side side, size_t id, grus_text *token,
+                                      grus_error *error);
+// Values of a source position; 0: the source is tokens.
+GRUS_API size_t grus_model_feature_dim(const grus_model *model);
+
+typedef enum grus_limit {
+    GRUS_LIMIT_POSITIONS, // source positions and forced target tokens of a record
+    GRUS_LIMIT_CELLS,     // attention weights of a record, where they are asked for
+} grus_limit;
+
+// Over a limit a record is in error. 0: a limit that this library does not have.
+GRUS_API size_t grus_model_limit(const grus_model *model, grus_limit limit);
+
+// Prefix i of those that config.json renames: what the tensors' names begin with in grus's own scheme, and in the file.
+// Both are the model's. false: there are not so many.
+GRUS_API bool grus_model_prefix(const grus_model *model, size_t i, const char **own, const char **in_file);
+
+// ---- runs: options ----
 
 // The place of a process in a job array. The first process of a run writes how its array is numbered into run.json;
 // later ones find their rank by that, as an array that runs some elements again has another first one and another size.
@@ -128,34 +199,48 @@ typedef struct grus_array_place {
     size_t task, tasks;     // of the element's processes; tasks 0: there is no array
 } grus_array_place;
 
+// A wish that a run end, with what is in flight not committed; one may be given to several runs.
+typedef struct grus_stop grus_stop;
+
+GRUS_API grus_stop *grus_stop_new(void); // NULL when memory is short; the caller frees it when no run has it any more
+GRUS_API void grus_stop_free(grus_stop *stop);
+// Every run that has the stop ends, also one that begins later. Safe in a signal handler and from any thread.
+GRUS_API void grus_stop_ask(grus_stop *stop);
+
 typedef struct grus_run_options {
+    size_t size;
+    const char *const *inputs; // (n_inputs) shards, directories of shards, or "-" alone
+    size_t n_inputs;
+    const char *outdir;        // "-": standard output, where the input is "-"
+    const grus_search *search; // NULL: the model's own; encoder models do not look at it
+    const grus_stop *stop;     // NULL: none
     grus_task task;
-    grus_search search;
     grus_attention_output attention;
-    bool token_scores;
+    grus_format format;
+    int level;                                  // zstd level of the output
     const char *text_key, *id_key, *target_key; // JSONL fields
     size_t text_column, target_column;          // TSV columns, from 1
     size_t threads;                             // 0: what the affinity mask and the cgroup quota allow
     size_t batch_tokens;                        // source positions a batch; 0: the default. Never changes a result
     size_t max_memory;                          // bytes; 0: no bound asked
-    bool fail_on_error;                         // --on-error fail
     size_t max_record;                          // bytes of one record
-    int level;                                  // zstd level of the output
-    grus_format format;
-    size_t rank, world_size;
-    bool launched;             // these are a launcher's: where the run has another world size already, that one holds
-    grus_array_place array;    // where launched
     size_t checkpoint_records; // between two checkpoints of a shard, at most; 0: none. Never changes a result
     const char *report;        // NULL: OUTDIR/report.json
-    uint64_t seed;
+    size_t rank, world_size;
+    grus_array_place array; // where launched
+    bool launched;      // rank and array are a launcher's: where the run has another world size already, that one holds
+    bool fail_on_error; // a record in error fails its shard
+    bool token_scores;
     bool strict;
     bool dry_run;
+    bool reserved[3]; // false
+    uint64_t seed;
 } grus_run_options;
 
-// Fills options with the defaults of the command line and of the model (NULL: none).
-GRUS_API void grus_run_options_init(grus_run_options *options, const grus_model *model);
+GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);
 
 typedef struct grus_progress {
+    size_t size;
     size_t shards, shards_done, shards_skipped, shards_failed;
     uint64_t records, records_failed;
     uint64_t tokens_in, tokens_out;         // source positions; generated tokens, the end tokens included
@@ -169,9 +254,12 @@ typedef struct grus_progress {
     uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
 } grus_progress;
 
+GRUS_API void grus_progress_init(grus_progress *progress, size_t size);
+
 // on_progress is called about ten times a second from one thread, and once at the end with final = true;
-// on_shard_error once for each shard that failed. Either may be NULL.
+// on_shard_error once for each shard that failed. Any may be NULL. What they are given lives as long as the call.
 typedef struct grus_run_events {
+    size_t size;
     void *context;
     void (*on_plan)(void *context, const grus_progress *plan);
     void (*on_progress)(void *context, const grus_progress *progress, bool final);
@@ -179,23 +267,21 @@ typedef struct grus_run_events {
     grus_warning_fn *on_warning;
 } grus_run_events;
 
-// Runs the model over every shard of the inputs (files, directories, or "-") into outdir ("-" with "-"), skipping what
-// is done. Returns GRUS_OK, GRUS_E_FAILED after some shard failed, or the error that ended the run; last (may be NULL)
-// receives the final figures in every case.
+GRUS_API void grus_run_events_init(grus_run_events *events, size_t size);
+
+// Runs the model over every shard of the inputs into outdir, skipping what is done. Returns GRUS_OK, GRUS_E_FAILED after
+// some shard failed, or the error that ended the run; last (may be NULL, else of grus_progress_init) receives the final
+// figures in every case. events may be NULL.
 // All that a run has allocated is freed when it returns. The C library may keep that memory for later; in glibc each arena
 // keeps about what any thread has needed of it. How many arenas there are (MALLOC_ARENA_MAX, mallopt) is the caller's choice.
-GRUS_API grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
-                              const grus_run_options *options, const grus_run_events *events, grus_progress *last,
-                              grus_error *error);
+GRUS_API grus_status grus_run(const grus_model *model, const grus_run_options *options, const grus_run_events *events,
+                              grus_progress *last, grus_error *error);
 
-// Runs the model over JSONL records in memory, in the calling thread: *output gets one line for each line, as a shard
-// would; the caller frees it. Of options what shards and threads need is not looked at. With fail_on_error the first
-// record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY is GRUS_E_USAGE.
+// Runs the model over JSONL records in memory (size bytes), in the calling thread: *output gets one line for each line,
+// as a shard would; the caller frees it with grus_text_free. Of options what inputs, outdir, shards and threads need is
+// not looked at. With fail_on_error the first record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY is GRUS_E_USAGE.
 GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
-                                   size_t size, char **output, size_t *output_size, grus_error *error);
-
-// Asks every grus_run of this process to stop; safe in a signal handler.
-GRUS_API void grus_run_stop(void);
+                                   size_t size, grus_text *output, grus_error *error);
 
 // ---- after a run ----
 
@@ -207,6 +293,7 @@ typedef enum grus_shard_state {
 } grus_shard_state;
 
 typedef struct grus_shard_overview {
+    size_t size;
     const char *input; // the file's name
     size_t rank;       // whose it is
     grus_shard_state state;
@@ -216,9 +303,10 @@ typedef struct grus_shard_overview {
 
 // What OUTDIR holds of its run. Everything belongs to the overview and lives until it is freed.
 typedef struct grus_overview {
+    size_t size;
     size_t world_size;
-    size_t n;                          // shards of the run
-    const grus_shard_overview *shards; // (n) in the order of the run
+    size_t n;                                 // shards of the run
+    const grus_shard_overview *const *shards; // (n) in the order of the run
     size_t done, partial, broken, missing;
     size_t failed;                    // of those that are not done, in the last run of their rank, as its report says
     uint64_t records, records_failed; // of the done ones
@@ -227,18 +315,29 @@ typedef struct grus_overview {
     const char *retry;
     size_t n_stale;
     const char *const *stale; // (n_stale) partial files of other hosts, untouched for more than 7 days
-    void *memory;             // the library's
 } grus_overview;
 
 // Looks at run.json, manifests, reports and the names of partial files, and changes nothing. The caller frees
-// *overview. GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *overview is empty.
-GRUS_API grus_status grus_outdir_examine(const char *outdir, grus_overview *overview, grus_error *error);
+// *overview. GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *overview is NULL.
+GRUS_API grus_status grus_outdir_examine(const char *outdir, grus_overview **overview, grus_error *error);
 GRUS_API void grus_overview_free(grus_overview *overview);
 
-// Prints it as `grus status` does, with --json or without.
-GRUS_API grus_status grus_overview_print(const grus_overview *overview, bool as_json, FILE *to, grus_error *error);
+// The overview as `grus status` prints it, with --json or without. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_overview_describe(const grus_overview *overview, bool as_json, grus_text *text,
+                                            grus_error *error);
+
+typedef struct grus_verify_options {
+    size_t size;
+    const char *const *inputs; // (n_inputs, may be 0) shards or directories of shards, compared with the manifests too
+    size_t n_inputs;
+    void (*on_difference)(void *context, const grus_error *difference); // may be NULL
+    void *context;                                                      // of on_difference
+} grus_verify_options;
+
+GRUS_API void grus_verify_options_init(grus_verify_options *options, size_t size);
 
 typedef struct grus_verified {
+    size_t size;
     uint64_t shards;                         // of the run
     uint64_t outputs;                        // that have a manifest and were read
     uint64_t missing;                        // shards with neither output nor manifest: not done, and no difference
@@ -247,23 +346,25 @@ typedef struct grus_verified {
     uint64_t differences;
 } grus_verified;
 
-// Reads every output of outdir again and compares it with its manifest, and the inputs (files or directories, n_inputs
-// may be 0) by name with the manifests of their outputs. Each difference is given to on_difference (may be NULL).
+GRUS_API void grus_verified_init(grus_verified *counts, size_t size);
+
+// Reads every output of outdir again and compares it with its manifest, and the inputs by name with the manifests of
+// their outputs. Each difference is given to on_difference. options NULL: outputs alone.
 // GRUS_E_FAILED: there are differences. GRUS_E_OUTPUT: outdir is not the output directory of a run, or cannot be read.
-// counts (may be NULL) is filled in every case.
-GRUS_API grus_status grus_outdir_verify(const char *outdir, const char *const *inputs, size_t n_inputs,
-                                        void (*on_difference)(void *context, const grus_error *difference),
-                                        void *context, grus_verified *counts, grus_error *error);
+// counts (may be NULL, else of grus_verified_init) is filled in every case.
+GRUS_API grus_status grus_outdir_verify(const char *outdir, const grus_verify_options *options, grus_verified *counts,
+                                        grus_error *error);
 
 // ---- the attention of one record ----
 
 // What a head of an encoder model says: of the whole record, or of each source position.
 typedef struct grus_attention_head {
+    size_t size;
     const char *name;
-    bool on_token;
     size_t n;                  // 1; on_token: the columns of the map
     const char *const *labels; // (n)
     const float *probs;        // (n)
+    bool on_token;
 } grus_attention_head;
 
 // Where a model looked. Source positions (bos and eos included where the model puts them) are columns; rows are the
@@ -271,6 +372,7 @@ typedef struct grus_attention_head {
 // of length 0 has rows and no columns. All strings are \0-terminated UTF-8 of the vocabularies, never NULL but for
 // output; a \0 inside a token appears as U+2400. Everything belongs to the map and lives until it is freed.
 typedef struct grus_attention_map {
+    size_t size;
     size_t rows, columns;
     const float *weights;             // (rows, columns) row-major
     const char *const *row_tokens;    // (rows) the generated tokens; "" for a pooling
@@ -278,24 +380,24 @@ typedef struct grus_attention_map {
     const char *output;               // the decoder's text, as `grus run` would print it; NULL for encoder models
     double score, logprob;            // of the output; 0 for encoder models
     size_t n_heads;                   // 0 for seq2seq models
-    const grus_attention_head *heads; // (n_heads)
-    void *memory;                     // the library's
+    const grus_attention_head *const *heads; // (n_heads)
 } grus_attention_map;
 
-// Runs the model on one text (of `length` bytes, valid UTF-8) and fills *map, which the caller frees with
+// Runs the model on one text (of `length` bytes, valid UTF-8) and makes *map, which the caller frees with
 // grus_attention_map_free. For a model of ids the text is decimal integers, for one of features a JSON list of lists.
 // search NULL: the model's own; encoder models do not look at it. GRUS_E_USAGE: the model has no attention, or search
-// contradicts itself. GRUS_E_FAILED: the record is in error, as `grus run` would mark it. After an error *map is empty.
+// contradicts itself. GRUS_E_FAILED: the record is in error, as `grus run` would mark it. After an error *map is NULL.
 GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text, size_t length,
-                                      const grus_search *search, grus_attention_map *map, grus_error *error);
+                                      const grus_search *search, grus_attention_map **map, grus_error *error);
 GRUS_API void grus_attention_map_free(grus_attention_map *map);
 
 // ---- benchmarks ----
 
 // One part of a run, or the whole of it, repeated until its time is up.
 typedef struct grus_benchmark_part {
-    char name[24];  // "read", "parse", "encode", "infer", "format", "write", "run"
-    size_t threads; // that do it
+    size_t size;
+    const char *name; // "read", "parse", "encode", "infer", "format", "write", "run"
+    size_t threads;   // that do it
     size_t repetitions;
     double records, tokens;     // source records and positions that one repetition goes through
     double bytes;               // of text, where it is about text, else 0
@@ -305,25 +407,31 @@ typedef struct grus_benchmark_part {
     double padding, rows_empty; // shares of encoder positions and decoder rows computed for nobody
 } grus_benchmark_part;
 
-#define GRUS_BENCHMARK_PARTS 8
-
 typedef struct grus_benchmark_options {
+    size_t size;
     double seconds; // for each part, about
     size_t records; // that the parts are measured on, at most
 } grus_benchmark_options;
 
+// 2 seconds, 20,000 records.
+GRUS_API void grus_benchmark_options_init(grus_benchmark_options *options, size_t size);
+
+// Everything belongs to the result and lives until it is freed.
 typedef struct grus_benchmark_result {
+    size_t size;
     size_t n;
-    grus_benchmark_part parts[GRUS_BENCHMARK_PARTS];
+    const grus_benchmark_part *const *parts;     // (n) in the order in which they were measured
     uint64_t records, records_failed, positions; // that the parts were measured on
 } grus_benchmark_result;
 
 // Measures the parts of a run one by one on the inputs' first records, held in memory, then a whole grus_run over all
 // of the inputs into a temporary directory (TMPDIR, else /tmp). Without inputs, batches of log-normal lengths and
-// random ids are made up, and what needs text is left out. options are those of the run.
-GRUS_API grus_status grus_benchmark(const grus_model *model, const char *const *inputs, size_t n_inputs,
-                                    const grus_run_options *options, const grus_benchmark_options *how,
-                                    grus_benchmark_result *result, grus_error *error);
+// random ids are made up, and what needs text is left out. run are the options of the run, its inputs included; how
+// NULL: the defaults. The caller frees *result with grus_benchmark_result_free; after an error it is NULL.
+GRUS_API grus_status grus_benchmark(const grus_model *model, const grus_run_options *run,
+                                    const grus_benchmark_options *how, grus_benchmark_result **result,
+                                    grus_error *error);
+GRUS_API void grus_benchmark_result_free(grus_benchmark_result *result);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,6 @@
 
 #include "scheduler/job.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -11,66 +10,9 @@
 #include "base/names.h"
 #include "engine/search_rules.h"
 
-void grus_run_options_init(grus_run_options *options, const grus_model *model)
+static grus_status refuse(grus_error *error, const char *field, const char *why)
 {
-    *options = (grus_run_options){
-        .task = GRUS_TASK_OWN,
-        .search = {.beam_size = 1,
-                   .n_best = 1,
-                   .length_norm = GRUS_NORM_NONE,
-                   .length_penalty = 1,
-                   .max_length_factor = 2,
-                   .max_length = 200},
-        .attention = GRUS_ATTENTION_NONE,
-        .text_key = "text",
-        .id_key = "id",
-        .target_key = "target",
-        .text_column = 1,
-        .target_column = 2,
-        .max_record = (size_t)16 << 20,
-        .level = 3,
-        .format = GRUS_FORMAT_JSONL,
-        .world_size = 1,
-    };
-    if (model && model->config.seq2seq)
-        options->search = model->config.generation;
-}
-
-static grus_status refuse(grus_error *error, const char *option, const char *why)
-{
-    return grus_fail(error, GRUS_E_USAGE, NULL, option, "%s", why);
-}
-
-// ---- values that no model can run with ----
-
-static grus_status check_values(const grus_run_options *options, grus_error *error)
-{
-    const grus_search *search = &options->search;
-    if (search->beam_size == 0)
-        return refuse(error, "--beam-size", "must be at least 1");
-    if (search->n_best == 0)
-        return refuse(error, "--n-best", "must be at least 1");
-    if (search->n_best > search->beam_size)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--n-best", "%zu is more than the beam size, %zu", search->n_best,
-                         search->beam_size);
-    if (search->max_length == 0)
-        return refuse(error, "--max-length", "must be at least 1");
-    if (!isfinite(search->max_length_factor) || search->max_length_factor < 0)
-        return refuse(error, "--max-length-factor", "must be a number from 0 up");
-    if (!isfinite(search->length_penalty))
-        return refuse(error, "--length-penalty", "must be a finite number");
-    if (!options->text_key || !options->id_key || !options->target_key)
-        return refuse(error, "--text-key", "a key is missing");
-    if (options->text_column == 0 || options->target_column == 0)
-        return refuse(error, "--text-column", "columns count from 1");
-    if (options->max_record == 0)
-        return refuse(error, "--max-record", "must be at least 1 byte");
-    if (options->level < 1 || options->level > 22)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--level", "%d is not between 1 and 22", options->level);
-    if (options->world_size == 0 || (options->rank >= options->world_size && !options->launched))
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--rank", "rank %zu is not below the world size, %zu",
-                         options->rank, options->world_size);
-    return GRUS_OK;
+    return grus_fail(error, GRUS_E_USAGE, NULL, field, "%s", why);
 }
 
 // ---- what the model is asked for ----
@@ -97,29 +39,30 @@ static grus_status settle_encoder(grus_job *job, grus_task task, grus_error *err
         break;
     case GRUS_TASK_CLASSIFY:
         if (select_heads(job, true, false) == 0)
-            return refuse(error, "--task", "classify needs a model with a head on sequences");
+            return refuse(error, "run.task", "classify needs a model with a head on sequences");
         break;
     case GRUS_TASK_TAG:
         if (select_heads(job, false, true) == 0)
-            return refuse(error, "--task", "tag needs a model with a head on tokens");
+            return refuse(error, "run.task", "tag needs a model with a head on tokens");
         break;
     case GRUS_TASK_TRANSLATE:
     case GRUS_TASK_SCORE:
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs a model with a decoder", grus_task_names[task]);
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.task", "%s needs a model with a decoder",
+                         grus_task_names[task]);
     }
     if (job->embedding && config->pooling.kind == GRUS_POOL_NONE)
-        return refuse(error, "--task", "embed needs a model with pooling");
+        return refuse(error, "run.task", "embed needs a model with pooling");
     if (job->options->attention == GRUS_ATTENTION_HARD)
-        return refuse(error, "--attention", "hard needs a model with a decoder");
+        return refuse(error, "run.attention", "hard needs a model with a decoder");
     if (job->options->attention == GRUS_ATTENTION_SOFT && config->pooling.kind != GRUS_POOL_ATTENTION)
-        return refuse(error, "--attention", "soft needs a decoder or a pooling by attention");
+        return refuse(error, "run.attention", "soft needs a decoder or a pooling by attention");
     return GRUS_OK;
 }
 
 static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *error)
 {
     if (task != GRUS_TASK_OWN && task != GRUS_TASK_TRANSLATE && task != GRUS_TASK_SCORE)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--task", "%s needs an encoder model; this one has a decoder",
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.task", "%s needs an encoder model; this one has a decoder",
                          grus_task_names[task]);
     job->hypotheses = true;
     job->infer.force = task == GRUS_TASK_SCORE;
@@ -135,21 +78,21 @@ static grus_status settle_format(grus_job *job, grus_error *error)
         return GRUS_OK;
     if (options->format == GRUS_FORMAT_NPY) {
         if (!job->embedding)
-            return refuse(error, "--format", "npy takes the vectors of --task embed and no other result");
+            return refuse(error, "run.format", "npy takes the vectors of run.task embed and no other result");
         if (options->attention != GRUS_ATTENTION_NONE)
-            return refuse(error, "--format", "npy has no room for attention");
+            return refuse(error, "run.format", "npy has no room for attention");
         return GRUS_OK;
     }
     if (options->attention != GRUS_ATTENTION_NONE)
-        return refuse(error, "--format", "txt has no room for attention");
+        return refuse(error, "run.format", "txt has no room for attention");
     if (options->token_scores)
-        return refuse(error, "--format", "txt has no room for token scores");
+        return refuse(error, "run.format", "txt has no room for token scores");
     size_t heads = 0;
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         heads += job->heads[i];
     if (heads > 1)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--format",
-                         "txt has room for one head and the task selects %zu; choose with --task", heads);
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.format",
+                         "txt has room for one head and the task selects %zu; choose with run.task", heads);
     return GRUS_OK;
 }
 
@@ -177,7 +120,7 @@ static grus_status name_results(grus_job *job, grus_error *error)
             continue;
         if (strcmp(name, "id") == 0 || strcmp(name, "error") == 0 ||
             (strcmp(name, "attention") == 0 && options->attention != GRUS_ATTENTION_NONE))
-            return grus_fail(error, GRUS_E_USAGE, NULL, "--format",
+            return grus_fail(error, GRUS_E_USAGE, NULL, "run.format",
                              "the head \"%s\" of this model would take a field that grus writes itself", name);
         add_field(job, name);
     }
@@ -186,7 +129,7 @@ static grus_status name_results(grus_job *job, grus_error *error)
         add_field(job, "score");
         if (!job->infer.force)
             add_field(job, "output");
-        if (!job->infer.force && options->search.n_best > 1)
+        if (!job->infer.force && options->search->n_best > 1)
             add_field(job, "nbest");
         if (options->token_scores)
             add_field(job, "token_logprobs");
@@ -215,18 +158,15 @@ static void describe_records(grus_job *job)
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error)
 {
     *job = (grus_job){.model = model, .options = options};
-    grus_status status = check_values(options, error);
-    if (status != GRUS_OK)
-        return status;
-    status =
+    grus_status status =
         model->config.seq2seq ? settle_decoder(job, options->task, error) : settle_encoder(job, options->task, error);
     if (status != GRUS_OK)
         return status;
     if (options->token_scores && !job->infer.force)
-        return refuse(error, "--token-scores", "goes with --task score");
+        return refuse(error, "run.token_scores", "goes with run.task score");
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
     job->infer.token_scores = options->token_scores;
-    job->infer.search = options->search;
+    job->infer.search = *options->search;
     describe_records(job);
     status = settle_format(job, error);
     return status == GRUS_OK ? name_results(job, error) : status;

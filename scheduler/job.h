@@ -11,7 +11,7 @@
 
 typedef struct grus_job {
     const grus_model *model;
-    const grus_run_options *options;
+    const grus_run_options *options; // of settings: whole, with a search
     grus_infer_options infer;
 
     // Which results are printed.
@@ -26,7 +26,8 @@ typedef struct grus_job {
     const char *result_fields[GRUS_MAX_RESULT_FIELDS];
 } grus_job;
 
-// GRUS_E_USAGE names the option that does not go with another or with the model. A job must not be copied.
+// options are of grus_run_settings_read and outlive the job. GRUS_E_USAGE names the field that does not go with another or
+// with the model. A job must not be copied.
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
 
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.

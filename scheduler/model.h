@@ -6,9 +6,10 @@
 #include "io/text/tokenizer.h"
 #include "io/text/vocabulary.h"
 
-// A tensor of the file, for grus_model_describe.
+// A tensor of a file, for descriptions.
 typedef struct grus_tensor_line {
-    char *name;
+    const char *name;
+    char *owned; // the name, where it is freed with the line; else NULL
     const char *dtype;
     size_t rank, shape[GRUS_TENSOR_RANK];
     size_t bytes;

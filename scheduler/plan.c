@@ -115,7 +115,7 @@ grus_status grus_plan_make(const grus_plan_costs *costs, size_t threads, size_t 
             if (shrink_batch(costs, n, slots, tokens, max_memory, plan))
                 return GRUS_OK;
     return grus_fail(
-        error, GRUS_E_USAGE, NULL, "--max-memory",
-        "%zu bytes are too few: one thread with the smallest batches takes %zu (less with a smaller --max-record)",
+        error, GRUS_E_USAGE, NULL, "run.max_memory",
+        "%zu bytes are too few: one thread with the smallest batches takes %zu (less with a smaller run.max_record)",
         max_memory, plan->memory);
 }

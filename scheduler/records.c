@@ -11,7 +11,7 @@ static grus_status check_features(const grus_job *job, const char *path, size_t 
     if (!job->record.want_features)
         return grus_fail(error, GRUS_E_INPUT, path, NULL, "holds features; the model reads tokens");
     if (job->record.want_target)
-        return grus_fail(error, GRUS_E_INPUT, path, NULL, "holds no targets, which --task score needs; take JSONL");
+        return grus_fail(error, GRUS_E_INPUT, path, NULL, "holds no targets, which run.task score needs; take JSONL");
     if (dim != job->record.feature_dim)
         return grus_fail(error, GRUS_E_INPUT, path, "features", "has rows of %zu values; the model reads rows of %zu",
                          dim, job->record.feature_dim);

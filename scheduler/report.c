@@ -68,7 +68,7 @@ static void end_group(grus_buffer *text)
 
 static void put_options(const grus_run_options *options, grus_buffer *text)
 {
-    const grus_search *search = &options->search;
+    const grus_search *search = options->search;
     put_text(text, 1, "task", grus_task_names[options->task]);
     put_count(text, 1, "beam_size", search->beam_size);
     put_count(text, 1, "n_best", search->n_best);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
@@ -23,37 +24,17 @@
 #include "scheduler/monitor.h"
 #include "scheduler/reader.h"
 #include "scheduler/report.h"
+#include "scheduler/run_options.h"
+#include "scheduler/stop.h"
 #include "scheduler/team.h"
 #include "scheduler/worker.h"
 #include "scheduler/writer.h"
 
-// ---- stopping ----
-
-// A stop holds for the runs that are under way, or for the next one;
-// the last run to end takes it back.
-static atomic_bool stop_asked;
-static atomic_int runs_under_way;
-
-void grus_run_stop(void)
-{
-    atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
-}
-
-static void enter_run(void)
-{
-    atomic_fetch_add_explicit(&runs_under_way, 1, memory_order_acq_rel);
-}
-
-static void leave_run(void)
-{
-    if (atomic_fetch_sub_explicit(&runs_under_way, 1, memory_order_acq_rel) == 1)
-        atomic_store_explicit(&stop_asked, false, memory_order_relaxed);
-}
-
 // ---- before the threads ----
 
 typedef struct grus_run_state {
-    grus_run_options options; // the caller's, rank and world size as the run has them
+    grus_run_settings settings; // the caller's, rank and world size as the run has them
+    grus_run_events events;
     grus_job job;
     grus_plan plan;
     grus_shards shards;
@@ -69,11 +50,12 @@ static bool to_stdout(const char *outdir)
 static grus_status check_places(const grus_shards *shards, const char *outdir, grus_format format, grus_error *error)
 {
     if (!outdir || !*outdir)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "no output directory is given");
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir", "no output directory is given");
     if (to_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
-        return grus_fail(error, GRUS_E_USAGE, NULL, "-o", "standard output takes the records of standard input alone");
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir",
+                         "standard output takes the records of standard input alone");
     if (to_stdout(outdir) && format == GRUS_FORMAT_NPY)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "--format", "npy needs an output directory, not standard output");
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy needs an output directory, not standard output");
     return GRUS_OK;
 }
 
@@ -102,14 +84,14 @@ static void warn(const grus_run_state *state, const char *text)
 // What a launcher tells of ranks is read as the run's first process has laid it down.
 static grus_status place_in_run(grus_run_state *state, const char *outdir, const grus_claim *claim, grus_error *error)
 {
-    grus_run_options *options = &state->options;
+    grus_run_options *options = &state->settings.run;
     const grus_array_place *array = &options->array;
     size_t rank = options->rank;
     if (array->tasks) {
         if (array->id < claim->array_first || (array->id - claim->array_first) % claim->array_step != 0)
             return grus_fail(error, GRUS_E_USAGE, outdir, NULL,
                              "element %zu of the job array has no part in this run, whose array began at %zu in steps "
-                             "of %zu; give --rank and --world-size",
+                             "of %zu; give run.rank and run.world_size",
                              array->id, claim->array_first, claim->array_step);
         size_t element = (array->id - claim->array_first) / claim->array_step;
         bool in_element = array->task < claim->array_tasks && grus_mul(element, claim->array_tasks, &rank);
@@ -132,7 +114,7 @@ static grus_status place_in_run(grus_run_state *state, const char *outdir, const
 
 static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_error *error)
 {
-    const grus_run_options *options = &state->options;
+    const grus_run_options *options = &state->settings.run;
     if (!options->launched || to_stdout(outdir))
         return GRUS_OK;
     grus_claim claim;
@@ -142,7 +124,7 @@ static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_e
         status = place_in_run(state, outdir, &claim, error);
     else if (status == GRUS_OK && options->rank >= options->world_size)
         status = grus_fail(error, GRUS_E_USAGE, NULL, NULL,
-                           "element %zu of the job array would be number %zu of %zu; give --rank and --world-size",
+                           "element %zu of the job array would be number %zu of %zu; give run.rank and run.world_size",
                            options->array.id, options->rank, options->world_size);
     grus_claim_free(&claim);
     return status;
@@ -207,7 +189,7 @@ static char *report_path(const grus_run_options *options, const char *outdir)
 // What processes that were killed have left.
 static void sweep(const grus_run_state *state, const char *outdir)
 {
-    char *report = report_path(&state->options, outdir);
+    char *report = report_path(&state->settings.run, outdir);
     grus_partials_sweep(outdir, state->job.suffix);
     if (report)
         grus_partials_sweep_beside(report);
@@ -248,7 +230,7 @@ static grus_status take_part(grus_run_state *state, const char *outdir, grus_err
     grus_status status = settle_rank(state, outdir, error);
     if (status == GRUS_OK)
         status = select_shards(state, outdir, error);
-    if (status == GRUS_OK && !state->options.dry_run)
+    if (status == GRUS_OK && !state->settings.run.dry_run)
         status = claim(state, outdir, error);
     return status;
 }
@@ -281,7 +263,7 @@ static void tell_plan(const grus_run_state *state)
 
 static grus_status no_thread(grus_error *error)
 {
-    return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; --threads asks for fewer");
+    return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
 }
 
 static void work(grus_shared *shared)
@@ -372,13 +354,13 @@ static grus_status write_report(grus_run_state *state, const char *outdir, grus_
     return status;
 }
 
-// Everything between entering and leaving; figures of the threads are the result in every case.
-static grus_status run(grus_run_state *state, const char *const *inputs, size_t n_inputs, const char *outdir,
-                       grus_error *error)
+// From the settled job on; figures of the threads are the result in every case.
+static grus_status run(grus_run_state *state, grus_error *error)
 {
-    const grus_run_options *options = &state->options;
+    const grus_run_options *options = &state->settings.run;
+    const char *outdir = options->outdir;
     grus_shared *shared = &state->shared;
-    grus_status status = list_shards(state, inputs, n_inputs, error);
+    grus_status status = list_shards(state, options->inputs, options->n_inputs, error);
     if (status == GRUS_OK)
         status = check_places(&state->shards, outdir, options->format, error);
     if (status == GRUS_OK)
@@ -408,40 +390,58 @@ static grus_status run(grus_run_state *state, const char *const *inputs, size_t 
     return status;
 }
 
-grus_status grus_run(const grus_model *model, const char *const *inputs, size_t n_inputs, const char *outdir,
-                     const grus_run_options *options, const grus_run_events *events, grus_progress *last,
-                     grus_error *error)
+static grus_status read_events(grus_run_state *state, const grus_run_events *events, grus_error *error)
 {
+    return events ? grus_sized_read(&state->events, sizeof state->events, events, "events", error) : GRUS_OK;
+}
+
+static grus_status settle(grus_run_state *state, const grus_model *model, const grus_run_options *options,
+                          const grus_run_events *events, grus_error *error)
+{
+    grus_shared *shared = &state->shared;
+    const grus_run_options *run = &state->settings.run;
+    grus_status status = read_events(state, events, error);
+    if (status == GRUS_OK)
+        status = grus_run_settings_read(&state->settings, model, options, error);
+    if (status == GRUS_OK)
+        status = grus_job_settle(&state->job, model, run, error);
+    shared->job = &state->job;
+    shared->plan = &state->plan;
+    shared->shards = &state->shards;
+    shared->outdir = run->outdir;
+    shared->events = &state->events;
+    shared->stop = grus_stop_flag(run->stop);
+    shared->progress.size = sizeof shared->progress;
+    return status;
+}
+
+grus_status grus_run(const grus_model *model, const grus_run_options *options, const grus_run_events *events,
+                     grus_progress *last, grus_error *error)
+{
+    static const grus_progress nothing;
     grus_error unseen;
     if (!error)
         error = &unseen;
     if (last)
-        *last = (grus_progress){0};
+        grus_sized_fill(last, &nothing, sizeof nothing);
     grus_run_state *state = calloc(1, sizeof *state);
     if (!state)
         return grus_fail_memory(error, sizeof *state);
     grus_shared *shared = &state->shared;
-    state->options = *options;
-    shared->job = &state->job;
-    shared->plan = &state->plan;
-    shared->shards = &state->shards;
-    shared->outdir = outdir;
-    shared->events = events;
-    shared->stop = &stop_asked;
     shared->started = grus_seconds();
-    enter_run();
-    grus_status status = grus_job_settle(&state->job, model, &state->options, error);
+    grus_status status = settle(state, model, options, events, error);
     if (status == GRUS_OK && !grus_shared_init(shared))
         status = no_thread(error);
     else if (status == GRUS_OK) {
-        status = run(state, inputs, n_inputs, outdir, error);
-        if (!options->dry_run)
+        status = run(state, error);
+        if (!state->settings.run.dry_run)
             grus_shared_progress(shared, true);
+        grus_progress progress;
+        grus_shared_account(shared, &progress, NULL);
         if (last)
-            grus_shared_account(shared, last, NULL);
+            grus_sized_fill(last, &progress, sizeof progress);
         grus_shared_destroy(shared);
     }
-    leave_run();
     grus_shards_free(&state->shards);
     free(state->todo);
     free(state);

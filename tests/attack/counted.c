@@ -93,13 +93,15 @@ int main(int n_words, char *words[])
     place = (enum place)atoi(words[2]);
     fatal = strtoull(words[3], NULL, 10);
     milliseconds = atol(words[4]);
-    grus_status status = grus_model_load(words[5], false, NULL, NULL, &model, &error);
+    grus_status status = grus_model_load(words[5], NULL, &model, &error);
     if (status == GRUS_OK) {
-        grus_run_options_init(&options, model);
+        grus_run_options_init(&options, sizeof options);
         options.threads = strtoull(words[7], NULL, 10);
         options.checkpoint_records = strtoull(words[8], NULL, 10);
-        status = grus_run(model, (const char *const *)words + 9, (size_t)n_words - 9, words[6], &options, NULL, NULL,
-                          &error);
+        options.outdir = words[6];
+        options.inputs = (const char *const *)words + 9;
+        options.n_inputs = (size_t)n_words - 9;
+        status = grus_run(model, &options, NULL, NULL, &error);
     }
     grus_model_free(model);
     if (status != GRUS_OK)

@@ -58,32 +58,38 @@ static grus_status annotate(const grus_model *model, const grus_run_options *opt
     FILE *file = fopen(path, "rb");
     if (!file)
         return GRUS_E_INPUT;
-    size_t size = fread(lines, 1, sizeof lines, file), output_size;
+    size_t size = fread(lines, 1, sizeof lines, file);
     fclose(file);
     while (size > 0 && lines[size - 1] != '\n')
         size--;
-    char *output = NULL;
-    grus_status status = grus_annotate(model, options, lines, size, &output, &output_size, error);
-    free(output);
+    grus_text output;
+    grus_status status = grus_annotate(model, options, lines, size, &output, error);
+    grus_text_free(&output);
     return status;
 }
 
 static grus_status run(char *words[], size_t n, grus_progress *last, grus_error *error)
 {
     grus_model *model = NULL;
-    grus_status status = grus_model_load(words[0], false, NULL, NULL, &model, error);
+    grus_status status = grus_model_load(words[0], NULL, &model, error);
     if (status)
         return status;
     grus_run_options options;
-    grus_run_options_init(&options, model);
+    grus_search search;
+    grus_run_options_init(&options, sizeof options);
+    grus_search_init(&search, sizeof search, model);
     options.task = (grus_task)atoi(words[1]);
     if (atoi(words[2]) > 0)
-        options.search.beam_size = (size_t)atoi(words[2]);
-    if (options.search.n_best > options.search.beam_size)
-        options.search.n_best = options.search.beam_size;
+        search.beam_size = (size_t)atoi(words[2]);
+    if (search.n_best > search.beam_size)
+        search.n_best = search.beam_size;
+    options.search = &search;
     options.threads = (size_t)atoi(words[3]);
     options.batch_tokens = (size_t)atoi(words[4]);
-    status = grus_run(model, (const char *const *)words + 6, n - 6, words[5], &options, NULL, last, error);
+    options.outdir = words[5];
+    options.inputs = (const char *const *)words + 6;
+    options.n_inputs = n - 6;
+    status = grus_run(model, &options, NULL, last, error);
     if (!status)
         status = annotate(model, &options, words[6], error);
     grus_model_free(model);
@@ -109,7 +115,8 @@ int main(void)
             words[n++] = word;
         words[n] = NULL;
         grus_error error = {0};
-        grus_progress last = {0};
+        grus_progress last;
+        grus_progress_init(&last, sizeof last);
         grus_status status = n >= 7 ? run(words, n, &last, &error) : GRUS_E_USAGE;
         report(status, &last, &error);
     }

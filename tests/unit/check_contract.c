@@ -207,14 +207,21 @@ static const contract_mistake mistakes[] = {
 
 // ---- the tests ----
 
+static grus_status load_strictly(grus_model **model, grus_error *error)
+{
+    grus_load_options options;
+    grus_load_options_init(&options, sizeof options);
+    options.strict = true;
+    return grus_model_load(contract_dir(), &options, model, error);
+}
+
 START_TEST(sound_models_load)
 {
     grus_model *model;
     grus_error error = {0};
     char text[sizeof error];
     contract_write((contract_base)_i, NULL);
-    ck_assert_msg(grus_model_load(contract_dir(), true, NULL, NULL, &model, &error) == GRUS_OK, "%s",
-                  grus_error_text(&error, text, sizeof text));
+    ck_assert_msg(load_strictly(&model, &error) == GRUS_OK, "%s", grus_error_text(&error, text, sizeof text));
     grus_model_free(model);
 }
 END_TEST
@@ -227,8 +234,8 @@ START_TEST(a_mistake_is_named)
     grus_error error = {0};
     char text[sizeof error], path[512];
     contract_write(row->base, row);
-    ck_assert_msg(grus_model_load(contract_dir(), true, NULL, NULL, &model, &error) == GRUS_E_MODEL,
-                  "%s = %s is accepted", row->what, row->value ? row->value : "(nothing)");
+    ck_assert_msg(load_strictly(&model, &error) == GRUS_E_MODEL, "%s = %s is accepted", row->what,
+                  row->value ? row->value : "(nothing)");
     ck_assert_ptr_null(model);
     grus_error_text(&error, text, sizeof text);
     const char *key = tensor || file ? strchr(row->what, ' ') + 1 : row->what;
@@ -266,9 +273,13 @@ START_TEST(what_is_no_mistake)
         grus_model *model;
         grus_error error = {0};
         int warnings = 0;
+        grus_load_options options;
+        grus_load_options_init(&options, sizeof options);
+        options.on_warning = count_warning;
+        options.context = &warnings;
         contract_write(allowed[i].base, &allowed[i]);
-        ck_assert_msg(grus_model_load(contract_dir(), false, count_warning, &warnings, &model, &error) == GRUS_OK,
-                      "%s: %s: %s", allowed[i].what, error.place, error.cause);
+        ck_assert_msg(grus_model_load(contract_dir(), &options, &model, &error) == GRUS_OK, "%s: %s: %s",
+                      allowed[i].what, error.place, error.cause);
         ck_assert_int_eq(warnings, strstr(allowed[i].what, "output.weight") != NULL);
         grus_model_free(model);
     }

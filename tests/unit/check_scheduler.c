@@ -272,39 +272,43 @@ START_TEST(records_in_memory_are_annotated)
     static const char lines[] =
         "{\"text\": \"og\"}\n\n{\"text\": \"yö\"}\r\n{\"text\": \"\"}\n{\"text\": 1}\n{\"text\": \"og\"}";
     const char *builddir = getenv("builddir");
-    char dir[256], *output, *again;
-    size_t size, size_again;
+    char dir[256];
+    grus_text output, again;
     grus_model *model;
     grus_run_options options;
+    grus_search search;
     grus_error error;
     snprintf(dir, sizeof dir, "%s/tests/cases/bahdanau/model", builddir ? builddir : ".");
-    ck_assert_int_eq(grus_model_load(dir, true, NULL, NULL, &model, &error), GRUS_OK);
-    grus_run_options_init(&options, model);
-    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &size, &error), GRUS_OK);
-    ck_assert_uint_gt(size, 0);
+    ck_assert_int_eq(grus_model_load(dir, NULL, &model, &error), GRUS_OK);
+    grus_run_options_init(&options, sizeof options);
+    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &error), GRUS_OK);
+    ck_assert_int_eq(output.data[output.size], 0);
     size_t n = 0;
-    for (size_t i = 0; i < size; i++)
-        n += output[i] == '\n';
+    for (size_t i = 0; i < output.size; i++)
+        n += output.data[i] == '\n';
     ck_assert_uint_eq(n, 6);
     static const char start[] = "{\"text\": \"og\", \"output\": ";
-    ck_assert_int_eq(memcmp(output, start, sizeof start - 1), 0);
+    ck_assert_int_eq(memcmp(output.data, start, sizeof start - 1), 0);
 
     // The batches do not show.
     options.batch_tokens = 1;
-    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &again, &size_again, &error), GRUS_OK);
-    ck_assert_uint_eq(size, size_again);
-    ck_assert_int_eq(memcmp(output, again, size), 0);
-    free(again);
-    free(output);
+    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &again, &error), GRUS_OK);
+    ck_assert_uint_eq(output.size, again.size);
+    ck_assert_int_eq(memcmp(output.data, again.data, output.size), 0);
+    grus_text_free(&again);
+    grus_text_free(&output);
 
-    ck_assert_int_eq(grus_annotate(model, &options, "", 0, &output, &size, &error), GRUS_OK);
-    ck_assert_uint_eq(size, 0);
-    free(output);
+    ck_assert_int_eq(grus_annotate(model, &options, "", 0, &output, &error), GRUS_OK);
+    ck_assert_uint_eq(output.size, 0);
+    grus_text_free(&output);
     options.fail_on_error = true;
-    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &size, &error), GRUS_E_FAILED);
+    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &error), GRUS_E_FAILED);
     ck_assert_str_eq(error.place, "line 2");
-    options.search.n_best = 7;
-    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &size, &error), GRUS_E_USAGE);
+    grus_search_init(&search, sizeof search, model);
+    search.n_best = 7;
+    options.search = &search;
+    ck_assert_int_eq(grus_annotate(model, &options, lines, sizeof lines - 1, &output, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.place, "search.n_best");
     grus_model_free(model);
 }
 END_TEST

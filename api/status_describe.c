@@ -1,25 +1,15 @@
-// status_print.c: an overview of a run as a table for people, or as JSON.
+// status_describe.c: an overview of a run as a table for people, or as JSON.
 #include "config.h"
 
 #include "grus.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "io/json/json_write.h"
 #include "io/outdir/outdir.h"
-
-static grus_status print_text(const grus_buffer *text, FILE *to, grus_error *error)
-{
-    if (text->failed)
-        return grus_fail_memory(error, text->size);
-    if (fwrite(text->data, 1, text->size, to) == text->size && fflush(to) == 0)
-        return GRUS_OK;
-    return grus_fail(error, GRUS_E_OUTPUT, NULL, NULL, "cannot be printed: %s", strerror(errno));
-}
 
 // ---- for people ----
 
@@ -34,8 +24,8 @@ static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
 static void put_table(const grus_overview *overview, grus_buffer *text)
 {
     for (size_t i = 0; i < overview->n; i++)
-        if (overview->shards[i].state != GRUS_STATE_DONE)
-            put_shard_line(&overview->shards[i], text);
+        if (overview->shards[i]->state != GRUS_STATE_DONE)
+            put_shard_line(overview->shards[i], text);
     for (size_t i = 0; i < overview->n_stale; i++)
         grus_buffer_printf(text,
                            "stale     " GRUS_OUTDIR_PARTIAL_NAME "/%s: of another host and untouched for over 7 days\n",
@@ -80,10 +70,10 @@ static void put_json(const grus_overview *overview, grus_buffer *text)
         overview->records, overview->records_failed, overview->world_size, overview->retry);
     size_t n = 0;
     for (size_t i = 0; i < overview->n; i++) {
-        if (overview->shards[i].state == GRUS_STATE_DONE)
+        if (overview->shards[i]->state == GRUS_STATE_DONE)
             continue;
         grus_buffer_text(text, n++ ? "," : "");
-        put_shard(&overview->shards[i], text);
+        put_shard(overview->shards[i], text);
     }
     grus_buffer_text(text, n ? "\n  ],\n  \"stale\": [" : "],\n  \"stale\": [");
     for (size_t i = 0; i < overview->n_stale; i++) {
@@ -93,14 +83,12 @@ static void put_json(const grus_overview *overview, grus_buffer *text)
     grus_buffer_text(text, overview->n_stale ? "\n  ]\n}\n" : "]\n}\n");
 }
 
-grus_status grus_overview_print(const grus_overview *overview, bool as_json, FILE *to, grus_error *error)
+grus_status grus_overview_describe(const grus_overview *overview, bool as_json, grus_text *text, grus_error *error)
 {
-    grus_buffer text = {0};
+    grus_buffer buffer = {0};
     if (as_json)
-        put_json(overview, &text);
+        put_json(overview, &buffer);
     else
-        put_table(overview, &text);
-    grus_status status = print_text(&text, to, error);
-    grus_buffer_free(&text);
-    return status;
+        put_table(overview, &buffer);
+    return grus_text_take(text, &buffer, error);
 }

@@ -1,0 +1,203 @@
+// describe_json.c: a model as JSON: what config.json says where it stands in every model, and what the weights have told.
+#include "config.h"
+
+#include "api/describe_json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/table.h"
+#include "base/names.h"
+#include "io/json/json_write.h"
+#include "io/json/number.h"
+
+static void put_text(grus_buffer *to, const char *name, const char *value)
+{
+    grus_json_member(to, name);
+    grus_json_string(to, value, strlen(value));
+}
+
+static void put_count(grus_buffer *to, const char *name, size_t value)
+{
+    grus_json_member(to, name);
+    grus_buffer_printf(to, "%zu", value);
+}
+
+static void put_number(grus_buffer *to, const char *name, double value)
+{
+    grus_json_member(to, name);
+    grus_json_double(to, value);
+}
+
+static void put_flag(grus_buffer *to, const char *name, bool value)
+{
+    grus_json_member(to, name);
+    grus_buffer_text(to, value ? "true" : "false");
+}
+
+static void begin(grus_buffer *to, const char *name, char bracket)
+{
+    grus_json_member(to, name);
+    grus_buffer_byte(to, bracket);
+}
+
+// ---- parts of a model ----
+
+static void put_source(grus_buffer *to, const grus_model *model)
+{
+    const grus_config *config = &model->config;
+    begin(to, "source", '{');
+    if (config->features) {
+        put_count(to, "feature_dim", config->feature_dim);
+    } else {
+        put_text(to, "tokenizer", grus_tokenizer_names[config->tokenizer.kind]);
+        put_count(to, "tokens", model->facts.source_vocab);
+        put_count(to, "embedding_dim", config->embedding_dim);
+    }
+    grus_buffer_byte(to, '}');
+}
+
+static void put_encoder(grus_buffer *to, const grus_config *config)
+{
+    begin(to, "encoder", '{');
+    put_count(to, "num_layers", config->encoder.num_layers);
+    put_count(to, "hidden_size", config->encoder.hidden_size);
+    put_flag(to, "bidirectional", config->encoder.bidirectional);
+    grus_buffer_byte(to, '}');
+}
+
+static void put_attention(grus_buffer *to, const grus_attention_config *attention)
+{
+    begin(to, "attention", '{');
+    put_text(to, "score", grus_score_names[attention->score]);
+    if (attention->score == GRUS_SCORE_ADDITIVE)
+        put_count(to, "size", attention->size);
+    put_number(to, "temperature", attention->temperature);
+    grus_buffer_byte(to, '}');
+}
+
+static void put_pooling(grus_buffer *to, const grus_pooling_config *pooling)
+{
+    begin(to, "pooling", '{');
+    put_text(to, "type", grus_pooling_names[pooling->kind]);
+    if (pooling->kind == GRUS_POOL_ATTENTION) {
+        put_text(to, "query", pooling->learned_query ? "learned" : "last_hidden");
+        put_attention(to, &pooling->attention);
+    }
+    put_flag(to, "normalize", pooling->normalize);
+    grus_buffer_byte(to, '}');
+}
+
+static void put_heads(grus_buffer *to, const grus_config *config)
+{
+    begin(to, "heads", '[');
+    for (size_t i = 0; i < config->n_heads; i++) {
+        grus_buffer_text(to, i ? ", {" : "{");
+        put_text(to, "name", config->heads[i].name);
+        put_count(to, "labels", config->heads[i].n_labels);
+        put_flag(to, "on_token", config->heads[i].on_token);
+        grus_buffer_byte(to, '}');
+    }
+    grus_buffer_byte(to, ']');
+}
+
+static void put_parts(grus_buffer *to, const char *name, const grus_part *parts, size_t n)
+{
+    begin(to, name, '[');
+    for (size_t i = 0; i < n; i++)
+        grus_buffer_printf(to, "%s\"%s\"", i ? ", " : "", grus_part_names[parts[i]]);
+    grus_buffer_byte(to, ']');
+}
+
+static void put_decoder(grus_buffer *to, const grus_model *model)
+{
+    const grus_decoder_config *decoder = &model->config.decoder;
+    begin(to, "decoder", '{');
+    put_text(to, "tokenizer", grus_tokenizer_names[decoder->tokenizer.kind]);
+    put_count(to, "tokens", model->facts.target_vocab);
+    put_count(to, "embedding_dim", decoder->embedding_dim);
+    put_count(to, "num_layers", decoder->num_layers);
+    put_count(to, "hidden_size", decoder->hidden_size);
+    put_text(to, "bridge", grus_bridge_names[decoder->bridge]);
+    put_text(to, "query", grus_query_names[decoder->query]);
+    put_parts(to, "inputs", decoder->inputs, decoder->n_inputs);
+    put_parts(to, "readout", decoder->readout, decoder->n_readout);
+    put_count(to, "readout_size", decoder->readout_size);
+    put_flag(to, "readout_tanh", decoder->readout_tanh);
+    put_flag(to, "tied", decoder->tied);
+    grus_buffer_byte(to, '}');
+}
+
+static void put_generation(grus_buffer *to, const grus_search *search)
+{
+    begin(to, "generation", '{');
+    put_count(to, "beam_size", search->beam_size);
+    put_count(to, "n_best", search->n_best);
+    put_text(to, "length_norm", grus_norm_names[search->length_norm]);
+    put_number(to, "length_penalty", search->length_penalty);
+    put_number(to, "max_length_factor", search->max_length_factor);
+    put_count(to, "max_length", search->max_length);
+    put_count(to, "min_length", search->min_length);
+    grus_buffer_byte(to, '}');
+}
+
+// ---- what the weights have told ----
+
+static void put_facts(grus_buffer *to, const grus_model *model)
+{
+    const grus_engine_facts *facts = &model->facts;
+    put_count(to, "parameters", facts->parameters);
+    put_count(to, "packed_bytes", facts->weight_bytes);
+    put_number(to, "encoder_flops", facts->encoder_flops);
+    if (model->config.seq2seq)
+        put_number(to, "decoder_flops", facts->decoder_flops);
+    put_count(to, "position_bytes", facts->position_bytes);
+    put_count(to, "lane_bytes", facts->lane_bytes);
+    put_count(to, "lanes", facts->lanes);
+    put_text(to, "kernel", grus_kernel_name());
+    grus_json_member(to, "hash");
+    grus_buffer_printf(to, "\"%016" PRIx64 "\"", model->hash);
+}
+
+static void put_prefixes(grus_buffer *to, const grus_model *model)
+{
+    const char *own, *in_file;
+    begin(to, "prefixes", '{');
+    for (size_t i = 0; grus_model_prefix(model, i, &own, &in_file); i++)
+        put_text(to, own, in_file);
+    grus_buffer_byte(to, '}');
+}
+
+static void put_tensors(grus_buffer *to, const grus_model *model)
+{
+    begin(to, "tensors", '[');
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        grus_buffer_text(to, i ? ", {" : "{");
+        grus_table_json(to, &model->tensors[i]);
+        put_flag(to, "used", model->tensors[i].used);
+        grus_buffer_byte(to, '}');
+    }
+    grus_buffer_byte(to, ']');
+}
+
+void grus_describe_json(const grus_model *model, grus_buffer *to)
+{
+    const grus_config *config = &model->config;
+    grus_buffer_byte(to, '{');
+    put_text(to, "model", model->dir);
+    put_text(to, "type", config->seq2seq ? "seq2seq" : "encoder");
+    put_text(to, "task", grus_task_names[grus_model_task(model)]);
+    put_source(to, model);
+    put_encoder(to, config);
+    put_pooling(to, &config->pooling);
+    put_heads(to, config);
+    if (config->seq2seq) {
+        put_attention(to, &config->attention);
+        put_decoder(to, model);
+        put_generation(to, &config->generation);
+    }
+    put_facts(to, model);
+    put_prefixes(to, model);
+    put_tensors(to, model);
+    grus_buffer_text(to, "}\n");
+}
