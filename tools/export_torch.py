@@ -90,93 +90,106 @@ def count_lines(path):
     return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
 
 
-def expected_tensors(config, sizes):
-    """name -> (shape, required). sizes: lines of each named file. None in a shape: any size."""
-    want = {}
+class Wanted:
+    """name -> (shape, required) of the tensors that a configuration asks for. None in a shape: any size."""
 
-    def need(name, *shape):
-        want[name] = (shape, True)
+    def __init__(self, sizes):
+        self.sizes, self.tensors = sizes, {}
 
-    def may(name, *shape):
-        want[name] = (shape, False)
+    def need(self, name, *shape):
+        self.tensors[name] = (shape, True)
 
-    def stack(prefix, layers, width, hidden, both):
+    def may(self, name, *shape):
+        self.tensors[name] = (shape, False)
+
+    def stack(self, prefix, layers, width, hidden, both):
         for k in range(layers):
             for suffix in ("", "_reverse")[:1 + both]:
-                need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
-                need(f"{prefix}.weight_hh_l{k}{suffix}", 3 * hidden, hidden)
-                may(f"{prefix}.bias_ih_l{k}{suffix}", 3 * hidden)
-                may(f"{prefix}.bias_hh_l{k}{suffix}", 3 * hidden)
+                self.need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
+                self.need(f"{prefix}.weight_hh_l{k}{suffix}", 3 * hidden, hidden)
+                self.may(f"{prefix}.bias_ih_l{k}{suffix}", 3 * hidden)
+                self.may(f"{prefix}.bias_hh_l{k}{suffix}", 3 * hidden)
 
-    def attention(a, Dk, Dq, learned=False):
+    def attention(self, a, Dk, Dq, learned=False):
         kind, A = a.get("score"), a.get("size")
         if kind == "additive":
             if not A:
                 raise ExportError("config: attention score additive needs a size")
-            need("attention.key.weight", A, Dk)
-            may("attention.key.bias", A)
-            need("attention.energy.weight", 1, A)
+            self.need("attention.key.weight", A, Dk)
+            self.may("attention.key.bias", A)
+            self.need("attention.energy.weight", 1, A)
             if not learned:
-                need("attention.query.weight", A, Dq)
-                may("attention.query.bias", A)
-                may("attention.energy.bias", 1)
+                self.need("attention.query.weight", A, Dq)
+                self.may("attention.query.bias", A)
+                self.may("attention.energy.bias", 1)
         elif kind == "general":
-            need("attention.general.weight", Dk, Dq)
+            self.need("attention.general.weight", Dk, Dq)
         elif kind not in ("dot", "scaled_dot", "cosine", "euclidean"):
             raise ExportError(f"config: unknown attention score {kind!r}")
         elif Dk != Dq:
             raise ExportError(f"config: attention score {kind} needs query and key of one size, has {Dq} and {Dk}")
 
-    try:
-        source, e = config["source"], config["encoder"]
-        both, H, layers = bool(e.get("bidirectional", False)), e["hidden_size"], e.get("num_layers", 1)
-        D = H * (1 + both)
+    def encoder(self, source, e):
+        """-> the size of its outputs"""
+        both, H = bool(e.get("bidirectional", False)), e["hidden_size"]
         if source.get("input", "tokens") == "features":
             width = source["feature_dim"]
         else:
             width = source["embedding_dim"]
-            need("encoder.embedding.weight", sizes.get(source["tokenizer"].get("vocab")), width)
-        stack("encoder.rnn", layers, width, H, both)
+            self.need("encoder.embedding.weight", self.sizes.get(source["tokenizer"].get("vocab")), width)
+        self.stack("encoder.rnn", e.get("num_layers", 1), width, H, both)
+        return H * (1 + both)
 
+    def pooling_and_heads(self, pooling, heads, D):
+        if pooling.get("type") == "attention":
+            learned = pooling.get("query") == "learned"
+            self.attention(pooling, D, D, learned)
+            if learned and pooling["score"] != "additive":
+                self.need("attention.context", D)
+        for name, head in heads.items():
+            inputs = head.get("inputs", ["state"]) if head["on"] == "token" else ["pooled"]
+            C = self.sizes.get(head["labels"])
+            self.need(f"heads.{name}.weight", C, D * len(inputs))
+            self.may(f"heads.{name}.bias", C)
+
+    def decoder(self, d, attention, D, encoder_layers):
+        V, E, H, layers = self.sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
+        r = d["readout"]
+        widths = {"state": H, "context": D, "embedding": E}
+        R = sum(widths[i] for i in r["inputs"])
+        self.attention(attention, D, E if d["attention"]["query"] == "embedding" else H)
+        self.need("decoder.embedding.weight", V, E)
+        if r.get("size"):
+            self.need("decoder.readout.weight", r["size"], R)
+            self.may("decoder.readout.bias", r["size"])
+            R = r["size"]
+        widths["readout"] = R
+        self.stack("decoder.rnn", layers, sum(widths[i] for i in d["input"]), H, False)
+        if d["bridge"] in ("linear_tanh", "mean_tanh"):
+            self.need("bridge.weight", layers * H, D)
+            self.may("bridge.bias", layers * H)
+        elif d["bridge"] == "last" and (H != D or layers > encoder_layers):
+            raise ExportError(f"config: bridge last needs decoder.hidden_size {D} and at most {encoder_layers} layers")
+        if not d.get("tied", False):
+            self.need("decoder.output.weight", V, R)
+        elif R != E:
+            raise ExportError(f"config: tied needs a readout of embedding_dim {E}, has {R}")
+        self.may("decoder.output.bias", V)
+
+
+def expected_tensors(config, sizes):
+    """As Wanted.tensors. sizes: lines of each named file."""
+    wanted = Wanted(sizes)
+    try:
+        e = config["encoder"]
+        D = wanted.encoder(config["source"], e)
         if config["model_type"] == "encoder":
-            pooling = config.get("pooling", {})
-            if pooling.get("type") == "attention":
-                learned = pooling.get("query") == "learned"
-                attention(pooling, D, D, learned)
-                if learned and pooling["score"] != "additive":
-                    need("attention.context", D)
-            for name, head in config.get("heads", {}).items():
-                inputs = head.get("inputs", ["state"]) if head["on"] == "token" else ["pooled"]
-                C = sizes.get(head["labels"])
-                need(f"heads.{name}.weight", C, D * len(inputs))
-                may(f"heads.{name}.bias", C)
+            wanted.pooling_and_heads(config.get("pooling", {}), config.get("heads", {}), D)
         else:
-            d = config["decoder"]
-            V, E, H, layers = sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
-            r = d["readout"]
-            widths = {"state": H, "context": D, "embedding": E}
-            R = sum(widths[i] for i in r["inputs"])
-            attention(config["attention"], D, E if d["attention"]["query"] == "embedding" else H)
-            need("decoder.embedding.weight", V, E)
-            if r.get("size"):
-                need("decoder.readout.weight", r["size"], R)
-                may("decoder.readout.bias", r["size"])
-                R = r["size"]
-            widths["readout"] = R
-            stack("decoder.rnn", layers, sum(widths[i] for i in d["input"]), H, False)
-            if d["bridge"] in ("linear_tanh", "mean_tanh"):
-                need("bridge.weight", layers * H, D)
-                may("bridge.bias", layers * H)
-            elif d["bridge"] == "last" and (H != D or layers > e.get("num_layers", 1)):
-                raise ExportError(f"config: bridge last needs decoder.hidden_size {D} and at most {e.get('num_layers', 1)} layers")
-            if not d.get("tied", False):
-                need("decoder.output.weight", V, R)
-            elif R != E:
-                raise ExportError(f"config: tied needs a readout of embedding_dim {E}, has {R}")
-            may("decoder.output.bias", V)
+            wanted.decoder(config["decoder"], config["attention"], D, e.get("num_layers", 1))
     except KeyError as k:
         raise ExportError(f"config: key or value {k} is missing or unknown") from None
-    return want
+    return wanted.tensors
 
 
 def as_state(obj, key=None):

@@ -84,76 +84,111 @@ def batches(pairs, source, target, config, size, rng, a):
     return out
 
 
-def worker(rank, a, config, source, target, train, dev, flat, grads, average, barrier, begun):
-    torch.set_num_threads(1)
-    torch.manual_seed(a.seed * 1000 + rank)
-    model = G2P(config, len(source), len(target))
-    flatten(model, flat, grads[rank])
-    shadow = G2P(config, len(source), len(target))
-    flatten(shadow, average)
-    bos, eos = target.ids["<s>"], target.ids["</s>"]
-    share = (flat.numel() + a.workers - 1) // a.workers
-    mine = slice(rank * share, min(flat.numel(), (rank + 1) * share))
-    pairs = [(w, [target.ids[t] for t in p.split()]) for w, p in train]
-    rng = random.Random(a.seed)
-    best, history = None, []
-    epoch, steps, progress = 0, 0, 0.0
-    if a.resume:
-        history = torch.load(a.resume)["history"]
-        epoch, steps = history[-1]["epoch"], history[-1]["steps"]
-        progress = a.resume_at if a.budget_minutes else epoch / a.epochs
-        rng.seed(a.seed * 1000 + epoch)
-    optimizer = Optimizer(a, flat, average, mine, steps)
-    while progress < 1:
-        epoch += 1
-        todo = batches(pairs, source, target, config, a.batch, rng, a)
+class Shared:
+    """What the worker processes share: parameters, each one's gradients, averaged parameters; `begun`: when, and the progress."""
+
+    def __init__(self, a, flat, average):
+        self.flat, self.average = flat.share_memory_(), average.share_memory_()
+        self.grads = torch.zeros(a.workers, flat.numel()).share_memory_()
+        self.begun = torch.tensor([time.time(), 0], dtype=torch.float64).share_memory_()
+        self.context = mp.get_context("fork")
+        self.barrier = self.context.Barrier(a.workers)
+
+
+class Worker:
+    """One process: the gradient of its own batch at every step, a share of the parameters to step."""
+
+    def __init__(self, rank, a, config, source, target, shared):
+        torch.set_num_threads(1)
+        torch.manual_seed(a.seed * 1000 + rank)
+        self.rank, self.a, self.config, self.source, self.target, self.shared = rank, a, config, source, target, shared
+        self.model, self.shadow = (G2P(config, len(source), len(target)) for _ in range(2))
+        flatten(self.model, shared.flat, shared.grads[rank])
+        flatten(self.shadow, shared.average)
+        share = (shared.flat.numel() + a.workers - 1) // a.workers
+        self.mine = slice(rank * share, min(shared.flat.numel(), (rank + 1) * share))
+        self.rng = random.Random(a.seed)
+        self.best, self.history = None, []
+        self.epoch, self.steps, self.progress = 0, 0, 0.0
+        if a.resume:
+            self.history = torch.load(a.resume)["history"]
+            self.epoch, self.steps = self.history[-1]["epoch"], self.history[-1]["steps"]
+            self.progress = a.resume_at if a.budget_minutes else self.epoch / a.epochs
+            self.rng.seed(a.seed * 1000 + self.epoch)
+        self.optimizer = Optimizer(a, shared.flat, shared.average, self.mine, self.steps)
+
+    def run(self, train, dev):
+        pairs = [(w, [self.target.ids[t] for t in p.split()]) for w, p in train]
+        while self.progress < 1:
+            self.epoch += 1
+            first, since = self.optimizer.steps, time.time()
+            seen, total = self.run_epoch(pairs, first, since)
+            if not self.a.budget_minutes:
+                self.progress = self.epoch / self.a.epochs
+            if self.rank == 0:
+                self.report(dev, total / max(1, self.steps - first), seen / (time.time() - since))
+            self.shared.barrier.wait()
+
+    def run_epoch(self, pairs, first, since):
+        """-> pairs seen by all, sum of the losses"""
+        a, seen, total = self.a, 0, 0.0
+        todo = batches(pairs, self.source, self.target, self.config, a.batch, self.rng, a)
         todo = todo[:len(todo) // a.workers * a.workers]
-        seen, total, first, since = 0, 0.0, optimizer.steps, time.time()
         for k in range(0, len(todo), a.workers):
-            if k % (a.workers * 16) == 0 and a.budget_minutes:
-                if rank == 0:
-                    begun[1] = a.resume_at + (1 - a.resume_at) * (time.time() - begun[0]) / 60 / a.budget_minutes
-                barrier.wait()
-                progress = float(begun[1])
-            elif not a.budget_minutes:
-                progress = (epoch - 1 + k / len(todo)) / a.epochs
-            if progress >= 1:
+            self.look_at_the_clock(k, len(todo))
+            if self.progress >= 1:
                 break
-            x = torch.tensor([s for s, _ in todo[k + rank]])
-            given, wanted = target_tensors([p for _, p in todo[k + rank]], bos, eos)
-            grads[rank].zero_()
-            logits = model(x, given, a.dropout, a.bf16)
-            loss = F.cross_entropy(logits.reshape(-1, logits.shape[2]), wanted.view(-1), ignore_index=-100,
-                                   label_smoothing=a.smoothing)
-            loss.backward()
-            barrier.wait()
-            optimizer.step(grads.mean(0), progress)
-            barrier.wait()
-            seen += len(x) * a.workers
-            total += float(loss.detach())
-            steps = optimizer.steps
-            if rank == 0 and steps % 200 == 0:
-                print(f"  step {steps} loss {total / (steps - first):.4f} {seen / (time.time() - since):.0f} pairs/s",
+            total += self.step(todo[k + self.rank])
+            seen += len(todo[k + self.rank]) * a.workers
+            if self.rank == 0 and self.steps % 200 == 0:
+                print(f"  step {self.steps} loss {total / (self.steps - first):.4f} {seen / (time.time() - since):.0f} pairs/s",
                       flush=True)
+        return seen, total
+
+    def look_at_the_clock(self, k, of):
+        a, begun = self.a, self.shared.begun
         if not a.budget_minutes:
-            progress = epoch / a.epochs
-        if rank == 0:
-            took = time.time() - since
-            wer, per = score(pronounce(shadow, source, target, [w for w, _ in dev]), [alt for _, alt in dev])
-            history.append({"epoch": epoch, "steps": steps, "loss": total / max(1, steps - first), "dev_wer": wer, "dev_per": per,
-                            "minutes": (time.time() - begun[0].item()) / 60})
-            print(f"epoch {epoch} steps {steps} progress {progress:.3f} loss {history[-1]['loss']:.4f} greedy dev WER {wer:.2f} "
-                  f"PER {per:.2f} {seen / took:.0f} pairs/s {history[-1]['minutes']:.1f} min", flush=True)
-            state = {k: v.clone() for k, v in shadow.state_dict().items()}
-            save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history},
-                 os.path.join(a.out, "last.pt"))
-            if best is None or wer <= best:
-                best = wer
-                save(state, os.path.join(a.out, "best.pt"))
-        barrier.wait()
+            self.progress = (self.epoch - 1 + k / of) / a.epochs
+        elif k % (a.workers * 16) == 0:
+            if self.rank == 0:
+                begun[1] = a.resume_at + (1 - a.resume_at) * (time.time() - begun[0]) / 60 / a.budget_minutes
+            self.shared.barrier.wait()
+            self.progress = float(begun[1])
+
+    def step(self, batch):
+        a, shared = self.a, self.shared
+        x = torch.tensor([s for s, _ in batch])
+        given, wanted = target_tensors([p for _, p in batch], self.target.ids["<s>"], self.target.ids["</s>"])
+        shared.grads[self.rank].zero_()
+        logits = self.model(x, given, a.dropout, a.bf16)
+        loss = F.cross_entropy(logits.reshape(-1, logits.shape[2]), wanted.view(-1), ignore_index=-100, label_smoothing=a.smoothing)
+        loss.backward()
+        shared.barrier.wait()
+        self.optimizer.step(shared.grads.mean(0), self.progress)
+        shared.barrier.wait()
+        self.steps = self.optimizer.steps
+        return float(loss.detach())
+
+    def report(self, dev, loss, rate):
+        """Evaluates what the average has become, and saves it."""
+        wer, per = score(pronounce(self.shadow, self.source, self.target, [w for w, _ in dev]), [alt for _, alt in dev])
+        minutes = (time.time() - self.shared.begun[0].item()) / 60
+        self.history.append({"epoch": self.epoch, "steps": self.steps, "loss": loss, "dev_wer": wer, "dev_per": per, "minutes": minutes})
+        print(f"epoch {self.epoch} steps {self.steps} progress {self.progress:.3f} loss {loss:.4f} greedy dev WER {wer:.2f} "
+              f"PER {per:.2f} {rate:.0f} pairs/s {minutes:.1f} min", flush=True)
+        state = {k: v.clone() for k, v in self.shadow.state_dict().items()}
+        save({"raw": {k: v.clone() for k, v in self.model.state_dict().items()}, "average": state, "history": self.history},
+             os.path.join(self.a.out, "last.pt"))
+        if self.best is None or wer <= self.best:
+            self.best = wer
+            save(state, os.path.join(self.a.out, "best.pt"))
 
 
-def main():
+def work(rank, a, config, source, target, shared, train, dev):
+    Worker(rank, a, config, source, target, shared).run(train, dev)
+
+
+def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="directory with g014b2b.train")
     p.add_argument("--out", required=True, help="directory for checkpoints, config and vocabularies")
@@ -184,8 +219,11 @@ def main():
     p.add_argument("--bf16", action="store_true", help="products with bfloat16 operands (faster with AVX512-BF16)")
     p.add_argument("--resume", metavar="LAST.PT", help="go on from there (the optimizer's moments start anew)")
     p.add_argument("--resume-at", type=float, default=0, help="with --budget-minutes: the part of the schedule already done")
-    a = p.parse_args()
+    return p.parse_args()
 
+
+def prepare(a):
+    """-> training pairs, development words, configuration, both vocabularies; the last three are written."""
     pairs = read_pairs(os.path.join(a.data, "g014b2b.train"))
     train, dev = split_words(pairs, a.dev_words, a.seed)
     letters = sorted({c for w, _ in pairs for c in w.lower()} | set("-."))
@@ -198,25 +236,29 @@ def main():
         f.write("\n")
     source.write(os.path.join(a.out, "source.vocab"))
     target.write(os.path.join(a.out, "target.vocab"))
+    return train, dev, config, source, target
 
+
+def flat_parameters(model):
+    return torch.cat([q.data.view(-1) for q in model.parameters()])
+
+
+def main():
+    a = parse()
+    train, dev, config, source, target = prepare(a)
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     model = G2P(config, len(source), len(target))
+    average = None
     if a.resume:
         saved = torch.load(a.resume)
         model.load_state_dict(saved["average"])
-        average = torch.cat([q.data.view(-1) for q in model.parameters()]).share_memory_()
+        average = flat_parameters(model)
         model.load_state_dict(saved["raw"])
-    flat = torch.cat([q.data.view(-1) for q in model.parameters()]).share_memory_()
-    grads = torch.zeros(a.workers, flat.numel()).share_memory_()
-    if not a.resume:
-        average = flat.clone().share_memory_()
-    begun = torch.tensor([time.time(), 0], dtype=torch.float64).share_memory_()
+    flat = flat_parameters(model)
+    shared = Shared(a, flat, flat.clone() if average is None else average)
     print(f"{len(train)} pairs, {len(dev)} dev words, {flat.numel()} parameters; {vars(a)}", flush=True)
-    context = mp.get_context("fork")
-    barrier = context.Barrier(a.workers)
-    team = [context.Process(target=worker, args=(r, a, config, source, target, train, dev, flat, grads, average, barrier, begun))
-            for r in range(a.workers)]
+    team = [shared.context.Process(target=work, args=(r, a, config, source, target, shared, train, dev)) for r in range(a.workers)]
     for t in team:
         t.start()
     for t in team:

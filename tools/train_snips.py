@@ -116,7 +116,7 @@ def evaluate(model, data, words, slots, intents):
     return score(found, [tags for _, tags, _ in data])[2], 100 * right / len(data)
 
 
-def main():
+def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="directory with train and valid")
     p.add_argument("--out", required=True, help="directory for checkpoints, config, vocabulary and labels")
@@ -134,8 +134,11 @@ def main():
     p.add_argument("--p-exchange", type=float, default=0.3, help="chance of a slot to get another value")
     p.add_argument("--slot-weight", type=float, default=2.0, help="of the slots' loss; that of the intent has 1")
     add_options(p, lr=3e-3, lr_end=1e-5, warmup=200, smoothing=0.1, decay=0.0, clip=2.0, ema=0.998)
-    a = p.parse_args()
+    return p.parse_args()
 
+
+def main():
+    a = parse()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     rng = random.Random(a.seed)

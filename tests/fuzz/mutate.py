@@ -143,55 +143,68 @@ def complaint(result, shard):
     return None
 
 
+class Mutation:
+    """Models and shards in a folder, each of which is damaged in turn, and what the command makes of it."""
+
+    def __init__(self, grus, root, rng):
+        self.grus, self.root, self.rng = grus, root, rng
+        self.models, self.shards = os.path.join(root, "models"), os.path.join(root, "shards")
+        make_models(self.models, rng)
+        make_shards(self.shards, rng)
+        self.victims = [os.path.join(self.models, m, f) for m in sorted(os.listdir(self.models))
+                        for f in sorted(os.listdir(os.path.join(self.models, m)))]
+        self.victims += [os.path.join(self.shards, f) for f in sorted(os.listdir(self.shards))]
+
+    def pair(self, victim):
+        """A model and a shard, of which one is or has the victim."""
+        in_model = victim.startswith(self.models)
+        readers = ["features"] if ".safetensors" in victim else ["seq2seq", "encoder"]
+        model = os.path.dirname(victim) if in_model else os.path.join(self.models, self.rng.choice(readers))
+        fitting = "f.safetensors" if model.endswith("features") else "a.jsonl"
+        return model, os.path.join(self.shards, fitting) if in_model else victim
+
+    def run(self, model, shard, is_sound):
+        """-> (exit code, what is wrong or None)"""
+        out = os.path.join(self.root, "out")
+        try:
+            result = subprocess.run([self.grus, "run", model, shard, "-o", out, "-t", "1", "--quiet"], stdin=subprocess.DEVNULL,
+                                    capture_output=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            return "time", "no end within 60 s"
+        finally:
+            done = os.path.join(out, os.path.basename(shard).split(".")[0] + ".jsonl.zst")
+            unpacked = subprocess.run(["zstd", "-dcq", done], capture_output=True) if shutil.which("zstd") else None
+            shutil.rmtree(out, ignore_errors=True)
+        count = None
+        if result.returncode == 0 and unpacked is not None:
+            result.stdout = unpacked.stdout
+            count = result.stdout.count(b"\n")
+            if not shard.endswith((".zst", ".safetensors")):
+                with open(shard, "rb") as f:
+                    count = records_in(f.read())
+        if is_sound and result.returncode != 0:
+            return result.returncode, "exit code %d on sound files: %s" % (result.returncode, result.stderr.decode(errors="replace").strip())
+        return result.returncode, complaint(result, count)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", help="where failing files go [a new directory]")
     options = parser.parse_args()
-    grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
-    rng = random.Random(options.seed)
     keep = options.keep or tempfile.mkdtemp(prefix="grus-fuzz-failed-")
     os.makedirs(keep, exist_ok=True)
-    failures, codes = 0, {}
+    failures, codes, rng = 0, {}, random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="grus-fuzz-") as root:
-        models, shards = os.path.join(root, "models"), os.path.join(root, "shards")
-        make_models(models, rng)
-        make_shards(shards, rng)
-        victims = [os.path.join(models, m, f) for m in sorted(os.listdir(models))
-                   for f in sorted(os.listdir(os.path.join(models, m)))]
-        victims += [os.path.join(shards, f) for f in sorted(os.listdir(shards))]
-        for run in range(-len(victims), options.runs):
-            victim = victims[run % len(victims)]
+        mutation = Mutation(os.path.abspath(os.environ.get("GRUS", "build/grus")), root, rng)
+        for run in range(-len(mutation.victims), options.runs):
+            victim = mutation.victims[run % len(mutation.victims)]
             with open(victim, "rb") as f:
                 sound = f.read()
             write(victim, sound if run < 0 else damage(sound, rng))  # the first round is undamaged and must succeed
-            in_model = victim.startswith(models)
-            readers = ["features"] if ".safetensors" in victim else ["seq2seq", "encoder"]
-            model = os.path.dirname(victim) if in_model else os.path.join(models, rng.choice(readers))
-            fitting = "f.safetensors" if model.endswith("features") else "a.jsonl"
-            shard = os.path.join(shards, fitting) if in_model else victim
-            out = os.path.join(root, "out")
-            command = [grus, "run", model, shard, "-o", out, "-t", "1", "--quiet"]
-            try:
-                result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-                wrong, code = None, result.returncode
-                count = None
-                if code == 0:
-                    done = os.path.join(out, os.path.basename(shard).split(".")[0] + ".jsonl.zst")
-                    unpacked = subprocess.run(["zstd", "-dcq", done], capture_output=True) if shutil.which("zstd") else None
-                    if unpacked is not None:
-                        result.stdout = unpacked.stdout
-                        if not shard.endswith((".zst", ".safetensors")):
-                            with open(shard, "rb") as f:
-                                count = records_in(f.read())
-                        else:
-                            count = result.stdout.count(b"\n")
-                wrong = complaint(result, count)
-                if run < 0 and code != 0:
-                    wrong = "exit code %d on sound files: %s" % (code, result.stderr.decode(errors="replace").strip())
-            except subprocess.TimeoutExpired:
-                wrong, code = "no end within 60 s", "time"
+            model, shard = mutation.pair(victim)
+            code, wrong = mutation.run(model, shard, run < 0)
             codes[code] = codes.get(code, 0) + 1
             if wrong:
                 failures += 1
@@ -201,12 +214,11 @@ def main():
                 shutil.copy(shard, place)
                 print("FAIL seed %d run %d, %s damaged: %s\n     files in %s" %
                       (options.seed, run, os.path.relpath(victim, root), wrong, place), flush=True)
-            shutil.rmtree(out, ignore_errors=True)
             write(victim, sound)
             if run < 0 and wrong:
                 break
-    if not failures:
-        os.rmdir(keep) if not os.listdir(keep) else None
+    if not os.listdir(keep):
+        os.rmdir(keep)
     print("%d runs, %d failures; exit codes %s" %
           (sum(codes.values()), failures, ", ".join("%s: %d" % (c, codes[c]) for c in sorted(codes, key=str))))
     return 1 if failures else 0

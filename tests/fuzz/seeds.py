@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+FILES = os.path.join(HERE, "..", "support", "files")
 
 
 def safetensors(entries, extra=None):
@@ -28,7 +29,19 @@ def golden_config(name):
         return json.loads(f.read().split("==> config.json <==\n")[1].split("==> ")[0])
 
 
-def seeds():
+F32S = struct.pack("<6f", 1, -2, 0.5, 3, 4, float("inf"))
+I64S = struct.pack("<3q", 0, 1, 3)
+
+
+def feature_shard(features=("F32", [3, 2], F32S), offsets=("I64", [3], I64S), behind=b""):
+    return safetensors([(name, *entry) for name, entry in (("features", features), ("offsets", offsets)) if entry]) + behind
+
+
+def rows(*values):
+    return "I64", [len(values)], struct.pack("<%dq" % len(values), *values)
+
+
+def lines():
     line = b'{"id": 1, "text": "a\\u00e9\\ud83d\\ude00\xc3\xa9", "n": [1, -2.5e3, {"k": null}], "b": true}'
     yield "record", "text", b"\0" + line
     yield "record", "ids", b"\1" + b'{"text":[1,2,18446744073709551615]}'
@@ -47,16 +60,18 @@ def seeds():
     yield "text", "target", b"\x51a\tb\tc"
     yield "text", "utf8", b"\0\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
     yield "text", "bad-utf8", b"\2\xed\xa0\x80 \xc0\x80 \xf4\x90\x80\x80 \xff\"\\\n\0"
+
+
+def streams():
     yield "stream", "plain", b"\0" + b"a\r\nb\n\nc"
     yield "stream", "nothing", b""
     yield "stream", "named-zst", b"\2plain"
     yield "stream", "frames", b"\1" + b"\0\x04\x06hello\n" + b"\2\x03\x05" + b"\0\x8c\x06world\n" + b"\2\0\0"
     yield "stream", "broken-frame", b"\1" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\7\0\x42"
     yield "stream", "cut-frame", b"\3" + b"\0\x0c\x06hello\n" + b"\4\0\0\0\x10\1"
-    files = os.path.join(HERE, "..", "support", "files")
-    for name in sorted(os.listdir(files)):
+    for name in sorted(os.listdir(FILES)):
         if name.endswith(".zst"):
-            with open(os.path.join(files, name), "rb") as f:
+            with open(os.path.join(FILES, name), "rb") as f:
                 yield "stream", name.replace(".jsonl.zst", ""), b"\2" + f.read()[:4000]
     yield "stream", "run-length", b"\2" + b"\x28\xb5\x2f\xfd\x00\x58" + (b"\x02\x00\x10a" * 20) + b"\x03\0\x10b"
     if shutil.which("zstd"):  # lines over the end of a reader's buffer of 256 KiB, shorter and longer than a record may be
@@ -65,37 +80,38 @@ def seeds():
                            ("too-long-across", front + b"y" * 40000 + b"\nz\n"), ("too-long-at-end", front + b"y" * 40000),
                            ("too-long-from-the-first", b"y" * 300000 + b"\nz"), ("carriage-return-across", b"x" * 262143 + b"\r\nz\n")):
             yield "stream", name, b"\x3e" + subprocess.run(["zstd", "-qc", "--check"], input=text, capture_output=True).stdout
-    f32 = struct.pack("<6f", 1, -2, 0.5, 3, 4, float("inf"))
-    i64 = struct.pack("<3q", 0, 1, 3)
-    yield "safetensors", "three", safetensors([("model.enc.weight", "F32", [2, 3], f32), ("b", "BF16", [2], b"\x80\x3f\0\0"),
-                                               ("c", "F16", [], b"\0\x3c"), ("d", "I64", [3], i64)],
+
+
+def tensors():
+    yield "safetensors", "three", safetensors([("model.enc.weight", "F32", [2, 3], F32S), ("b", "BF16", [2], b"\x80\x3f\0\0"),
+                                               ("c", "F16", [], b"\0\x3c"), ("d", "I64", [3], I64S)],
                                               {"__metadata__": {"format": "pt"}})
     yield "safetensors", "empty", safetensors([("a", "F32", [0, 3], b"")])
     yield "safetensors", "none", safetensors([])
-    yield "features", "offsets-behind", safetensors([("features", "F32", [3, 2], f32), ("offsets", "I64", [3], i64)])
-    yield "features", "offsets-before", safetensors([("offsets", "I64", [3], i64), ("features", "F16", [3, 4], f32)])
-    yield "features", "bf16", safetensors([("offsets", "I64", [3], i64), ("x", "I64", [3], i64), ("features", "BF16", [3, 4], f32)])
-    yield "features", "none", safetensors([("offsets", "I64", [1], i64[:8]), ("features", "BF16", [0, 4], b"")])
+    yield "features", "offsets-behind", safetensors([("features", "F32", [3, 2], F32S), ("offsets", "I64", [3], I64S)])
+    yield "features", "offsets-before", safetensors([("offsets", "I64", [3], I64S), ("features", "F16", [3, 4], F32S)])
+    yield "features", "bf16", safetensors([("offsets", "I64", [3], I64S), ("x", "I64", [3], I64S), ("features", "BF16", [3, 4], F32S)])
+    yield "features", "none", safetensors([("offsets", "I64", [1], I64S[:8]), ("features", "BF16", [0, 4], b"")])
     if shutil.which("zstd"):
-        shard = safetensors([("features", "F32", [3, 2], f32), ("offsets", "I64", [3], i64)])
+        shard = safetensors([("features", "F32", [3, 2], F32S), ("offsets", "I64", [3], I64S)])
         yield "features", "zst", subprocess.run(["zstd", "-qc", "--check"], input=shard, capture_output=True).stdout
-    def feature_shard(features=("F32", [3, 2], f32), offsets=("I64", [3], i64), behind=b""):
-        return safetensors([(name, *entry) for name, entry in (("features", features), ("offsets", offsets)) if entry]) + behind
+    yield "npy", "small", struct.pack(">QQBB", 3, 2, 0, 0) + F32S
+    yield "npy", "great", b"\xff" * 16 + bytes(2) + struct.pack("<f", float("nan"))
 
-    def rows(*values):
-        return "I64", [len(values)], struct.pack("<%dq" % len(values), *values)
 
+def bad_feature_shards():
     whole = feature_shard()
-    for name, data in (("no-offsets", feature_shard(offsets=None)), ("integers", feature_shard(("I64", [3, 1], i64))),
-                       ("one-dimension", feature_shard(("F32", [6], f32))), ("float-offsets", feature_shard(offsets=("F32", [3], f32[:12]))),
-                       ("no-offset", feature_shard(offsets=("I64", [0], b""))), ("flat-offsets", feature_shard(offsets=("I64", [3, 1], i64))),
+    for name, data in (("no-offsets", feature_shard(offsets=None)), ("integers", feature_shard(("I64", [3, 1], I64S))),
+                       ("one-dimension", feature_shard(("F32", [6], F32S))), ("float-offsets", feature_shard(offsets=("F32", [3], F32S[:12]))),
+                       ("no-offset", feature_shard(offsets=("I64", [0], b""))), ("flat-offsets", feature_shard(offsets=("I64", [3, 1], I64S))),
                        ("first-offset", feature_shard(offsets=rows(1, 2, 3))), ("far-offset", feature_shard(offsets=rows(0, 4, 3))),
                        ("backward", feature_shard(offsets=rows(0, 2, 1, 3))), ("last-offset", feature_shard(offsets=rows(0, 1, 2))),
                        ("behind", feature_shard(behind=b"x")), ("cut", whole[:-30]), ("cut-offsets", whole[:-4]),
                        ("cut-header", whole[:20]), ("seven-bytes", whole[:7])):
         yield "features", name, data
-    yield "npy", "small", struct.pack(">QQBB", 3, 2, 0, 0) + f32
-    yield "npy", "great", b"\xff" * 16 + bytes(2) + struct.pack("<f", float("nan"))
+
+
+def texts():
     yield "vocab", "small", "<unk>\n<s>\n</s>\na\n\né\na".encode()
     yield "vocab", "bad-utf8", b"a\nb\xff\n"
     yield "vocab", "mark", b"\xef\xbb\xbfa\n"
@@ -109,13 +125,16 @@ def seeds():
     yield "tokenizer", "whitespace-lower", b"\6ab\n<unk>\n\0AB  ab\tc"
     yield "tokenizer", "bos", b"\x08a\n<s>\n\0a"
     yield "tokenizer", "ids", b"\1\0001 22 999"
-    with open(os.path.join(files, "squares.sentencepiece"), "rb") as f:
+    with open(os.path.join(FILES, "squares.sentencepiece"), "rb") as f:
         model = f.read()
     if len(model) < 60000:
         yield "sentencepiece", "squares", bytes([9, 0]) + b"square 49" + model
         yield "sentencepiece", "no-model", bytes([9, 0]) + b"square 49" + b"\xff" * 9
         for call in (1, 2, 6, 7, 8):
             yield "sentencepiece", "refused-%d" % call, bytes([9, call]) + b"square 49" + model
+
+
+def directories():
     common = {"input": "a.jsonl", "input_bytes": 5, "input_xxh64": "0123456789abcdef", "records_in": 1, "records_out": 1,
               "records_failed": 0, "output_bytes": 9, "output_xxh64": "ffffffffffffffff", "kernel": "skx", "version": "0.1.0"}
     yield "manifest", "whole", json.dumps(common).encode()
@@ -138,6 +157,10 @@ def seeds():
     yield "partial", "other-tail", b"s.1-0123456789abcdef@h+other"
     yield "partial", "other", b"notes.txt"
     yield "partial", "journal", b"s.1-0123456789abcdef@h+journal"
+    yield "partial", "great-pid", b"s.9223372036854775807-0123456789abcdef@h"
+
+
+def journals():
     yield "journal", "two-checkpoints", b"\1" + b"\0\5hello" + b"\0\0\0\0\0\0" + b"\3\2" + b"\1\3abcde" + b"\4\1"
     yield "journal", "torn", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\6\0\0\0\2\0"
     yield "journal", "bit", b"\1" + b"\3\1" + b"\0\1xyz" + b"\3\1" + b"\5\0\0\1\4\3"
@@ -153,7 +176,9 @@ def seeds():
         yield "stream", "refused-%d" % call, b"\xa0" + bytes([call]) + text
         yield "stream", "frames-refused-%d" % call, b"\xa1" + bytes([call]) + frames
     yield "journal", "raw", b"\0GRUSJNL1" + bytes(8)
-    yield "partial", "great-pid", b"s.9223372036854775807-0123456789abcdef@h"
+
+
+def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias"):
         yield "config", name, json.dumps(golden_config(name)).encode()
@@ -172,6 +197,12 @@ def seeds():
         yield "config", name, json.dumps({**model, **{key: {**model.get(key, {}), **value} for key, value in change.items()}}).encode()
     yield "config", "outside", b'{"model_type":"encoder","source":{"embedding_dim":4,"tokenizer":{"type":"char","vocab":"a/../../b"}}}'
     yield "config", "renames", b'{"model_type":"encoder","source":{"input":"features","feature_dim":4},"encoder":{"hidden_size":3},"pooling":{"type":"mean"},"tensors":{"encoder":"m.e"}}'
+
+
+def seeds():
+    """(target, name, bytes)"""
+    for several in (lines, streams, tensors, bad_feature_shards, texts, directories, journals, configs):
+        yield from several()
 
 
 def main():

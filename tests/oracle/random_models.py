@@ -238,6 +238,22 @@ class Draw:
         if heads:
             self.config["heads"] = heads
 
+    def readout(self, parts, size, concat):
+        """size: of its layer; None: it has none. concat: of its parts together. -> its part of the configuration"""
+        readout = {"inputs": parts, "size": size}
+        if size is not None:
+            self.normal("decoder.readout.weight", size, concat, scale=2.0 / math.sqrt(concat))
+            if self.chance("readout_bias", 0.5):
+                self.normal("decoder.readout.bias", size, scale=0.3)
+            activation = self.pick("activation", [None, "none", "tanh", "tanh"])
+            if activation:
+                readout["activation"] = activation
+        return readout
+
+    @staticmethod
+    def target_tokenizer(kind):
+        return {"type": kind, **{"bpe": {"codes": "target.vocab.codes"}, "sentencepiece": {"model": "squares.model"}}.get(kind, {})}
+
     def decoder(self):
         kind = self.pick("target_type", ["char", "whitespace", "whitespace", "ids", "bpe"])
         specials = ["<s>", "</s>"] + (["<unk>"] if self.chance("target_unk", 0.6) else [])
@@ -265,14 +281,7 @@ class Draw:
         if tied and concat != e:
             sized = True
         r = (e if tied else self.pick("readout_size", [2, 5, 16, 24])) if sized else concat
-        readout = {"inputs": parts, "size": r if sized else None}
-        if sized:
-            self.normal("decoder.readout.weight", r, concat, scale=2.0 / math.sqrt(concat))
-            if self.chance("readout_bias", 0.5):
-                self.normal("decoder.readout.bias", r, scale=0.3)
-            activation = self.pick("activation", [None, "none", "tanh", "tanh"])
-            if activation:
-                readout["activation"] = activation
+        readout = self.readout(parts, r if sized else None, concat)
         sizes["readout"] = r
         v = len(tokens)
         self.normal("decoder.embedding.weight", v, e, scale=min(1.0, 3.0 / math.sqrt(e)) if tied else 1.0)
@@ -287,13 +296,8 @@ class Draw:
             self.normal("decoder.output.weight", v, r, scale=3.0 / math.sqrt(r))
         if self.chance("output_bias", 0.8):
             self.normal("decoder.output.bias", v, scale=0.3)
-        tokenizer = {"type": kind}
-        if kind == "bpe":
-            tokenizer["codes"] = "target.vocab.codes"
-        elif kind == "sentencepiece":
-            tokenizer["model"] = "squares.model"
         self.config["decoder"] = {
-            **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": tokenizer, "bos": "<s>", "eos": "</s>", "embedding_dim": e,
+            **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": self.target_tokenizer(kind), "bos": "<s>", "eos": "</s>", "embedding_dim": e,
             "hidden_size": h, "num_layers": layers, "bridge": bridge, "attention": {"query": query}, "input": inputs,
             "readout": readout}
         if tied or self.rs.rand() < 0.3:

@@ -75,6 +75,8 @@ def steady_text(data):
     data = re.sub(rb"\d+ bytes a source position, \d+ a lane", b"N bytes a source position, N a lane", data)
     data = re.sub(rb"\d+ threads?, batches", b"N threads, batches", data)
     data = re.sub(rb"in [\d.,]+ (s|min|h)\b[^;\n]*, [\d.,]+/s", b"in T s, R/s", data)
+    data = re.sub(rb"[\d.]+ [KMG]iB when packed", b"N when packed", data)
+    data = re.sub(rb"smallest batches takes \d+", b"smallest batches takes N", data)
     return re.sub(rb"at most [\d.]+ [KMGT]?i?B of memory", b"at most N of memory", data)
 
 

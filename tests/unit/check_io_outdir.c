@@ -82,6 +82,26 @@ START_TEST(claimed)
 }
 END_TEST
 
+// Names about the number of a dead process that are no partial file's of this host.
+static const struct {
+    const char *before, *behind;
+    bool with_host;
+} others[] = {
+    {"s", "", false},
+    {"s.", "-0123456789abcdef", false},
+    {"s.", "-0123456789abcdef@", false},
+    {"s.", "-0123456789abcdef@b", true},
+    {"s.", "-0123456789abcde@", true},
+    {"s.", "-0123456789abcdeg@", true},
+    {"s.", "-0123456789ABCDEF@", true},
+    {"s.", "x-0123456789abcdef@", true},
+    {"s.", "_0123456789abcdef@", true},
+    {"s.-", "-0123456789abcdef@", true},
+    {"s.0", "-0123456789abcdef@", true},
+    {"s", "-0123456789abcdef@", true},
+    {".", "-0123456789abcdef@", true},
+};
+
 START_TEST(swept)
 {
     char stem[240], name[400], host[GRUS_HOST_MAX];
@@ -116,24 +136,6 @@ START_TEST(swept)
     grus_temp_discard(&temp);
 
     // What has another name, another host or a live process is not touched.
-    static const struct {
-        const char *before, *behind;
-        bool with_host;
-    } others[] = {
-        {"s", "", false},
-        {"s.", "-0123456789abcdef", false},
-        {"s.", "-0123456789abcdef@", false},
-        {"s.", "-0123456789abcdef@b", true},
-        {"s.", "-0123456789abcde@", true},
-        {"s.", "-0123456789abcdeg@", true},
-        {"s.", "-0123456789ABCDEF@", true},
-        {"s.", "x-0123456789abcdef@", true},
-        {"s.", "_0123456789abcdef@", true},
-        {"s.-", "-0123456789abcdef@", true},
-        {"s.0", "-0123456789abcdef@", true},
-        {"s", "-0123456789abcdef@", true},
-        {".", "-0123456789abcdef@", true},
-    };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         snprintf(name, sizeof name, ".grus/partial/%s%ld%s%s", others[i].before, (long)dead, others[i].behind,
                  others[i].with_host ? host : "");
