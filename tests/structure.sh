@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The house keeps its shape: which folder includes which, that no two files include each other at any length of the way
-# round, what knows BLIS, and what libgrus shows to the outside. A planted mistake of each kind must be found.
+# round, what knows BLIS, how long a function is, and what libgrus shows to the outside. A planted mistake of each kind must
+# be found.
+# shellcheck disable=SC2317 # functions that are called by name
 set -u
 : "${srcdir:?}" "${builddir:?}"
 failed=0
@@ -82,6 +84,30 @@ blis_mistakes() { # TREE
         xargs grep -lE 'GRUS_BLIS_HEADER|[^a-z_]bli_[a-z]' | grep -vE '^(\./)?engine/kernel/(blis|kernel)\.c$')
 }
 
+# Functions longer than a screen: in C from brace to brace, in shell from the name to the brace, in Python to the next line
+# that is indented no further.
+long_functions() { # TREE
+    (cd "$1" && find include base engine io scheduler api cli bench tests tools -name '*.[ch]' -o -name '*.py' -o -name '*.sh') |
+        # shellcheck disable=SC2016
+        (cd "$1" && xargs awk -v most=60 '
+            function ends(last) {
+                if (name != "" && last - first + 1 > most) print "    " file ": " name " has " last - first + 1 " lines"
+                name = ""
+            }
+            FNR == 1 { ends(full); file = FILENAME; kind = file; sub(/.*\./, "", kind); full = 0; before = "" }
+            kind == "py" && /[^ ]/ {
+                match($0, /^ */)
+                if (name != "" && RLENGTH <= indent && $0 !~ /^ *[])}"]/) ends(full)
+                if (name == "" && $1 == "def") { name = $2; first = FNR; indent = RLENGTH }
+                full = FNR
+            }
+            kind == "sh" && /^[a-z_]+\(\) \{/ { name = $1; first = FNR }
+            kind != "py" && kind != "sh" && $0 == "{" { name = before; first = FNR }
+            kind != "py" && $0 == "}" { ends(FNR) }
+            { before = $0 }
+            END { ends(full) }')
+}
+
 look() { # WHAT FUNCTION
     local wrong
     wrong=$("$2" "$srcdir")
@@ -96,6 +122,7 @@ if [[ -n ${STRICT-} ]]; then
     look "in a circle" circles
 fi
 look "BLIS is known outside its door" blis_mistakes
+look "longer than a screen" long_functions
 
 # ---- the same on a copy with a mistake in it ----
 
@@ -104,7 +131,7 @@ trap 'rm -rf "$copy"' EXIT
 
 planted() { # WHAT FUNCTION FILE LINE
     rm -rf "$copy/tree" && mkdir "$copy/tree"
-    (cd "$srcdir" && find include base engine io scheduler api cli bench tests -name '*.[ch]' | tar -cf - -T -) |
+    (cd "$srcdir" && find include base engine io scheduler api cli bench tests tools -name '*.[ch]' -o -name '*.py' | tar -cf - -T -) |
         tar -xf - -C "$copy/tree"
     printf '%s\n' "$4" >>"$copy/tree/$3"
     if [[ -z $("$2" "$copy/tree") ]]; then
@@ -118,6 +145,8 @@ planted "a kernel that includes a layer above it" layer_mistakes engine/kernel/v
 planted "two files that include each other" circles base/memory.h '#include "base/arena.h"'
 planted "a longer way round" circles base/error.h '#include "io/outdir/journal.h"'
 planted "BLIS outside its door" blis_mistakes engine/nn/linear.c 'void bli_init(void);'
+planted "a long function" long_functions base/error.c "$(printf 'void f(void)\n{\n'; yes '    g();' | head -n 59; echo '}')"
+planted "a long function in Python" long_functions tools/bpe.py "$(printf 'def f():\n'; yes '    g()' | head -n 60)"
 
 # ---- the public symbols are those that grus.h declares ----
 
