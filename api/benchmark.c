@@ -127,18 +127,18 @@ static grus_status read_lines(benchmark *b, grus_error *error)
 {
     size_t left = b->work.records;
     for (size_t i = 0; i < b->work.shards.n && left; i++) {
-        grus_input *input;
+        grus_lines *input;
         const grus_shard *shard = &b->work.shards.list[i];
-        grus_status status = grus_input_open(shard->path, b->job.options->max_record, &input, error);
+        grus_status status = grus_lines_open(shard->path, b->job.options->max_record, &input, error);
         for (grus_line_kind kind = GRUS_LINE; status == GRUS_OK && kind != GRUS_LINE_END && left; left--) {
             const char *line;
             size_t length;
-            status = grus_input_line(input, &kind, &line, &length, error);
+            status = grus_lines_next(input, &kind, &line, &length, error);
             left += kind == GRUS_LINE_END;
         }
         if (status != GRUS_OK)
             return status;
-        grus_input_close(input);
+        grus_lines_close(input);
     }
     return GRUS_OK;
 }

@@ -63,20 +63,20 @@ static grus_status add_record(grus_benchmark_work *work, grus_shard_kind kind, c
 
 static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard, size_t records, grus_error *error)
 {
-    grus_input *input;
+    grus_lines *input;
     grus_parsed parsed = {0};
     uint64_t number = 1;
     if (shard->fault)
         return grus_shard_fault(shard, error);
     grus_status status = grus_batcher_begin(&work->batcher, error);
     if (status == GRUS_OK)
-        status = grus_input_open(shard->path, work->job->options->max_record, &input, error);
+        status = grus_lines_open(shard->path, work->job->options->max_record, &input, error);
     if (status != GRUS_OK)
         return status;
     while (work->records < records && status == GRUS_OK) {
         grus_line_kind kind;
         grus_raw_line line = {.kind = shard->kind, .number = number++};
-        status = grus_input_line(input, &kind, &line.text, &line.length, error);
+        status = grus_lines_next(input, &kind, &line.text, &line.length, error);
         if (status != GRUS_OK || kind == GRUS_LINE_END)
             break;
         line.too_long = kind == GRUS_LINE_TOO_LONG;
@@ -85,7 +85,7 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
             status = add_record(work, shard->kind, &parsed.entry, error);
     }
     grus_parsed_free(&parsed);
-    grus_input_close(input);
+    grus_lines_close(input);
     return status == GRUS_OK ? cut_rest(work, shard->kind, error) : status;
 }
 

@@ -33,13 +33,13 @@ typedef struct grus_line_counts {
     size_t longest;
 } grus_line_counts;
 
-static grus_status count_lines(grus_input *input, grus_line_counts *counts, grus_error *error)
+static grus_status count_lines(grus_lines *input, grus_line_counts *counts, grus_error *error)
 {
     for (;;) {
         grus_line_kind kind;
         const char *line;
         size_t length;
-        grus_status status = grus_input_line(input, &kind, &line, &length, error);
+        grus_status status = grus_lines_next(input, &kind, &line, &length, error);
         if (status != GRUS_OK || kind == GRUS_LINE_END)
             return status;
         counts->lines++;
@@ -53,7 +53,7 @@ static grus_status count_lines(grus_input *input, grus_line_counts *counts, grus
     }
 }
 
-static void print_file(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
+static void print_file(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_stream_counts *input,
                        const char *content)
 {
     grus_buffer_printf(to, "shard         %s, %s\n", path, kind_names[kind]);
@@ -65,7 +65,7 @@ static void print_file(grus_buffer *to, const char *path, grus_shard_kind kind, 
 }
 
 // What is JSON of every shard, without the end.
-static void put_file(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_input_counts *input)
+static void put_file(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_stream_counts *input)
 {
     grus_buffer_byte(to, '{');
     put_text(to, "shard", path);
@@ -78,7 +78,7 @@ static void put_file(grus_buffer *to, const char *path, grus_shard_kind kind, co
     grus_buffer_printf(to, "\"%016" PRIx64 "\"", input->xxh64);
 }
 
-static void put_shard(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
+static void put_shard(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_stream_counts *input,
                       const grus_line_counts *counts)
 {
     put_file(to, path, kind, input);
@@ -89,7 +89,7 @@ static void put_shard(grus_buffer *to, const char *path, grus_shard_kind kind, c
     grus_buffer_text(to, "}\n");
 }
 
-static void print_shard(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_input_counts *input,
+static void print_shard(grus_buffer *to, const char *path, grus_shard_kind kind, const grus_stream_counts *input,
                         const grus_line_counts *counts, size_t max_record)
 {
     print_file(to, path, kind, input, "text");
@@ -139,7 +139,7 @@ static void print_feature_shard(grus_buffer *to, const char *path, const grus_fe
                                 const grus_sequence_counts *counts)
 {
     const grus_safetensors_header *header = grus_feature_shard_header(shard);
-    grus_input_counts input = grus_feature_shard_count(shard);
+    grus_stream_counts input = grus_feature_shard_count(shard);
     print_file(to, path, GRUS_SHARD_SAFETENSORS, &input, "safetensors");
     grus_buffer_printf(to, "records       %" PRIu64 ", %" PRIu64 " of them empty\n", counts->sequences, counts->empty);
     grus_buffer_printf(to, "longest       %zu rows of %zu values\n", counts->longest, grus_feature_shard_dim(shard));
@@ -158,7 +158,7 @@ static void put_feature_shard(grus_buffer *to, const char *path, const grus_feat
                               const grus_sequence_counts *counts)
 {
     const grus_safetensors_header *header = grus_feature_shard_header(shard);
-    grus_input_counts input = grus_feature_shard_count(shard);
+    grus_stream_counts input = grus_feature_shard_count(shard);
     put_file(to, path, GRUS_SHARD_SAFETENSORS, &input);
     put_count(to, "records", counts->sequences);
     put_count(to, "empty", counts->empty);
@@ -194,14 +194,14 @@ static grus_status describe_features(const char *path, bool as_json, grus_buffer
 static grus_status describe_lines(const char *path, grus_shard_kind kind, size_t max_record, bool as_json,
                                   grus_buffer *to, grus_error *error)
 {
-    grus_input *input = NULL;
-    grus_status status = grus_input_open(path, max_record, &input, error);
+    grus_lines *input = NULL;
+    grus_status status = grus_lines_open(path, max_record, &input, error);
     if (status != GRUS_OK)
         return status;
     grus_line_counts counts = {0};
     status = count_lines(input, &counts, error);
-    grus_input_counts read = grus_input_count(input);
-    grus_input_close(input);
+    grus_stream_counts read = grus_lines_count(input);
+    grus_lines_close(input);
     if (status == GRUS_OK && as_json)
         put_shard(to, path, kind, &read, &counts);
     else if (status == GRUS_OK)

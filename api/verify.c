@@ -93,7 +93,7 @@ static grus_status pass_on(grus_verifier *verifier, const grus_error *error)
 // ---- one output ----
 
 typedef struct grus_content {
-    grus_input_counts counts;
+    grus_stream_counts counts;
     uint64_t lines;
     bool cut; // the last line lacks its newline
 } grus_content;
@@ -142,7 +142,7 @@ static grus_status verify_output(grus_verifier *verifier, const char *path, cons
     }
     if (status)
         return verify_damaged(verifier, path, &damage, manifest, error);
-    const grus_input_counts *counts = &content.counts;
+    const grus_stream_counts *counts = &content.counts;
     verifier->counts.bytes += counts->bytes_in;
     compare_count(verifier, path, "output_bytes", "the size is ", counts->bytes_in, manifest->output_bytes);
     compare_hash(verifier, path, "output_xxh64", counts->xxh64, manifest->output_xxh64);

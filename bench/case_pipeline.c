@@ -44,14 +44,14 @@ static void free_pipeline(void *state)
     free(p);
 }
 
-static bool copy_lines(grus_input *input, FILE *file, size_t records)
+static bool copy_lines(grus_lines *input, FILE *file, size_t records)
 {
     grus_error error;
     grus_line_kind kind;
     const char *line;
     size_t length;
     for (size_t i = 0; i < records; i++) {
-        if (grus_input_line(input, &kind, &line, &length, &error) != GRUS_OK || kind != GRUS_LINE)
+        if (grus_lines_next(input, &kind, &line, &length, &error) != GRUS_OK || kind != GRUS_LINE)
             return false;
         if (fwrite(line, 1, length, file) != length || fputc('\n', file) == EOF)
             return false;
@@ -62,9 +62,9 @@ static bool copy_lines(grus_input *input, FILE *file, size_t records)
 // Makes p->part of the shard's first records and takes it for the shard. false: it has not as many, or is no JSONL.
 static bool take_part(pipeline *p, size_t records)
 {
-    grus_input *input;
+    grus_lines *input;
     grus_error error;
-    if (!strstr(p->shard, ".jsonl") || grus_input_open(p->shard, p->options.max_record, &input, &error) != GRUS_OK)
+    if (!strstr(p->shard, ".jsonl") || grus_lines_open(p->shard, p->options.max_record, &input, &error) != GRUS_OK)
         return false;
     snprintf(p->part, sizeof p->part, "grus-bench-part-XXXXXX.jsonl");
     int fd = mkstemps(p->part, (int)strlen(".jsonl"));
@@ -74,7 +74,7 @@ static bool take_part(pipeline *p, size_t records)
     else if (!file)
         close(fd);
     bool copied = file && copy_lines(input, file, records);
-    grus_input_close(input);
+    grus_lines_close(input);
     p->shard = p->part;
     return file && fclose(file) == 0 && copied;
 }

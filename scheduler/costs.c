@@ -38,7 +38,7 @@ static size_t tokenizer_memory(const grus_job *job)
 static size_t reading_memory(const grus_job *job)
 {
     size_t max_record = job->options->max_record;
-    size_t lines = grus_add_sat(grus_input_memory(max_record), grus_mul_sat(max_record, parse_factor(&job->record)));
+    size_t lines = grus_add_sat(grus_lines_memory(max_record), grus_mul_sat(max_record, parse_factor(&job->record)));
     lines = grus_add_sat(lines, tokenizer_memory(job));
     if (!job->feature_shards)
         return lines;

@@ -142,7 +142,7 @@ static bool send_failure(grus_reader *reader, const grus_error *error)
 // here but in the read itself. false after a stop.
 static bool wait_for_stdin(grus_reader *reader)
 {
-    grus_input_counts counts = grus_records_count(&reader->records);
+    grus_stream_counts counts = grus_records_count(&reader->records);
     if (counts.bytes_in != counts.bytes_out || counts.bytes_out != reader->taken)
         return true;
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};

@@ -24,7 +24,7 @@ grus_status grus_records_open(const grus_job *job, grus_shard_kind kind, const c
     *records = (grus_records){.job = job, .kind = kind};
     if (kind != GRUS_SHARD_SAFETENSORS) {
         records->number = 1;
-        return grus_input_open(path, job->options->max_record, &records->lines, error);
+        return grus_lines_open(path, job->options->max_record, &records->lines, error);
     }
     grus_status status = grus_feature_shard_open(path, &records->features, error);
     if (status == GRUS_OK)
@@ -36,7 +36,7 @@ grus_status grus_records_open(const grus_job *job, grus_shard_kind kind, const c
 
 void grus_records_close(grus_records *records)
 {
-    grus_input_close(records->lines);
+    grus_lines_close(records->lines);
     grus_feature_shard_close(records->features);
     *records = (grus_records){0};
 }
@@ -51,7 +51,7 @@ static grus_status next_line(grus_records *records, grus_parsed *parsed, bool *e
 {
     grus_line_kind kind;
     grus_raw_line line = {.kind = records->kind, .number = records->number++};
-    grus_status status = grus_input_line(records->lines, &kind, &line.text, &line.length, error);
+    grus_status status = grus_lines_next(records->lines, &kind, &line.text, &line.length, error);
     *end = kind == GRUS_LINE_END;
     if (status != GRUS_OK || *end)
         return status;
@@ -81,12 +81,12 @@ grus_status grus_records_next(grus_records *records, grus_parsed *parsed, bool *
 
 static grus_stream *stream_of(const grus_records *records)
 {
-    return records->features ? grus_feature_shard_stream(records->features) : grus_input_stream(records->lines);
+    return records->features ? grus_feature_shard_stream(records->features) : grus_lines_stream(records->lines);
 }
 
 grus_slot_mark grus_records_mark(const grus_records *records)
 {
-    grus_input_counts counts = grus_stream_count(stream_of(records));
+    grus_stream_counts counts = grus_stream_count(stream_of(records));
     return (grus_slot_mark){.bytes = counts.bytes_in, .xxh64 = counts.xxh64, .lengths = records->lengths};
 }
 
@@ -106,7 +106,7 @@ static grus_status skip_record(grus_records *records, bool *end, grus_error *err
     } else {
         grus_line_kind kind;
         const char *line;
-        status = grus_input_line(records->lines, &kind, &line, &length, error);
+        status = grus_lines_next(records->lines, &kind, &line, &length, error);
         *end = kind == GRUS_LINE_END;
     }
     if (status == GRUS_OK && !*end) {
@@ -130,7 +130,7 @@ bool grus_records_are_at(const grus_records *records, const grus_slot_mark *mark
     return records->lengths == mark->lengths && grus_stream_met(stream_of(records));
 }
 
-grus_input_counts grus_records_count(const grus_records *records)
+grus_stream_counts grus_records_count(const grus_records *records)
 {
-    return records->features ? grus_feature_shard_count(records->features) : grus_input_count(records->lines);
+    return records->features ? grus_feature_shard_count(records->features) : grus_lines_count(records->lines);
 }

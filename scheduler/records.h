@@ -11,7 +11,7 @@
 typedef struct grus_records {
     const grus_job *job;
     grus_shard_kind kind;
-    grus_input *lines;
+    grus_lines *lines;
     grus_feature_shard *features;
     uint64_t number;  // of the next record: lines from 1, sequences from 0
     uint64_t lengths; // hash of the lengths of the records so far
@@ -26,7 +26,7 @@ void grus_records_close(grus_records *records);
 // GRUS_E_MEMORY.
 grus_status grus_records_next(grus_records *records, grus_parsed *parsed, bool *end, grus_error *error);
 
-grus_input_counts grus_records_count(const grus_records *records);
+grus_stream_counts grus_records_count(const grus_records *records);
 
 // How far the shard has been read, behind the record that was given last.
 grus_slot_mark grus_records_mark(const grus_records *records);

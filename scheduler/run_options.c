@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/search_defaults.h"
 #include "base/sized.h"
 #include "scheduler/model.h"
 
@@ -14,15 +15,6 @@ _Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + sizeof(u
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, seed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, records_resumed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");
-
-static const grus_search search_defaults = {
-    .beam_size = 1,
-    .n_best = 1,
-    .length_norm = GRUS_NORM_NONE,
-    .length_penalty = 1,
-    .max_length_factor = 2,
-    .max_length = 200,
-};
 
 static const grus_run_options run_defaults = {
     .task = GRUS_TASK_OWN,
@@ -40,7 +32,7 @@ static const grus_run_options run_defaults = {
 
 void grus_search_init(grus_search *search, size_t size, const grus_model *model)
 {
-    const grus_search *own = model && model->config.seq2seq ? &model->config.generation : &search_defaults;
+    const grus_search *own = model && model->config.seq2seq ? &model->config.generation : &grus_search_defaults;
     grus_sized_init(search, size, own, sizeof *own);
 }
 

@@ -72,10 +72,10 @@ typedef struct grus_slot {
     size_t n_records;
     size_t n_sequences; // records without error
     size_t n_positions, n_targets;
-    grus_resume *resume;     // in a shard's first slot: what is done of it already; the slot's own
-    grus_slot_mark mark;     // behind the last record
-    uint64_t bytes_in;       // of the file, read since the slot before
-    grus_input_counts input; // of the whole shard, where last
+    grus_resume *resume;      // in a shard's first slot: what is done of it already; the slot's own
+    grus_slot_mark mark;      // behind the last record
+    uint64_t bytes_in;        // of the file, read since the slot before
+    grus_stream_counts input; // of the whole shard, where last
 
     // slot.c's alone.
     grus_slot_column columns[GRUS_SLOT_COLUMNS];

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/names.h"
 #include "io/json/tree.h"
 
 // ---- mistakes ----
@@ -232,14 +233,7 @@ char *grus_json_text(const grus_json_object *object, const char *key, bool requi
 
 static bool find_name(const json_t *value, const char *const names[], size_t *index)
 {
-    const char *text = json_string_value(value);
-    for (size_t i = 0; text && names[i]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
+    return json_is_string(value) && grus_name_find(names, json_string_value(value), index);
 }
 
 size_t grus_json_choice(const grus_json_object *object, const char *key, bool required, size_t otherwise,

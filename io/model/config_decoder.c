@@ -3,34 +3,34 @@
 
 #include <math.h>
 
+#include "base/names.h"
+#include "base/search_defaults.h"
 #include "io/model/config_parts.h"
 
-// What a decoder's input and a readout are made of. The names stand in the order of the enumerations they are cast to.
-static const char *const input_names[] = {"embedding", "context", "readout", NULL};
+// What a decoder's input and a readout are made of.
 static const grus_part input_parts[] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
-static const char *const readout_names[] = {"state", "context", "embedding", NULL};
 static const grus_part readout_parts[] = {GRUS_PART_STATE, GRUS_PART_CONTEXT, GRUS_PART_EMBEDDING};
-static const char *const bridge_names[] = {"zeros", "last", "linear_tanh", "mean_tanh", NULL};
-static const char *const query_names[] = {"previous_state", "state", "embedding", NULL};
-static const char *const activation_names[] = {"none", "tanh", NULL};
-static const char *const norm_names[] = {"none", "avg", "gnmt", NULL};
 
-static size_t read_parts(const grus_json_object *object, const char *key, const char *const names[],
-                         const grus_part *meaning, grus_part *parts)
+// allowed: (GRUS_MAX_PARTS)
+static size_t read_parts(const grus_json_object *object, const char *key, const grus_part *allowed, grus_part *parts)
 {
+    const char *names[GRUS_MAX_PARTS + 1] = {NULL};
     size_t indices[GRUS_MAX_PARTS];
+    for (size_t i = 0; i < GRUS_MAX_PARTS; i++)
+        names[i] = grus_part_names[allowed[i]];
     size_t n = grus_json_choices(object, key, GRUS_REQUIRED, names, indices);
     for (size_t i = 0; i < n; i++)
-        parts[i] = meaning[indices[i]];
+        parts[i] = allowed[indices[i]];
     return n;
 }
 
 static void read_readout(const grus_json_object *above, grus_decoder_config *decoder)
 {
     static const char *const keys[] = {"inputs", "size", "activation", NULL};
+    static const char *const activation_names[] = {"none", "tanh", NULL};
     grus_json_object object = grus_json_child(above, "readout", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
-    decoder->n_readout = read_parts(&object, "inputs", readout_names, readout_parts, decoder->readout);
+    decoder->n_readout = read_parts(&object, "inputs", readout_parts, decoder->readout);
     if (!json_is_null(json_object_get(object.json, "size")))
         decoder->readout_size = grus_json_size(&object, "size", GRUS_OPTIONAL, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->readout_tanh = grus_json_choice(&object, "activation", GRUS_OPTIONAL, 0, activation_names) == 1;
@@ -43,7 +43,7 @@ static void read_query(const grus_json_object *above, grus_decoder_config *decod
     static const char *const keys[] = {"query", NULL};
     grus_json_object object = grus_json_child(above, "attention", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
-    decoder->query = (grus_query_kind)grus_json_choice(&object, "query", GRUS_REQUIRED, 0, query_names);
+    decoder->query = (grus_query_kind)grus_json_choice(&object, "query", GRUS_REQUIRED, 0, grus_query_names);
 }
 
 static void check_bridge(const grus_json_object *object, const grus_config *config)
@@ -94,9 +94,9 @@ static void read_own(const grus_json_object *object, grus_config *config)
     decoder->embedding_dim = grus_json_size(object, "embedding_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->hidden_size = grus_json_size(object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->num_layers = grus_json_size(object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
-    decoder->bridge = (grus_bridge_kind)grus_json_choice(object, "bridge", GRUS_REQUIRED, 0, bridge_names);
+    decoder->bridge = (grus_bridge_kind)grus_json_choice(object, "bridge", GRUS_REQUIRED, 0, grus_bridge_names);
     read_query(object, decoder);
-    decoder->n_inputs = read_parts(object, "input", input_names, input_parts, decoder->inputs);
+    decoder->n_inputs = read_parts(object, "input", input_parts, decoder->inputs);
     read_readout(object, decoder);
     decoder->tied = grus_json_bool(object, "tied", false);
     check_bridge(object, config);
@@ -131,19 +131,27 @@ static void check_number(const grus_json_object *object, const char *key, double
         grus_json_wrong(object, key, negative ? "a finite number" : "a finite number, not negative");
 }
 
+// What is absent stays as it is.
+static void read_size(const grus_json_object *object, const char *key, size_t least, size_t *size)
+{
+    *size = grus_json_size(object, key, GRUS_OPTIONAL, *size, least, GRUS_CONFIG_SIZE_MAX);
+}
+
 void grus_config_read_generation(const grus_json_object *root, grus_search *search)
 {
     static const char *const keys[] = {"beam_size",         "n_best",     "length_norm", "length_penalty",
                                        "max_length_factor", "max_length", "min_length",  NULL};
     grus_json_object object = grus_json_child(root, "generation", GRUS_OPTIONAL);
     grus_json_allow(&object, keys);
-    search->beam_size = grus_json_size(&object, "beam_size", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_SIZE_MAX);
-    search->n_best = grus_json_size(&object, "n_best", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_SIZE_MAX);
-    search->length_norm = (grus_length_norm)grus_json_choice(&object, "length_norm", GRUS_OPTIONAL, 0, norm_names);
-    search->length_penalty = grus_json_number(&object, "length_penalty", 1);
-    search->max_length_factor = grus_json_number(&object, "max_length_factor", 2);
-    search->max_length = grus_json_size(&object, "max_length", GRUS_OPTIONAL, 200, 1, GRUS_CONFIG_SIZE_MAX);
-    search->min_length = grus_json_size(&object, "min_length", GRUS_OPTIONAL, 0, 0, GRUS_CONFIG_SIZE_MAX);
+    *search = grus_search_defaults;
+    read_size(&object, "beam_size", 1, &search->beam_size);
+    read_size(&object, "n_best", 1, &search->n_best);
+    search->length_norm =
+        (grus_length_norm)grus_json_choice(&object, "length_norm", GRUS_OPTIONAL, search->length_norm, grus_norm_names);
+    search->length_penalty = grus_json_number(&object, "length_penalty", search->length_penalty);
+    search->max_length_factor = grus_json_number(&object, "max_length_factor", search->max_length_factor);
+    read_size(&object, "max_length", 1, &search->max_length);
+    read_size(&object, "min_length", 0, &search->min_length);
     check_number(&object, "length_penalty", search->length_penalty, true);
     check_number(&object, "max_length_factor", search->max_length_factor, false);
     if (search->n_best > search->beam_size)

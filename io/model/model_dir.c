@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/names.h"
 #include "base/path.h"
 #include "io/file.h"
 #include "io/model/config_parts.h"
@@ -67,26 +68,25 @@ static void read_pooling_attention(const grus_json_object *object, grus_pooling_
 static void read_pooling(const grus_json_object *root, grus_pooling_config *pooling)
 {
     static const char *const keys[] = {"type", "score", "size", "temperature", "query", "normalize", NULL};
-    static const char *const types[] = {"attention", "mean", "max", "last", NULL};
-    static const grus_pooling_kind kinds[] = {GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST};
+    const char *const *types = grus_pooling_names + GRUS_POOL_NONE + 1; // "none" is said by leaving the section out
     grus_json_object object = grus_json_child(root, "pooling", GRUS_OPTIONAL);
     if (!object.json)
         return;
     grus_json_allow(&object, keys);
-    pooling->kind = kinds[grus_json_choice(&object, "type", GRUS_REQUIRED, 0, types)];
+    pooling->kind =
+        (grus_pooling_kind)(GRUS_POOL_NONE + 1 + grus_json_choice(&object, "type", GRUS_REQUIRED, 0, types));
     read_pooling_attention(&object, pooling);
     pooling->normalize = grus_json_bool(&object, "normalize", false);
 }
 
 static void read_head_inputs(const grus_json_object *object, grus_head_config *head)
 {
-    static const char *const names[] = {"state", "pooled", NULL};
     size_t indices[2];
     if (!head->on_token) {
         grus_json_forbid(object, "inputs", "a sequence head reads the pooled vector");
         return;
     }
-    head->n_inputs = grus_json_choices(object, "inputs", GRUS_OPTIONAL, names, indices);
+    head->n_inputs = grus_json_choices(object, "inputs", GRUS_OPTIONAL, grus_head_input_names, indices);
     for (size_t i = 0; i < head->n_inputs; i++)
         head->inputs[i] = (grus_head_input)indices[i];
     if (head->n_inputs == 0)

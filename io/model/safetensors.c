@@ -59,13 +59,13 @@ static grus_status measure(const grus_safetensors *file, int fd, size_t *bytes, 
 static grus_status read_header(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
 {
     unsigned char bytes[GRUS_SAFETENSORS_LENGTH_BYTES];
-    size_t file_bytes = 0, length = 0;
-    grus_status status = measure(file, fd, &file_bytes, error);
+    grus_safetensors_file about = {.path = file->path, .status = GRUS_E_MODEL, .header_most = HEADER_MAX};
+    size_t length = 0;
+    grus_status status = measure(file, fd, &about.bytes, error);
     if (!status)
         status = read_part(file, fd, hash, bytes, sizeof bytes, error);
     if (!status)
-        status =
-            grus_safetensors_header_length(file->path, GRUS_E_MODEL, bytes, file_bytes, HEADER_MAX, &length, error);
+        status = grus_safetensors_header_length(&about, bytes, &length, error);
     if (status)
         return status;
     char *text = malloc(length + 1);
@@ -73,8 +73,7 @@ static grus_status read_header(grus_safetensors *file, int fd, XXH64_state_t *ha
         return grus_fail_memory(error, length);
     status = read_part(file, fd, hash, text, length, error);
     if (!status)
-        status = grus_safetensors_header_parse(file->path, GRUS_E_MODEL, text, length,
-                                               file_bytes - sizeof bytes - length, &file->header, error);
+        status = grus_safetensors_header_parse(&about, text, length, &file->header, error);
     free(text);
     return status;
 }

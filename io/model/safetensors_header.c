@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/json/tree.h"
@@ -19,22 +20,23 @@ typedef struct parser {
     size_t data_bytes;  // behind the header; SIZE_MAX: not known
 } parser;
 
-grus_status grus_safetensors_header_length(const char *path, grus_status status, const unsigned char *bytes,
-                                           size_t file_bytes, size_t limit, size_t *length, grus_error *error)
+grus_status grus_safetensors_header_length(const grus_safetensors_file *file, const unsigned char *first,
+                                           size_t *length, grus_error *error)
 {
     uint64_t value = 0;
     for (size_t i = GRUS_SAFETENSORS_LENGTH_BYTES; i-- > 0;)
-        value = value << 8 | bytes[i];
-    if (value <= limit && value <= file_bytes - GRUS_SAFETENSORS_LENGTH_BYTES) {
+        value = value << 8 | first[i];
+    if (value <= file->header_most && value <= file->bytes - GRUS_SAFETENSORS_LENGTH_BYTES) {
         *length = (size_t)value;
         return GRUS_OK;
     }
-    if (file_bytes == SIZE_MAX)
-        return grus_fail(error, status, path, "header", "is said to have %llu bytes; at most %zu are accepted",
-                         (unsigned long long)value, limit);
-    return grus_fail(error, status, path, "header",
+    if (file->bytes == SIZE_MAX)
+        return grus_fail(error, file->status, file->path, "header",
+                         "is said to have %llu bytes; at most %zu are accepted", (unsigned long long)value,
+                         file->header_most);
+    return grus_fail(error, file->status, file->path, "header",
                      "is said to have %llu bytes; the file has %zu, and at most %zu are accepted",
-                     (unsigned long long)value, file_bytes, limit);
+                     (unsigned long long)value, file->bytes, file->header_most);
 }
 
 static grus_status refuse(const parser *file, const char *name, const char *cause, grus_error *error)
@@ -182,10 +184,19 @@ static grus_status read_entries(const parser *file, json_t *json, grus_safetenso
     return check_cover(file, header, error);
 }
 
-grus_status grus_safetensors_header_parse(const char *path, grus_status status, const char *text, size_t length,
-                                          size_t data_bytes, grus_safetensors_header *header, grus_error *error)
+// Behind a header of this length.
+static size_t data_bytes(const grus_safetensors_file *file, size_t length)
 {
-    const parser file = {.path = path, .status = status, .data_bytes = data_bytes};
+    if (file->bytes == SIZE_MAX)
+        return SIZE_MAX;
+    GRUS_ASSERT(length <= file->bytes - GRUS_SAFETENSORS_LENGTH_BYTES);
+    return file->bytes - GRUS_SAFETENSORS_LENGTH_BYTES - length;
+}
+
+grus_status grus_safetensors_header_parse(const grus_safetensors_file *from, const char *text, size_t length,
+                                          grus_safetensors_header *header, grus_error *error)
+{
+    const parser file = {.path = from->path, .status = from->status, .data_bytes = data_bytes(from, length)};
     grus_json_fault fault;
     char place[60];
     *header = (grus_safetensors_header){0};
@@ -199,7 +210,7 @@ grus_status grus_safetensors_header_parse(const char *path, grus_status status, 
     if (result == GRUS_E_MEMORY)
         return grus_fail_memory(error, length);
     snprintf(place, sizeof place, "header byte %zu", fault.offset);
-    return grus_fail(error, status, path, place, "%s", fault.reason);
+    return grus_fail(error, from->status, from->path, place, "%s", fault.reason);
 }
 
 void grus_safetensors_header_free(grus_safetensors_header *header)

@@ -20,17 +20,23 @@ typedef struct grus_safetensors_header {
     void *names; // owns the tensors' names
 } grus_safetensors_header;
 
-// Errors have this status and name path. *length is the header's, from the file's first bytes; file_bytes SIZE_MAX: not
-// known.
-grus_status grus_safetensors_header_length(const char *path, grus_status status, const unsigned char *bytes,
-                                           size_t file_bytes, size_t limit, size_t *length, grus_error *error);
+// Whose header it is.
+typedef struct grus_safetensors_file {
+    const char *path;
+    grus_status status; // of every error
+    size_t bytes;       // of the whole file; SIZE_MAX: not known
+    size_t header_most; // bytes that its header may have
+} grus_safetensors_file;
 
-// Fills *header, to be freed in every case. data_bytes is what the file has behind the header; SIZE_MAX where that is
-// not known: then the caller has to see that it is header->data_bytes. Refused: bad JSON, duplicate names, an unknown
-// dtype, a shape whose product overflows, offsets that are out of the data, do not fit shape and dtype, overlap or
-// leave gaps.
-grus_status grus_safetensors_header_parse(const char *path, grus_status status, const char *text, size_t length,
-                                          size_t data_bytes, grus_safetensors_header *header, grus_error *error);
+// The header's length, from the file's first GRUS_SAFETENSORS_LENGTH_BYTES.
+grus_status grus_safetensors_header_length(const grus_safetensors_file *file, const unsigned char *first,
+                                           size_t *length, grus_error *error);
+
+// Fills *header, to be freed in every case. Where the file's size is not known the caller has to see that
+// header->data_bytes are behind the header, and no more. Refused: bad JSON, duplicate names, an unknown dtype, a shape
+// whose product overflows, offsets that are out of the data, do not fit shape and dtype, overlap or leave gaps.
+grus_status grus_safetensors_header_parse(const grus_safetensors_file *file, const char *text, size_t length,
+                                          grus_safetensors_header *header, grus_error *error);
 void grus_safetensors_header_free(grus_safetensors_header *header);
 
 #endif

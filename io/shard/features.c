@@ -48,21 +48,29 @@ static grus_status take(const grus_feature_shard *shard, grus_cursor *cursor, vo
 
 // ---- the header ----
 
+static grus_safetensors_file describe_file(const grus_feature_shard *shard)
+{
+    return (grus_safetensors_file){
+        .path = shard->path, .status = GRUS_E_INPUT, .bytes = SIZE_MAX, .header_most = HEADER_MAX};
+}
+
 static grus_status read_length(const grus_feature_shard *shard, grus_cursor *cursor, size_t *length, grus_error *error)
 {
     unsigned char bytes[GRUS_SAFETENSORS_LENGTH_BYTES];
+    const grus_safetensors_file about = describe_file(shard);
     size_t got;
     grus_status status = grus_cursor_take(cursor, bytes, sizeof bytes, &got, error);
     if (status)
         return status;
     if (got < sizeof bytes)
         return refuse(shard, NULL, "is no safetensors file: it has fewer than 8 bytes", error);
-    return grus_safetensors_header_length(shard->path, GRUS_E_INPUT, bytes, SIZE_MAX, HEADER_MAX, length, error);
+    return grus_safetensors_header_length(&about, bytes, length, error);
 }
 
 // Reads the header through both cursors, which then stand behind it.
 static grus_status read_header(grus_feature_shard *shard, grus_error *error)
 {
+    const grus_safetensors_file about = describe_file(shard);
     size_t length = 0, again = 0;
     grus_status status = read_length(shard, &shard->features_cursor, &length, error);
     if (!status)
@@ -78,8 +86,7 @@ static grus_status read_header(grus_feature_shard *shard, grus_error *error)
     if (!status && (length != again || memcmp(text, text + length, length) != 0))
         status = refuse(shard, NULL, "changed while it was read", error);
     if (!status)
-        status =
-            grus_safetensors_header_parse(shard->path, GRUS_E_INPUT, text, length, SIZE_MAX, &shard->header, error);
+        status = grus_safetensors_header_parse(&about, text, length, &shard->header, error);
     free(text);
     return status;
 }
@@ -285,7 +292,7 @@ grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard)
     return shard->features_cursor.stream;
 }
 
-grus_input_counts grus_feature_shard_count(const grus_feature_shard *shard)
+grus_stream_counts grus_feature_shard_count(const grus_feature_shard *shard)
 {
     return grus_stream_count(shard->features_cursor.stream);
 }

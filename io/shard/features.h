@@ -32,7 +32,7 @@ grus_status grus_feature_shard_pass(grus_feature_shard *shard, grus_error *error
 grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard);
 
 // Of the file as far as it was read; complete after the end.
-grus_input_counts grus_feature_shard_count(const grus_feature_shard *shard);
+grus_stream_counts grus_feature_shard_count(const grus_feature_shard *shard);
 
 // Bytes that a shard takes of memory at most.
 size_t grus_feature_shard_memory(void);

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 
-struct grus_input {
+struct grus_lines {
     grus_stream *stream;
     size_t max_record;
     const char *chunk; // what the stream gave, consumed up to chunk_at
@@ -20,119 +21,143 @@ struct grus_input {
     bool too_long; // pieces were dropped
 };
 
-grus_status grus_input_open(const char *path, size_t max_record, grus_input **input_out, grus_error *error)
+grus_status grus_lines_open(const char *path, size_t max_record, grus_lines **lines_out, grus_error *error)
 {
-    grus_input *input = calloc(1, sizeof *input);
-    if (!input)
-        return grus_fail_memory(error, sizeof *input);
-    grus_status status = grus_stream_open(path, &input->stream, error);
+    grus_lines *lines = calloc(1, sizeof *lines);
+    if (!lines)
+        return grus_fail_memory(error, sizeof *lines);
+    grus_status status = grus_stream_open(path, &lines->stream, error);
     if (status) {
-        free(input);
+        free(lines);
         return status;
     }
-    input->chunk = "";
-    input->max_record = grus_min(max_record, SIZE_MAX / 4);
-    *input_out = input;
+    lines->chunk = "";
+    lines->max_record = grus_min(max_record, SIZE_MAX / 4);
+    *lines_out = lines;
     return GRUS_OK;
 }
 
-void grus_input_close(grus_input *input)
+void grus_lines_close(grus_lines *lines)
 {
-    if (!input)
+    if (!lines)
         return;
-    grus_stream_close(input->stream);
-    free(input->line);
-    free(input);
+    grus_stream_close(lines->stream);
+    free(lines->line);
+    free(lines);
 }
 
 // Room for need bytes, never more than a line of max_record bytes and its \r take.
-static bool make_room(grus_input *input, size_t need)
+static bool make_room(grus_lines *lines, size_t need)
 {
-    if (need <= input->line_capacity)
+    if (need <= lines->line_capacity)
         return true;
-    size_t capacity = grus_min(grus_max(need, 2 * input->line_capacity), input->max_record + 1);
-    char *line = realloc(input->line, capacity);
+    size_t capacity = grus_min(grus_max(need, 2 * lines->line_capacity), lines->max_record + 1);
+    char *line = realloc(lines->line, capacity);
     if (!line)
         return false;
-    input->line = line;
-    input->line_capacity = capacity;
+    lines->line = line;
+    lines->line_capacity = capacity;
     return true;
 }
 
-static grus_status collect(grus_input *input, const char *piece, size_t size, grus_error *error)
+static grus_status collect(grus_lines *lines, const char *piece, size_t size, grus_error *error)
 {
-    if (size > input->max_record + 1 - input->line_size)
-        input->too_long = true;
-    if (input->too_long || size == 0)
+    if (size > lines->max_record + 1 - lines->line_size)
+        lines->too_long = true;
+    if (lines->too_long || size == 0)
         return GRUS_OK;
-    if (!make_room(input, input->line_size + size))
-        return grus_fail_memory(error, input->line_size + size);
-    memcpy(input->line + input->line_size, piece, size);
-    input->line_size += size;
+    if (!make_room(lines, lines->line_size + size))
+        return grus_fail_memory(error, lines->line_size + size);
+    memcpy(lines->line + lines->line_size, piece, size);
+    lines->line_size += size;
     return GRUS_OK;
 }
 
+// What is handed out.
+struct line {
+    grus_line_kind kind;
+    const char *text; // (length)
+    size_t length;
+};
+
 // Hands out a whole line; ended tells that a \n stood behind it.
-static void give(grus_input *input, const char *text, size_t size, bool ended, grus_line_kind *kind, const char **line,
-                 size_t *length)
+static void give(grus_lines *lines, const char *text, size_t size, bool ended, struct line *line)
 {
     if (ended && size > 0 && text[size - 1] == '\r')
         size--;
-    bool too_long = input->too_long || size > input->max_record;
-    *kind = too_long ? GRUS_LINE_TOO_LONG : GRUS_LINE;
-    *line = too_long || size == 0 ? "" : text;
-    *length = too_long ? 0 : size;
-    input->too_long = false;
-    input->line_size = 0;
+    bool too_long = lines->too_long || size > lines->max_record;
+    line->kind = too_long ? GRUS_LINE_TOO_LONG : GRUS_LINE;
+    line->text = too_long || size == 0 ? "" : text;
+    line->length = too_long ? 0 : size;
+    lines->too_long = false;
+    lines->line_size = 0;
 }
 
-grus_status grus_input_line(grus_input *input, grus_line_kind *kind, const char **line, size_t *length,
-                            grus_error *error)
+// Takes what the chunk holds of the line. *whole: its end was there, and it is handed out.
+static grus_status take_piece(grus_lines *lines, bool *whole, struct line *line, grus_error *error)
 {
-    *kind = GRUS_LINE_END;
-    *line = "";
-    *length = 0;
-    for (;;) {
-        const char *piece = input->chunk + input->chunk_at;
-        size_t size = input->chunk_size - input->chunk_at;
-        const char *end = size ? memchr(piece, '\n', size) : NULL;
-        if (end) {
-            size = (size_t)(end - piece);
-            input->chunk_at += size + 1;
-            if (input->line_size == 0 && !input->too_long) {
-                give(input, piece, size, true, kind, line, length);
-                return GRUS_OK;
-            }
+    GRUS_ASSERT(lines->chunk_at <= lines->chunk_size);
+    const char *piece = lines->chunk + lines->chunk_at;
+    size_t size = lines->chunk_size - lines->chunk_at;
+    const char *end = size ? memchr(piece, '\n', size) : NULL;
+    *whole = end != NULL;
+    if (end) {
+        size = (size_t)(end - piece);
+        lines->chunk_at += size + 1;
+        if (lines->line_size == 0 && !lines->too_long) {
+            give(lines, piece, size, true, line);
+            return GRUS_OK;
         }
-        grus_status status = collect(input, piece, size, error);
-        if (!status && end)
-            give(input, input->line, input->line_size, true, kind, line, length);
-        if (status || end)
+    }
+    grus_status status = collect(lines, piece, size, error);
+    if (!status && end)
+        give(lines, lines->line, lines->line_size, true, line);
+    return status;
+}
+
+static grus_status next_line(grus_lines *lines, struct line *line, grus_error *error)
+{
+    *line = (struct line){.kind = GRUS_LINE_END, .text = ""};
+    for (;;) {
+        bool whole;
+        grus_status status = take_piece(lines, &whole, line, error);
+        if (status || whole)
             return status;
-        input->chunk_at = 0;
-        status = grus_stream_next(input->stream, &input->chunk, &input->chunk_size, error);
+        lines->chunk_at = 0;
+        status = grus_stream_next(lines->stream, &lines->chunk, &lines->chunk_size, error);
         if (status)
             return status;
-        if (input->chunk_size == 0) {
-            if (input->line_size > 0 || input->too_long)
-                give(input, input->line, input->line_size, false, kind, line, length);
+        if (lines->chunk_size == 0) {
+            if (lines->line_size > 0 || lines->too_long)
+                give(lines, lines->line, lines->line_size, false, line);
             return GRUS_OK;
         }
     }
 }
 
-grus_input_counts grus_input_count(const grus_input *input)
+grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char **line, size_t *length,
+                            grus_error *error)
 {
-    return grus_stream_count(input->stream);
+    struct line found;
+    grus_status status = next_line(lines, &found, error);
+    *kind = found.kind;
+    *line = found.text;
+    *length = found.length;
+    return status;
 }
 
-grus_stream *grus_input_stream(const grus_input *input)
+grus_stream_counts grus_lines_count(const grus_lines *lines)
 {
-    return input->stream;
+    return grus_stream_count(lines->stream);
 }
 
-size_t grus_input_memory(size_t max_record)
+grus_stream *grus_lines_stream(const grus_lines *lines)
 {
-    size_t bytes = grus_stream_memory() + sizeof(grus_input);
+    return lines->stream;
+}
+
+size_t grus_lines_memory(size_t max_record)
+{
+    size_t bytes = grus_stream_memory() + sizeof(grus_lines);
     return grus_add(bytes, max_record, &bytes) ? bytes : SIZE_MAX;
 }

@@ -5,12 +5,12 @@
 
 #include "io/shard/stream.h"
 
-typedef struct grus_input grus_input;
+typedef struct grus_lines grus_lines;
 
 // path "-" is standard input. A directory, a missing or unreadable file is GRUS_E_INPUT. max_record bounds what a line
 // may take of memory; a frame's window is bounded at 128 MiB.
-grus_status grus_input_open(const char *path, size_t max_record, grus_input **input, grus_error *error);
-void grus_input_close(grus_input *input);
+grus_status grus_lines_open(const char *path, size_t max_record, grus_lines **lines, grus_error *error);
+void grus_lines_close(grus_lines *lines);
 
 typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } grus_line_kind;
 
@@ -18,13 +18,13 @@ typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } gru
 // (*line "" and length 0), the rest of it is skipped. A last line without \n counts. *line is valid until the next
 // call.
 // GRUS_E_INPUT on a read error or a damaged stream: the shard has failed.
-grus_status grus_input_line(grus_input *input, grus_line_kind *kind, const char **line, size_t *length,
+grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char **line, size_t *length,
                             grus_error *error);
 
-grus_input_counts grus_input_count(const grus_input *input);
-grus_stream *grus_input_stream(const grus_input *input);
+grus_stream_counts grus_lines_count(const grus_lines *lines);
+grus_stream *grus_lines_stream(const grus_lines *lines);
 
-// Bytes that an input takes of memory at most.
-size_t grus_input_memory(size_t max_record);
+// Bytes that they take of memory at most.
+size_t grus_lines_memory(size_t max_record);
 
 #endif

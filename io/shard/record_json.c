@@ -90,26 +90,32 @@ static grus_status take_id(const grus_json_span *item, const char *field, uint64
     return GRUS_OK;
 }
 
-static grus_status take_ids(const grus_json_span *list, const char *field, const char *missing, uint64_t **ids,
-                            size_t *n, size_t *capacity, grus_error *error)
+// Where a record keeps a list of ids.
+struct id_list {
+    uint64_t **ids; // (*capacity), *n of them there
+    size_t *n, *capacity;
+};
+
+static grus_status take_ids(const grus_json_span *list, const char *field, const char *missing,
+                            const struct id_list *to, grus_error *error)
 {
     if (list->type == GRUS_JSON_NONE)
         return bad(error, missing, field, "is missing");
     if (list->type != GRUS_JSON_ARRAY)
         return bad(error, "bad_text", field, "is not a list of integers");
-    void *grown = *ids;
-    if (!grus_grow(&grown, capacity, list->n_items, sizeof **ids))
+    void *grown = *to->ids;
+    if (!grus_grow(&grown, to->capacity, list->n_items, sizeof **to->ids))
         return grus_fail_memory(error, list->n_items);
-    *ids = grown;
+    *to->ids = grown;
     grus_json_scan items;
     grus_json_span item;
     grus_json_scan_items(&items, list);
     for (size_t i = 0; grus_json_next_item(&items, &item); i++) {
-        grus_status status = take_id(&item, field, *ids + i, error);
+        grus_status status = take_id(&item, field, *to->ids + i, error);
         if (status)
             return status;
     }
-    *n = list->n_items;
+    *to->n = list->n_items;
     return GRUS_OK;
 }
 
@@ -164,19 +170,19 @@ static grus_status take_all(const grus_record_format *format, const struct field
     if (fields->result < format->n_result_fields)
         return bad(error, "result_field", format->result_fields[fields->result],
                    "is there already, and is the result's name");
+    const struct id_list text_ids = {&record->ids, &record->n_ids, &record->ids_capacity};
+    const struct id_list target_ids = {&record->target_ids, &record->n_target_ids, &record->target_ids_capacity};
     grus_status status;
     if (format->want_features)
         status = take_features(&fields->features, format->feature_dim, record, error);
     else if (format->want_ids)
-        status = take_ids(&fields->text, format->text_key, "no_text", &record->ids, &record->n_ids,
-                          &record->ids_capacity, error);
+        status = take_ids(&fields->text, format->text_key, "no_text", &text_ids, error);
     else
         status = take_text(&fields->text, format->text_key, "no_text", &record->text, error);
     if (status || !format->want_target)
         return status;
     if (format->want_target_ids)
-        return take_ids(&fields->target, format->target_key, "no_target", &record->target_ids, &record->n_target_ids,
-                        &record->target_ids_capacity, error);
+        return take_ids(&fields->target, format->target_key, "no_target", &target_ids, error);
     return take_text(&fields->target, format->target_key, "no_target", &record->target, error);
 }
 

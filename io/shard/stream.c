@@ -45,7 +45,7 @@ struct grus_stream {
     char *text;           // (TEXT_BYTES), decompressed; NULL for plain
     ZSTD_DCtx *zstd;      // NULL for plain
     XXH64_state_t *hash;
-    grus_input_counts counts;
+    grus_stream_counts counts;
     uint64_t expected_bytes, expected_xxh64; // of the file's beginning; 0 bytes: nothing is expected
     bool met;
 };
@@ -290,9 +290,9 @@ grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *siz
     return status;
 }
 
-grus_input_counts grus_stream_count(const grus_stream *stream)
+grus_stream_counts grus_stream_count(const grus_stream *stream)
 {
-    grus_input_counts counts = stream->counts;
+    grus_stream_counts counts = stream->counts;
     counts.xxh64 = XXH64_digest(stream->hash);
     return counts;
 }

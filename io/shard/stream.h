@@ -7,12 +7,12 @@
 
 typedef struct grus_stream grus_stream;
 
-typedef struct grus_input_counts {
+typedef struct grus_stream_counts {
     uint64_t bytes_in;  // of the file itself
     uint64_t bytes_out; // after decompression
     uint64_t frames, skippable_frames;
     uint64_t xxh64; // of the file's bytes read so far
-} grus_input_counts;
+} grus_stream_counts;
 
 // Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name ends in .zst
 // and whose content does not begin so is damaged. An empty file is a stream of nothing. path "-" is standard input.
@@ -23,7 +23,7 @@ void grus_stream_close(grus_stream *stream);
 // with the byte offset in the file as place.
 grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *size, grus_error *error);
 
-grus_input_counts grus_stream_count(const grus_stream *stream);
+grus_stream_counts grus_stream_count(const grus_stream *stream);
 
 // From here on grus_stream_met tells whether the first `bytes` bytes of the file were read and had this hash. No more
 // than these may have been read before.

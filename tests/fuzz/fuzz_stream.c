@@ -94,7 +94,7 @@ static bool begins_as_zstd(const char *data, size_t size)
 
 // Reads the whole stream, or text_size bytes of it; *whole is false then. What comes has to be text (NULL: anything).
 static grus_status read_stream(const char *path, const char *text, size_t text_size, bool *whole,
-                               grus_input_counts *counts, grus_error *error)
+                               grus_stream_counts *counts, grus_error *error)
 {
     grus_stream *stream;
     grus_status status = grus_stream_open(path, &stream, error);
@@ -117,15 +117,15 @@ static grus_status read_stream(const char *path, const char *text, size_t text_s
 // The lines of the same file are the lines of that text.
 static void check_lines(const char *path, const char *text, size_t text_size, size_t max_record)
 {
-    grus_input *input;
+    grus_lines *input;
     grus_error error = {0};
-    FUZZ_CHECK(!grus_input_open(path, max_record, &input, &error));
+    FUZZ_CHECK(!grus_lines_open(path, max_record, &input, &error));
     size_t at = 0;
     for (;;) {
         grus_line_kind kind;
         const char *line;
         size_t length;
-        FUZZ_CHECK(!grus_input_line(input, &kind, &line, &length, &error));
+        FUZZ_CHECK(!grus_lines_next(input, &kind, &line, &length, &error));
         if (kind == GRUS_LINE_END)
             break;
         FUZZ_CHECK(at < text_size);
@@ -136,42 +136,42 @@ static void check_lines(const char *path, const char *text, size_t text_size, si
         FUZZ_CHECK((kind == GRUS_LINE_TOO_LONG) == (size > max_record));
         FUZZ_CHECK(kind == GRUS_LINE_TOO_LONG ? length == 0 : length == size && memcmp(line, start, size) == 0);
     }
-    FUZZ_CHECK(at == text_size && grus_input_count(input).bytes_out == text_size);
-    grus_input_close(input);
+    FUZZ_CHECK(at == text_size && grus_lines_count(input).bytes_out == text_size);
+    grus_lines_close(input);
 }
 
 // As lines, a damaged file ends with the same error.
 static void check_damaged(const char *path, const grus_error *wanted, size_t max_record)
 {
-    grus_input *input;
+    grus_lines *input;
     grus_error error = {0};
     grus_line_kind kind = GRUS_LINE;
     const char *line;
     size_t length;
-    FUZZ_CHECK(!grus_input_open(path, max_record, &input, &error));
-    while (kind != GRUS_LINE_END && !grus_input_line(input, &kind, &line, &length, &error))
+    FUZZ_CHECK(!grus_lines_open(path, max_record, &input, &error));
+    while (kind != GRUS_LINE_END && !grus_lines_next(input, &kind, &line, &length, &error))
         ;
     FUZZ_CHECK(error.status == wanted->status && !strcmp(error.place, wanted->place) &&
                !strcmp(error.cause, wanted->cause));
-    grus_input_close(input);
+    grus_lines_close(input);
 }
 
 // Appends the lines of the file, each behind a byte of its kind; no more than a few where the file grows.
 static grus_status append_lines(const char *path, size_t max_record, grus_buffer *lines, grus_error *error)
 {
-    grus_input *input = NULL;
+    grus_lines *input = NULL;
     grus_line_kind kind = GRUS_LINE;
     const char *line;
     size_t length;
-    grus_status status = grus_input_open(path, max_record, &input, error);
+    grus_status status = grus_lines_open(path, max_record, &input, error);
     while (!status && kind != GRUS_LINE_END && lines->size < OUTPUT_MAX) {
-        status = grus_input_line(input, &kind, &line, &length, error);
+        status = grus_lines_next(input, &kind, &line, &length, error);
         if (status || kind == GRUS_LINE_END)
             break;
         grus_buffer_byte(lines, kind == GRUS_LINE_TOO_LONG ? '!' : ' ');
         grus_buffer_append(lines, line, length);
     }
-    grus_input_close(input);
+    grus_lines_close(input);
     return status;
 }
 
@@ -201,10 +201,10 @@ static void check_refused(const char *path, size_t max_record, unsigned call)
 static void check_absent(void)
 {
     char path[512];
-    grus_input *input;
+    grus_lines *input;
     grus_error error = {0};
     snprintf(path, sizeof path, "%s/absent", fuzz_dir());
-    FUZZ_CHECK(grus_input_open(path, 1, &input, &error) == GRUS_E_INPUT);
+    FUZZ_CHECK(grus_lines_open(path, 1, &input, &error) == GRUS_E_INPUT);
     fuzz_check_error(GRUS_E_INPUT, &error);
 }
 
@@ -230,7 +230,7 @@ static void check_zstd(const char *path, const char *data, size_t size, size_t m
         zstd = ZSTD_createDCtx();
     size_t result = ZSTD_decompressDCtx(zstd, expected, sizeof expected, data, size);
     bool whole, refused = ZSTD_isError(result);
-    grus_input_counts counts;
+    grus_stream_counts counts;
     grus_error error = {0};
     grus_status status = refused ? read_stream(path, NULL, OUTPUT_MAX, &whole, &counts, &error)
                                  : read_stream(path, expected, result, &whole, &counts, &error);
@@ -258,7 +258,7 @@ static void check_stream(const char *path, const char *data, size_t size, bool n
         return;
     }
     bool whole;
-    grus_input_counts counts;
+    grus_stream_counts counts;
     grus_error error = {0};
     grus_status status = read_stream(path, data, size, &whole, &counts, &error);
     FUZZ_CHECK((status != GRUS_OK) == (named_zst && size > 0));

@@ -103,15 +103,15 @@ size_t count_files(const char *dir)
 
 grus_status read_lines(const char *path, size_t max_record, grus_buffer *lines, grus_error *error)
 {
-    grus_input *input;
-    grus_status status = grus_input_open(path, max_record, &input, error);
+    grus_lines *input;
+    grus_status status = grus_lines_open(path, max_record, &input, error);
     if (status)
         return status;
     for (;;) {
         grus_line_kind kind;
         const char *line;
         size_t length;
-        status = grus_input_line(input, &kind, &line, &length, error);
+        status = grus_lines_next(input, &kind, &line, &length, error);
         if (status || kind == GRUS_LINE_END)
             break;
         if (kind == GRUS_LINE_TOO_LONG) {
@@ -121,7 +121,7 @@ grus_status read_lines(const char *path, size_t max_record, grus_buffer *lines, 
         grus_buffer_append(lines, line, length);
         grus_buffer_byte(lines, '\n');
     }
-    grus_input_close(input);
+    grus_lines_close(input);
     ck_assert(!lines->failed);
     return status;
 }

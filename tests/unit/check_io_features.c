@@ -108,7 +108,7 @@ static void expect_sequences(const char *path, bool skip)
     ck_assert(end);
     grus_buffer content = {0};
     read_file(path, &content);
-    grus_input_counts counts = grus_feature_shard_count(shard);
+    grus_stream_counts counts = grus_feature_shard_count(shard);
     ck_assert_uint_eq(counts.bytes_in, content.size);
     ck_assert_uint_eq(counts.xxh64, XXH64(content.data, content.size, 0));
     grus_buffer_free(&content);

@@ -288,12 +288,12 @@ END_TEST
 
 START_TEST(refused_files)
 {
-    grus_input *input;
+    grus_lines *input;
     grus_error error;
-    ck_assert_int_eq(grus_input_open(test_path("none.jsonl"), 10, &input, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_lines_open(test_path("none.jsonl"), 10, &input, &error), GRUS_E_INPUT);
     expect_error(&error, "/none.jsonl", "", "No such file");
     mkdir(test_path("dir.jsonl"), 0777);
-    ck_assert_int_eq(grus_input_open(test_path("dir.jsonl"), 10, &input, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_lines_open(test_path("dir.jsonl"), 10, &input, &error), GRUS_E_INPUT);
     expect_error(&error, "/dir.jsonl", "", "is a directory");
     grus_buffer lines = {0};
     ck_assert_int_eq(read_lines(write_text("plain.jsonl.zst", "{}\n"), 10, &lines, &error), GRUS_E_INPUT);
@@ -309,23 +309,23 @@ START_TEST(counted)
 {
     grus_buffer file = {0};
     read_file(data_path("good-skippable.jsonl.zst"), &file);
-    grus_input *input;
+    grus_lines *input;
     grus_error error;
-    ck_assert_int_eq(grus_input_open(data_path("good-skippable.jsonl.zst"), 100, &input, &error), GRUS_OK);
+    ck_assert_int_eq(grus_lines_open(data_path("good-skippable.jsonl.zst"), 100, &input, &error), GRUS_OK);
     grus_line_kind kind;
     const char *line;
     size_t length, bytes = 0;
     do {
-        ck_assert_int_eq(grus_input_line(input, &kind, &line, &length, &error), GRUS_OK);
+        ck_assert_int_eq(grus_lines_next(input, &kind, &line, &length, &error), GRUS_OK);
         bytes += kind == GRUS_LINE ? length + 1 : 0;
     } while (kind != GRUS_LINE_END);
-    grus_input_counts counts = grus_input_count(input);
+    grus_stream_counts counts = grus_lines_count(input);
     ck_assert_uint_eq(counts.bytes_in, file.size);
     ck_assert_uint_eq(counts.bytes_out, bytes);
     ck_assert_uint_eq(counts.frames, 3);
     ck_assert_uint_eq(counts.skippable_frames, 3);
     ck_assert_uint_eq(counts.xxh64, XXH64(file.data, file.size, 0));
-    grus_input_close(input);
+    grus_lines_close(input);
     grus_buffer_free(&file);
 }
 END_TEST
@@ -392,8 +392,8 @@ START_TEST(memory)
     } while (in.pos < in.size);
     ck_assert_uint_gt(ZSTD_sizeof_DCtx(decompressor), (size_t)1 << 27);
     ck_assert_uint_le(ZSTD_sizeof_DCtx(decompressor), grus_stream_memory());
-    ck_assert_uint_eq(grus_input_memory(1000) - grus_input_memory(0), 1000);
-    ck_assert_uint_eq(grus_input_memory(SIZE_MAX), SIZE_MAX);
+    ck_assert_uint_eq(grus_lines_memory(1000) - grus_lines_memory(0), 1000);
+    ck_assert_uint_eq(grus_lines_memory(SIZE_MAX), SIZE_MAX);
     ZSTD_freeDCtx(decompressor);
     // The same frame through grus is one line that is too long.
     expect_lines(write_file("zeros.txt.zst", packed, packed_size), 1000, "<long>\n");
