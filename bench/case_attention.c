@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "bench/case.h"
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/choose.h"
 
 #define POSITIONS 2048 // of all sources
 

@@ -6,6 +6,7 @@
 
 #include "bench/case.h"
 #include "bench/rates.h"
+#include "engine/kernel/choose.h"
 #include "engine/kernel/product.h"
 
 #define WEIGHT_BYTES ((size_t)256 << 10) // with the tiles well inside any L2

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "bench/case.h"
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/choose.h"
 
 #define EXP_FLOPS 21.0
 #define SIGMOID_FLOPS 24.0

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench/measure.h"
+#include "engine/kernel/choose.h"
 
 #define KERNEL_K 512 // of the bare micro-kernel that every case is held against
 #define KERNEL_BYTES ((size_t)256 << 10)

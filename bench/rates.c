@@ -12,6 +12,7 @@
 #endif
 
 #include "base/memory.h"
+#include "engine/kernel/choose.h"
 
 static double seconds_of(clockid_t clock)
 {

@@ -68,9 +68,9 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
-        decoder->gru[layer] = (grus_gru){.input = layer ? decoder->hidden : input, .hidden = decoder->hidden};
+        decoder->cells[layer] = (grus_cell){.input = layer ? decoder->hidden : input, .hidden = decoder->hidden};
         grus_linear_parts parts = {layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none};
-        status = grus_gru_read(decoder->gru + layer, reading, "decoder.rnn", suffix, &parts, error);
+        status = grus_cell_read(decoder->cells + layer, reading, "decoder.rnn", suffix, &parts, error);
     }
     return status;
 }
@@ -133,9 +133,9 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
                               .values = grus_config_output_size(config)};
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
-    decoder->gru = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->gru);
-    if (!decoder->gru)
-        return grus_fail_memory(error, decoder->layers * sizeof *decoder->gru);
+    decoder->cells = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->cells);
+    if (!decoder->cells)
+        return grus_fail_memory(error, decoder->layers * sizeof *decoder->cells);
     grus_status status = read_embedding(decoder, reading, error);
     if (!status)
         status = read_layers(decoder, reading, error);

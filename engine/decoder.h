@@ -4,7 +4,7 @@
 
 #include "engine/nn/attention.h"
 #include "engine/nn/bridge.h"
-#include "engine/nn/gru.h"
+#include "engine/nn/cells.h"
 #include "engine/nn/output_layer.h"
 
 typedef struct grus_decoder {
@@ -14,7 +14,7 @@ typedef struct grus_decoder {
     size_t values;       // D of the encoder
     size_t readout_size; // R
     float *embedding;    // (vocab, E)
-    grus_gru *gru;       // (layers)
+    grus_cell *cells;    // (layers)
     grus_attention attention;
     grus_bridge bridge;
     grus_linear readout; // (R, parts), where config->readout_size

@@ -29,9 +29,10 @@ struct grus_decoding {
         float *readout; // (max_rows, readout_ld)
     } sides[2];
     size_t max_rows, readout_ld;
-    float *zeros;                  // a row that is only read
-    grus_panels *panels;           // scratch of products
-    float *gi, *acc;               // scratch of gates
+    float *zeros;        // a row that is only read
+    grus_panels *panels; // scratch of products
+    float *gi;           // (max_rows, the first layer's width)
+    grus_cell_scratch cell_scratch;
     bool two_inputs, tabled_input; // of the layer: its input is the sum of gi_rows and more_rows; gi_rows are a table's
     grus_query_scratch query_scratch;
     grus_output_layer output;
@@ -53,7 +54,7 @@ struct grus_decoding {
 // The maps that may read the context: into the GRU, and into the readout.
 static void context_readers(const grus_decoder *decoder, const grus_linear *readers[2])
 {
-    readers[0] = &decoder->gru->ih;
+    readers[0] = &decoder->cells->ih;
     readers[1] = &decoder->readout;
 }
 
@@ -79,7 +80,7 @@ static size_t widest_product_input(const grus_decoder *decoder)
 {
     size_t widest = grus_max(decoder->hidden, grus_weights_in(decoder->readout.rest));
     for (size_t layer = 0; layer < decoder->layers; layer++)
-        widest = grus_max(widest, decoder->gru[layer].input);
+        widest = grus_max(widest, decoder->cells[layer].input);
     return grus_max(widest, decoder->values);
 }
 
@@ -90,7 +91,7 @@ static size_t readout_ld(const grus_decoder *decoder)
 
 static size_t longest_row(const grus_decoder *decoder, bool folded)
 {
-    return grus_max(grus_max(decoder->gru->width, context_ld(decoder, folded)), readout_ld(decoder));
+    return grus_max(grus_max(decoder->cells->width, context_ld(decoder, folded)), readout_ld(decoder));
 }
 
 static bool list_floats(grus_arena *arena, float **to, size_t rows, size_t columns)
@@ -125,8 +126,8 @@ static bool list_rows(grus_decoding *d, grus_arena *arena)
     d->token = grus_arena_alloc(arena, rows, sizeof *d->token);
     d->every = grus_arena_alloc(arena, rows, sizeof *d->every);
     return d->panels && d->token && d->every && list_floats(arena, &d->zeros, 1, longest_row(decoder, d->folded)) &&
-           list_floats(arena, &d->gi, rows, decoder->gru->width) &&
-           list_floats(arena, &d->acc, 1, grus_gru_acc_floats(kernel)) &&
+           list_floats(arena, &d->gi, rows, decoder->cells->width) &&
+           grus_cell_scratch_list(decoder->cells, rows, arena, &d->cell_scratch) &&
            grus_query_scratch_list(&decoder->attention, rows, arena, &d->query_scratch) &&
            grus_output_layer_list(&d->output, rows, arena) &&
            list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->longest) && list_pointers(d, arena) &&
@@ -146,7 +147,7 @@ static grus_status fold_values(grus_decoding *d, const grus_work *work)
 {
     const grus_linear *readers[2];
     context_readers(d->decoder, readers);
-    size_t columns[2] = {3 * d->decoder->hidden, d->decoder->readout_size};
+    size_t columns[2] = {grus_cell_wanted(d->decoder->cells), d->decoder->readout_size};
     d->keys.value_columns = d->context_ld;
     d->context_columns = 0;
     for (size_t i = 0; i < 2; i++) {
@@ -264,19 +265,19 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
     }
 }
 
-static const float **contexts(const grus_decoding *d, bool into_gru)
+static const float **contexts(const grus_decoding *d, bool into_cell)
 {
-    return into_gru && d->decoder->config->query == GRUS_QUERY_STATE ? d->context_prev : d->context;
+    return into_cell && d->decoder->config->query == GRUS_QUERY_STATE ? d->context_prev : d->context;
 }
 
-static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool into_gru)
+static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool into_cell)
 {
     const grus_decoder *decoder = d->decoder;
     switch (part) {
     case GRUS_PART_EMBEDDING:
         return (grus_part_rows){d->embedding, decoder->embedding_size};
     case GRUS_PART_CONTEXT:
-        return (grus_part_rows){contexts(d, into_gru), decoder->values};
+        return (grus_part_rows){contexts(d, into_cell), decoder->values};
     case GRUS_PART_READOUT:
         return (grus_part_rows){d->readout_prev, decoder->readout_size};
     case GRUS_PART_STATE:
@@ -292,13 +293,13 @@ static bool is_folded(const grus_decoding *d, const grus_linear *linear)
 
 // The parts of a map's input that are neither tabled nor folded; returns how many.
 static size_t parts_left(const grus_decoding *d, const grus_linear *linear, const grus_part *parts, size_t n_parts,
-                         bool into_gru, grus_part_rows *left)
+                         bool into_cell, grus_part_rows *left)
 {
     size_t n = 0;
     for (size_t i = 0; i < n_parts; i++)
         if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) &&
             !(is_folded(d, linear) && parts[i] == GRUS_PART_CONTEXT))
-            left[n++] = part_rows(d, parts[i], into_gru);
+            left[n++] = part_rows(d, parts[i], into_cell);
     return n;
 }
 
@@ -306,10 +307,11 @@ static void multiply_parts(grus_decoding *d, const grus_linear *linear, const gr
                            size_t n, float beta, float *y, size_t ldy)
 {
     const grus_weights *weights = is_folded(d, linear) ? linear->folded : linear->rest;
-    bool into_gru = linear == &d->decoder->gru->ih;
+    bool into_cell = linear == &d->decoder->cells->ih;
     grus_panels_pack(d->panels, parts, n_parts, n);
     grus_product(weights, d->panels, beta, y, ldy);
-    d->stats->flops += grus_product_flops(n, weights, into_gru ? 3 * d->decoder->hidden : d->decoder->readout_size);
+    d->stats->flops +=
+        grus_product_flops(n, weights, into_cell ? grus_cell_wanted(d->decoder->cells) : d->decoder->readout_size);
 }
 
 // gi_rows of layer 0, and more_rows where its input is a sum: the table's row, the product of the parts left and the
@@ -317,25 +319,25 @@ static void multiply_parts(grus_decoding *d, const grus_linear *linear, const gr
 static void first_input(grus_decoding *d, size_t n)
 {
     const grus_decoder_config *config = d->decoder->config;
-    const grus_gru *gru = d->decoder->gru;
-    const grus_linear *ih = &gru->ih;
+    const grus_cell *cell = d->decoder->cells;
+    const grus_linear *ih = &cell->ih;
     grus_part_rows left[GRUS_MAX_PARTS];
     size_t n_left = parts_left(d, ih, config->inputs, config->n_inputs, true, left);
     if (n_left)
-        multiply_parts(d, ih, left, n_left, n, 0, d->gi, gru->width);
+        multiply_parts(d, ih, left, n_left, n, 0, d->gi, cell->width);
     d->tabled_input = ih->table;
     for (size_t i = 0; i < n; i++) {
-        float *product = d->gi + i * gru->width;
+        float *product = d->gi + i * cell->width;
         const float *terms[3];
         size_t n_terms = 0;
         if (ih->table)
-            terms[n_terms++] = ih->table + d->token[i] * gru->width;
+            terms[n_terms++] = ih->table + d->token[i] * cell->width;
         if (n_left)
             terms[n_terms++] = product;
         if (is_folded(d, ih))
             terms[n_terms++] = contexts(d, true)[i];
         if (n_terms == 3)
-            gru->kernel->vector->add(product, terms[2], gru->width);
+            cell->kernel->vector->add(product, terms[2], cell->width);
         d->two_inputs = n_terms > 1;
         d->gi_rows[i] = terms[0];
         d->more_rows[i] = d->two_inputs ? terms[1] : NULL;
@@ -343,13 +345,13 @@ static void first_input(grus_decoding *d, size_t n)
 }
 
 // gi_rows of the layers above, from the new states below.
-static void layer_input(grus_decoding *d, const grus_gru *gru, size_t n)
+static void layer_input(grus_decoding *d, const grus_cell *cell, size_t n)
 {
-    grus_panels_pack(d->panels, &(grus_part_rows){d->h_read, gru->input}, 1, n);
-    grus_product(gru->ih.rest, d->panels, 0, d->gi, gru->width);
-    d->stats->flops += grus_product_flops(n, gru->ih.rest, 3 * gru->hidden);
+    grus_panels_pack(d->panels, &(grus_part_rows){d->h_read, cell->input}, 1, n);
+    grus_product(cell->ih.rest, d->panels, 0, d->gi, cell->width);
+    d->stats->flops += grus_cell_input_flops(cell, cell->ih.rest, n);
     for (size_t i = 0; i < n; i++)
-        d->gi_rows[i] = d->gi + i * gru->width;
+        d->gi_rows[i] = d->gi + i * cell->width;
     d->two_inputs = d->tabled_input = false;
 }
 
@@ -364,11 +366,11 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
 {
     const grus_decoder *decoder = d->decoder;
     for (size_t layer = 0; layer < decoder->layers; layer++) {
-        const grus_gru *gru = decoder->gru + layer;
+        const grus_cell *cell = decoder->cells + layer;
         if (layer == 0)
             first_input(d, n);
         else
-            layer_input(d, gru, n);
+            layer_input(d, cell, n);
         set_states(d, rows, layer);
         for (size_t i = 0; i < n; i++) {
             size_t place = d->parents.place[i];
@@ -378,12 +380,12 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, gru->hidden}, 1, d->parents.n_lanes);
-        grus_gru_run(gru, &(grus_gru_step){grus_whole_tiles(gru->kernel, d->parents.n_lanes), d->panels,
-                                           d->parents.first_row, d->parents.lane, d->gi_lane,
-                                           d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
-                                           d->h_new, d->acc});
-        d->stats->flops += grus_product_flops(d->parents.n_lanes, gru->weight_hh, 3 * gru->hidden);
+        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden}, 1, d->parents.n_lanes);
+        grus_cell_run(cell, &(grus_cell_step){grus_whole_tiles(cell->kernel, d->parents.n_lanes), d->panels,
+                                              d->parents.first_row, d->parents.lane, d->gi_lane,
+                                              d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
+                                              d->h_new, &d->cell_scratch});
+        d->stats->flops += grus_cell_step_flops(cell, d->parents.n_lanes, n);
     }
 }
 
@@ -396,7 +398,7 @@ static void map_readout(grus_decoding *d, size_t n, float *readout)
     size_t n_left = parts_left(d, map, config->readout, config->n_readout, false, left);
     bool folded = is_folded(d, map), known = map->table || folded;
     for (size_t i = 0; i < n && folded; i++)
-        d->chosen[i] = d->context[i] + grus_weights_width(d->decoder->gru->ih.context);
+        d->chosen[i] = d->context[i] + grus_weights_width(d->decoder->cells->ih.context);
     if (known)
         grus_linear_known(map, map->table ? d->token : NULL, folded ? d->chosen : NULL, n, readout, d->readout_ld);
     if (n_left)

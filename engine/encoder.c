@@ -43,9 +43,9 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
                               .layers = config->encoder.num_layers,
                               .directions = directions,
                               .output = hidden * directions};
-    encoder->gru = grus_arena_alloc(reading->arena, encoder->layers * directions, sizeof *encoder->gru);
-    if (!encoder->gru)
-        return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->gru);
+    encoder->cells = grus_arena_alloc(reading->arena, encoder->layers * directions, sizeof *encoder->cells);
+    if (!encoder->cells)
+        return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->cells);
     grus_status status = config->features ? GRUS_OK : read_embedding(config, reading, encoder, error);
     grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
     for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
@@ -53,9 +53,9 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
         bool tokens = layer == 0 && !config->features;
-        encoder->gru[i] = (grus_gru){.input = layer ? encoder->output : encoder->input, .hidden = hidden};
-        status = grus_gru_read(encoder->gru + i, reading, "encoder.rnn", suffix,
-                               &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
+        encoder->cells[i] = (grus_cell){.input = layer ? encoder->output : encoder->input, .hidden = hidden};
+        status = grus_cell_read(encoder->cells + i, reading, "encoder.rnn", suffix,
+                                &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
     }
     return status;
 }
@@ -72,16 +72,16 @@ typedef struct scratch {
     size_t *first_row;         // (tiles + 1), and
     uint32_t *lane;            // (B): each lane has one row
     float *dump;
-    float *acc;
+    grus_cell_scratch cell;
 } scratch;
 
 typedef struct pass {
     const grus_encoder *encoder;
-    const grus_gru *gru;
+    const grus_cell *cell;
     const grus_lane_plan *plan;
     const size_t *offset;
     bool backward;
-    const float *input;  // (P, gru->input), or NULL in favour of ids
+    const float *input;  // (P, cell->input), or NULL in favour of ids
     const uint32_t *ids; // (P)
     float *output;       // (P, D), this direction's columns
     scratch *scratch;
@@ -99,13 +99,13 @@ static size_t widest_input(const grus_encoder *encoder)
 
 static size_t n_zeros(const grus_encoder *encoder)
 {
-    return grus_max(encoder->gru->width, widest_input(encoder));
+    return grus_max(encoder->cells->width, widest_input(encoder));
 }
 
 static bool list_scratch(const grus_encoder *encoder, size_t lanes, grus_arena *arena, scratch *s)
 {
     const grus_kernel *kernel = encoder->kernel;
-    size_t rows = chunk_rows(lanes), width = encoder->gru->width;
+    size_t rows = chunk_rows(lanes), width = encoder->cells->width;
     s->panels = grus_panels_new(kernel, arena, lanes, encoder->hidden);
     s->input_panels = grus_panels_new(kernel, arena, rows, widest_input(encoder));
     s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
@@ -116,9 +116,8 @@ static bool list_scratch(const grus_encoder *encoder, size_t lanes, grus_arena *
     s->first_row = grus_arena_alloc(arena, lanes / kernel->tile + 1, sizeof *s->first_row);
     s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
-    s->acc = grus_arena_alloc(arena, grus_gru_acc_floats(kernel), sizeof(float));
     return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
-           s->lane && s->dump && s->acc;
+           s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell);
 }
 
 static void begin_scratch(const grus_encoder *encoder, size_t lanes, scratch *s)
@@ -153,13 +152,13 @@ static size_t chunk_end(const pass *p, size_t first)
 
 static bool is_tabled(const pass *p)
 {
-    return p->gru->ih.table && !p->input;
+    return p->cell->ih.table && !p->input;
 }
 
 // Fills scratch->rows with the input product of every slot of the steps [first, last); returns how many.
 static size_t input_products(const pass *p, size_t first, size_t last)
 {
-    const grus_gru *gru = p->gru;
+    const grus_cell *cell = p->cell;
     scratch *s = p->scratch;
     bool tabled = is_tabled(p);
     size_t n = 0;
@@ -170,19 +169,19 @@ static size_t input_products(const pass *p, size_t first, size_t last)
             const float *row = s->zeros;
             if (slot < end) {
                 size_t position = slot_position(p, slot);
-                row = tabled     ? gru->ih.table + p->ids[position] * gru->width
-                      : p->input ? p->input + position * gru->input
-                                 : p->encoder->embedding + p->ids[position] * gru->input;
+                row = tabled     ? cell->ih.table + p->ids[position] * cell->width
+                      : p->input ? p->input + position * cell->input
+                                 : p->encoder->embedding + p->ids[position] * cell->input;
             }
             s->rows[n++] = row;
         }
     }
     if (tabled)
         return n;
-    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, gru->input}, 1, n);
-    grus_product(gru->ih.rest, s->input_panels, 0, s->gi, gru->width);
+    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input}, 1, n);
+    grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
     for (size_t i = 0; i < n; i++)
-        s->rows[i] = s->gi + i * gru->width;
+        s->rows[i] = s->gi + i * cell->width;
     return n;
 }
 
@@ -200,9 +199,9 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
             s->h_prev[lane] = s->zeros;
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->encoder->output;
     }
-    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->gru->hidden}, 1, n);
-    grus_gru_run(p->gru,
-                 &(grus_gru_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new, s->acc});
+    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden}, 1, n);
+    grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
+                                             &s->cell});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
 }
@@ -261,7 +260,7 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
 {
     uint64_t flops = 0;
     for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
-        flops += grus_gru_flops(encoder->gru + i, positions);
+        flops += grus_cell_flops(encoder->cells + i, positions);
     return flops;
 }
 
@@ -293,7 +292,7 @@ static grus_status run_layer(const pass *first, size_t layer, float *output, con
     const grus_encoder *encoder = first->encoder;
     for (size_t direction = 0; direction < encoder->directions; direction++) {
         pass p = *first;
-        p.gru = encoder->gru + layer * encoder->directions + direction;
+        p.cell = encoder->cells + layer * encoder->directions + direction;
         p.backward = direction == 1;
         p.output = output + direction * encoder->hidden;
         grus_status status = run_pass(&p, work);

@@ -3,8 +3,8 @@
 #define GRUS_ENGINE_ENCODER_H
 
 #include "base/model_config.h"
+#include "engine/nn/cells.h"
 #include "engine/nn/encoded.h"
-#include "engine/nn/gru.h"
 #include "engine/sizes.h"
 
 typedef struct grus_encoder {
@@ -13,7 +13,7 @@ typedef struct grus_encoder {
     size_t hidden, layers, directions, output; // output is D = hidden * directions
     float *embedding;                          // (vocab, input); NULL for features
     size_t vocab;
-    grus_gru *gru; // (layers, directions)
+    grus_cell *cells; // (layers, directions)
 } grus_encoder;
 
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,

@@ -11,6 +11,7 @@
 #include "engine/decoding.h"
 #include "engine/encoder.h"
 #include "engine/generator.h"
+#include "engine/kernel/choose.h"
 
 struct grus_engine {
     const grus_config *config;
@@ -72,7 +73,7 @@ static double row_flops(const grus_decoder *decoder)
     uint64_t flops = grus_product_flops(1, readout, grus_weights_out(readout)) +
                      grus_product_flops(1, output, grus_weights_out(output));
     for (size_t i = 0; i < decoder->layers; i++)
-        flops += grus_gru_flops(decoder->gru + i, 1);
+        flops += grus_cell_flops(decoder->cells + i, 1);
     return (double)flops;
 }
 

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "bench/rates.h"
 #include "engine/encoder.h"
+#include "engine/kernel/choose.h"
 #include "io/model/safetensors.h"
 
 #define KERNEL_WEIGHT_BYTES ((size_t)256 << 10)

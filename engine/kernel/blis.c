@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/kernel/product.h"
 
 // Sums over k are cut into passes of this depth, in order, so that a tile of activations stays in the L1 cache while
 // weight panels pass over it. A constant: the order of summation is the same for every batch.

@@ -8,7 +8,7 @@
 #include "grus.h"
 
 typedef struct grus_kernel {
-    const struct grus_number_type *type; // of weights and activations: a row of the table in kernel.c
+    const struct grus_number_type *type; // of weights and activations: a row of the table in choose.c
     size_t tile;                         // lanes (rows of activations) computed together, at most GRUS_MAX_TILE
     size_t units;                        // units (rows of a weight matrix) computed together: a group
     const char *name;
@@ -17,9 +17,25 @@ typedef struct grus_kernel {
 
 #define GRUS_MAX_TILE 64
 
-// The kernel of this process, chosen once by CPUID and XGETBV unless BLIS_ARCH_TYPE is set. GRUS_E_USAGE where that
-// names a kernel that is unknown or that the CPU cannot run.
-grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error);
+typedef struct grus_weights grus_weights; // a matrix (out, in), packed
+typedef struct grus_panels grus_panels;   // rows of activations, packed
+
+// A dense matrix in memory, the unit of packing: rows row-major, ld floats apart.
+typedef struct grus_matrix {
+    const float *data;
+    size_t rows, columns, ld;
+} grus_matrix;
+
+// One part of the input: columns floats from each of n rows.
+typedef struct grus_part_rows {
+    const float *const *rows;
+    size_t columns;
+} grus_part_rows;
+
+// One group of units by one tile of lanes, of whose sums one pass over the columns is made.
+typedef struct grus_block {
+    size_t group, tile, pass;
+} grus_block;
 
 // n rounded up to whole tiles.
 static inline size_t grus_whole_tiles(const grus_kernel *kernel, size_t n)

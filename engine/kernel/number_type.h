@@ -1,9 +1,9 @@
-// number_type.h: what a number type is to engine/kernel: a row of functions. Included by product.c, by kernel.c, which
+// number_type.h: what a number type is to engine/kernel: a row of functions. Included by product.c, by choose.c, which
 // has the table, and by the file of each type; nobody else knows how weights and panels are laid out.
 #ifndef GRUS_ENGINE_KERNEL_NUMBER_TYPE_H
 #define GRUS_ENGINE_KERNEL_NUMBER_TYPE_H
 
-#include "engine/kernel/product.h"
+#include "engine/kernel/kernel.h"
 
 struct grus_weights {
     const grus_kernel *kernel;

@@ -12,14 +12,6 @@
 
 // ---- weights ----
 
-typedef struct grus_weights grus_weights; // a matrix (out, in), packed
-
-// A dense matrix in memory, the unit of packing: rows row-major, ld floats apart.
-typedef struct grus_matrix {
-    const float *data;
-    size_t rows, columns, ld;
-} grus_matrix;
-
 // Packs matrix into arena. GRUS_E_MEMORY when that has none left.
 grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_weights **weights,
                               grus_error *error);
@@ -39,16 +31,8 @@ uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted
 
 // ---- rows of activations ----
 
-typedef struct grus_panels grus_panels; // rows, packed
-
 // Room in arena for n rows of so many columns; NULL when that has none left.
 grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_t n, size_t columns);
-
-// One part of the input: columns floats from each of n rows.
-typedef struct grus_part_rows {
-    const float *const *rows;
-    size_t columns;
-} grus_part_rows;
 
 // Packs n rows, which may be any that fit the room.
 void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n_parts, size_t n);
@@ -69,9 +53,6 @@ void grus_product_tile(const grus_weights *weights, const grus_panels *panels, g
 // For what is done behind the product of a group while that is in L1: one group of units by one tile of lanes. The sums
 // are made in so many passes over the columns, in order; a tile stays in L1 while the same pass of several groups is made.
 size_t grus_weights_passes(const grus_weights *weights);
-typedef struct grus_block {
-    size_t group, tile, pass;
-} grus_block;
 // y[lane] (ldy floats apart, kernel->units written) for each lane of the tile. beta is that of the first pass.
 void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                    size_t ldy);

@@ -1,6 +1,6 @@
 // vector.h: the element-wise arithmetic around the products, in one table of functions for each instruction set.
 //
-// vector_impl.h is written once and instantiated by vector_avx512.c, vector_avx2.c and vector_generic.c; kernel.c says
+// vector_impl.h is written once and instantiated by vector_avx512.c, vector_avx2.c and vector_generic.c; choose.c says
 // which table goes with which micro-kernel. Every sum runs in an order that depends on its length alone.
 // exp: |relative error| <= 2e-7; sigmoid: <= 3e-7; tanh: <= 6e-7 (formulas in vector_impl.h; check_vector proves them).
 #ifndef GRUS_ENGINE_KERNEL_VECTOR_H

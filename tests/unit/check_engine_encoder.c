@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "engine/encoder.h"
+#include "engine/kernel/choose.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"
 

@@ -1,6 +1,7 @@
 // check_engine_product.c: the micro-kernel on our panels, and products of every edge shape, against plain sums.
 #include "config.h"
 
+#include "engine/kernel/choose.h"
 #include "engine/nn/reading.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "base/memory.h"
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/choose.h"
 #include "engine/nn/logits.h"
 #include "grus.h"
 #include "tests/support/random_model.h"

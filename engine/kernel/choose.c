@@ -1,8 +1,8 @@
-// kernel.c: the table of number types, and the choice of instruction sets: of the micro-kernel, and of the vector functions
+// choose.c: the table of number types, and the choice of instruction sets: of the micro-kernel, and of the vector functions
 // that go with it.
 #include "config.h"
 
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/choose.h"
 
 #include <pthread.h>
 #include <stdlib.h>

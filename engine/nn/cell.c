@@ -1,0 +1,64 @@
+// cell.c: what the kinds of cells share: reading by names, and asking for rows ahead of time.
+#include "config.h"
+
+#include "engine/nn/cell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+grus_status grus_cell_read_recurrent(const grus_cell *cell, grus_reading *reading, grus_wanted wanted,
+                                     grus_gate_range gates, grus_weights **weights, grus_error *error)
+{
+    char name[64];
+    snprintf(name, sizeof name, "weight_hh_%s", wanted.suffix);
+    grus_matrix matrix;
+    float *data = NULL;
+    grus_status status =
+        grus_read_gates(reading, (grus_wanted){wanted.prefix, name, gates.of * cell->hidden, cell->hidden}, gates,
+                        &matrix, &data, error);
+    if (!status)
+        status = grus_weights_pack(cell->kernel, reading->arena, matrix, weights, error);
+    free(data);
+    return status;
+}
+
+grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
+                                  grus_cell_biases *biases, grus_error *error)
+{
+    char name[64];
+    size_t rows = cell->type->gates * cell->hidden;
+    snprintf(name, sizeof name, "bias_ih_%s", suffix);
+    grus_status status = grus_read_optional(reading, (grus_wanted){prefix, name, rows, 0}, &biases->ih, error);
+    snprintf(name, sizeof name, "bias_hh_%s", suffix);
+    if (!status)
+        status = grus_read_optional(reading, (grus_wanted){prefix, name, rows, 0}, &biases->hh, error);
+    return status;
+}
+
+// As grus_fetch, but into L1.
+static void fetch_near(const float *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
+        __builtin_prefetch(from + i);
+}
+
+void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
+{
+    size_t units = cell->kernel->units, gates = cell->type->gates * units;
+    for (size_t row = first; row < first + n; row++) {
+        fetch_near(step->gi[row] + group * gates, gates);
+        if (step->more)
+            fetch_near(step->more[row] + group * gates, gates);
+        fetch_near(step->h_prev[row] + group * units, units);
+        fetch_near(step->h_new[row] + group * units, units);
+    }
+}
+
+void grus_cell_fetch_tabled(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t row)
+{
+    size_t units = cell->kernel->units, end = grus_min(step->tabled, first + cell->kernel->tile);
+    for (; first < end; first++)
+        grus_fetch(step->gi[first] + row * units, units);
+}

@@ -1,0 +1,74 @@
+// cell.h: a recurrent cell, one layer and direction of an encoder or a decoder: its weights, one time step of a set of
+// lanes, and what a kind of cell is made of. Which lanes, in what order and from what state is the caller's; which kinds
+// there are, cells.h's.
+#ifndef GRUS_ENGINE_NN_CELL_H
+#define GRUS_ENGINE_NN_CELL_H
+
+#include "engine/nn/linear.h"
+#include "engine/nn/reading.h"
+
+typedef struct grus_cell {
+    const struct grus_cell_type *type;
+    const grus_kernel *kernel;
+    size_t input, hidden;
+    size_t groups;           // of kernel->units hidden units
+    size_t width;            // gates * groups * units: floats of an input product's row
+    grus_linear ih;          // W_ih
+    grus_weights *weight_hh; // the rows of W_hh whose products are with the state itself, (., hidden)
+    float *bias;             // (groups, gates, units)
+    float *bias_hn;          // (groups, units): what is added to the product inside the reset, of types that have it
+} grus_cell;
+
+// Room for a step; which of it a type takes is its own.
+typedef struct grus_cell_scratch {
+    float *acc; // products and gates of one group by one tile
+} grus_cell_scratch;
+
+// One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go
+// on from one lane, whose products with the state they share; in what order they lie is theirs.
+typedef struct grus_cell_step {
+    size_t n;
+    const grus_panels *panels; // (n, hidden): the lanes' states
+    const size_t *first_row;   // (n / tile + 1) the rows that go on from tile t are [first_row[t], first_row[t + 1])
+    const uint32_t *lane;      // (rows) that the row goes on from, counted from its tile's first
+    const float *const *gi;    // (rows) of width: the input products, or
+    const float *const *more;  // the other part of their sum; NULL where there is none
+    size_t tabled; // of gi that are rows of the table: those of the step, and any that later steps will take; 0: none
+    const float *const *h_prev; // (rows) of hidden: the lane's state
+    float *const *h_new;        // (rows) of hidden, written; may be h_prev where each lane has one row
+    const grus_cell_scratch *scratch;
+} grus_cell_step;
+
+// A kind of cell.
+typedef struct grus_cell_type {
+    size_t gates; // blocks of hidden rows in weight_ih and weight_hh
+    // Reads weight_hh and the biases of a cell whose input is read; names as for grus_cell_read.
+    grus_status (*read)(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
+                        grus_error *error);
+    // Lists in arena what steps of so many rows take; false when it has none left.
+    bool (*scratch)(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch);
+    void (*run)(const grus_cell *cell, const grus_cell_step *step);
+    // FLOPs of a step's own products.
+    uint64_t (*flops)(const grus_cell *cell, size_t lanes, size_t rows);
+} grus_cell_type;
+
+// ---- for the types ----
+
+// Reads gates of <prefix>.weight_hh_<suffix> in the order of products, and packs them.
+grus_status grus_cell_read_recurrent(const grus_cell *cell, grus_reading *reading, grus_wanted wanted,
+                                     grus_gate_range gates, grus_weights **weights, grus_error *error);
+
+// <prefix>.bias_ih_<suffix> and .bias_hh_<suffix> as they lie in the file; zeros where they are absent.
+typedef struct grus_cell_biases {
+    float *ih, *hh; // (gates * hidden)
+} grus_cell_biases;
+grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
+                                  grus_cell_biases *biases, grus_error *error);
+
+// Asks for what n rows from first on will read and write of one group to come into L1.
+void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group);
+// A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a gate
+// (number `row` of all groups') at a time, since lines that are waited for keep the micro-kernel's own out.
+void grus_cell_fetch_tabled(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t row);
+
+#endif

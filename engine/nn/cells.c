@@ -1,0 +1,64 @@
+// cells.c: the table of cells.
+#include "config.h"
+
+#include "engine/nn/cells.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "engine/nn/gru.h"
+
+grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
+                           const grus_linear_parts *parts, grus_error *error)
+{
+    const grus_kernel *kernel = reading->kernel;
+    cell->type = &grus_gru;
+    cell->kernel = cell->ih.kernel = kernel;
+    size_t gates = cell->type->gates, hidden = cell->hidden;
+    cell->groups = grus_div_up(hidden, kernel->units);
+    cell->width = gates * cell->groups * kernel->units;
+    grus_matrix ih;
+    float *data = NULL;
+    char name[64];
+    snprintf(name, sizeof name, "weight_ih_%s", suffix);
+    grus_status status = grus_read_gates(reading, (grus_wanted){prefix, name, gates * hidden, cell->input},
+                                         (grus_gate_range){0, gates, gates}, &ih, &data, error);
+    if (!status)
+        status = grus_linear_make(&cell->ih, reading->arena, ih, parts, error);
+    free(data);
+    if (!status)
+        status = cell->type->read(cell, reading, prefix, suffix, error);
+    return status;
+}
+
+bool grus_cell_scratch_list(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch)
+{
+    return cell->type->scratch(cell, rows, arena, scratch);
+}
+
+void grus_cell_run(const grus_cell *cell, const grus_cell_step *step)
+{
+    GRUS_ASSERT(step->n % cell->kernel->tile == 0);
+    cell->type->run(cell, step);
+}
+
+size_t grus_cell_wanted(const grus_cell *cell)
+{
+    return cell->type->gates * cell->hidden;
+}
+
+uint64_t grus_cell_input_flops(const grus_cell *cell, const grus_weights *weights, size_t n)
+{
+    return grus_product_flops(n, weights, grus_cell_wanted(cell));
+}
+
+uint64_t grus_cell_step_flops(const grus_cell *cell, size_t lanes, size_t rows)
+{
+    return cell->type->flops(cell, lanes, rows);
+}
+
+uint64_t grus_cell_flops(const grus_cell *cell, size_t rows)
+{
+    return grus_cell_input_flops(cell, cell->ih.rest, rows) + grus_cell_step_flops(cell, rows, rows);
+}
