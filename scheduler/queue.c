@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
+
 struct grus_queue {
     pthread_mutex_t lock;
     pthread_cond_t room;  // the reader waits: for written or big_in_use to change
@@ -88,6 +90,7 @@ grus_slot *grus_queue_reserve(grus_queue *queue)
         pthread_cond_wait(&queue->room, &queue->lock);
     if (!queue->stopped) {
         slot = slot_at(queue, queue->filled);
+        GRUS_ASSERT(slot->state == GRUS_SLOT_EMPTY && !slot->big);
         slot->sequence = queue->filled;
     }
     pthread_mutex_unlock(&queue->lock);
@@ -97,6 +100,7 @@ grus_slot *grus_queue_reserve(grus_queue *queue)
 bool grus_queue_big(grus_queue *queue, grus_slot *slot)
 {
     pthread_mutex_lock(&queue->lock);
+    GRUS_ASSERT(slot == slot_at(queue, queue->filled) && !slot->big);
     while (!queue->stopped && queue->big_in_use == queue->n_big)
         pthread_cond_wait(&queue->room, &queue->lock);
     bool granted = !queue->stopped;
@@ -111,6 +115,7 @@ bool grus_queue_big(grus_queue *queue, grus_slot *slot)
 void grus_queue_fill(grus_queue *queue, grus_slot *slot)
 {
     pthread_mutex_lock(&queue->lock);
+    GRUS_ASSERT(slot == slot_at(queue, queue->filled) && slot->state == GRUS_SLOT_EMPTY && !queue->ended);
     slot->state = GRUS_SLOT_FILLED;
     queue->filled++;
     pthread_cond_signal(&queue->work);
@@ -134,6 +139,7 @@ grus_slot *grus_queue_take(grus_queue *queue)
         pthread_cond_wait(&queue->work, &queue->lock);
     if (!queue->stopped && queue->taken < queue->filled) {
         slot = slot_at(queue, queue->taken++);
+        GRUS_ASSERT(slot->state == GRUS_SLOT_FILLED);
         slot->state = GRUS_SLOT_WORKING;
         slot->skip = slot->shard == queue->abandoned;
     }
@@ -144,6 +150,7 @@ grus_slot *grus_queue_take(grus_queue *queue)
 void grus_queue_finish(grus_queue *queue, grus_slot *slot)
 {
     pthread_mutex_lock(&queue->lock);
+    GRUS_ASSERT(slot->state == GRUS_SLOT_WORKING);
     slot->state = GRUS_SLOT_DONE;
     if (slot->sequence == queue->written)
         pthread_cond_signal(&queue->ready);
@@ -158,6 +165,7 @@ grus_slot *grus_queue_next(grus_queue *queue)
         pthread_cond_wait(&queue->ready, &queue->lock);
     if (queue->stopped || slot->state != GRUS_SLOT_DONE)
         slot = NULL;
+    GRUS_ASSERT(!slot || slot->sequence == queue->written);
     pthread_mutex_unlock(&queue->lock);
     return slot;
 }
@@ -175,6 +183,7 @@ grus_slot *grus_queue_next_done(grus_queue *queue)
 void grus_queue_release(grus_queue *queue, grus_slot *slot)
 {
     pthread_mutex_lock(&queue->lock);
+    GRUS_ASSERT(slot->state == GRUS_SLOT_DONE);
     slot->state = GRUS_SLOT_EMPTY;
     if (slot->big)
         queue->big_in_use--;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "scheduler/batcher.h"
 #include "scheduler/checkpoint.h"
@@ -57,6 +58,7 @@ static void reset_slot(grus_reader *reader, const grus_slot_bounds *bounds)
 // A fresh slot for this shard; false when the run is stopped.
 static bool begin_slot(grus_reader *reader)
 {
+    GRUS_ASSERT(!reader->slot); // one at a time
     double from = grus_seconds();
     reader->slot = grus_queue_reserve(reader->shared->queue);
     reader->waited += grus_seconds() - from;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "io/outdir/output.h"
 #include "io/shard/npy.h"
@@ -158,6 +159,7 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
         *error = slot->error;
         return error->status;
     }
+    GRUS_ASSERT(slot->first == !writer->output); // a shard is committed or left before the next begins
     if (slot->first)
         status = open_output(writer, shard, error);
     if (slot->first && status == GRUS_OK)
