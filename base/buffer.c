@@ -21,16 +21,29 @@ void grus_buffer_clear(grus_buffer *buffer)
     buffer->failed = false;
 }
 
-static bool make_room(grus_buffer *buffer, size_t more)
+// Room for need bytes, and for more that may come, but for that not beyond most.
+static bool grow(grus_buffer *buffer, size_t need)
 {
-    size_t need;
     void *data = buffer->data;
-    if (buffer->failed || !grus_add(buffer->size, more, &need) || !grus_grow(&data, &buffer->capacity, need, 1)) {
-        buffer->failed = true;
+    if (need <= buffer->most && buffer->capacity < need && buffer->capacity > buffer->most / 2) {
+        data = realloc(data, buffer->most);
+        if (!data)
+            return false;
+        buffer->capacity = buffer->most;
+    } else if (!grus_grow(&data, &buffer->capacity, need, 1)) {
         return false;
     }
     buffer->data = data;
     return true;
+}
+
+static bool make_room(grus_buffer *buffer, size_t more)
+{
+    size_t need;
+    if (!buffer->failed && grus_add(buffer->size, more, &need) && grow(buffer, need))
+        return true;
+    buffer->failed = true;
+    return false;
 }
 
 void grus_buffer_append(grus_buffer *buffer, const void *data, size_t size)

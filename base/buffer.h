@@ -11,6 +11,7 @@
 typedef struct grus_buffer {
     char *data;
     size_t size, capacity;
+    size_t most; // bytes that growing ahead of need must not go beyond; 0: no such bound
     bool failed; // an append was refused for want of memory; the content is then incomplete
 } grus_buffer;
 

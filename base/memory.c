@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define SLOW_GROWTH ((size_t)1 << 20) // bytes from which an array grows by a quarter, and below by as much again
+
 // What is large lies on huge pages where the system has them: weights and workspaces are walked through all the time.
 void *grus_alloc(size_t count, size_t size)
 {
@@ -37,7 +39,8 @@ bool grus_grow(void **array, size_t *capacity, size_t need, size_t size)
 {
     if (need <= *capacity)
         return true;
-    size_t wanted = *capacity > SIZE_MAX / 2 ? need : grus_max(need, 2 * *capacity);
+    size_t more = *capacity > SLOW_GROWTH / size ? *capacity / 4 : *capacity;
+    size_t wanted = grus_max(need, grus_add_sat(*capacity, more));
     wanted = grus_max(wanted, 16);
     size_t bytes;
     if (!grus_mul(wanted, size, &bytes))

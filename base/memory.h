@@ -54,8 +54,8 @@ static inline size_t grus_div_up(size_t a, size_t b)
 void *grus_alloc(size_t count, size_t size);
 void *grus_alloc_zero(size_t count, size_t size);
 
-// malloc'ed array growth: makes room for at least need elements of this size, doubling; false leaves all as it was.
-// *array keeps its content. Freed with free(). Not aligned beyond malloc.
+// malloc'ed array growth: makes room for at least need elements of this size, by doubling, and by a quarter where the array
+// is large; false leaves all as it was. *array keeps its content. Freed with free(). Not aligned beyond malloc.
 bool grus_grow(void **array, size_t *capacity, size_t need, size_t size);
 
 #endif

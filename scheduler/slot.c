@@ -97,6 +97,7 @@ grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, gru
     slot->targets = bounds->targets;
     if (slot->out.capacity > bounds->out_bytes)
         grus_buffer_free(&slot->out);
+    slot->out.most = bounds->out_bytes;
     for (int i = 0; i < N_COLUMNS; i++)
         if (!fit(&slot->columns[i], column_bytes((enum column)i, bounds)))
             return grus_fail_memory(error, column_bytes((enum column)i, bounds));

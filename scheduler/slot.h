@@ -25,7 +25,7 @@ typedef struct grus_slot_bounds {
     size_t cells;       // attention weights, where asked for
     size_t feature_dim; // 0 for token models
     bool targets;       // records have a forced target
-    size_t out_bytes;   // of the output; only kept between batches, not a bound
+    size_t out_bytes;   // of the output at most; what is over them is not kept between batches
 } grus_slot_bounds;
 
 // A record on its way into a slot, or as it lies there. What it points to is another's.

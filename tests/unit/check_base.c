@@ -140,6 +140,11 @@ START_TEST(growth)
     }
     for (size_t i = 0; i < 1000; i++)
         ck_assert_int_eq(((int *)array)[i], (int)i);
+    // A large array has a quarter to spare at most.
+    for (size_t n = 1 << 20; n < 40 << 20; n += n / 7) {
+        ck_assert(grus_grow(&array, &capacity, n, sizeof(int)));
+        ck_assert_uint_le(capacity, n + n / 4);
+    }
     size_t before = capacity;
     void *same = array;
     ck_assert(!grus_grow(&array, &capacity, SIZE_MAX, sizeof(int)));
@@ -218,6 +223,23 @@ START_TEST(buffer)
 }
 END_TEST
 
+// A byte at a time, to the bound and beyond it.
+START_TEST(buffer_grows_within_its_bound)
+{
+    static const size_t bounds[] = {100, 1000, 3 << 20};
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        grus_buffer bytes = {.most = bounds[i]};
+        while (bytes.size < bounds[i]) {
+            grus_buffer_byte(&bytes, 'b');
+            ck_assert_uint_le(bytes.capacity, bounds[i]);
+        }
+        grus_buffer_byte(&bytes, 'b');
+        ck_assert(!bytes.failed && bytes.size == bounds[i] + 1);
+        grus_buffer_free(&bytes);
+    }
+}
+END_TEST
+
 START_TEST(errors)
 {
     grus_error error;
@@ -264,6 +286,7 @@ int main(void)
     tcase_add_test(tests, growth);
     tcase_add_test(tests, arena);
     tcase_add_test(tests, buffer);
+    tcase_add_test(tests, buffer_grows_within_its_bound);
     tcase_add_test(tests, errors);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
