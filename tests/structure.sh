@@ -86,9 +86,9 @@ blis_mistakes() { # TREE
 
 # Functions longer than a screen: in C from brace to brace, in shell from the name to the brace, in Python to the next line
 # that is indented no further.
+# shellcheck disable=SC2016
 long_functions() { # TREE
     (cd "$1" && find include base engine io scheduler api cli bench tests tools -name '*.[ch]' -o -name '*.py' -o -name '*.sh') |
-        # shellcheck disable=SC2016
         (cd "$1" && xargs awk -v most=60 '
             function ends(last) {
                 if (name != "" && last - first + 1 > most) print "    " file ": " name " has " last - first + 1 " lines"
