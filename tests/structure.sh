@@ -116,11 +116,8 @@ look() { # WHAT FUNCTION
         failed=1
     fi
 }
-# What is still open is shown with STRICT=1.
-if [[ -n ${STRICT-} ]]; then
-    look "against the layers" layer_mistakes
-    look "in a circle" circles
-fi
+look "against the layers" layer_mistakes
+look "in a circle" circles
 look "BLIS is known outside its door" blis_mistakes
 look "longer than a screen" long_functions
 
