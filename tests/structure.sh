@@ -151,11 +151,15 @@ library=$builddir/.libs/libgrus.so
 if [[ -f $library ]]; then
     declared=$(tr '\n' ' ' <"$srcdir/include/grus.h" | grep -oE 'GRUS_API [^;(]*\(' | grep -oE 'grus_[a-z0-9_]+\($' |
         tr -d '(' | sort -u)
-    exported=$(nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ && $3 !~ /^_(init|fini)$/ && $3 !~ /^__/ {print $3}' |
-        sort -u)
+    symbols=$(nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ && $3 !~ /^_(init|fini|_.*)$/ {print $3}')
+    exported=$(sed 's/@.*//' <<<"$symbols" | grep -v '^GRUS_[0-9]*$' | sort -u)
     if [[ $declared != "$exported" ]]; then
         echo "declared in grus.h (<) and exported by libgrus (>) differ:"
         diff <(echo "$declared") <(echo "$exported")
+        failed=1
+    fi
+    if grep -q '^GRUS_0' <<<"$symbols" && grep '^grus_' <<<"$symbols" | grep -v '@@GRUS_[0-9]'; then
+        echo "the symbols above have no version"
         failed=1
     fi
 fi

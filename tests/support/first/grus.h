@@ -1,0 +1,439 @@
+// grus.h: the public interface of libgrus, and all of it.
+//
+// Load a model directory, run it over shards of records, or over records held in memory; ask what a model or a shard
+// holds. Every function that can fail returns a grus_status and fills a grus_error; the library prints nothing and
+// never ends the process. Strings are UTF-8. A model is immutable after loading and may be shared by threads.
+//
+// How this interface grows. A program that was built with an earlier grus.h works with every later library of the same
+// soname:
+//   - A struct that begins with `size` gets new fields at its end alone. In one that the caller makes, NAME_init(&it,
+//     sizeof it, …) sets size and the defaults of the rest; the library reads and fills no byte behind size, and takes
+//     the default for a field that size does not cover. Where size is greater than the library's own struct (the header
+//     is newer than the library), what lies behind must be as NAME_init left it, else the call is GRUS_E_USAGE.
+//   - Structs that the library makes are reached by pointers, those in lists too: their size tells how far they go.
+//   - No struct holds by value another one that grows. grus_error, grus_text and grus_array_place never change.
+//   - Enumerations get new values at their end. Functions are never changed; each carries the version of the library's
+//     interface in which it came (GRUS_0, …).
+#ifndef GRUS_H
+#define GRUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GRUS_API __attribute__((visibility("default")))
+#define GRUS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define GRUS_API
+#define GRUS_PRINTF(f, a)
+#endif
+
+// ---- errors ----
+
+// The values are the exit codes of the command (doc/grus.1); the last two never leave it.
+typedef enum grus_status {
+    GRUS_OK = 0,
+    GRUS_E_FAILED = 1,      // a shard failed, or a record with on_error = fail
+    GRUS_E_USAGE = 2,       // options that contradict one another or the model
+    GRUS_E_MODEL = 3,       // the model directory is not usable
+    GRUS_E_INPUT = 4,       // an input cannot be opened or read
+    GRUS_E_OUTPUT = 5,      // output directory, disk
+    GRUS_E_MEMORY = 6,      // an allocation failed
+    GRUS_E_INTERRUPTED = 7, // a stop was asked for; what was in flight is not committed
+} grus_status;
+
+// What an option is called here: the field of its struct, "run.threads" of grus_run_options, "search.beam_size" of
+// grus_search, "load.strict" of grus_load_options. The command puts its own flags in their places.
+typedef struct grus_error {
+    grus_status status;
+    char file[1024]; // what the error is about: a path, or "" when it is about none
+    char place[256]; // line, byte offset, key or tensor inside it, field of the options, or ""
+    char cause[768]; // what is wrong, and what was expected
+} grus_error;
+
+// Writes "FILE:PLACE: CAUSE" (empty parts left out) into text, always terminated, control characters as question marks;
+// returns text.
+GRUS_API const char *grus_error_text(const grus_error *error, char *text, size_t size);
+
+// A text that the library has made: size bytes, and a \0 behind them.
+typedef struct grus_text {
+    char *data;
+    size_t size;
+} grus_text;
+
+// Frees the bytes and leaves an empty text; an empty one (all 0) may be freed.
+GRUS_API void grus_text_free(grus_text *text);
+
+GRUS_API const char *grus_version(void);
+
+// The micro-kernel in use ("skx", "haswell", …), decided at the first call; see doc/grus.1, BLIS_ARCH_TYPE.
+GRUS_API const char *grus_kernel_name(void);
+
+// ---- models ----
+
+typedef struct grus_model grus_model;
+
+typedef void grus_warning_fn(void *context, const char *text);
+
+typedef struct grus_load_options {
+    size_t size;
+    grus_warning_fn *on_warning; // may be NULL
+    void *context;               // of on_warning
+    bool strict;                 // a tensor that the configuration does not use is an error, not a warning
+    bool allow_nonfinite;        // a NaN or an infinity among the weights is a warning, not an error
+    bool reserved[6];            // false
+} grus_load_options;
+
+GRUS_API void grus_load_options_init(grus_load_options *options, size_t size);
+
+// Reads DIR/config.json and what it names. options NULL: the defaults. The caller frees *model.
+GRUS_API grus_status grus_model_load(const char *dir, const grus_load_options *options, grus_model **model,
+                                     grus_error *error);
+GRUS_API void grus_model_free(grus_model *model);
+
+// The architecture, parameters, FLOPs a token, memory a lane and tensors: the table of `grus inspect MODEL`, or JSON, one
+// object, with what config.json says and the tensors' names and shapes. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_model_describe(const grus_model *model, bool as_json, grus_text *text, grus_error *error);
+
+// The frames, sizes and record count of a shard, as `grus inspect SHARD`, or JSON; reads all of it. Lines of more than
+// max_record bytes are counted apart. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_shard_describe(const char *path, size_t max_record, bool as_json, grus_text *text,
+                                         grus_error *error);
+
+// ---- tasks and searches ----
+
+typedef enum grus_task {
+    GRUS_TASK_OWN,
+    GRUS_TASK_EMBED,
+    GRUS_TASK_CLASSIFY,
+    GRUS_TASK_TAG,
+    GRUS_TASK_TRANSLATE,
+    GRUS_TASK_SCORE
+} grus_task;
+typedef enum grus_length_norm { GRUS_NORM_NONE, GRUS_NORM_AVG, GRUS_NORM_GNMT } grus_length_norm;
+typedef enum grus_attention_output {
+    GRUS_ATTENTION_NONE,
+    GRUS_ATTENTION_SOFT,
+    GRUS_ATTENTION_HARD
+} grus_attention_output;
+typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
+
+// The lists of words: what the command line, config.json and run.json call the values of an enumeration.
+typedef enum grus_name_list {
+    GRUS_NAMES_TASK,        // grus_task
+    GRUS_NAMES_LENGTH_NORM, // grus_length_norm
+    GRUS_NAMES_ATTENTION,   // grus_attention_output
+    GRUS_NAMES_FORMAT,      // grus_format
+    GRUS_NAMES_SHARD_STATE, // grus_shard_state
+} grus_name_list;
+
+// The words of a list, in the order of its enumeration, with NULL behind the last; NULL for a list that this library does
+// not have. They live as long as the library.
+GRUS_API const char *const *grus_names(grus_name_list list);
+
+// What a search does. A model's own come from "generation" in its config.json.
+typedef struct grus_search {
+    size_t size;
+    size_t beam_size;         // hypotheses that are kept
+    size_t n_best;            // that are printed, at most beam_size
+    double length_penalty;    // alpha
+    double max_length_factor; // steps a source position
+    size_t max_length;        // steps, the end token's included
+    size_t min_length;        // tokens before the end token may come
+    grus_length_norm length_norm;
+    uint32_t reserved; // 0
+} grus_search;
+
+// Those of the model; model NULL, or an encoder: what config.json need not say.
+GRUS_API void grus_search_init(grus_search *search, size_t size, const grus_model *model);
+
+// ---- what a model holds ----
+
+// What GRUS_TASK_OWN stands for: GRUS_TASK_TRANSLATE of a seq2seq model; of an encoder GRUS_TASK_EMBED where it has no
+// head, GRUS_TASK_CLASSIFY or GRUS_TASK_TAG where all its heads are of one kind, GRUS_TASK_OWN where it has both.
+GRUS_API grus_task grus_model_task(const grus_model *model);
+
+// Heads are numbered from 0 in the order of config.json, labels in that of the head's file. NULL, false, 0: no such one.
+GRUS_API size_t grus_model_heads(const grus_model *model);
+GRUS_API const char *grus_model_head_name(const grus_model *model, size_t head);
+GRUS_API bool grus_model_head_is_on_token(const grus_model *model, size_t head);
+GRUS_API size_t grus_model_labels(const grus_model *model, size_t head);
+// The label's bytes, *length of them, no \0 behind them; the model's.
+GRUS_API const char *grus_model_label(const grus_model *model, size_t head, size_t label, size_t *length);
+
+typedef enum grus_side { GRUS_SIDE_SOURCE, GRUS_SIDE_TARGET } grus_side;
+
+// Tokens of a vocabulary, ids from 0; 0: the side has none (features, an encoder's target).
+GRUS_API size_t grus_model_tokens(const grus_model *model, grus_side side);
+// The token of an id as the vocabulary has it, a decimal number where there is none; the caller frees *token with grus_text_free. GRUS_E_USAGE: there
+// is none.
+GRUS_API grus_status grus_model_token(const grus_model *model, grus_side side, size_t id, grus_text *token,
+                                      grus_error *error);
+// Values of a source position; 0: the source is tokens.
+GRUS_API size_t grus_model_feature_dim(const grus_model *model);
+
+typedef enum grus_limit {
+    GRUS_LIMIT_POSITIONS, // source positions and forced target tokens of a record
+    GRUS_LIMIT_CELLS,     // attention weights of a record, where they are asked for
+} grus_limit;
+
+// Over a limit a record is in error. 0: a limit that this library does not have.
+GRUS_API size_t grus_model_limit(const grus_model *model, grus_limit limit);
+
+// Prefix i of those that config.json renames: what the tensors' names begin with in grus's own scheme, and in the file.
+// Both are the model's. false: there are not so many.
+GRUS_API bool grus_model_prefix(const grus_model *model, size_t i, const char **own, const char **in_file);
+
+// ---- runs: options ----
+
+// The place of a process in a job array. The first process of a run writes how its array is numbered into run.json;
+// later ones find their rank by that, as an array that runs some elements again has another first one and another size.
+typedef struct grus_array_place {
+    size_t id, first, step; // of the array's elements
+    size_t task, tasks;     // of the element's processes; tasks 0: there is no array
+} grus_array_place;
+
+// A wish that a run end, with what is in flight not committed; one may be given to several runs.
+typedef struct grus_stop grus_stop;
+
+GRUS_API grus_stop *grus_stop_new(void); // NULL when memory is short; the caller frees it when no run has it any more
+GRUS_API void grus_stop_free(grus_stop *stop);
+// Every run that has the stop ends, also one that begins later. Safe in a signal handler and from any thread.
+GRUS_API void grus_stop_ask(grus_stop *stop);
+
+typedef struct grus_run_options {
+    size_t size;
+    const char *const *inputs; // (n_inputs) shards, directories of shards, or "-" alone
+    size_t n_inputs;
+    const char *outdir;        // "-": standard output, where the input is "-"
+    const grus_search *search; // NULL: the model's own; encoder models do not look at it
+    const grus_stop *stop;     // NULL: none
+    grus_task task;
+    grus_attention_output attention;
+    grus_format format;
+    int level;                                  // zstd level of the output
+    const char *text_key, *id_key, *target_key; // JSONL fields
+    size_t text_column, target_column;          // TSV columns, from 1
+    size_t threads;                             // 0: what the affinity mask and the cgroup quota allow
+    size_t batch_tokens;                        // source positions a batch; 0: the default. Never changes a result
+    size_t max_memory;                          // bytes; 0: no bound asked
+    size_t max_record;                          // bytes of one record
+    size_t checkpoint_records; // between two checkpoints of a shard, at most; 0: none. Never changes a result
+    const char *report;        // NULL: OUTDIR/report.json
+    size_t rank, world_size;
+    grus_array_place array; // where launched
+    bool launched;      // rank and array are a launcher's: where the run has another world size already, that one holds
+    bool fail_on_error; // a record in error fails its shard
+    bool token_scores;
+    bool strict;
+    bool dry_run;
+    bool reserved[3]; // false
+    uint64_t seed;
+} grus_run_options;
+
+GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);
+
+typedef struct grus_progress {
+    size_t size;
+    size_t shards, shards_done, shards_skipped, shards_failed;
+    uint64_t records, records_failed;
+    uint64_t tokens_in, tokens_out;         // source positions; generated tokens, the end tokens included
+    uint64_t bytes_in, bytes_total;         // compressed bytes done, and in all (0: unknown)
+    double seconds;                         // since the start
+    uint64_t memory;                        // bytes predicted for the whole run
+    uint64_t positions, positions_computed; // encoder positions asked for, and computed (padding = the difference)
+    uint64_t rows, rows_computed;           // the same for decoder lanes
+    uint64_t flops;                         // multiplied and added by this process, padding left out
+    size_t threads, slots, batch_tokens;    // of the plan
+    uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
+} grus_progress;
+
+GRUS_API void grus_progress_init(grus_progress *progress, size_t size);
+
+// on_progress is called about ten times a second from one thread, and once at the end with final = true;
+// on_shard_error once for each shard that failed. Any may be NULL. What they are given lives as long as the call.
+typedef struct grus_run_events {
+    size_t size;
+    void *context;
+    void (*on_plan)(void *context, const grus_progress *plan);
+    void (*on_progress)(void *context, const grus_progress *progress, bool final);
+    void (*on_shard_error)(void *context, const grus_error *error);
+    grus_warning_fn *on_warning;
+} grus_run_events;
+
+GRUS_API void grus_run_events_init(grus_run_events *events, size_t size);
+
+// Runs the model over every shard of the inputs into outdir, skipping what is done. Returns GRUS_OK, GRUS_E_FAILED after
+// some shard failed, or the error that ended the run; last (may be NULL, else of grus_progress_init) receives the final
+// figures in every case. events may be NULL.
+// All that a run has allocated is freed when it returns. The C library may keep that memory for later; in glibc each arena
+// keeps about what any thread has needed of it. How many arenas there are (MALLOC_ARENA_MAX, mallopt) is the caller's choice.
+GRUS_API grus_status grus_run(const grus_model *model, const grus_run_options *options, const grus_run_events *events,
+                              grus_progress *last, grus_error *error);
+
+// Runs the model over JSONL records in memory (size bytes), in the calling thread: *output gets one line for each line,
+// as a shard would; the caller frees it with grus_text_free. Of options what inputs, outdir, shards and threads need is
+// not looked at. With fail_on_error the first record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY is GRUS_E_USAGE.
+GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
+                                   size_t size, grus_text *output, grus_error *error);
+
+// ---- after a run ----
+
+typedef enum grus_shard_state {
+    GRUS_STATE_DONE,    // its output is there, as long as its manifest says
+    GRUS_STATE_PARTIAL, // a process that is alive, or on another host, has begun it
+    GRUS_STATE_BROKEN,  // of output and manifest one is missing, or they do not fit
+    GRUS_STATE_MISSING,
+} grus_shard_state;
+
+typedef struct grus_shard_overview {
+    size_t size;
+    const char *input; // the file's name
+    size_t rank;       // whose it is
+    grus_shard_state state;
+    uint64_t records, records_failed; // of one that is done
+    char detail[160];                 // why it is not done, or "" when there is no more to say
+} grus_shard_overview;
+
+// What OUTDIR holds of its run. Everything belongs to the overview and lives until it is freed.
+typedef struct grus_overview {
+    size_t size;
+    size_t world_size;
+    size_t n;                                 // shards of the run
+    const grus_shard_overview *const *shards; // (n) in the order of the run
+    size_t done, partial, broken, missing;
+    size_t failed;                    // of those that are not done, in the last run of their rank, as its report says
+    uint64_t records, records_failed; // of the done ones
+    // What has shards left, as Slurm's --array takes it; "" for nothing: elements of the array that the run began in, or
+    // ranks where it began in none.
+    const char *retry;
+    size_t n_stale;
+    const char *const *stale; // (n_stale) partial files of other hosts, untouched for more than 7 days
+} grus_overview;
+
+// Looks at run.json, manifests, reports and the names of partial files, and changes nothing. The caller frees
+// *overview. GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *overview is NULL.
+GRUS_API grus_status grus_outdir_examine(const char *outdir, grus_overview **overview, grus_error *error);
+GRUS_API void grus_overview_free(grus_overview *overview);
+
+// The overview as `grus status` prints it, with --json or without. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_overview_describe(const grus_overview *overview, bool as_json, grus_text *text,
+                                            grus_error *error);
+
+typedef struct grus_verify_options {
+    size_t size;
+    const char *const *inputs; // (n_inputs, may be 0) shards or directories of shards, compared with the manifests too
+    size_t n_inputs;
+    void (*on_difference)(void *context, const grus_error *difference); // may be NULL
+    void *context;                                                      // of on_difference
+} grus_verify_options;
+
+GRUS_API void grus_verify_options_init(grus_verify_options *options, size_t size);
+
+typedef struct grus_verified {
+    size_t size;
+    uint64_t shards;                         // of the run
+    uint64_t outputs;                        // that have a manifest and were read
+    uint64_t missing;                        // shards with neither output nor manifest: not done, and no difference
+    uint64_t inputs;                         // compared
+    uint64_t records, records_failed, bytes; // of the outputs read
+    uint64_t differences;
+} grus_verified;
+
+GRUS_API void grus_verified_init(grus_verified *counts, size_t size);
+
+// Reads every output of outdir again and compares it with its manifest, and the inputs by name with the manifests of
+// their outputs. Each difference is given to on_difference. options NULL: outputs alone.
+// GRUS_E_FAILED: there are differences. GRUS_E_OUTPUT: outdir is not the output directory of a run, or cannot be read.
+// counts (may be NULL, else of grus_verified_init) is filled in every case.
+GRUS_API grus_status grus_outdir_verify(const char *outdir, const grus_verify_options *options, grus_verified *counts,
+                                        grus_error *error);
+
+// ---- the attention of one record ----
+
+// What a head of an encoder model says: of the whole record, or of each source position.
+typedef struct grus_attention_head {
+    size_t size;
+    const char *name;
+    size_t n;                  // 1; on_token: the columns of the map
+    const char *const *labels; // (n)
+    const float *probs;        // (n)
+    bool on_token;
+} grus_attention_head;
+
+// Where a model looked. Source positions (bos and eos included where the model puts them) are columns; rows are the
+// steps of a decoder, the end token's included, or the one row of a pooling by attention. Each row sums to 1; a source
+// of length 0 has rows and no columns. All strings are \0-terminated UTF-8 of the vocabularies, never NULL but for
+// output; a \0 inside a token appears as U+2400. Everything belongs to the map and lives until it is freed.
+typedef struct grus_attention_map {
+    size_t size;
+    size_t rows, columns;
+    const float *weights;             // (rows, columns) row-major
+    const char *const *row_tokens;    // (rows) the generated tokens; "" for a pooling
+    const char *const *column_tokens; // (columns) "" for a source of features
+    const char *output;               // the decoder's text, as `grus run` would print it; NULL for encoder models
+    double score, logprob;            // of the output; 0 for encoder models
+    size_t n_heads;                   // 0 for seq2seq models
+    const grus_attention_head *const *heads; // (n_heads)
+} grus_attention_map;
+
+// Runs the model on one text (of `length` bytes, valid UTF-8) and makes *map, which the caller frees with
+// grus_attention_map_free. For a model of ids the text is decimal integers, for one of features a JSON list of lists.
+// search NULL: the model's own; encoder models do not look at it. GRUS_E_USAGE: the model has no attention, or search
+// contradicts itself. GRUS_E_FAILED: the record is in error, as `grus run` would mark it. After an error *map is NULL.
+GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text, size_t length,
+                                      const grus_search *search, grus_attention_map **map, grus_error *error);
+GRUS_API void grus_attention_map_free(grus_attention_map *map);
+
+// ---- benchmarks ----
+
+// One part of a run, or the whole of it, repeated until its time is up.
+typedef struct grus_benchmark_part {
+    size_t size;
+    const char *name; // "read", "parse", "encode", "infer", "format", "write", "run"
+    size_t threads;   // that do it
+    size_t repetitions;
+    double records, tokens;     // source records and positions that one repetition goes through
+    double bytes;               // of text, where it is about text, else 0
+    double flops;               // attention's scores left out; 0 where it computes nothing
+    double min, median, max;    // seconds of one repetition
+    double cpu;                 // seconds of CPU time of all threads, the median
+    double padding, rows_empty; // shares of encoder positions and decoder rows computed for nobody
+} grus_benchmark_part;
+
+typedef struct grus_benchmark_options {
+    size_t size;
+    double seconds; // for each part, about
+    size_t records; // that the parts are measured on, at most
+} grus_benchmark_options;
+
+// 2 seconds, 20,000 records.
+GRUS_API void grus_benchmark_options_init(grus_benchmark_options *options, size_t size);
+
+// Everything belongs to the result and lives until it is freed.
+typedef struct grus_benchmark_result {
+    size_t size;
+    size_t n;
+    const grus_benchmark_part *const *parts;     // (n) in the order in which they were measured
+    uint64_t records, records_failed, positions; // that the parts were measured on
+} grus_benchmark_result;
+
+// Measures the parts of a run one by one on the inputs' first records, held in memory, then a whole grus_run over all
+// of the inputs into a temporary directory (TMPDIR, else /tmp). Without inputs, batches of log-normal lengths and
+// random ids are made up, and what needs text is left out. run are the options of the run, its inputs included; how
+// NULL: the defaults. The caller frees *result with grus_benchmark_result_free; after an error it is NULL.
+GRUS_API grus_status grus_benchmark(const grus_model *model, const grus_run_options *run,
+                                    const grus_benchmark_options *how, grus_benchmark_result **result,
+                                    grus_error *error);
+GRUS_API void grus_benchmark_result_free(grus_benchmark_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
