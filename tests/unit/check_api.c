@@ -1,0 +1,282 @@
+// check_api.c: what a caller can ask of a model, descriptions, words, stops, and structs of other sizes.
+#include "config.h"
+
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sized.h"
+#include "grus.h"
+
+static grus_model *load(const char *golden)
+{
+    const char *builddir = getenv("builddir");
+    char path[4096];
+    grus_model *model;
+    grus_error error;
+    snprintf(path, sizeof path, "%s/tests/cases/%s/model", builddir ? builddir : ".", golden);
+    grus_status status = grus_model_load(path, NULL, &model, &error);
+    ck_assert_msg(status == GRUS_OK, "%s: %s: %s", error.file, error.place, error.cause);
+    return model;
+}
+
+// ---- accessors ----
+
+START_TEST(a_model_tells_its_task)
+{
+    static const struct {
+        const char *golden;
+        grus_task task;
+    } cases[] = {
+        {"bahdanau", GRUS_TASK_TRANSLATE},
+        {"tagger", GRUS_TASK_TAG},
+        {"two-tasks", GRUS_TASK_OWN},
+        {"mean", GRUS_TASK_CLASSIFY},
+        {"last", GRUS_TASK_EMBED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_model *model = load(cases[i].golden);
+        ck_assert_msg(grus_model_task(model) == cases[i].task, "%s: %d", cases[i].golden, (int)grus_model_task(model));
+        grus_model_free(model);
+    }
+}
+END_TEST
+
+START_TEST(a_model_tells_its_heads_and_labels)
+{
+    grus_model *model = load("pool-general-learned");
+    ck_assert_uint_eq(grus_model_heads(model), 2);
+    for (size_t i = 0; i < 2; i++) {
+        size_t length;
+        ck_assert_str_eq(grus_model_head_name(model, i), grus_model_head_is_on_token(model, i) ? "slots" : "intent");
+        ck_assert_uint_gt(grus_model_labels(model, i), 0);
+        ck_assert_ptr_nonnull(grus_model_label(model, i, 0, &length));
+        ck_assert_uint_gt(length, 0);
+        ck_assert_ptr_null(grus_model_label(model, i, grus_model_labels(model, i), &length));
+    }
+    ck_assert_ptr_null(grus_model_head_name(model, 2));
+    ck_assert_uint_eq(grus_model_labels(model, 2), 0);
+    grus_model_free(model);
+}
+END_TEST
+
+START_TEST(a_model_tells_its_vocabularies)
+{
+    grus_model *model = load("bahdanau"), *features = load("features-encoder");
+    grus_text token;
+    grus_error error;
+    size_t n = grus_model_tokens(model, GRUS_SIDE_SOURCE), found = 0;
+    for (size_t id = 0; id < n; id++) {
+        ck_assert_int_eq(grus_model_token(model, GRUS_SIDE_SOURCE, id, &token, &error), GRUS_OK);
+        ck_assert_uint_eq(strlen(token.data), token.size);
+        found += strcmp(token.data, "ö") == 0;
+        grus_text_free(&token);
+    }
+    ck_assert_uint_eq(found, 1);
+    ck_assert_int_eq(grus_model_token(model, GRUS_SIDE_SOURCE, n, &token, &error), GRUS_E_USAGE);
+    ck_assert_ptr_null(token.data);
+    ck_assert_uint_gt(grus_model_tokens(model, GRUS_SIDE_TARGET), 0);
+    ck_assert_uint_eq(grus_model_feature_dim(model), 0);
+    ck_assert_uint_eq(grus_model_tokens(features, GRUS_SIDE_SOURCE), 0);
+    ck_assert_uint_eq(grus_model_feature_dim(features), 3);
+    ck_assert_uint_eq(grus_model_limit(model, GRUS_LIMIT_POSITIONS), 16384);
+    ck_assert_uint_eq(grus_model_limit(model, GRUS_LIMIT_CELLS), 16777216);
+    grus_model_free(features);
+    grus_model_free(model);
+}
+END_TEST
+
+START_TEST(a_model_tells_its_prefixes)
+{
+    grus_model *model = load("renamed"), *plain = load("bahdanau");
+    const char *own, *in_file;
+    size_t n = 0;
+    for (; grus_model_prefix(model, n, &own, &in_file); n++)
+        ck_assert(*own && strcmp(own, in_file) != 0);
+    ck_assert_uint_gt(n, 0);
+    ck_assert(!grus_model_prefix(plain, 0, &own, &in_file));
+    grus_model_free(plain);
+    grus_model_free(model);
+}
+END_TEST
+
+// ---- descriptions ----
+
+static json_t *describe(const grus_model *model)
+{
+    grus_text text;
+    grus_error error;
+    json_error_t wrong;
+    ck_assert_int_eq(grus_model_describe(model, true, &text, &error), GRUS_OK);
+    json_t *read = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &wrong);
+    ck_assert_msg(read != NULL, "%s: %s", wrong.text, text.data);
+    grus_text_free(&text);
+    return read;
+}
+
+// Numbers in the tensors that are used, by their shapes.
+static size_t count_parameters(const json_t *tensors)
+{
+    size_t parameters = 0;
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        const json_t *tensor = json_array_get(tensors, i), *shape = json_object_get(tensor, "shape");
+        size_t count = json_is_true(json_object_get(tensor, "used"));
+        for (size_t k = 0; k < json_array_size(shape); k++)
+            count *= (size_t)json_integer_value(json_array_get(shape, k));
+        parameters += count;
+    }
+    return parameters;
+}
+
+START_TEST(descriptions_are_json)
+{
+    static const char *const names[] = {"bahdanau", "two-tasks", "features", "renamed", "pool-additive-learned", "bpe"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        grus_model *model = load(names[i]);
+        json_t *read = describe(model);
+        const char *task = grus_names(GRUS_NAMES_TASK)[grus_model_task(model)];
+        ck_assert_str_eq(json_string_value(json_object_get(read, "task")), task);
+        ck_assert_uint_eq(json_array_size(json_object_get(read, "heads")), grus_model_heads(model));
+        ck_assert_uint_eq(count_parameters(json_object_get(read, "tensors")),
+                          (size_t)json_integer_value(json_object_get(read, "parameters")));
+        json_decref(read);
+        grus_model_free(model);
+    }
+}
+END_TEST
+
+START_TEST(a_shard_is_described_as_json)
+{
+    char path[] = "check-api-XXXXXX.jsonl";
+    int fd = mkstemps(path, 6);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    grus_text text;
+    grus_error error;
+    ck_assert_ptr_nonnull(file);
+    fputs("{}\n\n{\"text\": 1}\n", file);
+    fclose(file);
+    ck_assert_int_eq(grus_shard_describe(path, 5, true, &text, &error), GRUS_OK);
+    json_t *read = json_loadb(text.data, text.size, 0, NULL);
+    ck_assert_int_eq(json_integer_value(json_object_get(read, "records")), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(read, "empty")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(read, "too_long")), 1);
+    json_decref(read);
+    grus_text_free(&text);
+    remove(path);
+}
+END_TEST
+
+// ---- words, stops, sizes ----
+
+START_TEST(words_end_with_null)
+{
+    ck_assert_str_eq(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_SCORE], "score");
+    ck_assert_ptr_null(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_SCORE + 1]);
+    ck_assert_str_eq(grus_names(GRUS_NAMES_SHARD_STATE)[GRUS_STATE_MISSING], "missing");
+    ck_assert_ptr_null(grus_names((grus_name_list)99));
+}
+END_TEST
+
+START_TEST(a_stop_is_one_runs_own)
+{
+    static const char line[] = "{\"text\": \"og\"}\n";
+    grus_model *model = load("bahdanau");
+    grus_stop *asked = grus_stop_new(), *other = grus_stop_new();
+    grus_run_options options;
+    grus_text text;
+    grus_error error;
+    grus_run_options_init(&options, sizeof options);
+    grus_stop_ask(asked);
+    options.stop = asked;
+    ck_assert_int_eq(grus_annotate(model, &options, line, sizeof line - 1, &text, &error), GRUS_E_INTERRUPTED);
+    options.stop = other;
+    ck_assert_int_eq(grus_annotate(model, &options, line, sizeof line - 1, &text, &error), GRUS_OK);
+    grus_text_free(&text);
+    grus_stop_free(other);
+    grus_stop_free(asked);
+    grus_model_free(model);
+}
+END_TEST
+
+typedef struct older {
+    size_t size, a;
+} older;
+typedef struct newer {
+    size_t size, a, b;
+} newer;
+
+START_TEST(an_older_struct_is_read_and_filled_as_far_as_it_goes)
+{
+    static const newer defaults = {.a = 5, .b = 7};
+    older small[2] = {{0, 0}, {1, 1}};
+    newer whole = defaults;
+    grus_error error;
+    grus_sized_init(small, sizeof *small, &defaults, sizeof defaults);
+    ck_assert(small[0].size == sizeof *small && small[0].a == 5 && small[1].size == 1 && small[1].a == 1);
+    small[0].a = 6;
+    ck_assert_int_eq(grus_sized_read(&whole, sizeof whole, small, "x", &error), GRUS_OK);
+    ck_assert(whole.size == sizeof whole && whole.a == 6 && whole.b == 7);
+    whole.a = 8;
+    grus_sized_fill(small, &whole, sizeof whole);
+    ck_assert(small[0].size == sizeof *small && small[0].a == 8 && small[1].size == 1 && small[1].a == 1);
+}
+END_TEST
+
+START_TEST(a_newer_struct_is_read_where_it_says_nothing_new)
+{
+    newer large;
+    older known = {.a = 1};
+    grus_error error;
+    grus_sized_init(&large, sizeof large, &known, sizeof known);
+    ck_assert(large.size == sizeof large && large.a == 1 && large.b == 0);
+    ck_assert_int_eq(grus_sized_read(&known, sizeof known, &large, "x", &error), GRUS_OK);
+    large.b = 1;
+    ck_assert_int_eq(grus_sized_read(&known, sizeof known, &large, "x", &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.place, "x");
+    large.size = 0;
+    ck_assert_int_eq(grus_sized_read(&known, sizeof known, &large, "x", &error), GRUS_E_USAGE);
+}
+END_TEST
+
+START_TEST(a_number_of_no_value_is_refused)
+{
+    grus_model *model = load("bahdanau");
+    grus_run_options options;
+    grus_text text;
+    grus_error error;
+    grus_run_options_init(&options, sizeof options);
+    options.task = (grus_task)6;
+    ck_assert_int_eq(grus_annotate(model, &options, "", 0, &text, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.place, "run.task");
+    grus_model_free(model);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api");
+    TCase *model = tcase_create("model");
+    suite_add_tcase(suite, model);
+    tcase_add_test(model, a_model_tells_its_task);
+    tcase_add_test(model, a_model_tells_its_heads_and_labels);
+    tcase_add_test(model, a_model_tells_its_vocabularies);
+    tcase_add_test(model, a_model_tells_its_prefixes);
+    TCase *descriptions = tcase_create("descriptions");
+    suite_add_tcase(suite, descriptions);
+    tcase_add_test(descriptions, descriptions_are_json);
+    tcase_add_test(descriptions, a_shard_is_described_as_json);
+    TCase *calls = tcase_create("calls");
+    suite_add_tcase(suite, calls);
+    tcase_add_test(calls, words_end_with_null);
+    tcase_add_test(calls, a_stop_is_one_runs_own);
+    tcase_add_test(calls, an_older_struct_is_read_and_filled_as_far_as_it_goes);
+    tcase_add_test(calls, a_newer_struct_is_read_where_it_says_nothing_new);
+    tcase_add_test(calls, a_number_of_no_value_is_refused);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
