@@ -108,9 +108,9 @@ static bool make_targets(work *w)
     return true;
 }
 
-static size_t no_bytes(const void *context, const grus_slot_bounds *bounds)
+static size_t no_bytes(const void *data, const grus_slot_bounds *bounds)
 {
-    (void)context;
+    (void)data;
     (void)bounds;
     return 0;
 }

@@ -47,16 +47,16 @@ static size_t reading_memory(const grus_job *job)
     return grus_max(lines, grus_add_sat(grus_feature_shard_memory(), grus_mul_sat(record, GROWTH_FACTOR)));
 }
 
-static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    const grus_job *job = context;
+    const grus_job *job = data;
     size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
     return grus_workspace_bound(job->model->engine, &job->infer, bounds->positions, bounds->records, cells);
 }
 
-static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t output_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    return grus_format_bound(context, bounds);
+    return grus_format_bound(data, bounds);
 }
 
 grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan, grus_error *error)
@@ -69,7 +69,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
         if (!grus_add(fixed, parts[i], &fixed))
             fixed = SIZE_MAX;
     grus_plan_costs costs = {
-        .context = job,
+        .data = job,
         .fixed = fixed,
         .workspace = workspace_cost,
         .output = output_cost,

@@ -14,14 +14,22 @@
 
 // ---- a line ----
 
-static grus_status encode(const grus_tokenizer *tokenizer, bool as_list, const uint64_t *list, size_t n,
-                          const grus_buffer *text, grus_ids *ids, grus_error *error)
+// A source or a target, as a record has it.
+struct words {
+    bool as_list; // of ids
+    const uint64_t *list;
+    size_t n;
+    const grus_buffer *text; // where it is no list
+};
+
+static grus_status encode(const grus_tokenizer *tokenizer, const struct words *words, grus_ids *ids, grus_error *error)
 {
+    const grus_buffer *text = words->text;
     ids->size = 0;
     ids->at_least = false;
     ids->most = GRUS_RECORD_POSITIONS; // check_length refuses more
-    if (as_list)
-        return grus_tokenizer_encode_ids(tokenizer, list, n, ids, error);
+    if (words->as_list)
+        return grus_tokenizer_encode_ids(tokenizer, words->list, words->n, ids, error);
     return grus_tokenizer_encode(tokenizer, text->data ? text->data : "", text->size, ids, error);
 }
 
@@ -30,18 +38,19 @@ static grus_status tokenize(const grus_job *job, grus_shard_kind kind, grus_pars
     const grus_record *record = &parsed->record;
     grus_slot_entry *entry = &parsed->entry;
     grus_status status = GRUS_OK;
+    bool lists = kind == GRUS_SHARD_JSONL;
     entry->n_positions = record->n_positions;
     entry->features = record->features;
     if (job->model->source) {
-        bool as_list = job->record.want_ids && kind == GRUS_SHARD_JSONL;
-        status = encode(job->model->source, as_list, record->ids, record->n_ids, &record->text, &parsed->ids, error);
+        struct words source = {lists && job->record.want_ids, record->ids, record->n_ids, &record->text};
+        status = encode(job->model->source, &source, &parsed->ids, error);
         entry->n_positions = parsed->ids.size;
         entry->ids = parsed->ids.data;
     }
     if (status == GRUS_OK && job->infer.force) {
-        bool as_list = job->record.want_target_ids && kind == GRUS_SHARD_JSONL;
-        status = encode(job->model->target, as_list, record->target_ids, record->n_target_ids, &record->target,
-                        &parsed->targets, error);
+        struct words target = {lists && job->record.want_target_ids, record->target_ids, record->n_target_ids,
+                               &record->target};
+        status = encode(job->model->target, &target, &parsed->targets, error);
         entry->n_targets = parsed->targets.size;
         entry->targets = parsed->targets.data;
     }

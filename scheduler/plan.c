@@ -18,7 +18,7 @@ static grus_slot_bounds bounds_of(const grus_plan_costs *costs, size_t positions
         .feature_dim = costs->feature_dim,
         .targets = costs->targets,
     };
-    bounds.out_bytes = costs->output(costs->context, &bounds);
+    bounds.out_bytes = costs->output(costs->data, &bounds);
     return bounds;
 }
 
@@ -77,8 +77,8 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
 
     plan.checkpoint_records = checkpoint_records(costs, &plan);
 
-    size_t worker = costs->workspace(costs->context, &most->slot);
-    size_t big_worker = costs->workspace(costs->context, &most->big);
+    size_t worker = costs->workspace(costs->data, &most->slot);
+    size_t big_worker = costs->workspace(costs->data, &most->big);
     size_t big_more = big_worker > worker ? big_worker - worker : 0;
     plan.memory = grus_add_sat(costs->fixed, grus_mul_sat(threads, worker));
     plan.memory = grus_add_sat(plan.memory, grus_batcher_bytes(&most->ahead));

@@ -14,14 +14,14 @@ typedef struct grus_plan {
 
 // What the parts of a run take of memory, as functions, so that the arithmetic here needs no model.
 typedef struct grus_plan_costs {
-    const void *context;
-    size_t fixed; // bytes: weights, input, output, parser, the program itself
-    size_t (*workspace)(const void *context, const grus_slot_bounds *bounds); // a worker
-    size_t (*output)(const void *context, const grus_slot_bounds *bounds);    // the text of a slot's results
-    size_t tile, lanes;                                                       // of the engine
-    size_t feature_dim;                                                       // 0 for token models
-    bool targets;                                                             // records have forced targets
-    size_t max_record;                                                        // bytes of one line
+    const void *data; // what the functions are given
+    size_t fixed;     // bytes: weights, input, output, parser, the program itself
+    size_t (*workspace)(const void *data, const grus_slot_bounds *bounds); // a worker
+    size_t (*output)(const void *data, const grus_slot_bounds *bounds);    // the text of a slot's results
+    size_t tile, lanes;                                                    // of the engine
+    size_t feature_dim;                                                    // 0 for token models
+    bool targets;                                                          // records have forced targets
+    size_t max_record;                                                     // bytes of one line
     size_t checkpoint_records; // that a worker may have done and not in a checkpoint; 0: any number
 } grus_plan_costs;
 

@@ -16,15 +16,15 @@
 #define MOST_LENGTH 16384
 #define LANES 96
 
-static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    (void)context;
+    (void)data;
     return 4096 * bounds->positions;
 }
 
-static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t output_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    (void)context;
+    (void)data;
     return bounds->bytes;
 }
 

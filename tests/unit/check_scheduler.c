@@ -18,15 +18,15 @@ typedef struct costs_context {
     size_t position, record; // bytes
 } costs_context;
 
-static size_t workspace_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    const costs_context *costs = context;
+    const costs_context *costs = data;
     return costs->position * bounds->positions + costs->record * bounds->records;
 }
 
-static size_t output_cost(const void *context, const grus_slot_bounds *bounds)
+static size_t output_cost(const void *data, const grus_slot_bounds *bounds)
 {
-    (void)context;
+    (void)data;
     return bounds->bytes + 10 * bounds->positions;
 }
 
@@ -34,7 +34,7 @@ static const costs_context some_costs = {.position = 20000, .record = 100};
 
 static grus_plan_costs make_costs(void)
 {
-    return (grus_plan_costs){.context = &some_costs,
+    return (grus_plan_costs){.data = &some_costs,
                              .fixed = 100 << 20,
                              .workspace = workspace_cost,
                              .output = output_cost,
