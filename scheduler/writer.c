@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "io/outdir/output.h"
+#include "io/shard/codec.h"
 #include "io/shard/npy.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
@@ -71,7 +72,7 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
     size_t length = strlen(job->suffix);
     // Standard output is not compressed.
     if (strcmp(outdir, "-") == 0)
-        length -= strlen(".zst");
+        length -= strlen(grus_codec_of_name(job->suffix)->suffix);
     memcpy(suffix, job->suffix, length);
     suffix[length] = '\0';
     grus_status status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);

@@ -10,12 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
-#include <zstd.h>
 
+#include "base/assert.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "io/file.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
+#include "io/shard/codec.h"
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define BLOCK_BYTES ((size_t)96) // small outputs have borders too
@@ -25,47 +27,33 @@
 
 struct grus_output {
     char *outdir, *stem, *suffix;
-    bool standard;   // to standard output, never committed
-    bool failed;     // a write was refused; nothing more is tried
-    grus_temp temp;  // fd is standard output's with standard
-    ZSTD_CCtx *zstd; // NULL: not compressed
-    char *block;     // (BLOCK_BYTES), block_size of them waiting
+    bool standard;  // to standard output, never committed
+    bool failed;    // a write was refused; nothing more is tried
+    grus_temp temp; // fd is standard output's with standard
+    const grus_codec *codec;
+    void *compressor; // the codec's; NULL: not compressed
+    char *block;      // (BLOCK_BYTES), block_size of them waiting
     size_t block_size;
-    char *packed; // (packed_capacity), compressed
-    size_t packed_capacity;
+    char *out; // (out_capacity), compressed
+    size_t out_capacity;
     XXH64_state_t *hash; // of the bytes written
     uint64_t bytes;      // written
 };
-
-static bool ends_with_zst(const char *suffix)
-{
-    size_t length = strlen(suffix);
-    return length >= 4 && strcmp(suffix + length - 4, ".zst") == 0;
-}
 
 static void free_output(grus_output *output)
 {
     if (output->standard)
         output->temp.fd = -1;
     grus_temp_discard(&output->temp);
-    ZSTD_freeCCtx(output->zstd);
+    if (output->compressor)
+        output->codec->free_compressor(output->compressor);
     XXH64_freeState(output->hash);
-    free(output->packed);
+    free(output->out);
     free(output->block);
     free(output->suffix);
     free(output->stem);
     free(output->outdir);
     free(output);
-}
-
-static ZSTD_CCtx *make_compressor(int level)
-{
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    if (zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
-        !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)))
-        return zstd;
-    ZSTD_freeCCtx(zstd);
-    return NULL;
 }
 
 static grus_status make_parts(grus_output *output, const char *outdir, const char *stem, const char *suffix, int level,
@@ -80,12 +68,13 @@ static grus_status make_parts(grus_output *output, const char *outdir, const cha
     if (!output->outdir || !output->stem || !output->suffix || !output->block || !output->hash)
         return grus_fail_memory(error, BLOCK_BYTES);
     XXH64_reset(output->hash, 0);
-    if (!ends_with_zst(suffix))
+    output->codec = grus_codec_of_name(suffix);
+    if (!output->codec->compressor)
         return GRUS_OK;
-    output->packed_capacity = ZSTD_CStreamOutSize();
-    output->packed = malloc(output->packed_capacity);
-    output->zstd = make_compressor(level);
-    return output->packed && output->zstd ? GRUS_OK : grus_fail_memory(error, output->packed_capacity);
+    output->out_capacity = output->codec->out_capacity();
+    output->out = malloc(output->out_capacity);
+    output->compressor = output->codec->compressor(level);
+    return output->out && output->compressor ? GRUS_OK : grus_fail_memory(error, output->out_capacity);
 }
 
 static grus_status open_file(grus_output *output, grus_error *error)
@@ -105,14 +94,14 @@ static grus_status open_file(grus_output *output, grus_error *error)
 grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level,
                              grus_output **output_out, grus_error *error)
 {
-    if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel())
-        return grus_fail(error, GRUS_E_USAGE, NULL, NULL, "compression level %d is not between %d and %d", level,
-                         ZSTD_minCLevel(), ZSTD_maxCLevel());
+    grus_status status = grus_codec_check_level(level, error);
+    if (status)
+        return status;
     grus_output *output = calloc(1, sizeof *output);
     if (!output)
         return grus_fail_memory(error, sizeof *output);
     output->temp.fd = -1;
-    grus_status status = make_parts(output, outdir, stem, suffix, level, error);
+    status = make_parts(output, outdir, stem, suffix, level, error);
     if (!status)
         status = open_file(output, error);
     if (status) {
@@ -136,18 +125,19 @@ static grus_status write_bytes(grus_output *output, const void *data, size_t siz
 // Compresses and writes the waiting block, and with end the frame's end.
 static grus_status compress_block(grus_output *output, bool end, grus_error *error)
 {
-    ZSTD_inBuffer in = {output->block, output->block_size, 0};
-    size_t left;
+    grus_codec_step step = {.content = output->block,
+                            .content_bytes = output->block_size,
+                            .end = end,
+                            .out = output->out,
+                            .out_capacity = output->out_capacity};
     do {
-        ZSTD_outBuffer out = {output->packed, output->packed_capacity, 0};
-        left = ZSTD_compressStream2(output->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
-        if (ZSTD_isError(left))
-            return grus_fail(error, GRUS_E_OUTPUT, output->temp.path, NULL, "cannot be compressed: %s",
-                             ZSTD_getErrorName(left));
-        grus_status status = write_bytes(output, output->packed, out.pos, error);
+        const char *reason = output->codec->compress(output->compressor, &step);
+        if (reason)
+            return grus_fail(error, GRUS_E_OUTPUT, output->temp.path, NULL, "cannot be compressed: %s", reason);
+        grus_status status = write_bytes(output, output->out, step.out_bytes, error);
         if (status)
             return status;
-    } while (end ? left > 0 : in.pos < in.size);
+    } while (step.more);
     output->block_size = 0;
     return GRUS_OK;
 }
@@ -157,7 +147,7 @@ static grus_status flush_block(grus_output *output, bool end, grus_error *error)
     grus_status status;
     if (output->failed) {
         status = grus_fail(error, GRUS_E_OUTPUT, output->temp.path, NULL, "cannot go on: an earlier write failed");
-    } else if (output->zstd) {
+    } else if (output->compressor) {
         status = compress_block(output, end, error);
     } else {
         status = write_bytes(output, output->block, output->block_size, error);
@@ -226,6 +216,7 @@ static grus_status adopt(grus_output *output, const char *path, grus_error *erro
 
 static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
 {
+    GRUS_ASSERT(output->temp.fd < 0 && output->temp.path); // on the disk, and not placed before
     grus_status status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
     if (status)
         return status;
@@ -267,16 +258,5 @@ void grus_output_discard(grus_output *output)
 
 size_t grus_output_memory(int level)
 {
-    size_t bytes = sizeof(grus_output) + BLOCK_BYTES + ZSTD_CStreamOutSize();
-    ZSTD_CCtx *zstd = make_compressor(level);
-    if (!zstd)
-        return SIZE_MAX;
-    // What zstd takes at its first byte is all it ever takes.
-    ZSTD_inBuffer in = {"", 1, 0};
-    char packed[64];
-    ZSTD_outBuffer out = {packed, sizeof packed, 0};
-    ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_continue);
-    bytes += ZSTD_sizeof_CCtx(zstd);
-    ZSTD_freeCCtx(zstd);
-    return bytes;
+    return grus_add_sat(sizeof(grus_output) + BLOCK_BYTES, grus_codec_compressor_memory(level));
 }

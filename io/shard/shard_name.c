@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/shard/codec.h"
+
 static bool ends_with(const char *text, size_t length, const char *end)
 {
     size_t n = strlen(end);
     return length >= n && memcmp(text + length - n, end, n) == 0;
 }
 
-// The length of path without .zst and its type; 0 and *kind untouched when it has none that grus knows.
+// The length of path without its codec's suffix and its type; 0 and *kind untouched when it has none that grus knows.
 static size_t stem_length(const char *path, grus_shard_kind *kind)
 {
     static const char *const types[] = {[GRUS_SHARD_JSONL] = ".jsonl",
@@ -20,8 +22,7 @@ static size_t stem_length(const char *path, grus_shard_kind *kind)
                                         [GRUS_SHARD_TSV] = ".tsv",
                                         [GRUS_SHARD_SAFETENSORS] = ".safetensors"};
     size_t length = strlen(path);
-    if (ends_with(path, length, ".zst"))
-        length -= 4;
+    length -= strlen(grus_codec_of_name(path)->suffix);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (ends_with(path, length, types[i])) {
             *kind = (grus_shard_kind)i;

@@ -1,5 +1,5 @@
-// stream.h: a file or standard input as a stream of bytes: plain, or zstd decompressed on the way (many frames,
-// skippable frames, checksums verified). What the bytes mean is its callers' business.
+// stream.h: a file or standard input as a stream of bytes, decompressed on the way by the codec that its beginning tells
+// (codec.h). What the bytes mean is its callers' business.
 #ifndef GRUS_IO_SHARD_STREAM_H
 #define GRUS_IO_SHARD_STREAM_H
 
@@ -14,8 +14,8 @@ typedef struct grus_stream_counts {
     uint64_t xxh64; // of the file's bytes read so far
 } grus_stream_counts;
 
-// Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name ends in .zst
-// and whose content does not begin so is damaged. An empty file is a stream of nothing. path "-" is standard input.
+// Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name has a codec's
+// suffix and whose content begins as none does is damaged. An empty file is a stream of nothing. path "-" is standard input.
 grus_status grus_stream_open(const char *path, grus_stream **stream, grus_error *error);
 void grus_stream_close(grus_stream *stream);
 

@@ -1,0 +1,67 @@
+// codec.c: the table of codecs.
+#include "config.h"
+
+#include "io/shard/codec.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+// The last one takes what no other does.
+static const grus_codec *const codecs[] = {&grus_codec_zstd, &grus_codec_plain};
+#define N_CODECS (sizeof codecs / sizeof *codecs)
+
+const grus_codec *grus_codec_of_name(const char *name)
+{
+    size_t length = strlen(name), i = 0;
+    for (; i < N_CODECS - 1; i++) {
+        size_t tail = strlen(codecs[i]->suffix);
+        if (length >= tail && strcmp(name + length - tail, codecs[i]->suffix) == 0)
+            break;
+    }
+    return codecs[i];
+}
+
+const grus_codec *grus_codec_of_content(const grus_raw *raw)
+{
+    size_t i = 0;
+    while (i < N_CODECS - 1 && !codecs[i]->begins(raw))
+        i++;
+    return codecs[i];
+}
+
+size_t grus_codec_memory(void)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < N_CODECS; i++)
+        bytes = grus_max(bytes, codecs[i]->memory());
+    return bytes;
+}
+
+size_t grus_codec_compressor_memory(int level)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < N_CODECS; i++)
+        if (codecs[i]->compressor)
+            bytes = grus_max(bytes, grus_add_sat(codecs[i]->out_capacity(), codecs[i]->compressor_memory(level)));
+    return bytes;
+}
+
+grus_status grus_codec_check_level(int level, grus_error *error)
+{
+    int least = INT_MAX, most = INT_MIN;
+    for (size_t i = 0; i < N_CODECS; i++) {
+        int own_least, own_most;
+        if (!codecs[i]->levels)
+            continue;
+        codecs[i]->levels(&own_least, &own_most);
+        least = own_least < least ? own_least : least;
+        most = own_most > most ? own_most : most;
+    }
+    return level >= least && level <= most
+               ? GRUS_OK
+               : grus_fail(error, GRUS_E_USAGE, NULL, NULL, "compression level %d is not between %d and %d", level,
+                           least, most);
+}

@@ -1,0 +1,236 @@
+// codec_zstd.c: zstd by libzstd: many frames, skippable frames, checksums verified. Frame boundaries are watched here, so
+// that a cut frame, or garbage behind the last one, is never taken for the end. What is written is one frame.
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "base/error.h"
+#include "io/shard/codec.h"
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#define TEXT_BYTES ((size_t)64) // small inputs have borders too
+#else
+#define TEXT_BYTES ((size_t)256 << 10)
+#endif
+#define WINDOW_LOG_MAX 27    // 128 MiB, what `zstd -d` accepts unasked
+#define FRAME_HEADER_MOST 18 // bytes
+
+// ---- reading ----
+
+typedef struct zstd_reader {
+    ZSTD_DCtx *zstd;
+    char *text;           // (TEXT_BYTES), decompressed
+    bool in_frame;        // a frame was begun and has not ended
+    uint64_t frame_start; // where the frame that is being read began
+    uint64_t frame_text;  // bytes that its header promises, or ZSTD_CONTENTSIZE_…
+    uint64_t frame_given; // bytes of it so far
+    grus_codec_counts counts;
+} zstd_reader;
+
+enum magic { MAGIC_NONE, MAGIC_FRAME, MAGIC_SKIPPABLE };
+
+static enum magic magic_ahead(const grus_raw *raw)
+{
+    if (grus_raw_available(raw) < GRUS_CODEC_MAGIC_BYTES)
+        return MAGIC_NONE;
+    const unsigned char *at = raw->data + raw->at;
+    uint32_t magic = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    if (magic == ZSTD_MAGICNUMBER)
+        return MAGIC_FRAME;
+    return (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START ? MAGIC_SKIPPABLE : MAGIC_NONE;
+}
+
+static bool begins(const grus_raw *raw)
+{
+    return magic_ahead(raw) != MAGIC_NONE;
+}
+
+static void close_reader(void *state)
+{
+    zstd_reader *reader = state;
+    if (!reader)
+        return;
+    ZSTD_freeDCtx(reader->zstd);
+    free(reader->text);
+    free(reader);
+}
+
+static grus_status open_reader(grus_raw *raw, void **state, grus_error *error)
+{
+    zstd_reader *reader = *state = calloc(1, sizeof *reader);
+    if (!reader)
+        return grus_fail_memory(error, sizeof *reader);
+    reader->text = malloc(TEXT_BYTES);
+    reader->zstd = ZSTD_createDCtx();
+    if (!reader->text || !reader->zstd)
+        return grus_fail_memory(error, TEXT_BYTES);
+    size_t result = ZSTD_DCtx_setParameter(reader->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+    if (ZSTD_isError(result))
+        return grus_raw_damaged(raw, error, "zstd", ZSTD_getErrorName(result));
+    return GRUS_OK;
+}
+
+// *end: there is no further one.
+static grus_status begin_frame(zstd_reader *reader, grus_raw *raw, bool *end, grus_error *error)
+{
+    grus_status status = grus_raw_fill(raw, FRAME_HEADER_MOST, error);
+    if (status)
+        return status;
+    switch (magic_ahead(raw)) {
+    case MAGIC_FRAME:
+        reader->counts.frames++;
+        break;
+    case MAGIC_SKIPPABLE:
+        reader->counts.skippable_frames++;
+        break;
+    case MAGIC_NONE:
+        if (grus_raw_available(raw) > 0)
+            return grus_raw_damaged(raw, error, "bytes that are no zstd frame follow the last one", NULL);
+        *end = true;
+        return GRUS_OK;
+    }
+    reader->frame_start = grus_raw_offset(raw);
+    reader->frame_text = ZSTD_getFrameContentSize(raw->data + raw->at, grus_raw_available(raw));
+    reader->frame_given = 0;
+    reader->in_frame = true;
+    return GRUS_OK;
+}
+
+static grus_status bad_frame(const zstd_reader *reader, const grus_raw *raw, size_t result, grus_error *error)
+{
+    if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+        return grus_fail_memory(error, (size_t)1 << WINDOW_LOG_MAX);
+    if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
+        return grus_raw_damaged(raw, error, "the zstd frame asks for a window of more than 128 MiB", NULL);
+    char what[120];
+    snprintf(what, sizeof what, "the zstd frame that began at byte %" PRIu64 " is damaged here or soon after",
+             reader->frame_start);
+    return grus_raw_damaged(raw, error, what, ZSTD_getErrorName(result));
+}
+
+// libzstd 1.5.4 does not see a frame that ends before its promised size with an empty block.
+static bool keeps_promise(const zstd_reader *reader)
+{
+    return reader->frame_text == ZSTD_CONTENTSIZE_UNKNOWN || reader->frame_text == ZSTD_CONTENTSIZE_ERROR ||
+           reader->frame_text == reader->frame_given;
+}
+
+// Some of the frame's content, possibly none.
+static grus_status decompress(zstd_reader *reader, grus_raw *raw, size_t *size, grus_error *error)
+{
+    grus_status status = grus_raw_fill(raw, 1, error);
+    if (status)
+        return status;
+    ZSTD_inBuffer in = {raw->data, raw->size, raw->at};
+    ZSTD_outBuffer out = {reader->text, TEXT_BYTES, 0};
+    size_t before = in.pos, result = ZSTD_decompressStream(reader->zstd, &out, &in);
+    if (ZSTD_isError(result))
+        return bad_frame(reader, raw, result, error);
+    grus_raw_pass(raw, in.pos - before);
+    *size = out.pos;
+    reader->frame_given += out.pos;
+    if (result == 0 && !keeps_promise(reader))
+        return grus_raw_damaged(raw, error, "the zstd frame has not the size that its header promises", NULL);
+    if (result == 0)
+        reader->in_frame = false;
+    else if (out.pos == 0 && in.pos == before)
+        return grus_raw_damaged(raw, error, "the zstd frame is cut short: the file ends inside it", NULL);
+    return GRUS_OK;
+}
+
+static grus_status next(void *state, grus_raw *raw, const char **data, size_t *size, grus_error *error)
+{
+    zstd_reader *reader = state;
+    grus_status status = GRUS_OK;
+    bool end = false;
+    *data = reader->text;
+    *size = 0;
+    while (!status && *size == 0 && !end)
+        status = reader->in_frame ? decompress(reader, raw, size, error) : begin_frame(reader, raw, &end, error);
+    return status;
+}
+
+static grus_codec_counts count(const void *state)
+{
+    const zstd_reader *reader = state;
+    return reader->counts;
+}
+
+static size_t memory(void)
+{
+    // The window, and what zstd keeps beside it: tables, one block of input, one of output.
+    return TEXT_BYTES + ((size_t)1 << WINDOW_LOG_MAX) + ((size_t)1 << 20);
+}
+
+// ---- writing ----
+
+static void levels(int *least, int *most)
+{
+    *least = ZSTD_minCLevel();
+    *most = ZSTD_maxCLevel();
+}
+
+static void free_compressor(void *compressor)
+{
+    ZSTD_freeCCtx(compressor);
+}
+
+static void *make_compressor(int level)
+{
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    if (zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)))
+        return zstd;
+    ZSTD_freeCCtx(zstd);
+    return NULL;
+}
+
+static const char *compress(void *compressor, grus_codec_step *step)
+{
+    ZSTD_inBuffer in = {step->content, step->content_bytes, 0};
+    ZSTD_outBuffer out = {step->out, step->out_capacity, 0};
+    size_t left = ZSTD_compressStream2(compressor, &out, &in, step->end ? ZSTD_e_end : ZSTD_e_continue);
+    if (ZSTD_isError(left))
+        return ZSTD_getErrorName(left);
+    step->content += in.pos;
+    step->content_bytes -= in.pos;
+    step->out_bytes = out.pos;
+    step->more = step->end ? left > 0 : step->content_bytes > 0;
+    return NULL;
+}
+
+static size_t compressor_memory(int level)
+{
+    ZSTD_CCtx *zstd = make_compressor(level);
+    if (!zstd)
+        return SIZE_MAX;
+    // What zstd takes at its first byte is all it ever takes.
+    ZSTD_inBuffer in = {"", 1, 0};
+    char out_bytes[64];
+    ZSTD_outBuffer out = {out_bytes, sizeof out_bytes, 0};
+    ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_continue);
+    size_t bytes = ZSTD_sizeof_CCtx(zstd);
+    ZSTD_freeCCtx(zstd);
+    return bytes;
+}
+
+const grus_codec grus_codec_zstd = {
+    .suffix = ".zst",
+    .begins = begins,
+    .not_begun = "is named .zst and does not begin with a zstd frame",
+    .open = open_reader,
+    .next = next,
+    .count = count,
+    .close = close_reader,
+    .memory = memory,
+    .levels = levels,
+    .compressor = make_compressor,
+    .out_capacity = ZSTD_CStreamOutSize,
+    .compress = compress,
+    .free_compressor = free_compressor,
+    .compressor_memory = compressor_memory,
+};

@@ -1,0 +1,95 @@
+// raw.c: reads into one block.
+#include "config.h"
+
+#include "io/shard/raw.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "io/file.h"
+
+grus_status grus_raw_open(const char *path, grus_raw *raw, grus_error *error)
+{
+    *raw = (grus_raw){.fd = -1, .standard = strcmp(path, "-") == 0};
+    raw->fd = raw->standard ? STDIN_FILENO : grus_fd_open(path, GRUS_E_INPUT, error);
+    if (raw->fd < 0)
+        return GRUS_E_INPUT;
+    raw->path = strdup(path);
+    raw->data = malloc(GRUS_RAW_BYTES);
+    raw->hash = XXH64_createState();
+    if (!raw->path || !raw->data || !raw->hash || XXH64_reset(raw->hash, 0) != XXH_OK)
+        return grus_fail_memory(error, GRUS_RAW_BYTES);
+    posix_fadvise(raw->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return GRUS_OK;
+}
+
+void grus_raw_close(grus_raw *raw)
+{
+    XXH64_freeState(raw->hash);
+    if (!raw->standard && raw->fd >= 0)
+        close(raw->fd);
+    free(raw->data);
+    free(raw->path);
+}
+
+grus_status grus_raw_damaged(const grus_raw *raw, grus_error *error, const char *what, const char *why)
+{
+    char place[40];
+    snprintf(place, sizeof place, "byte %" PRIu64, grus_raw_offset(raw));
+    return grus_fail(error, GRUS_E_INPUT, raw->path, place, "%s%s%s", what, why ? ": " : "", why ? why : "");
+}
+
+// Takes in the bytes that were read just now. A hash that is expected inside them is compared on the way.
+static void count_bytes(grus_raw *raw, const unsigned char *data, size_t size)
+{
+    uint64_t before = raw->bytes, until = raw->expected_bytes;
+    raw->bytes += size;
+    if (until > before && until - before <= size) {
+        size_t part = (size_t)(until - before);
+        XXH64_update(raw->hash, data, part);
+        raw->met = XXH64_digest(raw->hash) == raw->expected_xxh64;
+        data += part;
+        size -= part;
+    }
+    XXH64_update(raw->hash, data, size);
+}
+
+grus_status grus_raw_fill(grus_raw *raw, size_t need, grus_error *error)
+{
+    GRUS_ASSERT(need <= GRUS_RAW_BYTES && raw->at <= raw->size);
+    if (grus_raw_available(raw) >= need || raw->end)
+        return GRUS_OK;
+    memmove(raw->data, raw->data + raw->at, grus_raw_available(raw));
+    raw->size = grus_raw_available(raw);
+    raw->at = 0;
+    while (raw->size < need && !raw->end) {
+        ssize_t n = read(raw->fd, raw->data + raw->size, GRUS_RAW_BYTES - raw->size);
+        size_t got = n > 0 ? (size_t)n : 0;
+        // Anything but data goes through the reader that knows what may be tried again.
+        if (n < 0 && !grus_fd_read(raw->fd, raw->data + raw->size, 1, &got))
+            return grus_raw_damaged(raw, error, "cannot be read", strerror(errno));
+        raw->end = got == 0;
+        count_bytes(raw, raw->data + raw->size, got);
+        raw->size += got;
+    }
+    return GRUS_OK;
+}
+
+void grus_raw_pass(grus_raw *raw, size_t size)
+{
+    GRUS_ASSERT(size <= grus_raw_available(raw));
+    raw->at += size;
+}
+
+void grus_raw_expect(grus_raw *raw, uint64_t bytes, uint64_t xxh64)
+{
+    raw->expected_bytes = bytes;
+    raw->expected_xxh64 = xxh64;
+    raw->met = raw->bytes == bytes && XXH64_digest(raw->hash) == xxh64;
+}
