@@ -9,7 +9,7 @@
 
 struct block {
     struct block *next; // older
-    size_t used, capacity;
+    size_t used, peak, capacity;
     char *data;
 };
 
@@ -18,7 +18,7 @@ struct grus_arena {
     size_t block_bytes;
     size_t held;       // bytes of all blocks
     bool counts;       // hands out no memory
-    size_t used, peak; // of a counting one: bytes
+    size_t used, peak; // bytes of a counting one; 0 of others
 };
 
 // What a counting arena gives: an address of its own, so that NULL means a failure there too.
@@ -99,6 +99,7 @@ void *grus_arena_alloc(grus_arena *arena, size_t n, size_t size)
         return NULL;
     void *memory = block->data + block->used;
     block->used += bytes;
+    block->peak = grus_max(block->peak, block->used);
     return memory;
 }
 
@@ -126,13 +127,13 @@ void grus_arena_reset(grus_arena *arena)
         block = add_block(arena, all);
     }
     if (block)
-        block->used = 0;
+        block->used = block->peak = 0;
 }
 
 bool grus_arena_reserve(grus_arena *arena, size_t bytes)
 {
     if (arena->newest && !arena->newest->next && arena->newest->capacity >= bytes) {
-        arena->newest->used = 0;
+        arena->newest->used = arena->newest->peak = 0;
         return true;
     }
     free_blocks(arena);
@@ -144,18 +145,19 @@ size_t grus_arena_bytes(const grus_arena *arena)
     return arena->held;
 }
 
-size_t grus_arena_used(const grus_arena *arena)
+size_t grus_arena_peak(const grus_arena *arena)
 {
-    size_t used = arena->counts ? arena->used : 0;
+    size_t peak = arena->peak;
     for (const struct block *block = arena->newest; block; block = block->next)
-        used += block->used;
-    return used;
+        peak += block->peak;
+    return peak;
 }
 
 size_t grus_arena_count(bool (*list)(void *object, grus_arena *arena), void *object)
 {
     grus_arena arena = {.counts = true};
-    return list(object, &arena) ? arena.peak : SIZE_MAX;
+    bool listed = list(object, &arena);
+    return listed ? grus_arena_peak(&arena) : SIZE_MAX;
 }
 
 bool grus_arena_counts(const grus_arena *arena)

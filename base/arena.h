@@ -34,9 +34,9 @@ void grus_arena_reset(grus_arena *arena);
 bool grus_arena_reserve(grus_arena *arena, size_t bytes);
 // Bytes that a reserve of so many takes from the system: what is large comes in whole huge pages.
 size_t grus_arena_reserved(size_t bytes);
-// Bytes held from the system; and those of them that were handed out since the last reset.
+// Bytes held from the system; and the most of them that were handed out at any moment since the last reset.
 size_t grus_arena_bytes(const grus_arena *arena);
-size_t grus_arena_used(const grus_arena *arena);
+size_t grus_arena_peak(const grus_arena *arena);
 
 // Runs list(object, arena) on an arena that only counts: the most bytes, each allocation rounded up to GRUS_ALIGN, that
 // were in use at any moment; SIZE_MAX where a size overflowed. list must touch none of what it is given, and returns

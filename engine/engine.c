@@ -125,7 +125,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
     return (grus_engine_facts){.source_vocab = engine->encoder.vocab,
                                .target_vocab = seq2seq ? engine->decoder.vocab : 0,
                                .parameters = engine->parameters,
-                               .weight_bytes = grus_arena_used(engine->weights),
+                               .weight_bytes = grus_arena_peak(engine->weights),
                                .weight_memory = grus_arena_bytes(engine->weights),
                                .encoder_flops = (double)grus_encoder_flops(&engine->encoder, 1),
                                .decoder_flops = seq2seq ? row_flops(&engine->decoder) : 0,

@@ -198,6 +198,57 @@ START_TEST(arena)
 }
 END_TEST
 
+// An object of three parts, of which the second goes back before the third is taken.
+typedef struct listed {
+    size_t first, second, third;
+    bool counted; // by an arena that only counts
+} listed;
+
+static bool list_parts(void *object, grus_arena *memory)
+{
+    listed *l = object;
+    l->counted = grus_arena_counts(memory);
+    if (!grus_arena_alloc(memory, l->first, 1))
+        return false;
+    grus_arena_mark mark = grus_arena_here(memory);
+    if (!grus_arena_alloc(memory, l->second, 4))
+        return false;
+    grus_arena_release(memory, mark);
+    return grus_arena_alloc(memory, l->third, 8) != NULL;
+}
+
+// A list that is counted comes to what it takes of an arena that is reserved by the count, and the system is not asked
+// again.
+START_TEST(counting)
+{
+    listed parts[] = {{100, 1000, 3, false}, {0, 0, 0, false}, {1, 20, 500, false}, {3 << 20, 1 << 20, 64, false}};
+    const size_t expected[] = {128 + 4032, 128, 64 + 4032, (3 << 20) + (4 << 20)};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t bytes = grus_arena_count(list_parts, &parts[i]);
+        ck_assert_uint_eq(bytes, expected[i]);
+        ck_assert(parts[i].counted);
+        grus_arena *memory = grus_arena_new(0);
+        ck_assert(grus_arena_reserve(memory, bytes));
+        ck_assert_uint_eq(grus_arena_bytes(memory), grus_arena_reserved(bytes));
+        ck_assert(list_parts(&parts[i], memory));
+        ck_assert(!parts[i].counted);
+        ck_assert_uint_eq(grus_arena_peak(memory), bytes);
+        ck_assert_uint_eq(grus_arena_bytes(memory), grus_arena_reserved(bytes));
+        // What is large enough is kept, and forgotten.
+        ck_assert(grus_arena_reserve(memory, 64));
+        ck_assert_uint_eq(grus_arena_peak(memory), 0);
+        ck_assert_uint_eq(grus_arena_bytes(memory), grus_arena_reserved(bytes));
+        grus_arena_free(memory);
+    }
+    ck_assert_uint_eq(grus_arena_reserved(3 << 20), 4 << 20);
+    ck_assert_uint_eq(grus_arena_reserved(SIZE_MAX), SIZE_MAX);
+    // What cannot be allocated cannot be counted, and what is too much together saturates.
+    listed wrong = {1, SIZE_MAX / 2, 1, false}, much = {SIZE_MAX / 2 - 64, SIZE_MAX / 8, SIZE_MAX / 16 - 64, false};
+    ck_assert_uint_eq(grus_arena_count(list_parts, &wrong), SIZE_MAX);
+    ck_assert_uint_gt(grus_arena_count(list_parts, &much), SIZE_MAX / 8 * 7);
+}
+END_TEST
+
 START_TEST(buffer)
 {
     grus_buffer bytes = {0};
@@ -285,6 +336,7 @@ int main(void)
     tcase_add_test(tests, allocation);
     tcase_add_test(tests, growth);
     tcase_add_test(tests, arena);
+    tcase_add_test(tests, counting);
     tcase_add_test(tests, buffer);
     tcase_add_test(tests, buffer_grows_within_its_bound);
     tcase_add_test(tests, errors);

@@ -11,6 +11,7 @@ int main(void)
     suite_add_tcase(suite, lanes_case());
     suite_add_tcase(suite, encoder_case());
     suite_add_tcase(suite, infer_case());
+    suite_add_tcase(suite, memory_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

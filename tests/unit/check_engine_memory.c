@@ -1,0 +1,219 @@
+// check_engine_memory.c: what an arena takes for a batch stays below what is announced for any batch within the bounds,
+// and comes near it where a batch is as large as they allow.
+#include "config.h"
+
+#include "base/memory.h"
+#include "engine/engine.h"
+#include "engine/search_rules.h"
+#include "tests/support/random_model.h"
+#include "tests/unit/check_engine.h"
+
+#define VOCAB 50
+#define MOST 600 // records
+
+typedef struct model {
+    grus_config config;
+    random_model tensors;
+    grus_engine *engine;
+    char name[2][8]; // of its heads
+} model;
+
+static void translator(grus_config *config, size_t variant, uint64_t *seed)
+{
+    const grus_part inputs[3] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
+    config->seq2seq = true;
+    config->attention = (grus_attention_config){(grus_score_kind)(variant % 6), 24, 1};
+    grus_decoder_config *decoder = &config->decoder;
+    size_t size = grus_config_output_size(config); // so that every score may be tried
+    *decoder = (grus_decoder_config){.embedding_dim = size,
+                                     .hidden_size = size,
+                                     .num_layers = 1 + random_below(seed, config->encoder.num_layers),
+                                     .bridge = (grus_bridge_kind)(variant % 4),
+                                     .query = (grus_query_kind)(variant % 3),
+                                     .n_inputs = 1 + variant % 3,
+                                     .n_readout = 2,
+                                     .readout = {GRUS_PART_STATE, GRUS_PART_CONTEXT},
+                                     .readout_size = variant % 5 ? 32 : 0,
+                                     .vocab_size = VOCAB,
+                                     .bos = 1,
+                                     .eos = 2};
+    memcpy(decoder->inputs, inputs, sizeof inputs);
+}
+
+static void labeller(model *m, size_t variant)
+{
+    const grus_pooling_kind kinds[] = {GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST};
+    grus_config *config = &m->config;
+    config->pooling = (grus_pooling_config){
+        .kind = kinds[variant % 4], .attention = {(grus_score_kind)(variant % 6), 24, 1}, .learned_query = variant % 2};
+    config->n_heads = 2;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(m->name[i], sizeof m->name[i], "head%zu", i);
+        config->heads[i] = (grus_head_config){.name = m->name[i],
+                                              .on_token = i == 1,
+                                              .n_inputs = 2,
+                                              .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED},
+                                              .n_labels = 5 + 40 * i};
+    }
+}
+
+static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
+{
+    *m = (model){.config = {.embedding_dim = 12, .source_vocab_size = VOCAB}};
+    m->config.encoder.hidden_size = 16 + 16 * random_below(seed, 4);
+    m->config.encoder.num_layers = 1 + random_below(seed, 3);
+    m->config.encoder.bidirectional = variant % 2;
+    if (seq2seq)
+        translator(&m->config, variant, seed);
+    else
+        labeller(m, variant);
+    random_model_make(&m->tensors, &m->config, variant + 1);
+    grus_tensor_source source = random_model_source(&m->tensors);
+    grus_error error = {0};
+    ck_assert_msg(grus_engine_build(&m->config, &source, &m->engine, &error) == GRUS_OK, "%s: %s", error.place,
+                  error.cause);
+}
+
+static void model_free(model *m)
+{
+    grus_engine_free(m->engine);
+    random_model_free(&m->tensors);
+}
+
+static grus_infer_options random_options(const model *m, uint64_t *seed)
+{
+    size_t beam = 1 + random_below(seed, 6);
+    bool force = m->config.seq2seq && random_below(seed, 3) == 0;
+    return (grus_infer_options){.heads = random_below(seed, 2),
+                                .force = force,
+                                .attention = random_below(seed, 2),
+                                .token_scores = force && random_below(seed, 2),
+                                .search = {.beam_size = beam,
+                                           .n_best = 1 + random_below(seed, beam),
+                                           .max_length_factor = 0.5 * (double)random_below(seed, 5),
+                                           .max_length = 1 + random_below(seed, 40),
+                                           .min_length = random_below(seed, 40)}};
+}
+
+// Bounds, and a batch within them.
+typedef struct work_load {
+    size_t positions, records, cells;
+    size_t n, used; // positions, those of targets among them
+    size_t length[MOST], target_length[MOST];
+    uint32_t *ids, *targets;
+} work_load;
+
+static size_t add_record(work_load *load, const grus_infer_options *options, size_t length, size_t target)
+{
+    size_t i = load->n++;
+    load->length[i] = length;
+    load->target_length[i] = options->force ? target : 0;
+    load->used += length + load->target_length[i];
+    size_t steps = options->force ? target + 1 : grus_search_limit(&options->search, length);
+    return options->attention ? steps * length : 0;
+}
+
+static void fill_ids(work_load *load, uint64_t *seed)
+{
+    load->ids = calloc(load->positions + 1, sizeof *load->ids);
+    load->targets = calloc(load->positions + 1, sizeof *load->targets);
+    for (size_t i = 0; i < load->positions; i++) {
+        load->ids[i] = (uint32_t)random_below(seed, VOCAB);
+        load->targets[i] = (uint32_t)random_below(seed, VOCAB);
+    }
+}
+
+// A random batch, often of far fewer records or positions than may be; now and then one takes all the positions.
+static void random_load(work_load *load, const grus_infer_options *options, uint64_t *seed)
+{
+    *load = (work_load){.positions = 1 + random_below(seed, 3000), .records = 1 + random_below(seed, MOST)};
+    size_t most = random_below(seed, 8) ? 1 + random_below(seed, 40) : load->positions;
+    while (load->n < load->records && random_below(seed, 200)) {
+        size_t left = load->positions - load->used;
+        size_t length = random_below(seed, grus_min(most, left) + 1);
+        size_t target = options->force ? random_below(seed, grus_min(most, left - length) + 1) : 0;
+        load->cells += add_record(load, options, length, target);
+    }
+    load->cells += random_below(seed, 2) * random_below(seed, 1000);
+    fill_ids(load, seed);
+}
+
+// As many records and positions as may be.
+static void full_load(work_load *load, const grus_infer_options *options, uint64_t *seed)
+{
+    size_t length = 8 + random_below(seed, 30), records = 200 + random_below(seed, 300);
+    *load = (work_load){.positions = length * records, .records = records};
+    for (size_t i = 0; i < records; i++)
+        load->cells += add_record(load, options, length, 0);
+    fill_ids(load, seed);
+}
+
+// Runs the batch; returns what was announced, and in *peak what was in use.
+static size_t run_load(const model *m, const work_load *load, const grus_infer_options *options, size_t *peak)
+{
+    static grus_result results[MOST];
+    grus_batch batch = {.n = load->n,
+                        .length = load->length,
+                        .ids = load->ids,
+                        .target_length = load->target_length,
+                        .targets = load->targets};
+    grus_arena *arena = grus_arena_new(0);
+    grus_infer_stats stats = {0};
+    grus_error error = {0};
+    grus_work work = {arena, NULL, &stats, &error};
+    size_t bound = grus_workspace_bound(m->engine, options, load->positions, load->records, load->cells);
+    ck_assert_int_eq(grus_infer(m->engine, &batch, options, &work, results), GRUS_OK);
+    ck_assert_uint_le(grus_arena_bytes(arena), bound);
+    *peak = grus_arena_peak(arena);
+    ck_assert_uint_le(*peak, grus_arena_bytes(arena));
+    grus_arena_free(arena);
+    return bound;
+}
+
+START_TEST(no_batch_takes_more_than_announced)
+{
+    uint64_t seed = 91;
+    for (size_t variant = 0; variant < 48; variant++) {
+        model m;
+        model_make(&m, variant % 2, variant / 2, &seed);
+        for (size_t round = 0; round < 6; round++) {
+            static work_load load;
+            size_t peak;
+            grus_infer_options options = random_options(&m, &seed);
+            random_load(&load, &options, &seed);
+            run_load(&m, &load, &options, &peak);
+            free(load.ids);
+            free(load.targets);
+        }
+        model_free(&m);
+    }
+}
+END_TEST
+
+START_TEST(a_full_batch_takes_more_than_half_of_it)
+{
+    uint64_t seed = 92;
+    for (size_t variant = 0; variant < 24; variant++) {
+        model m;
+        model_make(&m, variant % 2, variant / 2, &seed);
+        static work_load load;
+        size_t peak;
+        grus_infer_options options = random_options(&m, &seed);
+        full_load(&load, &options, &seed);
+        size_t bound = run_load(&m, &load, &options, &peak);
+        ck_assert_msg(bound <= 2 * peak, "variant %zu: %zu announced, %zu used", variant, bound, peak);
+        free(load.ids);
+        free(load.targets);
+        model_free(&m);
+    }
+}
+END_TEST
+
+TCase *memory_case(void)
+{
+    TCase *tcase = tcase_create("memory");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, no_batch_takes_more_than_announced);
+    tcase_add_test(tcase, a_full_batch_takes_more_than_half_of_it);
+    return tcase;
+}
