@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -41,6 +42,7 @@ grus_status grus_sized_read(void *to, size_t known, const void *from, const char
 void grus_sized_fill(void *to, const void *result, size_t known)
 {
     size_t size = size_of(to), covered = grus_min(size, known);
+    GRUS_ASSERT(known > sizeof size);
     if (covered > sizeof size)
         memcpy((char *)to + sizeof size, (const char *)result + sizeof size, covered - sizeof size);
 }

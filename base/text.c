@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 
 grus_status grus_text_take(grus_text *text, grus_buffer *buffer, grus_error *error)
@@ -16,6 +17,7 @@ grus_status grus_text_take(grus_text *text, grus_buffer *buffer, grus_error *err
         grus_buffer_free(buffer);
         return status;
     }
+    GRUS_ASSERT(buffer->size > 0 && buffer->data[buffer->size - 1] == '\0');
     *text = (grus_text){.data = buffer->data, .size = buffer->size - 1};
     *buffer = (grus_buffer){0};
     return GRUS_OK;

@@ -199,7 +199,8 @@ static int attend(const grus_model *model, const char *text, size_t length, cons
 int grus_command_attend(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    int first,
+        code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
     if (argc - first != 2)

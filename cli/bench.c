@@ -156,7 +156,8 @@ static int execute(const char *dir, const grus_option_value *values, grus_run_op
 int grus_command_bench(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    int first,
+        code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
     if (argc == first)

@@ -160,9 +160,10 @@ static void list_options(const grus_option *options, size_t n, struct option lon
     longs[n + 1] = (struct option){0};
 }
 
-int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(void), int argc, char **argv,
-                       grus_option_value *values, int *first)
+int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first)
 {
+    const grus_option *options = table->options;
+    size_t n = table->n;
     struct option longs[MOST_OPTIONS + 2];
     char letters[2 * MOST_OPTIONS + 3];
     list_options(options, n < MOST_OPTIONS ? n : MOST_OPTIONS, longs, letters);
@@ -174,7 +175,7 @@ int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(v
             return GRUS_E_USAGE;
         }
         if (found == HELP)
-            return print_help();
+            return table->print_help();
         size_t i = 0;
         while (i < n && found != FIRST_LONG + (int)i && found != options[i].letter)
             i++;

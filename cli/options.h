@@ -67,11 +67,17 @@ typedef struct grus_option_value {
     const char *text; // as it was given
 } grus_option_value;
 
-// Parses argv by options (n, without --help and -h, which every command has) into values (n), all unset before.
-// Returns -1 when the command is to go on, *first then being the index of the first argument that is no option (argv is
-// reordered so that these come last); else the exit code, after the help text or a message.
-int grus_options_parse(const grus_option *options, size_t n, int (*print_help)(void), int argc, char **argv,
-                       grus_option_value *values, int *first);
+// The options of a command, without --help and -h, which every command has.
+typedef struct grus_option_table {
+    const grus_option *options; // (n)
+    size_t n;
+    int (*print_help)(void); // its exit code
+} grus_option_table;
+
+// Parses argv by the table into values (n), all unset before. Returns -1 when the command is to go on, *first then being
+// the index of the first argument that is no option (argv is reordered so that these come last); else the exit code,
+// after the help text or a message.
+int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first);
 
 // Writes what was set into the fields of *to, the struct that target stands for; the others stay.
 void grus_options_take(const grus_option *options, size_t n, const grus_option_value *values, grus_option_target target,

@@ -168,7 +168,8 @@ static int load_and_run(const char *dir, const grus_option_value *values, grus_r
 int grus_command_run(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    int first,
+        code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
     if (argc - first < 2)

@@ -24,7 +24,8 @@ static int print_help(void)
 int grus_command_status(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    int first,
+        code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
     if (argc - first != 1)

@@ -52,7 +52,8 @@ static int print_summary(const char *outdir, const grus_verified *counts, bool w
 int grus_command_verify(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
-    int first, code = grus_options_parse(options, N_OPTIONS, print_help, argc, argv, values, &first);
+    int first,
+        code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
     int n = argc - first;

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/search_defaults.h"
 #include "base/sized.h"
@@ -119,6 +120,7 @@ grus_status grus_run_settings_read(grus_run_settings *settings, const grus_model
     if (status == GRUS_OK && settings->run.search)
         status = grus_sized_read(&settings->search, sizeof settings->search, settings->run.search, "search", error);
     settings->run.search = &settings->search;
+    GRUS_ASSERT(status != GRUS_OK || settings->run.size == sizeof settings->run);
     if (status == GRUS_OK)
         status = check_choices(settings, error);
     if (status == GRUS_OK)
