@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "io/file.h"
 #include "io/outdir/outdir.h"
@@ -32,6 +33,7 @@ struct grus_journal {
 
 static grus_status put(grus_journal *journal, const void *data, size_t size, grus_error *error)
 {
+    GRUS_ASSERT(journal->temp.fd >= 0);
     if (journal->failed)
         return grus_fail(error, GRUS_E_OUTPUT, journal->temp.path, NULL, "cannot go on: an earlier write failed");
     if (!grus_fd_write(journal->temp.fd, data, size)) {
@@ -57,6 +59,7 @@ static grus_status put_piece(grus_journal *journal, grus_error *error)
 {
     if (journal->piece_size == 0)
         return GRUS_OK;
+    GRUS_ASSERT(journal->piece_size <= GRUS_JOURNAL_PIECE);
     unsigned char *packed = journal->packed;
     size_t size = ZSTD_compress2(journal->zstd, packed + GRUS_JOURNAL_DATA_BYTES, GRUS_JOURNAL_PACKED, journal->piece,
                                  journal->piece_size);
@@ -190,6 +193,7 @@ grus_status grus_journal_checkpoint(grus_journal *journal, const grus_checkpoint
         grus_put_u64(at, fields[i]);
     for (size_t i = 0; i < GRUS_CHECKPOINT_COUNTERS; i++, at += 8)
         grus_put_u64(at, checkpoint->counters[i]);
+    GRUS_ASSERT(at == text + sizeof text);
     status = put(journal, text, sizeof text, error);
     grus_put_u64(hash, XXH64_digest(journal->hash));
     if (!status)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file.h"
@@ -109,6 +110,7 @@ static void forget(grus_temp *temp)
 grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error)
 {
     int reason = 0;
+    GRUS_ASSERT(temp->fd < 0 && temp->path); // on the disk before it has its name
     if (exists)
         reason = rename_without_replacing(temp->path, path);
     else if (rename(temp->path, path) != 0)

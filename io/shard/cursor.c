@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 grus_status grus_cursor_open(const char *path, grus_cursor *cursor, grus_error *error)
@@ -30,6 +31,7 @@ grus_status grus_cursor_take(grus_cursor *cursor, void *to, size_t size, size_t 
         size_t part = grus_min(size - *got, cursor->chunk_size);
         if (to)
             memcpy((char *)to + *got, cursor->chunk, part);
+        GRUS_ASSERT(part > 0 && part <= cursor->chunk_size);
         cursor->chunk += part;
         cursor->chunk_size -= part;
         *got += part;
