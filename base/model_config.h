@@ -9,6 +9,20 @@
 #define GRUS_MAX_RENAMES 64
 #define GRUS_MAX_PARTS 3 // inputs of a decoder, a readout or a token head
 
+// A recurrent cell (spec "Cells"): the kind, whether the reset gate comes before the recurrent product of the candidate,
+// and the activations of the gates and of the candidate.
+typedef enum grus_cell_kind { GRUS_CELL_GRU } grus_cell_kind;
+typedef enum grus_cell_reset { GRUS_RESET_AFTER, GRUS_RESET_BEFORE } grus_cell_reset;
+typedef enum grus_gate_activation { GRUS_GATE_SIGMOID, GRUS_GATE_HARD_SIGMOID } grus_gate_activation;
+typedef enum grus_cell_activation { GRUS_CELL_TANH, GRUS_CELL_RELU, GRUS_CELL_LINEAR } grus_cell_activation;
+
+typedef struct grus_cell_config {
+    grus_cell_kind kind;
+    grus_cell_reset reset;
+    grus_gate_activation gate_activation;
+    grus_cell_activation activation;
+} grus_cell_config;
+
 typedef enum grus_score_kind {
     GRUS_SCORE_DOT,
     GRUS_SCORE_SCALED_DOT,
@@ -80,6 +94,7 @@ typedef enum grus_part { GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READO
 typedef struct grus_decoder_config {
     grus_tokenizer_config tokenizer; // vocab and bos/eos of the decoder are in here
     size_t embedding_dim, hidden_size, num_layers;
+    grus_cell_config cell;
     grus_bridge_kind bridge;
     grus_query_kind query;
     size_t n_inputs;
@@ -106,6 +121,7 @@ typedef struct grus_config {
     struct {
         size_t hidden_size, num_layers;
         bool bidirectional;
+        grus_cell_config cell;
     } encoder;
     grus_pooling_config pooling;
     size_t n_heads;

@@ -7,6 +7,24 @@
 
 #include "base/model_config.h"
 
+const char *const grus_cell_names[] = {[GRUS_CELL_GRU] = "gru", [GRUS_CELL_GRU + 1] = NULL};
+
+const char *const grus_reset_names[] = {
+    [GRUS_RESET_AFTER] = "after", [GRUS_RESET_BEFORE] = "before", [GRUS_RESET_BEFORE + 1] = NULL};
+
+const char *const grus_gate_activation_names[] = {
+    [GRUS_GATE_SIGMOID] = "sigmoid",
+    [GRUS_GATE_HARD_SIGMOID] = "hard_sigmoid",
+    [GRUS_GATE_HARD_SIGMOID + 1] = NULL,
+};
+
+const char *const grus_cell_activation_names[] = {
+    [GRUS_CELL_TANH] = "tanh",
+    [GRUS_CELL_RELU] = "relu",
+    [GRUS_CELL_LINEAR] = "none",
+    [GRUS_CELL_LINEAR + 1] = NULL,
+};
+
 const char *const grus_score_names[] = {
     [GRUS_SCORE_DOT] = "dot",         [GRUS_SCORE_SCALED_DOT] = "scaled_dot",
     [GRUS_SCORE_COSINE] = "cosine",   [GRUS_SCORE_EUCLIDEAN] = "euclidean",

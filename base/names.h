@@ -7,13 +7,17 @@
 #include <stddef.h>
 
 // Of model_config.h.
-extern const char *const grus_score_names[];      // grus_score_kind
-extern const char *const grus_pooling_names[];    // grus_pooling_kind
-extern const char *const grus_query_names[];      // grus_query_kind
-extern const char *const grus_bridge_names[];     // grus_bridge_kind
-extern const char *const grus_part_names[];       // grus_part
-extern const char *const grus_head_input_names[]; // grus_head_input
-extern const char *const grus_tokenizer_names[];  // grus_tokenizer_kind
+extern const char *const grus_cell_names[];            // grus_cell_kind
+extern const char *const grus_reset_names[];           // grus_cell_reset
+extern const char *const grus_gate_activation_names[]; // grus_gate_activation
+extern const char *const grus_cell_activation_names[]; // grus_cell_activation
+extern const char *const grus_score_names[];           // grus_score_kind
+extern const char *const grus_pooling_names[];         // grus_pooling_kind
+extern const char *const grus_query_names[];           // grus_query_kind
+extern const char *const grus_bridge_names[];          // grus_bridge_kind
+extern const char *const grus_part_names[];            // grus_part
+extern const char *const grus_head_input_names[];      // grus_head_input
+extern const char *const grus_tokenizer_names[];       // grus_tokenizer_kind
 
 // Which files a tokenizer must have (+), may have (?), or has no use for (-); a row for each grus_tokenizer_kind.
 typedef struct grus_tokenizer_files {

@@ -68,7 +68,8 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
-        decoder->cells[layer] = (grus_cell){.input = layer ? decoder->hidden : input, .hidden = decoder->hidden};
+        decoder->cells[layer] =
+            (grus_cell){.config = config->cell, .input = layer ? decoder->hidden : input, .hidden = decoder->hidden};
         grus_linear_parts parts = {layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none};
         status = grus_cell_read(decoder->cells + layer, reading, "decoder.rnn", suffix, &parts, error);
     }

@@ -53,7 +53,8 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
         bool tokens = layer == 0 && !config->features;
-        encoder->cells[i] = (grus_cell){.input = layer ? encoder->output : encoder->input, .hidden = hidden};
+        encoder->cells[i] = (grus_cell){
+            .config = config->encoder.cell, .input = layer ? encoder->output : encoder->input, .hidden = hidden};
         status = grus_cell_read(encoder->cells + i, reading, "encoder.rnn", suffix,
                                 &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
     }

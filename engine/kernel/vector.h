@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/model_config.h"
+
 #define GRUS_LOGIT_BLOCK 64
 #define GRUS_MAX_SUMS 4
 
@@ -29,6 +31,11 @@ typedef struct grus_gates {
     const float *const *more;   // (n) of (3, width): the other part of gi, added to it; or NULL
     const float *const *h_prev; // (n) of (width): that state
     float *const *h_new;        // (n) of (width), written; may be h_prev where each lane has one row
+    // Other activations than sigma and tanh.
+    bool hard; // clip(0.2 x + 0.5, 0, 1) for sigma
+    grus_cell_activation activation;
+    // Of reset_gates and update_gates, (n) of (width): r * h_prev, and what z is taken of.
+    float *const *reset, *const *update;
 } grus_gates;
 
 // The sum of exp(x - shift), shift being the largest x so far, in as many parts as a vector has floats.
@@ -41,6 +48,11 @@ typedef struct grus_vector {
     const char *name;
 
     void (*gates)(const grus_gates *gates);
+    // The same for a reset before the product, h_new = n + z * (h_prev - n) with n = act(gi_n + b_n + W_hn (r * h_prev)),
+    // in two halves; all hidden biases are in bias, bias_hn is not read. First acc is (2, lanes, width), the products of r
+    // and z, and reset and update are written; then acc is (n, width), a row's own product of reset, and h_new is.
+    void (*reset_gates)(const grus_gates *gates);
+    void (*update_gates)(const grus_gates *gates);
 
     // panel[k * lanes + lane] = rows[lane][k] for k < count.
     void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);

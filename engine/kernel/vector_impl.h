@@ -131,82 +131,7 @@ static inline vec vtanh(vec x)
     return numerator / denominator;
 }
 
-// One vector of what a gate reads: the input product in one part or two (more, else NULL), its bias and the recurrent
-// product.
-typedef struct gate_input {
-    const float *gi, *more, *bias, *acc;
-} gate_input;
-
-static inline vec biased_input(gate_input g, size_t i, size_t count)
-{
-    vec x = load_upto(g.gi + i, count);
-    if (g.more)
-        x += load_upto(g.more + i, count);
-    return x + load_upto(g.bias + i, count);
-}
-
-static inline vec add_up(gate_input g, size_t i, size_t count)
-{
-    return biased_input(g, i, count) + load_upto(g.acc + i, count);
-}
-
-// What tanh is taken of, for count <= LANES units: gi_n + b_n + sigma(gi_r + b_r + acc_r) (acc_n + b_hn).
-static inline void reset_gate(gate_input r, gate_input n, const float *bias_hn, size_t i, float *to, size_t count)
-{
-    vec recurrent = load_upto(n.acc + i, count) + load_upto(bias_hn + i, count);
-    store_upto(to + i, biased_input(n, i, count) + vsigmoid(add_up(r, i, count)) * recurrent, count);
-}
-
-// With a = e^-z and tanh(n) = P / Q the new state tanh(n) + sigma(z) (h - tanh(n)) is (a P + h Q) / ((1 + a) Q): one
-// division for two. a is at most 2.1e38, so nothing overflows.
-static inline void update_gate(gate_input z, const float *n, const float *h, size_t i, float *to, size_t count)
-{
-    vec a = vexp(-add_up(z, i, count)), p, q;
-    tanh_parts(load_upto(n + i, count), &p, &q);
-    store_upto(to + i, (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q), count);
-}
-
-static inline gate_input input_of(const grus_gates *g, bool more, size_t row, size_t gate)
-{
-    return (gate_input){g->gi[row] + gate * g->width, more ? g->more[row] + gate * g->width : NULL,
-                        g->bias + gate * g->width, g->acc + (gate * g->lanes + g->lane[row]) * g->width};
-}
-
-// Two passes over the rows: each is short enough for the processor to overlap several vectors, which one chain through
-// all three gates is not. Inlined twice, so that no vector asks whether there is more.
-static inline __attribute__((always_inline)) void run_gates(const grus_gates *g, bool more)
-{
-    size_t units = g->units, width = g->width;
-    float *scratch = g->scratch;
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input r = input_of(g, more, row, 0), n = input_of(g, more, row, 2);
-        const float *bias_hn = g->bias_hn;
-        size_t i = 0;
-        for (; i + LANES <= units; i += LANES)
-            reset_gate(r, n, bias_hn, i, scratch + row * width, LANES);
-        if (i < units)
-            reset_gate(r, n, bias_hn, i, scratch + row * width, units - i);
-    }
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input z = input_of(g, more, row, 1);
-        const float *h = g->h_prev[row];
-        float *to = g->h_new[row];
-        size_t i = 0;
-        for (; i + LANES <= units; i += LANES)
-            update_gate(z, scratch + row * width, h, i, to, LANES);
-        if (i < units)
-            update_gate(z, scratch + row * width, h, i, to, units - i);
-    }
-}
-
-static void gates(const grus_gates *g)
-{
-    if (g->more)
-        run_gates(g, true);
-    else
-        run_gates(g, false);
-}
-
+#include "engine/kernel/vector_gates.h"
 #include "engine/kernel/vector_pack.h"
 
 static float dot(const float *a, const float *b, size_t n)
@@ -464,6 +389,8 @@ static void exp_all(float *x, size_t n)
 const grus_vector VECTOR_TABLE = {
     .name = VECTOR_NAME,
     .gates = gates,
+    .reset_gates = reset_gates,
+    .update_gates = update_gates,
     .pack = pack,
     .dot = dot,
     .dots = dots,

@@ -9,12 +9,14 @@
 
 typedef struct grus_cell {
     const struct grus_cell_type *type;
+    grus_cell_config config;
     const grus_kernel *kernel;
     size_t input, hidden;
     size_t groups;           // of kernel->units hidden units
     size_t width;            // gates * groups * units: floats of an input product's row
     grus_linear ih;          // W_ih
     grus_weights *weight_hh; // the rows of W_hh whose products are with the state itself, (., hidden)
+    grus_weights *weight_hn; // those whose products are with r * state, of types that have them, (., hidden)
     float *bias;             // (groups, gates, units)
     float *bias_hn;          // (groups, units): what is added to the product inside the reset, of types that have it
 } grus_cell;
@@ -22,6 +24,10 @@ typedef struct grus_cell {
 // Room for a step; which of it a type takes is its own.
 typedef struct grus_cell_scratch {
     float *acc; // products and gates of one group by one tile
+    // Of a reset before the product, for each row.
+    float *reset, *update; // (rows, hidden), (rows, hidden)
+    const float **rows;    // (rows) of reset
+    grus_panels *panels;   // (rows, hidden)
 } grus_cell_scratch;
 
 // One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go

@@ -8,12 +8,15 @@
 
 #include "base/assert.h"
 #include "engine/nn/gru.h"
+#include "engine/nn/gru_before.h"
+
+static const grus_cell_type *const types[] = {[GRUS_RESET_AFTER] = &grus_gru, [GRUS_RESET_BEFORE] = &grus_gru_before};
 
 grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                            const grus_linear_parts *parts, grus_error *error)
 {
     const grus_kernel *kernel = reading->kernel;
-    cell->type = &grus_gru;
+    cell->type = types[cell->config.reset];
     cell->kernel = cell->ih.kernel = kernel;
     size_t gates = cell->type->gates, hidden = cell->hidden;
     cell->groups = grus_div_up(hidden, kernel->units);

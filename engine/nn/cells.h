@@ -4,7 +4,7 @@
 
 #include "engine/nn/cell.h"
 
-// Reads <prefix>.weight_ih_<suffix> and its companions; cell->input and cell->hidden are set, parts are those of the
+// Reads <prefix>.weight_ih_<suffix> and its companions; cell->config, input and hidden are set, parts are those of the
 // input.
 grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                            const grus_linear_parts *parts, grus_error *error);

@@ -81,6 +81,8 @@ static void run_gates(const grus_cell *cell, const grus_cell_step *step, size_t 
                                         .bias = cell->bias + GATES * unit,
                                         .bias_hn = cell->bias_hn + unit,
                                         .scratch = step->scratch->acc + GATES * tile * units,
+                                        .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
+                                        .activation = cell->config.activation,
                                         .n = n,
                                         .lane = step->lane + first,
                                         .gi = gi,

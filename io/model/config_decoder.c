@@ -82,9 +82,9 @@ static void check_tied(const grus_json_object *object, const grus_config *config
 
 static void read_own(const grus_json_object *object, grus_config *config)
 {
-    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",    "eos",       "embedding_dim",
-                                       "hidden_size", "num_layers", "bridge", "attention", "input",
-                                       "readout",     "tied",       NULL};
+    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",          "eos",    "embedding_dim",
+                                       "hidden_size", "num_layers", GRUS_CELL_KEYS, "bridge", "attention",
+                                       "input",       "readout",    "tied",         NULL};
     grus_decoder_config *decoder = &config->decoder;
     grus_json_allow(object, keys);
     grus_json_object tokenizer = grus_json_child(object, "tokenizer", GRUS_REQUIRED);
@@ -94,6 +94,7 @@ static void read_own(const grus_json_object *object, grus_config *config)
     decoder->embedding_dim = grus_json_size(object, "embedding_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->hidden_size = grus_json_size(object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->num_layers = grus_json_size(object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
+    grus_config_read_cell(object, &decoder->cell);
     decoder->bridge = (grus_bridge_kind)grus_json_choice(object, "bridge", GRUS_REQUIRED, 0, grus_bridge_names);
     read_query(object, decoder);
     decoder->n_inputs = read_parts(object, "input", input_parts, decoder->inputs);

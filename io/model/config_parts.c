@@ -22,6 +22,19 @@ void grus_config_read_attention(const grus_json_object *object, grus_attention_c
         grus_json_wrong(object, "temperature", "a finite number above 0");
 }
 
+void grus_config_read_cell(const grus_json_object *object, grus_cell_config *cell)
+{
+    const char *asked = json_string_value(json_object_get(object->json, "cell"));
+    if (asked && strcmp(asked, "lstm") == 0)
+        grus_json_refuse(object, "cell", "\"lstm\" is not supported yet: expected \"gru\", found \"lstm\"");
+    cell->kind = (grus_cell_kind)grus_json_choice(object, "cell", GRUS_OPTIONAL, GRUS_CELL_GRU, grus_cell_names);
+    cell->reset = (grus_cell_reset)grus_json_choice(object, "reset", GRUS_OPTIONAL, GRUS_RESET_AFTER, grus_reset_names);
+    cell->gate_activation = (grus_gate_activation)grus_json_choice(object, "gate_activation", GRUS_OPTIONAL,
+                                                                   GRUS_GATE_SIGMOID, grus_gate_activation_names);
+    cell->activation = (grus_cell_activation)grus_json_choice(object, "activation", GRUS_OPTIONAL, GRUS_CELL_TANH,
+                                                              grus_cell_activation_names);
+}
+
 // Relative, and no part of it is "..".
 static bool stays_inside(const char *path)
 {

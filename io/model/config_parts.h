@@ -12,6 +12,10 @@
 // score, size and temperature of an attention object (its other keys are the caller's).
 void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention);
 
+// The cell of an encoder or decoder object: the keys that GRUS_CELL_KEYS lists.
+#define GRUS_CELL_KEYS "cell", "reset", "gate_activation", "activation"
+void grus_config_read_cell(const grus_json_object *object, grus_cell_config *cell);
+
 // A tokenizer object. vocab_from is the object that holds "vocab": the tokenizer's own, or the decoder's.
 void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_object *vocab_from,
                                 grus_tokenizer_config *tokenizer);

@@ -42,12 +42,13 @@ static void read_source(const grus_json_object *root, grus_config *config)
 
 static void read_encoder(const grus_json_object *root, grus_config *config)
 {
-    static const char *const keys[] = {"hidden_size", "num_layers", "bidirectional", NULL};
+    static const char *const keys[] = {"hidden_size", "num_layers", "bidirectional", GRUS_CELL_KEYS, NULL};
     grus_json_object object = grus_json_child(root, "encoder", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
     config->encoder.hidden_size = grus_json_size(&object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     config->encoder.num_layers = grus_json_size(&object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
     config->encoder.bidirectional = grus_json_bool(&object, "bidirectional", false);
+    grus_config_read_cell(&object, &config->encoder.cell);
 }
 
 // ---- encoder models ----

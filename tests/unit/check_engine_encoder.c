@@ -1,4 +1,4 @@
-// check_engine_encoder.c: the encoder against nn.GRU's equations, one sequence and one unit at a time in double.
+// check_engine_encoder.c: the encoder against the equations of its cells, one sequence and one unit at a time in double.
 #include "config.h"
 
 #include "engine/encoder.h"
@@ -8,9 +8,14 @@
 
 #define MOST 40 // sequences a batch
 
-static double sigmoid(double x)
+static double gate_of(const grus_cell_config *cell, double x)
 {
-    return 1 / (1 + exp(-x));
+    return cell->gate_activation == GRUS_GATE_HARD_SIGMOID ? fmin(1, fmax(0, 0.2 * x + 0.5)) : 1 / (1 + exp(-x));
+}
+
+static double candidate_of(const grus_cell_config *cell, double x)
+{
+    return cell->activation == GRUS_CELL_TANH ? tanh(x) : cell->activation == GRUS_CELL_RELU ? fmax(0, x) : x;
 }
 
 static double affine(const float *weight, const float *bias, size_t row, size_t columns, const double *x)
@@ -21,34 +26,55 @@ static double affine(const float *weight, const float *bias, size_t row, size_t 
     return sum;
 }
 
-// out is (length, ld), this direction's columns; in is (length, input).
-static void plain_direction(const random_model *model, size_t layer, bool backward, const double *in, size_t input,
-                            size_t hidden, size_t length, double *out, size_t ld)
+// h becomes the state behind x; tensors are weight_ih, weight_hh, bias_ih, bias_hh.
+static void plain_step(const grus_cell_config *cell, const float *const tensors[4], const double *x, size_t input,
+                       size_t hidden, double *h)
 {
-    char name[4][64];
+    double *r = calloc(3 * hidden, sizeof *r), *z = r + hidden, *reset = z + hidden,
+           *next = calloc(hidden, sizeof *next);
+    for (size_t j = 0; j < hidden; j++) {
+        r[j] =
+            gate_of(cell, affine(tensors[0], tensors[2], j, input, x) + affine(tensors[1], tensors[3], j, hidden, h));
+        z[j] = gate_of(cell, affine(tensors[0], tensors[2], hidden + j, input, x) +
+                                 affine(tensors[1], tensors[3], hidden + j, hidden, h));
+        reset[j] = r[j] * h[j];
+    }
+    for (size_t j = 0; j < hidden; j++) {
+        double recurrent = cell->reset == GRUS_RESET_BEFORE
+                               ? affine(tensors[1], tensors[3], 2 * hidden + j, hidden, reset)
+                               : r[j] * affine(tensors[1], tensors[3], 2 * hidden + j, hidden, h);
+        double n = candidate_of(cell, affine(tensors[0], tensors[2], 2 * hidden + j, input, x) + recurrent);
+        next[j] = (1 - z[j]) * n + z[j] * h[j];
+    }
+    memcpy(h, next, hidden * sizeof *h);
+    free(next);
+    free(r);
+}
+
+// One direction of a layer over a sequence: in is (length, input), out (length, ld), this direction's columns.
+typedef struct plain_pass {
+    size_t layer, input, length, ld;
+    bool backward;
+    const double *in;
+    double *out;
+} plain_pass;
+
+static void plain_direction(const random_model *model, const grus_config *config, const plain_pass *p)
+{
     const char *const kinds[4] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
     const float *tensors[4];
+    size_t hidden = config->encoder.hidden_size;
     for (int i = 0; i < 4; i++) {
-        snprintf(name[i], sizeof name[i], "encoder.rnn.%s_l%zu%s", kinds[i], layer, backward ? "_reverse" : "");
-        tensors[i] = random_model_get(model, name[i]);
+        char name[64];
+        snprintf(name, sizeof name, "encoder.rnn.%s_l%zu%s", kinds[i], p->layer, p->backward ? "_reverse" : "");
+        tensors[i] = random_model_get(model, name);
     }
-    double *h = calloc(hidden, sizeof *h), *next = calloc(hidden, sizeof *next);
-    for (size_t step = 0; step < length; step++) {
-        size_t t = backward ? length - 1 - step : step;
-        const double *x = in + t * input;
-        for (size_t j = 0; j < hidden; j++) {
-            double r =
-                sigmoid(affine(tensors[0], tensors[2], j, input, x) + affine(tensors[1], tensors[3], j, hidden, h));
-            double z = sigmoid(affine(tensors[0], tensors[2], hidden + j, input, x) +
-                               affine(tensors[1], tensors[3], hidden + j, hidden, h));
-            double n = tanh(affine(tensors[0], tensors[2], 2 * hidden + j, input, x) +
-                            r * affine(tensors[1], tensors[3], 2 * hidden + j, hidden, h));
-            next[j] = (1 - z) * n + z * h[j];
-        }
-        memcpy(h, next, hidden * sizeof *h);
-        memcpy(out + t * ld, h, hidden * sizeof *h);
+    double *h = calloc(hidden, sizeof *h);
+    for (size_t step = 0; step < p->length; step++) {
+        size_t t = p->backward ? p->length - 1 - step : step;
+        plain_step(&config->encoder.cell, tensors, p->in + t * p->input, p->input, hidden, h);
+        memcpy(p->out + t * p->ld, h, hidden * sizeof *h);
     }
-    free(next);
     free(h);
 }
 
@@ -63,17 +89,18 @@ static void check_sequence(const random_model *model, const grus_config *config,
         for (size_t i = 0; i < input; i++)
             in[t * input + i] = (double)embedding[ids[t] * input + i];
     for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
-        plain_direction(model, layer, false, in, input, hidden, length, out, width);
+        plain_direction(model, config, &(plain_pass){layer, input, length, width, false, in, out});
         if (config->encoder.bidirectional)
-            plain_direction(model, layer, true, in, input, hidden, length, out + hidden, width);
+            plain_direction(model, config, &(plain_pass){layer, input, length, width, true, in, out + hidden});
         memcpy(in, out, length * width * sizeof *in);
         input = width;
     }
     for (size_t i = 0; i < length * width; i++)
-        ASSERT_NEAR(output[i], out[i], 1e-5);
+        ASSERT_NEAR(output[i], out[i], 1e-5 * fmax(1, fabs(out[i])));
     for (size_t i = 0; i < width; i++) {
         size_t t = i < hidden ? length - 1 : 0;
-        ASSERT_NEAR(final[i], length ? out[t * width + i] : 0, 1e-5);
+        double expected = length ? out[t * width + i] : 0;
+        ASSERT_NEAR(final[i], expected, 1e-5 * fmax(1, fabs(expected)));
     }
     free(out);
     free(in);
@@ -91,13 +118,21 @@ static bool list_encoding(void *object, grus_arena *arena)
     return grus_encode_list(e->encoder, e->first_final, &e->sizes, arena);
 }
 
-static void check_encoder(size_t hidden, size_t layers, bool bidirectional, size_t vocab, size_t n, size_t longest,
-                          uint64_t seed)
+typedef struct shape {
+    size_t hidden, layers, vocab;
+    bool bidirectional;
+    grus_cell_config cell;
+} shape;
+
+// n sequences of up to `longest` positions.
+static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
 {
+    size_t layers = of.layers, vocab = of.vocab;
     grus_config config = {.embedding_dim = 5, .source_vocab_size = vocab};
-    config.encoder.hidden_size = hidden;
+    config.encoder.hidden_size = of.hidden;
     config.encoder.num_layers = layers;
-    config.encoder.bidirectional = bidirectional;
+    config.encoder.bidirectional = of.bidirectional;
+    config.encoder.cell = of.cell;
     random_model model;
     random_model_make(&model, &config, seed);
     grus_tensor_source source = random_model_source(&model);
@@ -141,24 +176,41 @@ START_TEST(encoders_of_odd_shapes)
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t layers = 1; layers <= 3; layers++)
             for (int both = 0; both < 2; both++) {
-                check_encoder(hidden[h], layers, both, 11, 5, 9, seed++);
-                check_encoder(hidden[h], layers, both, 11, 30, 4, seed++);
+                check_encoder((shape){hidden[h], layers, 11, both, {0}}, 5, 9, seed++);
+                check_encoder((shape){hidden[h], layers, 11, both, {0}}, 30, 4, seed++);
             }
-    check_encoder(7, 2, true, 11, 1, 200, seed++);
-    check_encoder(384, 1, true, 11, 13, 3, seed++);
+    check_encoder((shape){7, 2, 11, true, {0}}, 1, 200, seed++);
+    check_encoder((shape){384, 1, 11, true, {0}}, 13, 3, seed++);
+}
+END_TEST
+
+// Every reset with every activation, and more units than one pass of a product.
+START_TEST(cells_of_every_kind)
+{
+    const size_t hidden[] = {1, 7, 33, 100};
+    uint64_t seed = 200;
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
+        for (unsigned kind = 1; kind < 12; kind++) {
+            grus_cell_config cell = {GRUS_CELL_GRU, kind % 2, kind / 2 % 2, kind / 4};
+            check_encoder((shape){hidden[h], 2, 11, true, cell}, 17, 5, seed++);
+            check_encoder((shape){hidden[h], 1, 11, false, cell}, 3, 30, seed++);
+        }
+    check_encoder((shape){600, 1, 11, false, {.reset = GRUS_RESET_BEFORE}}, 13, 3, seed++);
 }
 END_TEST
 
 // A vocabulary too large for the table of input products takes the other path.
 START_TEST(encoder_without_a_table)
 {
-    check_encoder(100, 2, true, 30000, 7, 6, 99);
+    check_encoder((shape){100, 2, 30000, true, {0}}, 7, 6, 99);
+    check_encoder((shape){100, 2, 30000, true, {.reset = GRUS_RESET_BEFORE}}, 7, 6, 99);
 }
 END_TEST
 
 START_TEST(empty_sequences_alone)
 {
-    check_encoder(7, 2, true, 11, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, true, {0}}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, true, {.reset = GRUS_RESET_BEFORE}}, 3, 0, 5);
 }
 END_TEST
 
@@ -167,6 +219,7 @@ TCase *encoder_case(void)
     TCase *tcase = tcase_create("encoder");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, encoders_of_odd_shapes);
+    tcase_add_test(tcase, cells_of_every_kind);
     tcase_add_test(tcase, encoder_without_a_table);
     tcase_add_test(tcase, empty_sequences_alone);
     return tcase;

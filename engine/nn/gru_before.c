@@ -1,0 +1,152 @@
+// gru_before.c: a time step of two products, since r * h can be multiplied only when all of r is known.
+//
+// First the r and z rows of W_hh by a tile of lanes, with r * h of every row behind them while the products are in L1; then
+// W_hn by a tile of rows, with the new states behind it. Rows of one lane share the first product, not the second: each
+// has its own r.
+#include "config.h"
+
+#include "engine/nn/gru_before.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+
+#define GATES 3 // r, z, n
+#define EARLY 2 // of them, multiplied with the state itself
+
+static grus_status read_before(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
+                               grus_error *error)
+{
+    grus_cell_biases biases;
+    grus_wanted wanted = {prefix, suffix, 0, 0};
+    grus_status status =
+        grus_cell_read_recurrent(cell, reading, wanted, (grus_gate_range){0, EARLY, GATES}, &cell->weight_hh, error);
+    if (!status)
+        status = grus_cell_read_recurrent(cell, reading, wanted, (grus_gate_range){EARLY, 1, GATES}, &cell->weight_hn,
+                                          error);
+    if (!status)
+        status = grus_cell_read_biases(cell, reading, prefix, suffix, &biases, error);
+    if (status)
+        return status;
+    cell->bias = grus_arena_alloc(reading->arena, cell->width, sizeof *cell->bias);
+    if (!cell->bias)
+        return grus_fail_memory(error, cell->width * sizeof *cell->bias);
+    memset(cell->bias, 0, cell->width * sizeof *cell->bias);
+    for (size_t i = 0; i < GATES * cell->hidden; i++)
+        cell->bias[grus_gate_row(cell->kernel, GATES, i / cell->hidden, i % cell->hidden)] =
+            biases.ih[i] + biases.hh[i];
+    return GRUS_OK;
+}
+
+static bool before_scratch(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch)
+{
+    const grus_kernel *kernel = cell->kernel;
+    size_t floats = grus_mul_sat(rows, cell->hidden);
+    scratch->acc = grus_arena_alloc(arena, EARLY * kernel->tile * kernel->units, sizeof *scratch->acc);
+    scratch->reset = grus_arena_alloc(arena, floats, sizeof *scratch->reset);
+    scratch->update = grus_arena_alloc(arena, floats, sizeof *scratch->update);
+    scratch->rows = grus_arena_alloc(arena, rows, sizeof *scratch->rows);
+    scratch->panels = grus_panels_new(kernel, arena, rows, cell->hidden);
+    return scratch->acc && scratch->reset && scratch->update && scratch->rows && scratch->panels;
+}
+
+static uint64_t before_flops(const grus_cell *cell, size_t lanes, size_t rows)
+{
+    return grus_product_flops(lanes, cell->weight_hh, EARLY * cell->hidden) +
+           grus_product_flops(rows, cell->weight_hn, cell->hidden);
+}
+
+// One half of the gates of one group for n <= tile rows.
+static void run_gates(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group,
+                      void half(const grus_gates *gates))
+{
+    const grus_kernel *kernel = cell->kernel;
+    size_t units = kernel->units, unit = group * units;
+    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
+    float *h_new[GRUS_MAX_TILE], *reset[GRUS_MAX_TILE], *update[GRUS_MAX_TILE];
+    GRUS_ASSERT(n <= kernel->tile);
+    for (size_t i = 0; i < n; i++) {
+        gi[i] = step->gi[first + i] + GATES * unit;
+        more[i] = step->more ? step->more[first + i] + GATES * unit : NULL;
+        h_prev[i] = step->h_prev[first + i] + unit;
+        h_new[i] = step->h_new[first + i] + unit;
+        reset[i] = step->scratch->reset + (first + i) * cell->hidden + unit;
+        update[i] = step->scratch->update + (first + i) * cell->hidden + unit;
+    }
+    half(&(grus_gates){.lanes = kernel->tile,
+                       .width = units,
+                       .units = grus_min(units, cell->hidden - unit),
+                       .acc = step->scratch->acc,
+                       .bias = cell->bias + GATES * unit,
+                       .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
+                       .activation = cell->config.activation,
+                       .n = n,
+                       .lane = step->lane + first,
+                       .gi = gi,
+                       .more = step->more ? more : NULL,
+                       .h_prev = h_prev,
+                       .h_new = h_new,
+                       .reset = reset,
+                       .update = update});
+}
+
+// r and z of one group of hidden units for one tile of lanes, and r * h of their rows.
+static void reset_group(const grus_cell *cell, const grus_cell_step *step, size_t tile_number, size_t group)
+{
+    const grus_kernel *kernel = cell->kernel;
+    size_t units = kernel->units, tile = kernel->tile, passes = grus_weights_passes(cell->weight_hh);
+    size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
+    for (size_t pass = 0; pass < passes; pass++)
+        for (size_t gate = 0; gate < EARLY; gate++) {
+            if (pass == 0)
+                grus_cell_fetch_tabled(cell, step, last, GATES * group + gate);
+            if (gate + 1 == EARLY && pass + 1 == passes)
+                grus_cell_fetch_rows(cell, step, first, grus_min(tile, last - first), group);
+            grus_multiply(cell->weight_hh, step->panels, (grus_block){EARLY * group + gate, tile_number, pass}, 0,
+                          step->scratch->acc + gate * tile * units, units);
+        }
+    for (; first < last; first += tile)
+        run_gates(cell, step, first, grus_min(tile, last - first), group, kernel->vector->reset_gates);
+}
+
+// The new states of one group of hidden units for the n <= tile rows from first on.
+static void update_group(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
+{
+    const grus_kernel *kernel = cell->kernel;
+    size_t passes = grus_weights_passes(cell->weight_hn);
+    for (size_t pass = 0; pass < passes; pass++) {
+        if (pass + 1 == passes)
+            grus_cell_fetch_rows(cell, step, first, n, group);
+        grus_multiply(cell->weight_hn, step->scratch->panels, (grus_block){group, first / kernel->tile, pass}, 0,
+                      step->scratch->acc, kernel->units);
+    }
+    run_gates(cell, step, first, n, group, kernel->vector->update_gates);
+}
+
+static void before_run(const grus_cell *cell, const grus_cell_step *step)
+{
+    const grus_cell_scratch *scratch = step->scratch;
+    size_t tile = cell->kernel->tile, tiles = step->n / tile, rows = step->first_row[tiles];
+    size_t block = grus_weights_block(cell->weight_hh, EARLY) / EARLY;
+    for (size_t from = 0; from < cell->groups; from += block)
+        for (size_t i = 0; i < tiles; i++)
+            for (size_t group = from; group < grus_min(cell->groups, from + block); group++)
+                reset_group(cell, step, i, group);
+    for (size_t row = 0; row < rows; row++)
+        scratch->rows[row] = scratch->reset + row * cell->hidden;
+    grus_panels_pack(scratch->panels, &(grus_part_rows){scratch->rows, cell->hidden}, 1, rows);
+    block = grus_weights_block(cell->weight_hn, 1);
+    for (size_t from = 0; from < cell->groups; from += block)
+        for (size_t first = 0; first < rows; first += tile)
+            for (size_t group = from; group < grus_min(cell->groups, from + block); group++)
+                update_group(cell, step, first, grus_min(tile, rows - first), group);
+}
+
+const grus_cell_type grus_gru_before = {
+    .gates = GATES,
+    .read = read_before,
+    .scratch = before_scratch,
+    .run = before_run,
+    .flops = before_flops,
+};
