@@ -113,7 +113,7 @@ static size_t lane_bytes(const grus_engine *engine)
 {
     if (!engine->config->seq2seq)
         return engine->encoder.hidden * sizeof(float);
-    size_t rows = engine->kernel->tile;
+    size_t rows = 256 * engine->kernel->tile; // many, so that the rows are the most of what is in use at the peak
     sample one = {engine, {.records = 1, .positions = 1, .longest = 1}, rows};
     sample two = {engine, {.records = 1, .positions = 1, .longest = 1}, 2 * rows};
     return (grus_arena_count(list_decoding, &two) - grus_arena_count(list_decoding, &one)) / rows;
