@@ -19,6 +19,7 @@ struct grus_decoding {
     grus_infer_stats *stats;
     grus_keys keys;
     float *initial;         // (records, layers, H): what the bridge made
+    float *folded_values;   // (positions, context_ld), where
     bool folded;            // a context is the products of the maps that read it, not D outputs
     size_t context_ld;      // floats of a context
     size_t context_columns; // of them that are wanted, without what fills up panels
@@ -142,20 +143,41 @@ static void begin_rows(grus_decoding *d)
     grus_parents_begin(&d->parents, d->decoder->kernel->tile);
 }
 
-// The products of every encoder output with the maps that read the context take the place of the outputs.
-static grus_status fold_values(grus_decoding *d, const grus_work *work)
+// What encoder outputs are read as: keys, and, folded, their products with the maps that read the context.
+static bool list_values(grus_decoding *d, size_t positions, bool fold, grus_arena *arena, grus_mapping *mapping)
 {
+    const grus_decoder *decoder = d->decoder;
     const grus_linear *readers[2];
-    context_readers(d->decoder, readers);
-    size_t columns[2] = {grus_cell_wanted(d->decoder->cells), d->decoder->readout_size};
-    d->keys.value_columns = d->context_ld;
-    d->context_columns = 0;
-    for (size_t i = 0; i < 2; i++) {
-        d->stats->flops += grus_product_flops(d->encoded->positions, readers[i]->context, columns[i]);
-        d->context_columns += readers[i]->context ? columns[i] : 0;
+    *mapping = (grus_mapping){
+        .kernel = decoder->kernel, .n = positions, .parts = 1, .columns = decoder->values, .counts = true};
+    if (!grus_attention_keys_list(&decoder->attention, positions, fold, arena, &d->keys))
+        return false;
+    grus_attention_keys_map(&d->keys, mapping);
+    if (!d->folded)
+        return true;
+    context_readers(decoder, readers);
+    size_t wanted[2] = {grus_cell_wanted(decoder->cells), decoder->readout_size};
+    d->context_columns = (readers[0]->context ? wanted[0] : 0) + (readers[1]->context ? wanted[1] : 0);
+    d->folded_values = grus_linear_folded_list(readers, positions, arena);
+    if (!d->folded_values)
+        return false;
+    grus_linear_folded_map(readers, wanted, d->folded_values, mapping);
+    return true;
+}
+
+// All of it in one pass over the outputs, whose place the folded take in sums.
+static grus_status make_values(grus_decoding *d, bool fold, const grus_work *work)
+{
+    grus_mapping mapping;
+    if (!list_values(d, d->encoded->positions, fold, work->arena, &mapping))
+        return grus_fail_memory(work->error, 0);
+    mapping.dense = d->encoded->output;
+    grus_attention_keys_begin(&d->keys, d->encoded->output);
+    if (d->folded) {
+        d->keys.values = d->folded_values;
+        d->keys.value_columns = d->context_ld;
     }
-    return grus_linear_fold(readers, d->encoded->output, d->encoded->positions, d->decoder->values, work,
-                            &d->keys.values);
+    return grus_map_rows(&mapping, work);
 }
 
 static grus_decoding shaped(const grus_decoder *decoder, grus_decoding_shape shape)
@@ -173,21 +195,18 @@ bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, 
                         grus_arena *arena)
 {
     grus_decoding d = shaped(decoder, shape);
-    const grus_linear *readers[2];
-    context_readers(decoder, readers);
+    grus_mapping mapping;
     d.longest = sizes->longest;
     return grus_arena_alloc(arena, 1, sizeof d) &&
            list_floats(arena, &d.initial, sizes->records, decoder->layers * decoder->hidden) &&
            grus_bridge_list(&decoder->bridge, arena) &&
-           grus_attention_keys_list(&decoder->attention, sizes->positions, shape.fold, arena) &&
-           (!d.folded || grus_linear_fold_list(readers, sizes->positions, decoder->values, arena)) &&
+           list_values(&d, sizes->positions, shape.fold, arena, &mapping) && grus_map_rows_list(&mapping, arena) &&
            list_rows(&d, arena);
 }
 
 grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded *encoded, grus_decoding_shape shape,
                                 const grus_work *work, grus_decoding **decoding)
 {
-    const grus_attention *attention = &decoder->attention;
     grus_decoding *d = grus_arena_alloc(work->arena, 1, sizeof *d);
     if (!d)
         return grus_fail_memory(work->error, sizeof *d);
@@ -200,14 +219,11 @@ grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded 
         return grus_fail_memory(work->error, 0);
     grus_status status = grus_bridge_run(&decoder->bridge, encoded, work, d->initial);
     if (!status)
-        status = grus_attention_keys(attention, encoded->output, encoded->positions, shape.fold, work, &d->keys);
-    if (!status && d->folded)
-        status = fold_values(d, work);
+        status = make_values(d, shape.fold, work);
     if (!status && !list_rows(d, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (status)
         return status;
-    d->stats->flops += grus_attention_keys_flops(attention, &d->keys, encoded->positions);
     begin_rows(d);
     *decoding = d;
     return GRUS_OK;
@@ -244,10 +260,9 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
 // taken together.
 static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which, size_t n, const float *const *queries)
 {
-    const grus_decoder *decoder = d->decoder;
     float *context = d->sides[d->side].context;
-    grus_attention_project(&decoder->attention, &d->keys, &(grus_queries){queries, n}, &d->query_scratch, d->queries);
-    d->stats->flops += n * grus_attention_query_flops(&decoder->attention, &d->keys);
+    grus_attention_project(&d->keys, queries, n, &d->query_scratch, d->queries);
+    d->stats->flops += n * grus_attention_query_flops(&d->keys);
     for (size_t i = 0, count; i < n; i += count) {
         uint32_t sequence = rows[which[i]].sequence;
         size_t length = d->encoded->length[sequence];
@@ -260,8 +275,8 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
             contexts[count] = context + (i + count) * d->context_ld;
         }
         d->stats->flops += (uint64_t)2 * count * length * (d->keys.columns + d->context_columns);
-        grus_attend(&decoder->attention, &d->keys, d->queries + i, count, d->encoded->offset[sequence], length, weights,
-                    contexts);
+        grus_attend(&d->keys,
+                    &(grus_attending){d->encoded->offset[sequence], length, count, d->queries + i, weights, contexts});
     }
 }
 
@@ -291,40 +306,47 @@ static bool is_folded(const grus_decoding *d, const grus_linear *linear)
     return d->folded && linear->context;
 }
 
-// The parts of a map's input that are neither tabled nor folded; returns how many.
-static size_t parts_left(const grus_decoding *d, const grus_linear *linear, const grus_part *parts, size_t n_parts,
-                         bool into_cell, grus_part_rows *left)
+// What of a linear's input goes through a product in a step.
+typedef struct input {
+    const grus_weights *weights;
+    size_t wanted;  // units, without what fills up groups
+    size_t n_parts; // 0: nothing does
+    grus_part_rows parts[GRUS_MAX_PARTS];
+} input;
+
+// Of layer 0 or of the readout: the parts that are neither tabled nor folded.
+static input input_left(const grus_decoding *d, bool into_cell)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < n_parts; i++)
-        if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) &&
-            !(is_folded(d, linear) && parts[i] == GRUS_PART_CONTEXT))
-            left[n++] = part_rows(d, parts[i], into_cell);
-    return n;
+    const grus_decoder *decoder = d->decoder;
+    const grus_decoder_config *config = decoder->config;
+    const grus_linear *linear = into_cell ? &decoder->cells->ih : &decoder->readout;
+    const grus_part *parts = into_cell ? config->inputs : config->readout;
+    bool folded = is_folded(d, linear);
+    input left = {.weights = folded ? linear->folded : linear->rest,
+                  .wanted = into_cell ? grus_cell_wanted(decoder->cells) : decoder->readout_size};
+    for (size_t i = 0; i < (into_cell ? config->n_inputs : config->n_readout); i++)
+        if (!(linear->table && parts[i] == GRUS_PART_EMBEDDING) && !(folded && parts[i] == GRUS_PART_CONTEXT))
+            left.parts[left.n_parts++] = part_rows(d, parts[i], into_cell);
+    return left;
 }
 
-static void multiply_parts(grus_decoding *d, const grus_linear *linear, const grus_part_rows *parts, size_t n_parts,
-                           size_t n, float beta, float *y, size_t ldy)
+static void multiply(grus_decoding *d, const input *from, size_t n, float beta, float *y, size_t ldy)
 {
-    const grus_weights *weights = is_folded(d, linear) ? linear->folded : linear->rest;
-    bool into_cell = linear == &d->decoder->cells->ih;
-    grus_panels_pack(d->panels, parts, n_parts, n);
-    grus_product(weights, d->panels, beta, y, ldy);
-    d->stats->flops +=
-        grus_product_flops(n, weights, into_cell ? grus_cell_wanted(d->decoder->cells) : d->decoder->readout_size);
+    if (from->n_parts == 0)
+        return;
+    grus_panels_pack(d->panels, from->parts, from->n_parts, n);
+    grus_product(from->weights, d->panels, beta, y, ldy);
+    d->stats->flops += grus_product_flops(n, from->weights, from->wanted);
 }
 
 // gi_rows of layer 0, and more_rows where its input is a sum: the table's row, the product of the parts left and the
 // folded context.
 static void first_input(grus_decoding *d, size_t n)
 {
-    const grus_decoder_config *config = d->decoder->config;
     const grus_cell *cell = d->decoder->cells;
     const grus_linear *ih = &cell->ih;
-    grus_part_rows left[GRUS_MAX_PARTS];
-    size_t n_left = parts_left(d, ih, config->inputs, config->n_inputs, true, left);
-    if (n_left)
-        multiply_parts(d, ih, left, n_left, n, 0, d->gi, cell->width);
+    input left = input_left(d, true);
+    multiply(d, &left, n, 0, d->gi, cell->width);
     d->tabled_input = ih->table;
     for (size_t i = 0; i < n; i++) {
         float *product = d->gi + i * cell->width;
@@ -332,7 +354,7 @@ static void first_input(grus_decoding *d, size_t n)
         size_t n_terms = 0;
         if (ih->table)
             terms[n_terms++] = ih->table + d->token[i] * cell->width;
-        if (n_left)
+        if (left.n_parts)
             terms[n_terms++] = product;
         if (is_folded(d, ih))
             terms[n_terms++] = contexts(d, true)[i];
@@ -347,9 +369,8 @@ static void first_input(grus_decoding *d, size_t n)
 // gi_rows of the layers above, from the new states below.
 static void layer_input(grus_decoding *d, const grus_cell *cell, size_t n)
 {
-    grus_panels_pack(d->panels, &(grus_part_rows){d->h_read, cell->input}, 1, n);
-    grus_product(cell->ih.rest, d->panels, 0, d->gi, cell->width);
-    d->stats->flops += grus_cell_input_flops(cell, cell->ih.rest, n);
+    input from = {cell->ih.rest, grus_cell_wanted(cell), 1, {{d->h_read, cell->input}}};
+    multiply(d, &from, n, 0, d->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * cell->width;
     d->two_inputs = d->tabled_input = false;
@@ -392,17 +413,14 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
 // The readout's map of each row: what is known of it, and the product of the parts left on top.
 static void map_readout(grus_decoding *d, size_t n, float *readout)
 {
-    const grus_decoder_config *config = d->decoder->config;
     const grus_linear *map = &d->decoder->readout;
-    grus_part_rows left[GRUS_MAX_PARTS];
-    size_t n_left = parts_left(d, map, config->readout, config->n_readout, false, left);
+    input left = input_left(d, false);
     bool folded = is_folded(d, map), known = map->table || folded;
     for (size_t i = 0; i < n && folded; i++)
         d->chosen[i] = d->context[i] + grus_weights_width(d->decoder->cells->ih.context);
     if (known)
         grus_linear_known(map, map->table ? d->token : NULL, folded ? d->chosen : NULL, n, readout, d->readout_ld);
-    if (n_left)
-        multiply_parts(d, map, left, n_left, n, known ? 1 : 0, readout, d->readout_ld);
+    multiply(d, &left, n, known ? 1 : 0, readout, d->readout_ld);
 }
 
 static void make_readout(grus_decoding *d, size_t n)

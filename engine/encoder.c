@@ -13,7 +13,6 @@
 #include "engine/lanes.h"
 
 #define LANES_WANTED 96 // enough columns to amortise the streaming of weights; more only cost cache
-#define CHUNK_ROWS 384  // rows of a tall product: its results stay near the core until the steps use them
 
 size_t grus_encoder_lanes(const grus_kernel *kernel)
 {
@@ -90,7 +89,7 @@ typedef struct pass {
 
 static size_t chunk_rows(size_t lanes)
 {
-    return grus_max(CHUNK_ROWS, lanes);
+    return grus_max(GRUS_CHUNK_ROWS, lanes);
 }
 
 static size_t widest_input(const grus_encoder *encoder)

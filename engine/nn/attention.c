@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 
 // out[t] = score(query, keys[t]) for n keys that lie `columns` floats apart; what a score needs beside these it finds in
@@ -153,90 +154,47 @@ grus_status grus_attention_read(grus_reading *reading, const grus_attention_conf
     return status;
 }
 
-#define KEY_CHUNK 384 // positions a product
-
 static bool projects_keys(const grus_attention *attention, bool fold)
 {
     return attention->score->additive || (fold && attention->score->project_query);
 }
 
-// Room for a chunk of keys.
-typedef struct key_chunk {
-    size_t n;
-    grus_panels *panels;    // (n, Dk)
-    float *product;         // (n, width)
-    const float **pointers; // (n)
-} key_chunk;
-
-static bool list_key_chunk(const grus_attention *attention, grus_arena *arena, key_chunk *c)
+bool grus_attention_keys_list(const grus_attention *attention, size_t positions, bool fold, grus_arena *arena,
+                              grus_keys *keys)
 {
-    const grus_kernel *kernel = attention->kernel;
-    c->n = grus_whole_tiles(kernel, KEY_CHUNK);
-    c->panels = grus_panels_new(kernel, arena, c->n, attention->key);
-    c->product = grus_arena_alloc(arena, c->n * grus_weights_width(attention->weight_key), sizeof *c->product);
-    c->pointers = grus_arena_alloc(arena, c->n, sizeof *c->pointers);
-    return c->panels && c->product && c->pointers;
-}
-
-static float *list_key_rows(const grus_attention *attention, size_t positions, grus_arena *arena)
-{
-    return grus_arena_alloc(arena, grus_mul_sat(positions, grus_weights_out(attention->weight_key)), sizeof(float));
-}
-
-bool grus_attention_keys_list(const grus_attention *attention, size_t positions, bool fold, grus_arena *arena)
-{
-    key_chunk c;
+    *keys = (grus_keys){.attention = attention, .value_columns = attention->key, .columns = attention->key};
     if (!projects_keys(attention, fold))
         return true;
-    if (!list_key_rows(attention, positions, arena))
-        return false;
-    grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = list_key_chunk(attention, arena, &c);
-    grus_arena_release(arena, mark);
-    return listed;
+    keys->columns = grus_weights_out(attention->weight_key);
+    keys->folded = attention->score->project_query;
+    keys->projected = grus_arena_alloc(arena, grus_mul_sat(positions, keys->columns), sizeof *keys->projected);
+    return keys->projected != NULL;
 }
 
-static void project_keys(const grus_attention *attention, const float *values, size_t positions, const key_chunk *c,
-                         float *rows)
+static void finish_keys(void *user, size_t first, size_t n, float *products)
 {
-    const grus_weights *weights = attention->weight_key;
-    size_t columns = grus_weights_out(weights), width = grus_weights_width(weights);
-    for (size_t first = 0; first < positions; first += c->n) {
-        size_t n = grus_min(c->n, positions - first);
-        for (size_t i = 0; i < n; i++)
-            c->pointers[i] = values + (first + i) * attention->key;
-        grus_panels_pack(c->panels, &(grus_part_rows){c->pointers, attention->key}, 1, n);
-        grus_product(weights, c->panels, 0, c->product, width);
-        for (size_t i = 0; i < n; i++) {
-            float *row = rows + (first + i) * columns;
-            memcpy(row, c->product + i * width, columns * sizeof *row);
-            if (attention->score->additive)
-                attention->kernel->vector->add(row, attention->bias, columns);
-        }
+    const grus_keys *keys = user;
+    const grus_attention *attention = keys->attention;
+    size_t columns = keys->columns, width = grus_weights_width(attention->weight_key);
+    for (size_t i = 0; i < n; i++) {
+        float *row = keys->projected + (first + i) * columns;
+        memcpy(row, products + i * width, columns * sizeof *row);
+        if (attention->score->additive)
+            attention->kernel->vector->add(row, attention->bias, columns);
     }
 }
 
-grus_status grus_attention_keys(const grus_attention *attention, const float *values, size_t positions, bool fold,
-                                const grus_work *work, grus_keys *keys)
+void grus_attention_keys_map(grus_keys *keys, grus_mapping *mapping)
 {
-    *keys = (grus_keys){values, attention->key, values, attention->key, false};
-    if (!projects_keys(attention, fold))
-        return GRUS_OK;
-    size_t columns = grus_weights_out(attention->weight_key);
-    float *rows = list_key_rows(attention, positions, work->arena);
-    grus_arena_mark mark = grus_arena_here(work->arena);
-    key_chunk c;
-    if (!rows || !list_key_chunk(attention, work->arena, &c))
-        return grus_fail_memory(work->error, grus_mul_sat(positions, columns * sizeof *rows));
-    project_keys(attention, values, positions, &c, rows);
-    grus_arena_release(work->arena, mark);
-    *keys = (grus_keys){values, attention->key, rows, columns, attention->score->project_query};
-    return GRUS_OK;
+    if (keys->projected)
+        mapping->map[mapping->n_maps++] = (grus_map){
+            .weights = keys->attention->weight_key, .finish = finish_keys, .user = keys, .wanted = keys->columns};
 }
 
-uint64_t grus_attention_keys_flops(const grus_attention *attention, const grus_keys *keys, size_t positions)
+void grus_attention_keys_begin(grus_keys *keys, const float *values)
 {
-    return keys->rows == keys->values ? 0 : grus_product_flops(positions, attention->weight_key, keys->columns);
+    keys->values = values;
+    keys->rows = keys->projected ? keys->projected : values;
 }
 
 bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_arena *arena, grus_query_scratch *scratch)
@@ -251,38 +209,45 @@ bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_are
     return scratch->panels && scratch->product;
 }
 
-uint64_t grus_attention_query_flops(const grus_attention *attention, const grus_keys *keys)
+// The weights that queries go through on their way to these keys; NULL: they are used as they are.
+static const grus_weights *query_weights(const grus_keys *keys)
 {
-    return keys->folded ? 0 : grus_product_flops(1, attention->weight_query, grus_weights_out(attention->weight_query));
+    return keys->folded ? NULL : keys->attention->weight_query;
 }
 
-void grus_attention_project(const grus_attention *attention, const grus_keys *keys, const grus_queries *queries,
+uint64_t grus_attention_query_flops(const grus_keys *keys)
+{
+    const grus_weights *weights = query_weights(keys);
+    return grus_product_flops(1, weights, grus_weights_out(weights));
+}
+
+void grus_attention_project(const grus_keys *keys, const float *const *queries, size_t n,
                             const grus_query_scratch *scratch, const float **projected)
 {
-    const grus_weights *weights = keys->folded ? NULL : attention->weight_query;
-    if (!weights) {
-        for (size_t i = 0; i < queries->n; i++)
-            projected[i] = queries->rows[i];
-        return;
-    }
+    const grus_weights *weights = query_weights(keys);
     size_t width = grus_weights_width(weights);
-    grus_panels_pack(scratch->panels, &(grus_part_rows){queries->rows, grus_weights_in(weights)}, 1, queries->n);
-    grus_product(weights, scratch->panels, 0, scratch->product, width);
-    for (size_t i = 0; i < queries->n; i++)
-        projected[i] = scratch->product + i * width;
+    if (weights) {
+        grus_panels_pack(scratch->panels, &(grus_part_rows){queries, grus_weights_in(weights)}, 1, n);
+        grus_product(weights, scratch->panels, 0, scratch->product, width);
+    }
+    for (size_t i = 0; i < n; i++)
+        projected[i] = weights ? scratch->product + i * width : queries[i];
 }
 
-void grus_attend(const grus_attention *attention, const grus_keys *keys, const float *const *queries, size_t n,
-                 size_t first, size_t length, float *const *weights, float *const *contexts)
+void grus_attend(const grus_keys *keys, const grus_attending *of)
 {
+    const grus_attention *attention = keys->attention;
     const grus_vector *vector = attention->kernel->vector;
-    for (size_t i = 0; i < n && length > 0; i++) {
-        attention->score->score(attention, queries[i], keys->rows + first * keys->columns, length, keys->columns,
-                                weights[i]);
+    size_t first = of->first, length = of->length;
+    GRUS_ASSERT(of->n <= GRUS_MAX_SUMS);
+    for (size_t i = 0; i < of->n && length > 0; i++) {
+        float *weights = of->weights[i];
+        attention->score->score(attention, of->queries[i], keys->rows + first * keys->columns, length, keys->columns,
+                                weights);
         for (size_t t = 0; t < length; t++)
-            weights[i][t] /= attention->temperature;
-        vector->softmax(weights[i], length);
+            weights[t] /= attention->temperature;
+        vector->softmax(weights, length);
     }
-    vector->weighted_sums(n, (const float *const *)weights, keys->values + first * keys->value_columns, length,
-                          keys->value_columns, contexts);
+    vector->weighted_sums(of->n, (const float *const *)of->weights, keys->values + first * keys->value_columns, length,
+                          keys->value_columns, of->contexts);
 }

@@ -7,8 +7,6 @@
 
 #include "base/error.h"
 
-#define CHUNK 96 // sequences a product
-
 static bool maps(const grus_bridge *bridge)
 {
     return bridge->kind == GRUS_BRIDGE_LINEAR_TANH || bridge->kind == GRUS_BRIDGE_MEAN_TANH;
@@ -34,60 +32,82 @@ grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, g
     return status;
 }
 
-static void read_input(const grus_bridge *bridge, const grus_encoded *encoded, size_t sequence, float *input)
+// A run of one that maps, over a batch.
+typedef struct running {
+    const grus_bridge *bridge;
+    const grus_encoded *encoded;
+    float *means;   // (a chunk, D) of mean_tanh
+    float *initial; // (records, layers, H)
+} running;
+
+static void place_means(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
 {
-    if (bridge->kind == GRUS_BRIDGE_MEAN_TANH)
-        grus_encoded_mean(encoded, sequence, input);
-    else
-        memcpy(input, grus_encoded_final(encoded, bridge->first_final, sequence), bridge->values * sizeof *input);
+    const running *r = user;
+    for (size_t i = 0; i < n; i++) {
+        float *mean = r->means + i * r->bridge->values;
+        grus_encoded_mean(r->encoded, first + i, mean);
+        rows[0][i] = mean;
+    }
 }
 
-// Room for the inputs of a chunk of sequences.
-typedef struct chunk {
-    size_t n;
-    float *input, *product; // (n, D), (n, width)
-    grus_panels *panels;    // (n, D)
-    const float **rows;     // (n)
-} chunk;
-
-static bool list_chunk(const grus_bridge *bridge, grus_arena *arena, chunk *c)
+static void finish_states(void *user, size_t first, size_t n, float *products)
 {
-    c->n = grus_whole_tiles(bridge->kernel, CHUNK);
-    c->input = grus_arena_alloc(arena, c->n * bridge->values, sizeof *c->input);
-    c->product = grus_arena_alloc(arena, c->n * grus_weights_width(bridge->weights), sizeof *c->product);
-    c->panels = grus_panels_new(bridge->kernel, arena, c->n, bridge->values);
-    c->rows = grus_arena_alloc(arena, c->n, sizeof *c->rows);
-    return c->input && c->product && c->panels && c->rows;
+    const running *r = user;
+    const grus_bridge *bridge = r->bridge;
+    size_t states = bridge->layers * bridge->hidden, width = grus_weights_width(bridge->weights);
+    for (size_t i = 0; i < n; i++) {
+        float *row = products + i * width;
+        bridge->kernel->vector->tanh_bias(row, bridge->bias, states);
+        memcpy(r->initial + (first + i) * states, row, states * sizeof *row);
+    }
+}
+
+// initial[sequence] = tanh(W x + b) on the top final states, which are dense, or on the mean outputs.
+static bool list_run(running *r, grus_arena *arena, grus_mapping *mapping)
+{
+    const grus_bridge *bridge = r->bridge;
+    *mapping = (grus_mapping){.kernel = bridge->kernel,
+                              .parts = 1,
+                              .columns = bridge->values,
+                              .counts = true,
+                              .n_maps = 1,
+                              .map = {{.weights = bridge->weights,
+                                       .finish = finish_states,
+                                       .user = r,
+                                       .wanted = grus_weights_out(bridge->weights)}}};
+    if (bridge->kind != GRUS_BRIDGE_MEAN_TANH)
+        return true;
+    mapping->place = place_means;
+    mapping->user = r;
+    size_t means = grus_mul_sat(grus_chunk_rows(bridge->kernel), bridge->values);
+    r->means = grus_arena_alloc(arena, means, sizeof *r->means);
+    return r->means != NULL;
 }
 
 bool grus_bridge_list(const grus_bridge *bridge, grus_arena *arena)
 {
-    chunk c;
+    running r = {.bridge = bridge};
+    grus_mapping mapping;
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = !maps(bridge) || list_chunk(bridge, arena, &c);
+    bool listed = !maps(bridge) || (list_run(&r, arena, &mapping) && grus_map_rows_list(&mapping, arena));
     grus_arena_release(arena, mark);
     return listed;
 }
 
-// initial[sequence] = tanh(W x + b) on the top final states or the mean outputs.
-static void run_map(const grus_bridge *bridge, const grus_encoded *encoded, const chunk *c, float *initial)
+static grus_status run_map(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
+                           float *initial)
 {
-    size_t states = bridge->layers * bridge->hidden, width = grus_weights_width(bridge->weights);
-    for (size_t first = 0; first < encoded->n; first += c->n) {
-        size_t n = grus_min(c->n, encoded->n - first);
-        for (size_t i = 0; i < n; i++) {
-            float *input = c->input + i * bridge->values;
-            read_input(bridge, encoded, first + i, input);
-            c->rows[i] = input;
-        }
-        grus_panels_pack(c->panels, &(grus_part_rows){c->rows, bridge->values}, 1, n);
-        grus_product(bridge->weights, c->panels, 0, c->product, width);
-        for (size_t i = 0; i < n; i++) {
-            float *row = c->product + i * width;
-            bridge->kernel->vector->tanh_bias(row, bridge->bias, states);
-            memcpy(initial + (first + i) * states, row, states * sizeof *row);
-        }
-    }
+    running r = {.bridge = bridge, .encoded = encoded, .initial = initial};
+    grus_mapping mapping;
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    if (!list_run(&r, work->arena, &mapping))
+        return grus_fail_memory(work->error, 0);
+    mapping.n = encoded->n;
+    if (!mapping.place && encoded->n > 0)
+        mapping.dense = grus_encoded_final(encoded, bridge->first_final, 0);
+    grus_status status = grus_map_rows(&mapping, work);
+    grus_arena_release(work->arena, mark);
+    return status;
 }
 
 static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, float *initial)
@@ -101,18 +121,11 @@ static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, fl
 grus_status grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
                             float *initial)
 {
-    chunk c;
-    if (bridge->kind == GRUS_BRIDGE_LAST) {
+    if (maps(bridge))
+        return run_map(bridge, encoded, work, initial);
+    if (bridge->kind == GRUS_BRIDGE_LAST)
         copy_last(bridge, encoded, initial);
-    } else if (!maps(bridge)) {
+    else
         memset(initial, 0, encoded->n * bridge->layers * bridge->hidden * sizeof *initial);
-    } else {
-        grus_arena_mark mark = grus_arena_here(work->arena);
-        if (!list_chunk(bridge, work->arena, &c))
-            return grus_fail_memory(work->error, 0);
-        run_map(bridge, encoded, &c, initial);
-        grus_arena_release(work->arena, mark);
-        work->stats->flops += grus_product_flops(encoded->n, bridge->weights, grus_weights_out(bridge->weights));
-    }
     return GRUS_OK;
 }

@@ -51,11 +51,6 @@ size_t grus_cell_wanted(const grus_cell *cell)
     return cell->type->gates * cell->hidden;
 }
 
-uint64_t grus_cell_input_flops(const grus_cell *cell, const grus_weights *weights, size_t n)
-{
-    return grus_product_flops(n, weights, grus_cell_wanted(cell));
-}
-
 uint64_t grus_cell_step_flops(const grus_cell *cell, size_t lanes, size_t rows)
 {
     return cell->type->flops(cell, lanes, rows);
@@ -63,5 +58,5 @@ uint64_t grus_cell_step_flops(const grus_cell *cell, size_t lanes, size_t rows)
 
 uint64_t grus_cell_flops(const grus_cell *cell, size_t rows)
 {
-    return grus_cell_input_flops(cell, cell->ih.rest, rows) + grus_cell_step_flops(cell, rows, rows);
+    return grus_product_flops(rows, cell->ih.rest, grus_cell_wanted(cell)) + grus_cell_step_flops(cell, rows, rows);
 }

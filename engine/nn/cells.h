@@ -14,8 +14,7 @@ bool grus_cell_scratch_list(const grus_cell *cell, size_t rows, grus_arena *aren
 
 void grus_cell_run(const grus_cell *cell, const grus_cell_step *step);
 
-// FLOPs of a product of n rows of inputs with weights of cell->ih; and of a step, without its inputs'.
-uint64_t grus_cell_input_flops(const grus_cell *cell, const grus_weights *weights, size_t n);
+// FLOPs of a step, without its inputs'.
 uint64_t grus_cell_step_flops(const grus_cell *cell, size_t lanes, size_t rows);
 // Of a sequence's rows, each a lane of its own, what is tabled left out.
 uint64_t grus_cell_flops(const grus_cell *cell, size_t rows);

@@ -1,11 +1,9 @@
-// head.c: classification heads, a chunk of rows at a time.
+// head.c: classification heads.
 #include "config.h"
 
 #include "engine/nn/head.h"
 
 #include "base/error.h"
-
-#define CHUNK 384 // rows a product
 
 grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
                            grus_head *head, grus_error *error)
@@ -42,77 +40,71 @@ static void classify(const grus_head *head, float *logits, uint32_t *label, floa
     *prob = logits[best];
 }
 
-typedef struct chunk {
-    const float **rows[2];
-    grus_panels *panels;
-    float *logits;
-} chunk;
+// A run over a batch.
+typedef struct running {
+    const grus_head *head;
+    const grus_encoded *encoded;
+    const float *pooled;
+    size_t sequence;  // of the row placed last
+    uint32_t *labels; // (rows)
+    float *probs;     // (rows)
+} running;
 
-static bool list_chunk(const grus_head *head, size_t n, grus_arena *arena, chunk *c)
+static void place_rows(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
 {
-    for (size_t i = 0; i < head->n_inputs; i++)
-        if (!(c->rows[i] = grus_arena_alloc(arena, n, sizeof *c->rows[i])))
-            return false;
-    c->panels = grus_panels_new(head->kernel, arena, n, grus_weights_in(head->weights));
-    c->logits = grus_arena_alloc(arena, n * grus_weights_width(head->weights), sizeof *c->logits);
-    return c->panels && c->logits;
+    running *r = user;
+    const grus_head *head = r->head;
+    for (size_t i = 0; i < n; i++) {
+        size_t row = first + i;
+        while (head->on_token && row >= r->encoded->offset[r->sequence + 1])
+            r->sequence++;
+        size_t of = head->on_token ? r->sequence : row;
+        for (size_t part = 0; part < head->n_inputs; part++)
+            rows[part][i] = head->inputs[part] == GRUS_HEAD_STATE ? r->encoded->output + row * head->size
+                                                                  : r->pooled + of * head->size;
+    }
 }
 
-static bool list_results(const grus_head *head, size_t positions, size_t records, grus_arena *arena, uint32_t **labels,
-                         float **probs)
+static void classify_rows(void *user, size_t first, size_t n, float *logits)
 {
-    size_t total = head->on_token ? positions : records;
-    *labels = grus_arena_alloc(arena, total, sizeof **labels);
-    *probs = grus_arena_alloc(arena, total, sizeof **probs);
-    return *labels && *probs;
+    const running *r = user;
+    for (size_t i = 0; i < n; i++)
+        classify(r->head, logits + i * grus_weights_width(r->head->weights), r->labels + first + i,
+                 r->probs + first + i);
+}
+
+// What is to be mapped; lists the results of so many rows in arena.
+static bool list_run(running *r, size_t rows, grus_arena *arena, grus_mapping *mapping)
+{
+    const grus_head *head = r->head;
+    r->labels = grus_arena_alloc(arena, rows, sizeof *r->labels);
+    r->probs = grus_arena_alloc(arena, rows, sizeof *r->probs);
+    *mapping = (grus_mapping){.kernel = head->kernel,
+                              .n = rows,
+                              .parts = head->n_inputs,
+                              .columns = head->size,
+                              .place = place_rows,
+                              .user = r,
+                              .n_maps = 1,
+                              .map = {{.weights = head->weights, .finish = classify_rows, .user = r}}};
+    return r->labels && r->probs;
 }
 
 bool grus_head_list(const grus_head *head, size_t positions, size_t records, grus_arena *arena)
 {
-    uint32_t *labels;
-    float *probs;
-    chunk c;
-    if (!list_results(head, positions, records, arena, &labels, &probs))
-        return false;
-    grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = list_chunk(head, grus_whole_tiles(head->kernel, CHUNK), arena, &c);
-    grus_arena_release(arena, mark);
-    return listed;
-}
-
-// Row `row` of all rows is sequence's; *sequence only grows.
-static void set_rows(const grus_head *head, const grus_encoded *encoded, const float *pooled, size_t row, size_t i,
-                     size_t *sequence, chunk *c)
-{
-    while (head->on_token && row >= encoded->offset[*sequence + 1])
-        ++*sequence;
-    size_t of = head->on_token ? *sequence : row;
-    for (size_t part = 0; part < head->n_inputs; part++)
-        c->rows[part][i] =
-            head->inputs[part] == GRUS_HEAD_STATE ? encoded->output + row * head->size : pooled + of * head->size;
+    running r = {.head = head};
+    grus_mapping mapping;
+    return list_run(&r, head->on_token ? positions : records, arena, &mapping) && grus_map_rows_list(&mapping, arena);
 }
 
 grus_status grus_head_run(const grus_head *head, const grus_encoded *encoded, const float *pooled,
                           const grus_work *work, uint32_t **labels, float **probs)
 {
-    size_t total = head->on_token ? encoded->positions : encoded->n;
-    size_t step = grus_whole_tiles(head->kernel, CHUNK), width = grus_weights_width(head->weights), sequence = 0;
-    chunk c;
-    if (!list_results(head, encoded->positions, encoded->n, work->arena, labels, probs))
+    running r = {.head = head, .encoded = encoded, .pooled = pooled};
+    grus_mapping mapping;
+    if (!list_run(&r, head->on_token ? encoded->positions : encoded->n, work->arena, &mapping))
         return grus_fail_memory(work->error, 0);
-    grus_arena_mark mark = grus_arena_here(work->arena);
-    if (!list_chunk(head, step, work->arena, &c))
-        return grus_fail_memory(work->error, 0);
-    for (size_t first = 0; first < total; first += step) {
-        size_t n = grus_min(step, total - first);
-        for (size_t i = 0; i < n; i++)
-            set_rows(head, encoded, pooled, first + i, i, &sequence, &c);
-        grus_part_rows parts[2] = {{c.rows[0], head->size}, {c.rows[head->n_inputs - 1], head->size}};
-        grus_panels_pack(c.panels, parts, head->n_inputs, n);
-        grus_product(head->weights, c.panels, 0, c.logits, width);
-        for (size_t i = 0; i < n; i++)
-            classify(head, c.logits + i * width, *labels + first + i, *probs + first + i);
-    }
-    grus_arena_release(work->arena, mark);
-    return GRUS_OK;
+    *labels = r.labels;
+    *probs = r.probs;
+    return grus_map_rows(&mapping, work);
 }

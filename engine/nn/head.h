@@ -3,8 +3,8 @@
 #define GRUS_ENGINE_NN_HEAD_H
 
 #include "base/model_config.h"
-#include "engine/batch.h"
 #include "engine/nn/encoded.h"
+#include "engine/nn/map_rows.h"
 #include "engine/nn/reading.h"
 
 typedef struct grus_head {

@@ -5,8 +5,7 @@
 #ifndef GRUS_ENGINE_NN_LINEAR_H
 #define GRUS_ENGINE_NN_LINEAR_H
 
-#include "engine/batch.h"
-#include "engine/kernel/product.h"
+#include "engine/nn/map_rows.h"
 
 typedef struct grus_linear {
     const grus_kernel *kernel;
@@ -41,12 +40,12 @@ typedef struct grus_linear_parts {
 grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix matrix, const grus_linear_parts *parts,
                              grus_error *error);
 
-// The context's products of two maps, side by side: folded (positions, their widths), in work's arena, from values
-// (positions, columns). A map without a context takes no part. GRUS_E_MEMORY when the arena has none left.
-grus_status grus_linear_fold(const grus_linear *const linears[2], const float *values, size_t positions, size_t columns,
-                             const grus_work *work, const float **folded);
-// Lists what that takes: grus_linear_fold, on the arena alone.
-bool grus_linear_fold_list(const grus_linear *const linears[2], size_t positions, size_t columns, grus_arena *arena);
+// The context's products of two linears, side by side: folded (positions, their widths), room for which is listed in
+// arena; NULL when that has none left. They are made by running the maps that are added to mapping, whose rows are the
+// values; wanted are the units of each that are no filling. A linear without a context takes no part.
+float *grus_linear_folded_list(const grus_linear *const linears[2], size_t positions, grus_arena *arena);
+void grus_linear_folded_map(const grus_linear *const linears[2], const size_t wanted[2], float *folded,
+                            grus_mapping *mapping);
 // Floats of a row of it.
 size_t grus_linear_folded_width(const grus_linear *const linears[2]);
 

@@ -8,8 +8,6 @@
 
 #include "base/error.h"
 
-#define QUERY_CHUNK 384 // sequences whose queries are projected together
-
 grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, grus_pooling *pooling,
                               grus_error *error)
 {
@@ -26,75 +24,97 @@ grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, 
                                error);
 }
 
+// A run by attention over a batch.
+typedef struct attending {
+    const grus_pooling *pooling;
+    const grus_encoded *encoded;
+    grus_keys keys;
+    size_t n_zeros;
+    float *zeros;         // (n_zeros)
+    float *pooled;        // (n, D)
+    float *weights;       // (positions)
+    grus_mapping values;  // what makes keys of the outputs
+    grus_mapping queries; // what projects queries, and attends then
+} attending;
+
 // The query of sequence i before projection; the learned additive score has none, and takes zeros.
-static const float *query_of(const grus_pooling *pooling, const grus_encoded *encoded, const float *zeros, size_t i)
+static const float *query_of(const attending *a, size_t i)
 {
-    if (!pooling->learned_query)
-        return grus_encoded_final(encoded, encoded->layers - 1, i);
-    return pooling->attention.context ? pooling->attention.context : zeros;
+    if (!a->pooling->learned_query)
+        return grus_encoded_final(a->encoded, a->encoded->layers - 1, i);
+    return a->pooling->attention.context ? a->pooling->attention.context : a->zeros;
 }
 
-// Room for the queries of a chunk of sequences.
-typedef struct query_chunk {
-    size_t n, n_zeros;
-    float *zeros;                       // (n_zeros)
-    const float **queries, **projected; // (n)
-    grus_query_scratch scratch;
-} query_chunk;
-
-static bool list_query_chunk(const grus_pooling *pooling, grus_arena *arena, query_chunk *c)
+static void place_queries(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
 {
+    const attending *a = user;
+    for (size_t i = 0; i < n; i++)
+        rows[0][i] = query_of(a, first + i);
+}
+
+static void attend(const attending *a, size_t sequence, const float *query)
+{
+    size_t first = a->encoded->offset[sequence];
+    float *weights = a->weights + first, *pooled = a->pooled + sequence * a->pooling->size;
+    grus_attend(&a->keys, &(grus_attending){first, a->encoded->length[sequence], 1, &query, &weights, &pooled});
+}
+
+static void finish_queries(void *user, size_t first, size_t n, float *projected)
+{
+    const attending *a = user;
+    size_t width = grus_weights_width(a->pooling->attention.weight_query);
+    for (size_t i = 0; i < n; i++)
+        attend(a, first + i, projected + i * width);
+}
+
+static bool list_attending(attending *a, size_t positions, grus_arena *arena)
+{
+    const grus_pooling *pooling = a->pooling;
     const grus_attention *attention = &pooling->attention;
-    c->n = grus_whole_tiles(pooling->kernel, QUERY_CHUNK);
-    c->n_zeros = grus_max(attention->size, pooling->size);
-    c->zeros = grus_arena_alloc(arena, c->n_zeros, sizeof *c->zeros);
-    c->queries = grus_arena_alloc(arena, c->n, sizeof *c->queries);
-    c->projected = grus_arena_alloc(arena, c->n, sizeof *c->projected);
-    return c->zeros && c->queries && c->projected && grus_query_scratch_list(attention, c->n, arena, &c->scratch);
+    a->n_zeros = grus_max(attention->size, pooling->size);
+    a->zeros = grus_arena_alloc(arena, a->n_zeros, sizeof *a->zeros);
+    a->values = (grus_mapping){.kernel = pooling->kernel, .n = positions, .parts = 1, .columns = pooling->size};
+    a->queries = (grus_mapping){.kernel = pooling->kernel,
+                                .parts = 1,
+                                .columns = grus_weights_in(attention->weight_query),
+                                .place = place_queries,
+                                .user = a,
+                                .n_maps = attention->weight_query ? 1 : 0,
+                                .map = {{.weights = attention->weight_query, .finish = finish_queries, .user = a}}};
+    if (!a->zeros || !grus_attention_keys_list(attention, positions, false, arena, &a->keys))
+        return false;
+    grus_attention_keys_map(&a->keys, &a->values);
+    return true;
 }
 
 bool grus_pooling_list(const grus_pooling *pooling, size_t positions, grus_arena *arena)
 {
-    query_chunk c;
+    attending a = {.pooling = pooling};
     if (pooling->kind != GRUS_POOL_ATTENTION)
         return true;
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed =
-        grus_attention_keys_list(&pooling->attention, positions, false, arena) && list_query_chunk(pooling, arena, &c);
+    bool listed = list_attending(&a, positions, arena) && grus_map_rows_list(&a.values, arena) &&
+                  grus_map_rows_list(&a.queries, arena);
     grus_arena_release(arena, mark);
     return listed;
-}
-
-static void attend_all(const grus_pooling *pooling, const grus_encoded *encoded, const grus_keys *keys,
-                       const query_chunk *c, float *pooled, float *weights)
-{
-    const grus_attention *attention = &pooling->attention;
-    memset(c->zeros, 0, c->n_zeros * sizeof *c->zeros);
-    for (size_t first = 0; first < encoded->n; first += c->n) {
-        size_t n = grus_min(c->n, encoded->n - first);
-        for (size_t i = 0; i < n; i++)
-            c->queries[i] = query_of(pooling, encoded, c->zeros, first + i);
-        grus_attention_project(attention, keys, &(grus_queries){c->queries, n}, &c->scratch, c->projected);
-        for (size_t i = 0; i < n; i++) {
-            size_t from = encoded->offset[first + i];
-            float *own_weights = weights + from, *to = pooled + (first + i) * pooling->size;
-            grus_attend(attention, keys, c->projected + i, 1, from, encoded->length[first + i], &own_weights, &to);
-        }
-    }
 }
 
 static grus_status pool_attention(const grus_pooling *pooling, const grus_encoded *encoded, const grus_work *work,
                                   float *pooled, float *weights)
 {
-    grus_keys keys;
-    query_chunk c;
+    attending a = {.pooling = pooling, .encoded = encoded, .pooled = pooled, .weights = weights};
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status =
-        grus_attention_keys(&pooling->attention, encoded->output, encoded->positions, false, work, &keys);
-    if (!status && !list_query_chunk(pooling, work->arena, &c))
-        status = grus_fail_memory(work->error, 0);
+    if (!list_attending(&a, encoded->positions, work->arena))
+        return grus_fail_memory(work->error, 0);
+    memset(a.zeros, 0, a.n_zeros * sizeof *a.zeros);
+    a.values.dense = encoded->output;
+    a.queries.n = encoded->n;
+    grus_status status = grus_map_rows(&a.values, work);
+    grus_attention_keys_begin(&a.keys, encoded->output);
     if (!status)
-        attend_all(pooling, encoded, &keys, &c, pooled, weights);
+        status = grus_map_rows(&a.queries, work);
+    for (size_t i = 0; i < encoded->n && !status && a.queries.n_maps == 0; i++)
+        attend(&a, i, query_of(&a, i));
     grus_arena_release(work->arena, mark);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "engine/kernel/choose.h"
+#include "engine/nn/map_rows.h"
 #include "engine/nn/reading.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"
@@ -131,11 +132,98 @@ START_TEST(a_row_does_not_depend_on_its_company)
 }
 END_TEST
 
+// Rows of two parts, through a matrix whose products are finished and one whose products stay.
+typedef struct mapped {
+    size_t n, columns, placed; // placed: rows, so far
+    const float *x[2];         // (n, columns) each
+    float *finished;           // (n, width)
+    size_t width;
+} mapped;
+
+static void place_parts(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
+{
+    mapped *m = user;
+    ck_assert_uint_eq(first, m->placed);
+    m->placed += n;
+    for (size_t part = 0; part < 2; part++)
+        for (size_t i = 0; i < n; i++)
+            rows[part][i] = m->x[part] + (first + i) * m->columns;
+}
+
+static void negate(void *user, size_t first, size_t n, float *products)
+{
+    const mapped *m = user;
+    for (size_t i = 0; i < n * m->width; i++)
+        m->finished[first * m->width + i] = -products[i];
+}
+
+static void check_mapped(const mapped *m, const float *matrix, size_t outs, const float *y, size_t ldy, double sign)
+{
+    size_t columns = m->columns;
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t j = 0; j < outs; j++) {
+            double expected = plain_dot(matrix + j * 2 * columns, m->x[0] + i * columns, columns) +
+                              plain_dot(matrix + (j * 2 + 1) * columns, m->x[1] + i * columns, columns);
+            ASSERT_NEAR(y[i * ldy + j], sign * expected, 1e-4);
+        }
+}
+
+static void check_map_rows(const grus_kernel *kernel, size_t n, uint64_t *seed)
+{
+    size_t columns = 21, in = 2 * columns, out[2] = {kernel->units + 3, 5};
+    float *x[2] = {noise(seed, n * columns), noise(seed, n * columns)};
+    float *matrix[2] = {noise(seed, out[0] * in), noise(seed, out[1] * in)};
+    grus_weights *weights[2];
+    grus_arena *arena = grus_arena_new(0);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix[i], out[i], in, in}, &weights[i], NULL),
+                         GRUS_OK);
+    size_t width = grus_weights_width(weights[0]), ldy = grus_weights_width(weights[1]) + 2;
+    float *y = grus_alloc(grus_whole_tiles(kernel, n) * ldy, sizeof *y);
+    mapped m = {n, columns, 0, {x[0], x[1]}, grus_alloc(n * width, sizeof(float)), width};
+    grus_infer_stats stats = {.flops = 1};
+    grus_mapping mapping = {.kernel = kernel,
+                            .n = n,
+                            .parts = 2,
+                            .columns = columns,
+                            .place = place_parts,
+                            .user = &m,
+                            .counts = true,
+                            .n_maps = 2,
+                            .map = {{.weights = weights[0], .finish = negate, .user = &m, .wanted = out[0]},
+                                    {.weights = weights[1], .y = y, .ldy = ldy, .wanted = 4}}};
+    ck_assert_int_eq(grus_map_rows(&mapping, &(grus_work){.arena = arena, .stats = &stats}), GRUS_OK);
+    ck_assert_uint_eq(m.placed, n);
+    check_mapped(&m, matrix[0], out[0], m.finished, width, -1);
+    check_mapped(&m, matrix[1], out[1], y, ldy, 1);
+    ck_assert_uint_eq(stats.flops, 1 + n * in * (out[0] + 4) * 2);
+    free(m.finished);
+    free(y);
+    grus_arena_free(arena);
+    for (size_t i = 0; i < 2; i++) {
+        free(matrix[i]);
+        free(x[i]);
+    }
+}
+
+START_TEST(rows_are_mapped_chunk_by_chunk)
+{
+    const grus_kernel *kernel;
+    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    size_t chunk = grus_chunk_rows(kernel);
+    const size_t rows[] = {1, chunk - 1, chunk, chunk + 1, 2 * chunk + 7};
+    uint64_t seed = 7;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        check_map_rows(kernel, rows[i], &seed);
+}
+END_TEST
+
 TCase *product_case(void)
 {
     TCase *tcase = tcase_create("product");
     tcase_add_test(tcase, products_of_every_edge_shape);
     tcase_add_test(tcase, gate_order_has_each_row_once);
     tcase_add_test(tcase, a_row_does_not_depend_on_its_company);
+    tcase_add_test(tcase, rows_are_mapped_chunk_by_chunk);
     return tcase;
 }
