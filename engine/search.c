@@ -157,9 +157,9 @@ static void expand(searching *g, sentence *s, size_t rank, const grus_scores *sc
         return;
     }
     float floor = s->n_taken == beam ? (float)(s->taken[beam - 1].logprob - logprob) : -INFINITY;
-    size_t n =
-        grus_logits_best(decoder->kernel->vector, scores->logits + row * scores->ld, scores->top + row * scores->blocks,
-                         decoder->vocab, normalizer, banned, floor, beam, g->of_row);
+    const grus_logits logits = {scores->logits + row * scores->ld, scores->top + row * scores->blocks, decoder->vocab,
+                                normalizer};
+    size_t n = grus_logits_best(decoder->kernel->vector, &logits, banned, floor, beam, g->of_row);
     for (size_t i = 0; i < n; i++) {
         candidate c = {logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
         if (s->n_taken == beam && c.logprob < s->taken[beam - 1].logprob)

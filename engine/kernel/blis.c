@@ -53,24 +53,44 @@ const char *grus_blis_find(const char *value)
     return id < BLIS_NUM_ARCHS ? bli_arch_string(id) : NULL;
 }
 
-// Puts the kernel into BLIS_ARCH_TYPE in the form that this BLIS takes: a number up to 1.1, a name from 2.0 on. The other
-// form it would take for another kernel.
-static bool request(const char *name)
+// The environment is the host's, and is changed for the time of BLIS's first call alone: BLIS 0.9 has no look-up by a
+// kernel's id, and its own choice goes wrong on some machines (choose.c).
+#define VARIABLE "BLIS_ARCH_TYPE"
+
+// Puts the kernel into the variable in the form that this BLIS takes: a number up to 1.1, a name from 2.0 on. The other
+// form it would take for another kernel. What was there goes into *before, to be given to take_back.
+static bool request(const char *name, char **before)
 {
+    const char *found = getenv(VARIABLE);
+    *before = found ? strdup(found) : NULL;
+    if (found && !*before)
+        return false;
     arch_t id = requested(name);
     char value[32];
     snprintf(value, sizeof value, "%d", (int)id);
 #ifdef GRUS_BLIS_ARCH_BY_NAME
     snprintf(value, sizeof value, "%s", bli_arch_string(id));
 #endif
-    return setenv("BLIS_ARCH_TYPE", value, 1) == 0;
+    return setenv(VARIABLE, value, 1) == 0;
+}
+
+static bool take_back(char *before)
+{
+    bool done = (before ? setenv(VARIABLE, before, 1) : unsetenv(VARIABLE)) == 0;
+    free(before);
+    return done;
 }
 
 grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *error)
 {
-    if (name && !request(name))
+    char *before = NULL;
+    if (name && !request(name, &before)) {
+        free(before);
         return grus_fail_memory(error, strlen(name));
+    }
     cntx_t *context = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
+    if (name && !take_back(before))
+        return grus_fail_memory(error, strlen(name));
     size_t mr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_MR, context);
     size_t nr = (size_t)bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_NR, context);
     micro.weights_as_a = !PREFERS_ROWS(context);

@@ -14,7 +14,7 @@
 const char *grus_blis_find(const char *value);
 
 // Takes the micro-kernel of this name, or of BLIS's own choice where it is NULL, for the rest of the process: its name,
-// tile and units go into kernel. Called once. GRUS_E_MEMORY.
+// tile and units go into kernel. Called once; BLIS_ARCH_TYPE is left as it was. GRUS_E_MEMORY.
 grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *error);
 
 extern const grus_number_type grus_blis_float32;

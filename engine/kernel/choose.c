@@ -5,6 +5,7 @@
 #include "engine/kernel/choose.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef GRUS_X86
@@ -123,8 +124,8 @@ static void choose(void)
 // BLIS makes its tables at its first call, and aborts where it gets no memory for them. false: there is none.
 static bool settle(void)
 {
-    static bool settled; // atomic; once true, they are there
-    if (__atomic_load_n(&settled, __ATOMIC_ACQUIRE))
+    static atomic_bool settled; // once true, they are there
+    if (atomic_load_explicit(&settled, memory_order_acquire))
         return true;
     void *room = malloc(GRUS_BLIS_TABLES);
     bool has = room != NULL;
@@ -132,7 +133,7 @@ static bool settle(void)
     if (!has)
         return false;
     pthread_once(&once, choose);
-    __atomic_store_n(&settled, true, __ATOMIC_RELEASE);
+    atomic_store_explicit(&settled, true, memory_order_release);
     return true;
 }
 

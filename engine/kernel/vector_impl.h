@@ -191,43 +191,51 @@ static float energy(const float *v, const float *q, const float *k, size_t n)
     return sum(total);
 }
 
+// Sums over the same rows.
+typedef struct sums {
+    const float *const *weight;
+    const float *rows; // (n_rows, size)
+    size_t n_rows, size;
+    float *const *out;
+} sums;
+
 // Four vectors of columns of n sums, n known where this is inlined: a row's columns are read once for all of them, and
 // those that come next are asked for.
-static inline __attribute__((always_inline)) void weigh_columns(size_t n, const float *const *weight, const float *rows,
-                                                                size_t n_rows, size_t size, size_t i, float *const *out)
+static inline __attribute__((always_inline)) void weigh_columns(size_t n, sums of, size_t i)
 {
     vec total[GRUS_MAX_SUMS][4] = {{{0}}};
-    for (size_t t = 0; t < n_rows; t++) {
-        const float *row = rows + t * size + i;
+    for (size_t t = 0; t < of.n_rows; t++) {
+        const float *row = of.rows + t * of.size + i;
         vec x[4] = {load(row), load(row + LANES), load(row + 2 * LANES), load(row + 3 * LANES)};
         for (size_t part = 4; part < 8; part++)
             __builtin_prefetch(row + part * LANES);
         for (size_t k = 0; k < n; k++)
             for (size_t part = 0; part < 4; part++)
-                total[k][part] += weight[k][t] * x[part];
+                total[k][part] += of.weight[k][t] * x[part];
     }
     for (size_t k = 0; k < n; k++)
         for (size_t part = 0; part < 4; part++)
-            store(out[k] + i + part * LANES, total[k][part]);
+            store(of.out[k] + i + part * LANES, total[k][part]);
 }
 
 static void weighted_sums(size_t n, const float *const *weight, const float *rows, size_t n_rows, size_t size,
                           float *const *out)
 {
+    const sums of = {weight, rows, n_rows, size, out};
     size_t i = 0;
     for (; i + 4 * LANES <= size; i += 4 * LANES)
         switch (n) {
         case 1:
-            weigh_columns(1, weight, rows, n_rows, size, i, out);
+            weigh_columns(1, of, i);
             break;
         case 2:
-            weigh_columns(2, weight, rows, n_rows, size, i, out);
+            weigh_columns(2, of, i);
             break;
         case 3:
-            weigh_columns(3, weight, rows, n_rows, size, i, out);
+            weigh_columns(3, of, i);
             break;
         default:
-            weigh_columns(GRUS_MAX_SUMS, weight, rows, n_rows, size, i, out);
+            weigh_columns(GRUS_MAX_SUMS, of, i);
         }
     for (; i < size; i += LANES)
         for (size_t k = 0; k < n; k++) {

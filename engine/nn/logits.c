@@ -19,14 +19,6 @@ grus_normalizer grus_logits_end(const grus_vector *vector, const grus_exp_sum *s
     return normalizer;
 }
 
-grus_normalizer grus_logits_normalize(const grus_vector *vector, float *logits, const float *bias, size_t n, float *top)
-{
-    grus_exp_sum sum;
-    grus_logits_begin(&sum);
-    vector->add_exp_sum(logits, bias, n, &sum, top);
-    return grus_logits_end(vector, &sum);
-}
-
 // best[0..count) is sorted; equal logits keep the order in which they come, that of their tokens.
 static size_t insert(grus_candidate *best, size_t count, size_t k, float logit, uint32_t token)
 {
@@ -61,10 +53,12 @@ static float logit_at(float floor, const grus_normalizer *normalizer)
            1e-6f * (fabsf(floor) + fabsf(normalizer->log_sum) + fabsf(normalizer->shift));
 }
 
-size_t grus_logits_best(const grus_vector *vector, const float *logits, const float *top, size_t n,
-                        const grus_normalizer *normalizer, uint32_t banned, float floor, size_t k, grus_candidate *best)
+size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, uint32_t banned, float floor, size_t k,
+                        grus_candidate *best)
 {
-    size_t blocks = grus_logits_blocks(n), count = 0;
+    const float *logits = row->logits, *top = row->top;
+    const grus_normalizer *normalizer = row->normalizer;
+    size_t n = row->n, blocks = grus_logits_blocks(n), count = 0;
     // One of the largest tops may be that of the banned token.
     float least =
         fmaxf(least_best(vector, top, blocks, k + (banned != GRUS_NO_TOKEN), best), logit_at(floor, normalizer));

@@ -59,6 +59,20 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
     free(matrix);
 }
 
+// What the host has in BLIS_ARCH_TYPE, a name that some BLIS do not take, or nothing, is there afterwards.
+START_TEST(the_environment_is_the_hosts)
+{
+    const grus_kernel *kernel;
+    const char *variable = "BLIS_ARCH_TYPE";
+    bool set = _i == 1;
+    ck_assert_int_eq(set ? setenv(variable, "generic", 1) : unsetenv(variable), 0);
+    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    const char *left = getenv(variable);
+    ck_assert(set ? left && strcmp(left, "generic") == 0 : !left);
+    unsetenv(variable);
+}
+END_TEST
+
 START_TEST(products_of_every_edge_shape)
 {
     const grus_kernel *kernel;
@@ -221,6 +235,7 @@ END_TEST
 TCase *product_case(void)
 {
     TCase *tcase = tcase_create("product");
+    tcase_add_loop_test(tcase, the_environment_is_the_hosts, 0, 2);
     tcase_add_test(tcase, products_of_every_edge_shape);
     tcase_add_test(tcase, gate_order_has_each_row_once);
     tcase_add_test(tcase, a_row_does_not_depend_on_its_company);

@@ -172,17 +172,28 @@ START_TEST(softmax_of_every_length)
 }
 END_TEST
 
+// A row of logits in one piece, without a bias.
+static grus_normalizer normalize(const grus_vector *v, float *logits, size_t n, float *top)
+{
+    const float bias[300] = {0};
+    grus_exp_sum sum;
+    grus_logits_begin(&sum);
+    v->add_exp_sum(logits, bias, n, &sum, top);
+    return grus_logits_end(v, &sum);
+}
+
 // Against picking the largest again and again; few different values, so that many are equal.
 static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t banned, size_t k)
 {
-    float logits[300], bias[300] = {0}, top[300 / GRUS_LOGIT_BLOCK + 1];
+    float logits[300], top[300 / GRUS_LOGIT_BLOCK + 1];
     bool taken[300] = {false};
     for (size_t i = 0; i < n; i++)
         logits[i] = floorf(20 * random_float(seed));
-    grus_normalizer normalizer = grus_logits_normalize(v, logits, bias, n, top);
+    grus_normalizer normalizer = normalize(v, logits, n, top);
     ck_assert(normalizer.finite);
     grus_candidate best[13];
-    size_t count = grus_logits_best(v, logits, top, n, &normalizer, banned, -INFINITY, k, best);
+    const grus_logits row = {logits, top, n, &normalizer};
+    size_t count = grus_logits_best(v, &row, banned, -INFINITY, k, best);
     ck_assert_uint_eq(count, grus_min(k, n - (banned < n)));
     if (banned < n)
         taken[banned] = true;
@@ -197,8 +208,7 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t 
     }
     // With a floor at one of them, it and those before it are found in the same places.
     grus_candidate above[13];
-    size_t at = count / 2,
-           n_above = count ? grus_logits_best(v, logits, top, n, &normalizer, banned, best[at].logprob, k, above) : 0;
+    size_t at = count / 2, n_above = count ? grus_logits_best(v, &row, banned, best[at].logprob, k, above) : 0;
     for (size_t i = 0; i <= at && count; i++) {
         ck_assert_uint_lt(i, n_above);
         ck_assert_uint_eq(above[i].token, best[i].token);
@@ -239,13 +249,13 @@ START_TEST(softmax_without_numbers)
     find_tables();
     for (size_t t = 0; t < n_tables; t++)
         for (size_t at = 0; at < 150; at += 37) {
-            float bias[150] = {0}, logits[150] = {0};
+            float logits[150] = {0};
             logits[at] = NAN;
-            ck_assert(!grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
+            ck_assert(!normalize(tables[t], logits, 150, NULL).finite);
             logits[at] = INFINITY;
-            ck_assert(!grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
+            ck_assert(!normalize(tables[t], logits, 150, NULL).finite);
             logits[at] = -INFINITY;
-            ck_assert(grus_logits_normalize(tables[t], logits, bias, 150, NULL).finite);
+            ck_assert(normalize(tables[t], logits, 150, NULL).finite);
         }
 }
 END_TEST
