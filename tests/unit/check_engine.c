@@ -10,6 +10,7 @@ int main(void)
     suite_add_tcase(suite, product_case());
     suite_add_tcase(suite, lanes_case());
     suite_add_tcase(suite, encoder_case());
+    suite_add_tcase(suite, decoder_case());
     suite_add_tcase(suite, infer_case());
     suite_add_tcase(suite, memory_case());
     SRunner *runner = srunner_create(suite);

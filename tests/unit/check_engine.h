@@ -12,6 +12,7 @@ TCase *product_case(void);
 TCase *lanes_case(void);
 TCase *encoder_case(void);
 TCase *infer_case(void);
+TCase *decoder_case(void);
 TCase *memory_case(void);
 
 // NaN fails.

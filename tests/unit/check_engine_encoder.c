@@ -1,109 +1,28 @@
-// check_engine_encoder.c: the encoder against the equations of its cells, one sequence and one unit at a time in double.
+// check_engine_encoder.c: the encoder against the equations of its cells in double.
 #include "config.h"
 
 #include "engine/encoder.h"
 #include "engine/kernel/choose.h"
-#include "tests/support/random_model.h"
+#include "tests/support/plain_model.h"
 #include "tests/unit/check_engine.h"
 
 #define MOST 40 // sequences a batch
-
-static double gate_of(const grus_cell_config *cell, double x)
-{
-    return cell->gate_activation == GRUS_GATE_HARD_SIGMOID ? fmin(1, fmax(0, 0.2 * x + 0.5)) : 1 / (1 + exp(-x));
-}
-
-static double candidate_of(const grus_cell_config *cell, double x)
-{
-    return cell->activation == GRUS_CELL_TANH ? tanh(x) : cell->activation == GRUS_CELL_RELU ? fmax(0, x) : x;
-}
-
-static double affine(const float *weight, const float *bias, size_t row, size_t columns, const double *x)
-{
-    double sum = (double)bias[row];
-    for (size_t i = 0; i < columns; i++)
-        sum += (double)weight[row * columns + i] * x[i];
-    return sum;
-}
-
-// h becomes the state behind x; tensors are weight_ih, weight_hh, bias_ih, bias_hh.
-static void plain_step(const grus_cell_config *cell, const float *const tensors[4], const double *x, size_t input,
-                       size_t hidden, double *h)
-{
-    double *r = calloc(3 * hidden, sizeof *r), *z = r + hidden, *reset = z + hidden,
-           *next = calloc(hidden, sizeof *next);
-    for (size_t j = 0; j < hidden; j++) {
-        r[j] =
-            gate_of(cell, affine(tensors[0], tensors[2], j, input, x) + affine(tensors[1], tensors[3], j, hidden, h));
-        z[j] = gate_of(cell, affine(tensors[0], tensors[2], hidden + j, input, x) +
-                                 affine(tensors[1], tensors[3], hidden + j, hidden, h));
-        reset[j] = r[j] * h[j];
-    }
-    for (size_t j = 0; j < hidden; j++) {
-        double recurrent = cell->reset == GRUS_RESET_BEFORE
-                               ? affine(tensors[1], tensors[3], 2 * hidden + j, hidden, reset)
-                               : r[j] * affine(tensors[1], tensors[3], 2 * hidden + j, hidden, h);
-        double n = candidate_of(cell, affine(tensors[0], tensors[2], 2 * hidden + j, input, x) + recurrent);
-        next[j] = (1 - z[j]) * n + z[j] * h[j];
-    }
-    memcpy(h, next, hidden * sizeof *h);
-    free(next);
-    free(r);
-}
-
-// One direction of a layer over a sequence: in is (length, input), out (length, ld), this direction's columns.
-typedef struct plain_pass {
-    size_t layer, input, length, ld;
-    bool backward;
-    const double *in;
-    double *out;
-} plain_pass;
-
-static void plain_direction(const random_model *model, const grus_config *config, const plain_pass *p)
-{
-    const char *const kinds[4] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
-    const float *tensors[4];
-    size_t hidden = config->encoder.hidden_size;
-    for (int i = 0; i < 4; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "encoder.rnn.%s_l%zu%s", kinds[i], p->layer, p->backward ? "_reverse" : "");
-        tensors[i] = random_model_get(model, name);
-    }
-    double *h = calloc(hidden, sizeof *h);
-    for (size_t step = 0; step < p->length; step++) {
-        size_t t = p->backward ? p->length - 1 - step : step;
-        plain_step(&config->encoder.cell, tensors, p->in + t * p->input, p->input, hidden, h);
-        memcpy(p->out + t * p->ld, h, hidden * sizeof *h);
-    }
-    free(h);
-}
+#define LARGE_VOCAB 60000
 
 static void check_sequence(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
                            const float *output, const float *final)
 {
-    size_t hidden = config->encoder.hidden_size, width = grus_config_output_size(config), input = config->embedding_dim;
-    double *in = calloc(length * grus_max(input, width) + 1, sizeof *in);
-    double *out = calloc(length * width + 1, sizeof *out);
-    const float *embedding = random_model_get(model, "encoder.embedding.weight");
-    for (size_t t = 0; t < length; t++)
-        for (size_t i = 0; i < input; i++)
-            in[t * input + i] = (double)embedding[ids[t] * input + i];
-    for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
-        plain_direction(model, config, &(plain_pass){layer, input, length, width, false, in, out});
-        if (config->encoder.bidirectional)
-            plain_direction(model, config, &(plain_pass){layer, input, length, width, true, in, out + hidden});
-        memcpy(in, out, length * width * sizeof *in);
-        input = width;
-    }
+    size_t layers = config->encoder.num_layers, width = grus_config_output_size(config);
+    double *out = calloc(length * width + 1, sizeof *out), *finals = calloc(layers * width, sizeof *finals);
+    plain_encode(model, config, ids, length, out, finals);
     for (size_t i = 0; i < length * width; i++)
         ASSERT_NEAR(output[i], out[i], 1e-5 * fmax(1, fabs(out[i])));
     for (size_t i = 0; i < width; i++) {
-        size_t t = i < hidden ? length - 1 : 0;
-        double expected = length ? out[t * width + i] : 0;
+        double expected = finals[(layers - 1) * width + i];
         ASSERT_NEAR(final[i], expected, 1e-5 * fmax(1, fabs(expected)));
     }
+    free(finals);
     free(out);
-    free(in);
 }
 
 typedef struct encoding {
@@ -142,6 +61,7 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     grus_error error = {0};
     grus_reading reading = {kernel, &source, grus_arena_new(0), 0};
     ck_assert_int_eq(grus_encoder_read(&reading, &config, &encoder, &error), GRUS_OK);
+    ck_assert((encoder.cells->ih.table != NULL) == (vocab < LARGE_VOCAB));
     size_t length[MOST], total = 0;
     for (size_t i = 0; i < n; i++)
         total += length[i] = i == 0 ? longest : random_below(&seed, longest + 1);
@@ -202,8 +122,8 @@ END_TEST
 // A vocabulary too large for the table of input products takes the other path.
 START_TEST(encoder_without_a_table)
 {
-    check_encoder((shape){100, 2, 30000, true, {0}}, 7, 6, 99);
-    check_encoder((shape){100, 2, 30000, true, {.reset = GRUS_RESET_BEFORE}}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, true, {0}}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, true, {.reset = GRUS_RESET_BEFORE}}, 7, 6, 99);
 }
 END_TEST
 

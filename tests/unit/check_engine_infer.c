@@ -11,16 +11,27 @@
 #define N 30
 #define VOCAB 11
 
+// Both resets with every activation; nn.GRU is number 0.
+#define CELLS 12
+
+static grus_cell_config cell_of(size_t number)
+{
+    return (grus_cell_config){GRUS_CELL_GRU, (grus_cell_reset)(number % 2), (grus_gate_activation)(number / 2 % 2),
+                              (grus_cell_activation)(number / 4 % 3)};
+}
+
 static grus_config seq2seq_config(uint64_t *seed, size_t variant)
 {
     grus_config config = {.seq2seq = true, .embedding_dim = 9, .source_vocab_size = VOCAB};
     config.encoder.hidden_size = 17;
     config.encoder.num_layers = 2;
     config.encoder.bidirectional = true;
+    config.encoder.cell = cell_of(7 * variant);
     config.attention = (grus_attention_config){(grus_score_kind)(variant % 6), 13, 0.8};
     grus_decoder_config *decoder = &config.decoder;
     decoder->hidden_size = decoder->embedding_dim = 34; // = D, so that every score may be tried
     decoder->num_layers = 1 + random_below(seed, 2);
+    decoder->cell = cell_of(variant + variant / CELLS);
     decoder->bridge = (grus_bridge_kind)(variant % 4);
     decoder->query = (grus_query_kind)(variant % 3);
     const grus_part orders[4][3] = {{GRUS_PART_EMBEDDING},
@@ -329,6 +340,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         config.encoder.hidden_size = 21;
         config.encoder.num_layers = 2;
         config.encoder.bidirectional = variant % 2;
+        config.encoder.cell = cell_of(variant);
         config.pooling = (grus_pooling_config){.kind = kinds[variant % 4],
                                                .attention = {(grus_score_kind)(variant % 6), 13, 1.2},
                                                .learned_query = variant / 4 % 2,

@@ -28,6 +28,7 @@ static void translator(grus_config *config, size_t variant, uint64_t *seed)
     *decoder = (grus_decoder_config){.embedding_dim = size,
                                      .hidden_size = size,
                                      .num_layers = 1 + random_below(seed, config->encoder.num_layers),
+                                     .cell = {.reset = (grus_cell_reset)(variant / 3 % 2)},
                                      .bridge = (grus_bridge_kind)(variant % 4),
                                      .query = (grus_query_kind)(variant % 3),
                                      .n_inputs = 1 + variant % 3,
@@ -63,6 +64,7 @@ static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
     m->config.encoder.hidden_size = 16 + 16 * random_below(seed, 4);
     m->config.encoder.num_layers = 1 + random_below(seed, 3);
     m->config.encoder.bidirectional = variant % 2;
+    m->config.encoder.cell.reset = (grus_cell_reset)(variant / 2 % 2);
     if (seq2seq)
         translator(&m->config, variant, seed);
     else
