@@ -4,6 +4,9 @@
 #ifndef GRUS_ENGINE_NN_CELL_H
 #define GRUS_ENGINE_NN_CELL_H
 
+#include "base/assert.h"
+#include "base/memory.h"
+#include "engine/kernel/vector.h"
 #include "engine/nn/linear.h"
 #include "engine/nn/reading.h"
 
@@ -29,6 +32,11 @@ typedef struct grus_cell_scratch {
     const float **rows;    // (rows) of reset
     grus_panels *panels;   // (rows, hidden)
 } grus_cell_scratch;
+
+// A state is a row of hidden floats, h. Where a second row goes along (the c of nn.LSTM): by two more lists of the step,
+// c_prev and c_new in the order of h_prev and h_new, NULL for types without one. It is never multiplied, attended or
+// handed out, so panels and lanes say nothing of it; kept is it by the encoder (a row a lane, zeros at a sequence's first
+// step) and by decoding.c (beside the states of its two sides), and the bridge sets it.
 
 // One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go
 // on from one lane, whose products with the state they share; in what order they lie is theirs.
@@ -70,6 +78,45 @@ typedef struct grus_cell_biases {
 } grus_cell_biases;
 grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                                   grus_cell_biases *biases, grus_error *error);
+
+// n <= kernel->tile rows from first on, and the units of one group of them.
+typedef struct grus_cell_part {
+    size_t first, n, group;
+} grus_cell_part;
+
+// What gates point to.
+typedef struct grus_cell_rows {
+    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
+    float *h_new[GRUS_MAX_TILE];
+} grus_cell_rows;
+
+// The gates of a part: all that the step and the cell say of them. What lies in a type's own scratch it sets itself.
+static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part,
+                                         grus_cell_rows *rows)
+{
+    const grus_kernel *kernel = cell->kernel;
+    size_t units = kernel->units, unit = part.group * units, gates = cell->type->gates;
+    GRUS_ASSERT(part.n <= kernel->tile && part.group < cell->groups);
+    for (size_t i = 0; i < part.n; i++) {
+        rows->gi[i] = step->gi[part.first + i] + gates * unit;
+        rows->more[i] = step->more ? step->more[part.first + i] + gates * unit : NULL;
+        rows->h_prev[i] = step->h_prev[part.first + i] + unit;
+        rows->h_new[i] = step->h_new[part.first + i] + unit;
+    }
+    return (grus_gates){.lanes = kernel->tile,
+                        .width = units,
+                        .units = grus_min(units, cell->hidden - unit),
+                        .acc = step->scratch->acc,
+                        .bias = cell->bias + gates * unit,
+                        .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
+                        .activation = cell->config.activation,
+                        .n = part.n,
+                        .lane = step->lane + part.first,
+                        .gi = rows->gi,
+                        .more = step->more ? rows->more : NULL,
+                        .h_prev = rows->h_prev,
+                        .h_new = rows->h_new};
+}
 
 // Asks for what n rows from first on will read and write of one group to come into L1.
 void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group);

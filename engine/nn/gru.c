@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/error.h"
 
 #define GATES 3 // r, z, n
@@ -60,35 +59,14 @@ static uint64_t gru_flops(const grus_cell *cell, size_t lanes, size_t rows)
     return grus_product_flops(lanes, cell->weight_hh, GATES * cell->hidden);
 }
 
-// The gates of one group for n <= tile rows.
-static void run_gates(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
+static void run_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
-    const grus_kernel *kernel = cell->kernel;
-    size_t units = kernel->units, tile = kernel->tile, unit = group * units;
-    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
-    float *h_new[GRUS_MAX_TILE];
-    GRUS_ASSERT(n <= tile);
-    for (size_t i = 0; i < n; i++) {
-        gi[i] = step->gi[first + i] + GATES * unit;
-        more[i] = step->more ? step->more[first + i] + GATES * unit : NULL;
-        h_prev[i] = step->h_prev[first + i] + unit;
-        h_new[i] = step->h_new[first + i] + unit;
-    }
-    kernel->vector->gates(&(grus_gates){.lanes = tile,
-                                        .width = units,
-                                        .units = grus_min(units, cell->hidden - unit),
-                                        .acc = step->scratch->acc,
-                                        .bias = cell->bias + GATES * unit,
-                                        .bias_hn = cell->bias_hn + unit,
-                                        .scratch = step->scratch->acc + GATES * tile * units,
-                                        .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
-                                        .activation = cell->config.activation,
-                                        .n = n,
-                                        .lane = step->lane + first,
-                                        .gi = gi,
-                                        .more = step->more ? more : NULL,
-                                        .h_prev = h_prev,
-                                        .h_new = h_new});
+    size_t units = cell->kernel->units;
+    grus_cell_rows rows;
+    grus_gates gates = grus_cell_gates(cell, step, part, &rows);
+    gates.bias_hn = cell->bias_hn + part.group * units;
+    gates.scratch = step->scratch->acc + GATES * cell->kernel->tile * units;
+    cell->kernel->vector->gates(&gates);
 }
 
 // Hidden units of one group for one tile of lanes.
@@ -107,7 +85,7 @@ static void run_group(const grus_cell *cell, const grus_cell_step *step, size_t 
                           step->scratch->acc + gate * tile * units, units);
         }
     for (; first < last; first += tile)
-        run_gates(cell, step, first, grus_min(tile, last - first), group);
+        run_gates(cell, step, (grus_cell_part){first, grus_min(tile, last - first), group});
 }
 
 static void gru_run(const grus_cell *cell, const grus_cell_step *step)

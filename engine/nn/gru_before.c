@@ -57,38 +57,21 @@ static uint64_t before_flops(const grus_cell *cell, size_t lanes, size_t rows)
            grus_product_flops(rows, cell->weight_hn, cell->hidden);
 }
 
-// One half of the gates of one group for n <= tile rows.
-static void run_gates(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group,
+// One half of the gates of a part.
+static void run_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part,
                       void half(const grus_gates *gates))
 {
-    const grus_kernel *kernel = cell->kernel;
-    size_t units = kernel->units, unit = group * units;
-    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
-    float *h_new[GRUS_MAX_TILE], *reset[GRUS_MAX_TILE], *update[GRUS_MAX_TILE];
-    GRUS_ASSERT(n <= kernel->tile);
-    for (size_t i = 0; i < n; i++) {
-        gi[i] = step->gi[first + i] + GATES * unit;
-        more[i] = step->more ? step->more[first + i] + GATES * unit : NULL;
-        h_prev[i] = step->h_prev[first + i] + unit;
-        h_new[i] = step->h_new[first + i] + unit;
-        reset[i] = step->scratch->reset + (first + i) * cell->hidden + unit;
-        update[i] = step->scratch->update + (first + i) * cell->hidden + unit;
+    size_t unit = part.group * cell->kernel->units;
+    grus_cell_rows rows;
+    grus_gates gates = grus_cell_gates(cell, step, part, &rows);
+    float *reset[GRUS_MAX_TILE], *update[GRUS_MAX_TILE];
+    for (size_t i = 0; i < part.n; i++) {
+        reset[i] = step->scratch->reset + (part.first + i) * cell->hidden + unit;
+        update[i] = step->scratch->update + (part.first + i) * cell->hidden + unit;
     }
-    half(&(grus_gates){.lanes = kernel->tile,
-                       .width = units,
-                       .units = grus_min(units, cell->hidden - unit),
-                       .acc = step->scratch->acc,
-                       .bias = cell->bias + GATES * unit,
-                       .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
-                       .activation = cell->config.activation,
-                       .n = n,
-                       .lane = step->lane + first,
-                       .gi = gi,
-                       .more = step->more ? more : NULL,
-                       .h_prev = h_prev,
-                       .h_new = h_new,
-                       .reset = reset,
-                       .update = update});
+    gates.reset = reset;
+    gates.update = update;
+    half(&gates);
 }
 
 // r and z of one group of hidden units for one tile of lanes, and r * h of their rows.
@@ -107,21 +90,23 @@ static void reset_group(const grus_cell *cell, const grus_cell_step *step, size_
                           step->scratch->acc + gate * tile * units, units);
         }
     for (; first < last; first += tile)
-        run_gates(cell, step, first, grus_min(tile, last - first), group, kernel->vector->reset_gates);
+        run_gates(cell, step, (grus_cell_part){first, grus_min(tile, last - first), group},
+                  kernel->vector->reset_gates);
 }
 
-// The new states of one group of hidden units for the n <= tile rows from first on.
-static void update_group(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
+// The new states of a part whose rows begin a tile.
+static void update_part(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
     const grus_kernel *kernel = cell->kernel;
     size_t passes = grus_weights_passes(cell->weight_hn);
+    GRUS_ASSERT(part.first % kernel->tile == 0);
     for (size_t pass = 0; pass < passes; pass++) {
         if (pass + 1 == passes)
-            grus_cell_fetch_rows(cell, step, first, n, group);
-        grus_multiply(cell->weight_hn, step->scratch->panels, (grus_block){group, first / kernel->tile, pass}, 0,
-                      step->scratch->acc, kernel->units);
+            grus_cell_fetch_rows(cell, step, part.first, part.n, part.group);
+        grus_multiply(cell->weight_hn, step->scratch->panels, (grus_block){part.group, part.first / kernel->tile, pass},
+                      0, step->scratch->acc, kernel->units);
     }
-    run_gates(cell, step, first, n, group, kernel->vector->update_gates);
+    run_gates(cell, step, part, kernel->vector->update_gates);
 }
 
 static void before_run(const grus_cell *cell, const grus_cell_step *step)
@@ -140,7 +125,7 @@ static void before_run(const grus_cell *cell, const grus_cell_step *step)
     for (size_t from = 0; from < cell->groups; from += block)
         for (size_t first = 0; first < rows; first += tile)
             for (size_t group = from; group < grus_min(cell->groups, from + block); group++)
-                update_group(cell, step, first, grus_min(tile, rows - first), group);
+                update_part(cell, step, (grus_cell_part){first, grus_min(tile, rows - first), group});
 }
 
 const grus_cell_type grus_gru_before = {
