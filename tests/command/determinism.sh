@@ -71,6 +71,13 @@ sweep
 name="greedy search" model=$golden/whitespace-bos-eos/model options=()
 sweep
 
+name="beam search behind a reset" model=$golden/reset-before-beam/model
+options=(-b 4 --n-best 3 --attention soft)
+sweep
+
+name="heads behind a reset" model=$golden/reset-before-tagger/model options=(--attention soft)
+sweep
+
 name=heads model=$golden/two-tasks/model options=(--attention soft)
 sweep
 

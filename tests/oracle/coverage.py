@@ -2,10 +2,12 @@
 import collections
 import itertools
 
+import cells
 from random_models import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
 
 BOOL = [False, True]
 POOL_QUERIES = ["last_hidden", "learned"]
+CELL = "reset × gate_activation × activation"
 
 
 def cross(*lists):
@@ -33,6 +35,8 @@ def table(sentencepiece):
         "encoder.num_layers": [1, 2, 3],
         "encoder.bidirectional": BOOL,
         "encoder.rnn.bias": BOOL,
+        **{f"{part}.cell": ["absent", "gru"] for part in ("encoder", "decoder")},
+        **{f"{part}.{CELL}": cross(cells.RESETS, cells.GATES, cells.ACTIVATIONS) for part in ("encoder", "decoder")},
         "pooling.type": ["absent", "attention", "mean", "max", "last"],
         "pooling.score × query": cross(SCORES, POOL_QUERIES),
         "pooling.normalize": BOOL,
@@ -92,6 +96,7 @@ class Coverage:
         self.add_source(case, config["source"])
         self.count("encoder.num_layers", case.layers)
         self.count("encoder.bidirectional", case.bi)
+        self.add_cell("encoder", config["encoder"])
         self.count("encoder.rnn.bias", any(n.startswith("encoder.rnn.bias") for n in tensors))
         self.count("tensors", ["none", "one prefix", "several"][min(2, len(config.get("tensors", {})))])
         self.count("dtype", case.dtype)
@@ -99,6 +104,11 @@ class Coverage:
             self.add_encoder(config, tensors)
         else:
             self.add_decoder(config, tensors)
+
+    def add_cell(self, name, spec):
+        chosen = cells.settings(spec)
+        self.count(f"{name}.cell", spec.get("cell", "absent"))
+        self.count(f"{name}.{CELL}", chosen["reset"], chosen["gate_activation"], chosen["activation"])
 
     def add_source(self, case, source):
         self.count("source.input", case.kind, source.get("input", "tokens"))
@@ -137,6 +147,7 @@ class Coverage:
                 self.count(f"attention.{part}.bias", f"attention.{part}.bias" in tensors)
         self.count("decoder.tokenizer.type", decoder["tokenizer"]["type"])
         self.count("decoder.num_layers", decoder.get("num_layers", 1))
+        self.add_cell("decoder", decoder)
         self.count("decoder.rnn.bias", any(n.startswith("decoder.rnn.bias") for n in tensors))
         for key, parts in (("input", decoder["input"]), ("readout", readout["inputs"])):
             self.count(f"decoder.{key} × bridge", joined(parts), bridge)

@@ -31,7 +31,7 @@ SMALL = {"dtype": "F32", "rename": {}, "features": False, "lowercase": False, "s
          "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
-         "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False}
+         "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False, "encoder_cell": {}, "decoder_cell": {}}
 
 BEAM = "--beam-size 5 --n-best 3 --length-norm avg --attention soft"
 GREEDY = "--task translate --attention soft"
@@ -109,6 +109,8 @@ LUONG = {**SEQ2SEQ, "score": "general", "query": "state", "input": ["embedding",
 BAHDANAU = {**SEQ2SEQ, "score": "additive", "query": "previous_state", "input": ["embedding", "context"],
             "readout": ["state", "context", "embedding"], "bridge": "linear_tanh", "readout_sized": False}
 RENAME = random_models.RENAMES[3]
+BEFORE = {"reset": "before"}
+KERAS = {"reset": "before", "gate_activation": "hard_sigmoid"}
 
 
 def decoder_cases():
@@ -222,6 +224,21 @@ def later_cases():
     return [
         ("sentencepiece", "pieces of SentencePiece on both sides; left out where grus is built without it",
          {**BAHDANAU, "source_type": "sentencepiece", "target_type": "sentencepiece", "dtype": "F16", "readout_sized": True}, BEAM, SHORT),
+        ("reset-before-tagger", "the reset gate before the recurrent product, as in Keras, TensorFlow and Paddle",
+         {**ENCODER, "hidden": 33, "bidirectional": True, "pooling": "attention", "score": "additive", "pool_query": "learned",
+          "heads": ["sequence", "token"], "head_inputs": ["state"], "encoder_cell": {"reset": "before"}}, "--attention soft", SHORT + [60]),
+        ("reset-before-greedy", "the same on both sides", {**BAHDANAU, "encoder_cell": BEFORE, "decoder_cell": BEFORE, "dec_layers": 2},
+         GREEDY, SHORT + [25]),
+        ("reset-before-beam", "the decoder's alone, hypotheses with one past, folded contexts",
+         {**LUONG, "bridge": "last", "hidden": 17, "decoder_cell": BEFORE}, BEAM, SHORT + [25]),
+        ("reset-before-score", "forced, with Keras's gates of old", {**BAHDANAU, "hidden": 12, "encoder_cell": KERAS, "decoder_cell": KERAS}, FORCED, SHORT),
+        ("hard-gates", "hard_sigmoid with the reset after", {**BAHDANAU, "encoder_cell": {"gate_activation": "hard_sigmoid"},
+                                                             "decoder_cell": {"cell": "gru", "gate_activation": "hard_sigmoid"}}, BEAM, SHORT),
+        ("relu-candidate", "candidates without a bound above", {**BAHDANAU, "encoder_cell": {"activation": "relu"},
+                                                                "decoder_cell": {"reset": "before", "activation": "relu"}}, GREEDY, SHORT),
+        ("no-candidate-activation", "no activation, hard gates, both resets",
+         {**LUONG, "bridge": "last", "encoder_cell": {**KERAS, "activation": "none"},
+          "decoder_cell": {"gate_activation": "hard_sigmoid", "activation": "none"}}, HARD, SHORT),
     ]
 
 
@@ -310,7 +327,7 @@ The whole directory has {size} kB.
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--only", help="one case, by name; the README stays")
+    parser.add_argument("--only", help="one case, by name, and its row of the README")
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows, scratch = [], os.path.join(args.out, ".scratch")
@@ -336,11 +353,22 @@ def main():
         rows.append(f"| `{name}` | {about} | {sweep.describe(case.config)} | `{line or ' '}` | {lengths} | {seed} | {margin:.1g} |\n")
         print(f"{name}: seed {seed}, margin {margin:.2g}", flush=True)
     shutil.rmtree(scratch, ignore_errors=True)
-    if not args.only:
-        size = sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(args.out) for f in files) // 1000
-        with open(os.path.join(args.out, "README.md"), "w", encoding="utf-8") as f:
-            f.write(README.format(python=platform.python_version(), torch=torch.__version__, numpy=np.__version__,
-                                  margin=MARGIN, size=size) + "".join(rows))
+    write_readme(args.out, [name for name, *_ in cases], rows)
+
+
+def row_name(row):
+    return row.split("`")[1]
+
+
+def write_readme(out, names, rows):
+    """The table in the order of the cases; rows that are not new stay as they were."""
+    path, size = os.path.join(out, "README.md"), sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(out) for f in files) // 1000
+    if os.path.exists(path):
+        new = set(map(row_name, rows))
+        rows = rows + [line for line in open(path, encoding="utf-8") if line.startswith("| `") and row_name(line) not in new]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(README.format(python=platform.python_version(), torch=torch.__version__, numpy=np.__version__, margin=MARGIN, size=size) +
+                "".join(sorted(rows, key=lambda row: names.index(row_name(row)))))
 
 
 def tune(line):

@@ -1,6 +1,6 @@
 """The mathematics of a model directory in PyTorch: the reference that grus is held against.
 
-Encoder (nn.GRU on packed sequences), attention, pooling, heads, and one step of the decoder. Plain code: nothing is
+Encoder (nn.GRU, or a loop of cells.py, on packed sequences), attention, pooling, heads, and one step of the decoder. Plain code: nothing is
 fused and nothing is shared with grus. Search (greedy, beam, forced) is in search.py.
 
 Shapes: S sequences, T source positions, D encoder output, B hypotheses of a sequence, V target tokens.
@@ -24,6 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import torch
 from torch import nn
 
+import cells
 import formats
 
 torch.set_grad_enabled(False)
@@ -120,7 +121,7 @@ class Model:
         else:
             size = source["embedding_dim"]
             self.embedding = self.tensor("encoder.embedding.weight", (None, size))
-        self.rnn = self.gru("encoder.rnn", size, self.hidden, self.layers, self.directions == 2)
+        self.rnn = self.gru(encoder, "encoder.rnn", size, self.layers, self.directions)
         if config["model_type"] == "encoder":
             self._init_encoder_model()
         else:
@@ -157,11 +158,15 @@ class Model:
             raise ValueError(f"{stored}: shape {tuple(x.shape)}, expected {shape}")
         return x
 
-    def gru(self, prefix, size, hidden, layers, bidirectional):
-        rnn = nn.GRU(size, hidden, layers, batch_first=True, bidirectional=bidirectional).to(self.dtype).eval()
+    def gru(self, spec, prefix, size, layers, directions):
+        hidden = spec["hidden_size"]
+        rnn = nn.GRU(size, hidden, layers, batch_first=True, bidirectional=directions == 2).to(self.dtype).eval()
+        weights = {name: self.tensor(f"{prefix}.{name}", tuple(parameter.shape), optional=name.startswith("bias"))
+                   for name, parameter in rnn.named_parameters()}
+        if not cells.is_plain(spec):
+            return cells.Loop(spec, weights, hidden, layers, directions)
         for name, parameter in rnn.named_parameters():
-            x = self.tensor(f"{prefix}.{name}", tuple(parameter.shape), optional=name.startswith("bias"))
-            parameter.copy_(torch.zeros_like(parameter) if x is None else x)
+            parameter.copy_(torch.zeros_like(parameter) if weights[name] is None else weights[name])
         return rnn
 
     def _init_text(self):
@@ -268,7 +273,7 @@ class Model:
             self.readout_bias = self.tensor("decoder.readout.bias", (self.readout_size,), optional=True)
         sizes["readout"] = self.readout_size
         self.inputs = spec["input"]
-        self.dec_rnn = self.gru("decoder.rnn", sum(sizes[part] for part in self.inputs), self.dec_hidden, self.dec_layers, False)
+        self.dec_rnn = self.gru(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), self.dec_layers, 1)
         self.bridge = spec["bridge"]
         if self.bridge in ("linear_tanh", "mean_tanh"):
             self.bridge_weight = self.tensor("bridge.weight", (self.dec_layers * self.dec_hidden, self.d))

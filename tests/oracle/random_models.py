@@ -13,6 +13,7 @@ import tempfile
 import numpy as np
 import torch
 
+import cells
 import formats
 import search
 from model import Model
@@ -42,6 +43,7 @@ class Draw:
 
     def __init__(self, seed, want=None):
         self.rs, self.want, self.seed = np.random.RandomState(seed), dict(want or {}), seed
+        self.cell_rs = np.random.RandomState([seed, 1])             # its own, so that a seed's other choices stay
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
@@ -75,6 +77,16 @@ class Draw:
         return sizes * 3 + [130, 384]
 
     # ---- parts
+
+    def cell(self, name):
+        """Keys of a cell, half the time none."""
+        drawn, pick = {}, lambda values: values[self.cell_rs.randint(len(values))]
+        if self.cell_rs.rand() < 0.5:
+            drawn = {"reset": pick(cells.RESETS), "gate_activation": pick(list(cells.GATES)), "activation": pick(list(cells.ACTIVATIONS))}
+            drawn = {key: value for key, value in drawn.items() if value != cells.DEFAULTS[key] or self.cell_rs.rand() < 0.5}
+            if self.cell_rs.rand() < 0.5:
+                drawn["cell"] = "gru"
+        return self.want.get(name, drawn)
 
     def vocabulary(self, name, kind, size, specials):
         """Writes a vocabulary, returns its tokens; the specials lie anywhere in it."""
@@ -171,6 +183,11 @@ class Draw:
                     if bias == "both" or bias == which:
                         self.normal(f"{prefix}.bias_{which}{tail}", 3 * hidden, scale=0.3)
 
+    @staticmethod
+    def gain(cell, gain=1.0):
+        """What is not bounded must not grow either."""
+        return gain if cell.get("activation", "tanh") == "tanh" else 0.5 * gain
+
     def encoder(self):
         self.h = self.pick("hidden", self.uniform_sizes())
         big = self.h > 100
@@ -183,7 +200,9 @@ class Draw:
         if self.bi or self.rs.rand() < 0.5:
             self.config["encoder"]["bidirectional"] = self.bi
         bias = self.pick("encoder_bias", ["both", "both", "both", "none", "ih", "hh"])
-        self.gru("encoder.rnn", self.source_size, self.h, self.layers, self.bi, bias)
+        cell = self.cell("encoder_cell")
+        self.config["encoder"].update(cell)
+        self.gru("encoder.rnn", self.source_size, self.h, self.layers, self.bi, bias, self.gain(cell))
 
     def score_spec(self, query_size, learned=False):
         score = self.pick("score", SCORES)
@@ -286,8 +305,9 @@ class Draw:
         v = len(tokens)
         self.normal("decoder.embedding.weight", v, e, scale=min(1.0, 3.0 / math.sqrt(e)) if tied else 1.0)
         gain = self.pick("dec_gain", [0.8, 1.2, 1.5])
+        cell = self.cell("decoder_cell")
         self.gru("decoder.rnn", sum(sizes[p] for p in inputs), h, layers, False,
-                 self.pick("decoder_bias", ["both", "both", "none", "hh"]), gain)
+                 self.pick("decoder_bias", ["both", "both", "none", "hh"]), self.gain(cell, gain))
         if bridge in ("linear_tanh", "mean_tanh"):
             self.normal("bridge.weight", layers * h, self.d, scale=2.0 / math.sqrt(self.d))
             if self.chance("bridge_bias", 0.6):
@@ -299,7 +319,7 @@ class Draw:
         self.config["decoder"] = {
             **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": self.target_tokenizer(kind), "bos": "<s>", "eos": "</s>", "embedding_dim": e,
             "hidden_size": h, "num_layers": layers, "bridge": bridge, "attention": {"query": query}, "input": inputs,
-            "readout": readout}
+            "readout": readout, **cell}
         if tied or self.rs.rand() < 0.3:
             self.config["decoder"]["tied"] = tied
         if layers == 1 and self.rs.rand() < 0.5:

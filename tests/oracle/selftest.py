@@ -20,10 +20,19 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def cell(x, h, w_ih, w_hh, b_ih, b_hh):
+GATES = {"sigmoid": sigmoid, "hard_sigmoid": lambda x: np.minimum(1, np.maximum(0, x / 5 + 0.5))}
+ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.where(x > 0, x, 0), "none": lambda x: x}
+
+
+def cell(spec, x, h, w_ih, w_hh, b_ih, b_hh):
+    gate, act = GATES[spec.get("gate_activation", "sigmoid")], ACTIVATIONS[spec.get("activation", "tanh")]
     i, r = np.split(w_ih @ x + b_ih, 3), np.split(w_hh @ h + b_hh, 3)
-    reset, update = sigmoid(i[0] + r[0]), sigmoid(i[1] + r[1])
-    return (1 - update) * np.tanh(i[2] + reset * r[2]) + update * h
+    reset, update = gate(i[0] + r[0]), gate(i[1] + r[1])
+    if spec.get("reset", "after") == "before":
+        recurrent = np.split(w_hh @ (reset * h) + b_hh, 3)[2]
+    else:
+        recurrent = reset * r[2]
+    return (1 - update) * act(i[2] + recurrent) + update * h
 
 
 def stack(net, xs):
@@ -37,7 +46,7 @@ def stack(net, xs):
             w = [np.zeros(3 * h) if x is None else x.numpy() for x in w]
             state, out = np.zeros(h), []
             for x in xs[::-1] if suffix else xs:
-                state = cell(x, state, *w)
+                state = cell(net.config["encoder"], x, state, *w)
                 out.append(state)
             outputs.append(out[::-1] if suffix else out)
             last.append(state)

@@ -22,6 +22,7 @@ import time
 
 import torch
 
+import cells
 import formats
 import make_cases
 import random_models
@@ -188,11 +189,12 @@ def describe(config):
     """The case in a few words."""
     source, encoder = config["source"], config["encoder"]
     words = [config["model_type"], source.get("tokenizer", {"type": "features"})["type"],
-             f"H{encoder['hidden_size']}x{encoder.get('num_layers', 1)}{'bi' if encoder.get('bidirectional') else ''}"]
+             f"H{encoder['hidden_size']}x{encoder.get('num_layers', 1)}{'bi' if encoder.get('bidirectional') else ''}",
+             *cells.unlike(encoder)]
     if config["model_type"] == "seq2seq":
         d = config["decoder"]
         words += [config["attention"]["score"], d["bridge"], d["attention"]["query"], "+".join(d["input"]),
-                  f"H{d['hidden_size']}x{d.get('num_layers', 1)}"] + (["tied"] if d.get("tied") else [])
+                  f"H{d['hidden_size']}x{d.get('num_layers', 1)}", *cells.unlike(d)] + (["tied"] if d.get("tied") else [])
     else:
         pooling = config.get("pooling") or {"type": "no pooling"}
         words += [pooling.get("score", pooling["type"]), pooling.get("query", "")] + list(config.get("heads", {}))
