@@ -93,7 +93,7 @@ static grus_status examine_shard(const char *outdir, const grus_overview_memory 
         if (has_output && shard->state != GRUS_STATE_PARTIAL) // else it is being committed
             take_broken(shard, "the output has no manifest");
     }
-    free(manifest.input);
+    grus_manifest_free(&manifest);
     free(output);
     return status;
 }

@@ -15,7 +15,7 @@
 #include "base/sized.h"
 #include "io/file.h"
 #include "io/outdir/claim.h"
-#include "io/outdir/manifest.h"
+#include "io/outdir/input.h"
 #include "io/outdir/outdir.h"
 #include "io/shard/stream.h"
 #include "scheduler/shards.h"
@@ -161,6 +161,18 @@ static int by_name(const void *name, const void *shard)
     return strcmp(name, (*(const grus_shard *const *)shard)->name);
 }
 
+// The input that the manifest names, as far as it can be reached.
+static grus_status verify_recorded(grus_verifier *verifier, const grus_manifest *manifest, grus_error *error)
+{
+    bool changed = false;
+    grus_status status = GRUS_OK;
+    if (manifest->input_path)
+        status = grus_input_compare(manifest, manifest->input_path, NULL, &changed, error);
+    if (changed)
+        tell(verifier, error);
+    return status == GRUS_E_MEMORY ? status : GRUS_OK;
+}
+
 static grus_status verify_input(grus_verifier *verifier, const grus_shard *const *inputs, const char *name,
                                 const grus_manifest *manifest, grus_error *error)
 {
@@ -203,6 +215,8 @@ static grus_status verify_pair(grus_verifier *verifier, size_t i, const grus_sha
     verifier->counts.records_failed += manifest->records_failed;
     verify_counts(verifier, paths->manifest, input, manifest);
     grus_status status = verify_output(verifier, paths->output, manifest, error);
+    if (!status && verifier->options.n_inputs == 0)
+        return verify_recorded(verifier, manifest, error);
     return status ? status : verify_input(verifier, inputs, input, manifest, error);
 }
 
@@ -226,7 +240,7 @@ static grus_status verify_shard(grus_verifier *verifier, size_t i, const grus_sh
         tell_words(verifier, paths->manifest, NULL, "has no output");
     else
         status = verify_pair(verifier, i, paths, inputs, &manifest, error);
-    free(manifest.input);
+    grus_manifest_free(&manifest);
     return status;
 }
 

@@ -24,6 +24,7 @@ static const field_flag flags[] = {
     {"run.level", "--level"},
     {"run.max_memory", "--max-memory"},
     {"run.max_record", "--max-record"},
+    {"run.on_changed", "--on-changed"},
     {"run.outdir", "-o"},
     {"run.rank", "--rank"},
     {"run.report", "--report"},

@@ -25,6 +25,7 @@ enum option_number {
     OPT_BATCH_TOKENS,
     OPT_MAX_MEMORY,
     OPT_ON_ERROR,
+    OPT_ON_CHANGED,
     OPT_MAX_RECORD,
     OPT_LEVEL,
     OPT_FORMAT,
@@ -41,6 +42,7 @@ enum option_number {
 };
 
 static const char *const policies[] = {"skip", "fail", NULL};         // fail_on_error
+static const char *const changes[] = {"fail", "redo", "keep", NULL};  // grus_on_changed
 static const char *const modes[] = {"auto", "always", "never", NULL}; // grus_progress_mode
 
 #define RUN(member) GRUS_INTO(GRUS_INTO_RUN, grus_run_options, member)
@@ -66,6 +68,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_MAX_MEMORY] = GRUS_SIZE("max-memory", 1, RUN(max_memory), "memory of the whole process [no bound]"),
     [OPT_ON_ERROR] =
         GRUS_CHOICE("on-error", policies, RUN(fail_on_error), "skip: mark a bad record; fail: fail its shard [skip]"),
+    [OPT_ON_CHANGED] = GRUS_CHOICE("on-changed", changes, RUN(on_changed),
+                                   "a done shard whose input changed since: fail, redo or keep it [fail]"),
     [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, RUN(max_record), "longest line [16M]"),
     [OPT_LEVEL] = GRUS_COUNT("level", 0, "N", 1, 22, RUN(level), "zstd level of the output [3]"),
     [OPT_FORMAT] = GRUS_CHOICE_OF("format", GRUS_NAMES_FORMAT, RUN(format), "[jsonl]"),

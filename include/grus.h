@@ -207,6 +207,13 @@ GRUS_API void grus_stop_free(grus_stop *stop);
 // Every run that has the stop ends, also one that begins later. Safe in a signal handler and from any thread.
 GRUS_API void grus_stop_ask(grus_stop *stop);
 
+// What becomes of a shard that is done when its input has changed since.
+typedef enum grus_on_changed {
+    GRUS_CHANGED_FAIL, // it fails, and its output stays
+    GRUS_CHANGED_REDO, // its output is set aside (OUTDIR/.grus/aside), and it is done anew
+    GRUS_CHANGED_KEEP, // it is done, with a warning
+} grus_on_changed;
+
 typedef struct grus_run_options {
     size_t size;
     const char *const *inputs; // (n_inputs) shards, directories of shards, or "-" alone
@@ -233,7 +240,8 @@ typedef struct grus_run_options {
     bool token_scores;
     bool strict;
     bool dry_run;
-    bool reserved[3]; // false
+    uint8_t on_changed; // a grus_on_changed
+    bool reserved[2];   // false
     uint64_t seed;
 } grus_run_options;
 

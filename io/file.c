@@ -30,6 +30,24 @@ static bool may_retry(int fd, short events)
     return poll(&wait, 1, -1) >= 0 || errno == EINTR;
 }
 
+grus_file_facts grus_file_facts_of(const struct stat *about)
+{
+    if (!S_ISREG(about->st_mode))
+        return (grus_file_facts){0};
+    return (grus_file_facts){
+        .regular = true,
+        .bytes = (uint64_t)about->st_size,
+        .inode = about->st_ino,
+        .modified = (int64_t)about->st_mtim.tv_sec * 1000000000 + about->st_mtim.tv_nsec,
+    };
+}
+
+grus_file_facts grus_fd_facts(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 ? grus_file_facts_of(&about) : (grus_file_facts){0};
+}
+
 bool grus_fd_read(int fd, void *data, size_t size, size_t *got)
 {
     *got = 0;

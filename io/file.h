@@ -7,6 +7,18 @@
 
 #include "base/buffer.h"
 
+// What tells a regular file from others, and from itself before it was written to.
+typedef struct grus_file_facts {
+    bool regular; // of anything else the other facts are 0
+    uint64_t bytes, inode;
+    int64_t modified; // nanoseconds since 1970
+} grus_file_facts;
+
+struct stat;
+grus_file_facts grus_file_facts_of(const struct stat *about);
+// Of an open descriptor; those of no regular file where the system does not tell.
+grus_file_facts grus_fd_facts(int fd);
+
 // Reads until size bytes are there or the file ends; *got tells how many. false on an error (errno).
 bool grus_fd_read(int fd, void *data, size_t size, size_t *got);
 

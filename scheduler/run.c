@@ -13,11 +13,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sized.h"
+#include "io/outdir/aside.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
+#include "scheduler/changed.h"
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
@@ -130,13 +132,44 @@ static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_e
     return status;
 }
 
-// Fills todo with the shards of this process that are not done, and counts. What came from standard input cannot be
-// told to be the same: it is always run, and the commit compares it with what is there.
+static void warn_of_kept(const grus_run_state *state, size_t kept, const grus_shard *first)
+{
+    char text[1024];
+    if (kept == 0)
+        return;
+    snprintf(text, sizeof text, "%zu %s kept whose %s changed since %s done, %s", kept,
+             kept == 1 ? "shard is" : "shards are", kept == 1 ? "input" : "inputs", kept == 1 ? "it was" : "they were",
+             first->path);
+    warn(state, kept == 1 ? text : strcat(text, " the first"));
+}
+
+// What is to be done of shard i of this process, which is counted. What came from standard input cannot be told to be the
+// same: it is always run, and the commit compares it with what is there.
+static grus_status judge_shard(grus_run_state *state, const char *outdir, size_t i, grus_done_kind *kind,
+                               grus_error *error)
+{
+    grus_shard *shard = &state->shards.list[i];
+    grus_progress *progress = &state->shared.progress;
+    grus_status status = GRUS_OK;
+    *kind = GRUS_DONE_NOT;
+    progress->shards++;
+    if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && shard->stem) {
+        status = check_overlap(shard, outdir, state->job.suffix, error);
+        if (status == GRUS_OK)
+            status = grus_changed_judge(&state->shared, shard, kind, error);
+    }
+    shard->redo = *kind == GRUS_DONE_REDO;
+    progress->shards_skipped += *kind == GRUS_DONE_STAYS || *kind == GRUS_DONE_KEPT;
+    progress->shards_failed += *kind == GRUS_DONE_FAILS;
+    return status;
+}
+
+// Fills todo with the shards of this process that are not done, and counts.
 static grus_status select_shards(grus_run_state *state, const char *outdir, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
     grus_progress *progress = &state->shared.progress;
-    progress->shards = progress->shards_skipped = 0;
+    progress->shards = progress->shards_skipped = progress->shards_failed = 0;
     progress->bytes_total = 0;
     state->shared.n_todo = 0;
     free(state->todo);
@@ -144,26 +177,27 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
     if (!state->todo)
         return grus_fail_memory(error, state->shards.n * sizeof *state->todo);
     bool unknown = false;
+    size_t kept = 0;
+    const grus_shard *first_kept = NULL;
     for (size_t i = 0; i < state->shards.n; i++) {
         const grus_shard *shard = &state->shards.list[i];
+        grus_done_kind kind;
         if (!grus_shard_is_mine(i, options->rank, options->world_size))
             continue;
-        progress->shards++;
-        if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && shard->stem) {
-            grus_status status = check_overlap(shard, outdir, state->job.suffix, error);
-            if (status != GRUS_OK)
-                return status;
-            if (grus_manifest_is_done(outdir, shard->stem, state->job.suffix)) {
-                progress->shards_skipped++;
-                continue;
-            }
-        }
+        grus_status status = judge_shard(state, outdir, i, &kind, error);
+        if (status != GRUS_OK)
+            return status;
+        if (kind == GRUS_DONE_KEPT && kept++ == 0)
+            first_kept = shard;
+        if (kind != GRUS_DONE_NOT && kind != GRUS_DONE_REDO)
+            continue;
         state->todo[state->shared.n_todo++] = i;
         progress->bytes_total += shard->bytes;
         unknown = unknown || (shard->bytes == 0 && grus_shard_is_stdin(shard));
     }
     if (unknown)
         progress->bytes_total = 0;
+    warn_of_kept(state, kept, first_kept);
     return GRUS_OK;
 }
 
@@ -224,6 +258,16 @@ static grus_status claim(grus_run_state *state, const char *outdir, grus_error *
     return status;
 }
 
+// Outputs that are to be made anew, out of their way.
+static grus_status set_aside(const grus_run_state *state, const char *outdir, grus_error *error)
+{
+    grus_status status = GRUS_OK;
+    for (size_t i = 0; i < state->shards.n && status == GRUS_OK; i++)
+        if (state->shards.list[i].redo)
+            status = grus_aside_move(outdir, state->shards.list[i].stem, state->job.suffix, error);
+    return status;
+}
+
 // From the rank to the shards to be done, with the directory claimed for the run.
 static grus_status take_part(grus_run_state *state, const char *outdir, grus_error *error)
 {
@@ -232,6 +276,8 @@ static grus_status take_part(grus_run_state *state, const char *outdir, grus_err
         status = select_shards(state, outdir, error);
     if (status == GRUS_OK && !state->settings.run.dry_run)
         status = claim(state, outdir, error);
+    if (status == GRUS_OK && !state->settings.run.dry_run)
+        status = set_aside(state, outdir, error);
     return status;
 }
 
@@ -377,8 +423,10 @@ static grus_status run(grus_run_state *state, grus_error *error)
     if (status != GRUS_OK)
         return status;
     tell_plan(state);
-    if (options->dry_run || shared->n_todo == 0)
+    if (options->dry_run)
         return GRUS_OK;
+    if (shared->n_todo == 0)
+        return conclude(shared, error);
 
     shared->todo = state->todo;
     status = execute(state, error);

@@ -72,6 +72,8 @@ static grus_status check_choices(const grus_run_settings *settings, grus_error *
         return refuse(error, "run.attention", why);
     if ((unsigned)run->format > GRUS_FORMAT_NPY)
         return refuse(error, "run.format", why);
+    if (run->on_changed > GRUS_CHANGED_KEEP)
+        return refuse(error, "run.on_changed", why);
     if ((unsigned)settings->search.length_norm > GRUS_NORM_GNMT)
         return refuse(error, "search.length_norm", why);
     return GRUS_OK;

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "io/outdir/input.h"
 #include "io/outdir/output.h"
 #include "io/shard/codec.h"
 #include "io/shard/npy.h"
@@ -111,8 +112,11 @@ static grus_status finish_npy(grus_writer *writer, grus_error *error)
 
 static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
 {
+    bool from_stdin = grus_shard_is_stdin(shard);
     grus_manifest manifest = {
         .input = strdup(shard->name),
+        .input_path = from_stdin ? NULL : grus_input_whole_path(shard->path),
+        .input_file = slot->input.file,
         .input_bytes = slot->input.bytes_in,
         .input_xxh64 = slot->input.xxh64,
         .records_in = writer->done.records,
@@ -121,11 +125,14 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .kernel = grus_kernel_name(),
         .version = grus_version(),
     };
-    if (!manifest.input)
-        return grus_fail_memory(error, strlen(shard->name) + 1);
-    grus_status status = grus_output_commit(writer->output, &manifest, error);
-    writer->output = NULL;
-    free(manifest.input);
+    grus_status status = GRUS_OK;
+    if (!manifest.input) {
+        status = grus_fail_memory(error, strlen(shard->name) + 1);
+    } else {
+        status = grus_output_commit(writer->output, &manifest, error);
+        writer->output = NULL;
+    }
+    grus_manifest_free(&manifest);
     if (status != GRUS_OK)
         return status;
     grus_journal_close(writer->journal, true);

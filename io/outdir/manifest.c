@@ -26,11 +26,24 @@ static void hash_member(grus_buffer *out, const char *name, uint64_t value)
     grus_buffer_printf(out, "\"%016" PRIx64 "\"", value);
 }
 
+// As text, for the same reason.
+static void file_members(grus_buffer *out, const grus_file_facts *file)
+{
+    grus_json_member(out, "input_modified_ns");
+    grus_buffer_printf(out, "\"%" PRId64 "\"", file->modified);
+    grus_json_member(out, "input_inode");
+    grus_buffer_printf(out, "\"%" PRIu64 "\"", file->inode);
+}
+
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
 {
     grus_buffer_byte(text, '{');
     grus_json_text_member(text, "input", manifest->input);
+    if (manifest->input_path)
+        grus_json_text_member(text, "input_path", manifest->input_path);
     grus_json_count_member(text, "input_bytes", manifest->input_bytes);
+    if (manifest->input_file.regular)
+        file_members(text, &manifest->input_file);
     hash_member(text, "input_xxh64", manifest->input_xxh64);
     grus_json_count_member(text, "records_in", manifest->records_in);
     grus_json_count_member(text, "records_out", manifest->records_out);
@@ -125,6 +138,37 @@ static bool take_hash(const json_t *value, uint64_t *hash)
     return true;
 }
 
+static bool is_digits(const char *text)
+{
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+// Numbers written as text; false when they are not.
+static bool take_file(const json_t *modified, const json_t *inode, grus_file_facts *file)
+{
+    const char *time = json_string_value(modified), *number = json_string_value(inode);
+    if (!time || !number || !is_digits(time + (*time == '-')) || !is_digits(number))
+        return false;
+    errno = 0;
+    file->modified = strtoll(time, NULL, 10);
+    file->inode = strtoull(number, NULL, 10);
+    file->regular = errno == 0;
+    return file->regular;
+}
+
+// What version 0.1.0 did not write; the first key of a wrong value, or NULL.
+static const char *take_source(const json_t *json, grus_manifest *manifest)
+{
+    const json_t *path = json_object_get(json, "input_path"), *modified = json_object_get(json, "input_modified_ns"),
+                 *inode = json_object_get(json, "input_inode");
+    if (path && !json_is_string(path))
+        return "input_path";
+    if ((modified || inode) && !take_file(modified, inode, &manifest->input_file))
+        return "input_modified_ns";
+    manifest->input_file.bytes = manifest->input_file.regular ? manifest->input_bytes : 0;
+    return NULL;
+}
+
 // The first key whose value is absent or of a wrong type; NULL when all are as they should be.
 static const char *take_members(const json_t *json, grus_manifest *manifest)
 {
@@ -145,7 +189,16 @@ static const char *take_members(const json_t *json, grus_manifest *manifest)
         if (!(members[i].is_hash ? take_hash(value, members[i].to) : take_count(value, members[i].to)))
             return members[i].key;
     }
-    return NULL;
+    return take_source(json, manifest);
+}
+
+// A copy of a member that is a text; NULL where there is none.
+static grus_status take_text(const json_t *value, char **text, grus_error *error)
+{
+    if (!value)
+        return GRUS_OK;
+    *text = strdup(json_string_value(value));
+    return *text ? GRUS_OK : grus_fail_memory(error, json_string_length(value));
 }
 
 static grus_status read_manifest(const char *path, grus_manifest *manifest, grus_error *error)
@@ -157,10 +210,19 @@ static grus_status read_manifest(const char *path, grus_manifest *manifest, grus
     const char *wrong = take_members(json, manifest);
     if (wrong)
         status = grus_fail(error, GRUS_E_OUTPUT, path, wrong, "is damaged: absent, or not what a manifest has there");
-    else if (!(manifest->input = strdup(json_string_value(json_object_get(json, "input")))))
-        status = grus_fail_memory(error, json_string_length(json_object_get(json, "input")));
+    else
+        status = take_text(json_object_get(json, "input"), &manifest->input, error);
+    if (!status)
+        status = take_text(json_object_get(json, "input_path"), &manifest->input_path, error);
     json_decref(json);
     return status;
+}
+
+void grus_manifest_free(grus_manifest *manifest)
+{
+    free(manifest->input);
+    free(manifest->input_path);
+    manifest->input = manifest->input_path = NULL;
 }
 
 grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
@@ -172,25 +234,33 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
     struct stat about;
-    *exists = lstat(path, &about) == 0 || errno != ENOENT;
+    bool known = lstat(path, &about) == 0;
+    *exists = known || errno != ENOENT;
+    if (known)
+        manifest->written = grus_file_facts_of(&about).modified;
     grus_status status = *exists ? read_manifest(path, manifest, error) : GRUS_OK;
     free(path);
     return status;
 }
 
-bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix)
+bool grus_manifest_find_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest)
 {
-    grus_manifest manifest;
     grus_error ignored;
     bool exists;
     char *output = grus_outdir_output(outdir, stem, suffix);
     struct stat about;
+    *manifest = (grus_manifest){0};
     bool done = output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
-                grus_manifest_read(outdir, stem, &manifest, &exists, &ignored) == GRUS_OK && exists;
-    if (done) {
-        done = manifest.output_bytes == (uint64_t)about.st_size;
-        free(manifest.input);
-    }
+                grus_manifest_read(outdir, stem, manifest, &exists, &ignored) == GRUS_OK && exists &&
+                manifest->output_bytes == (uint64_t)about.st_size;
     free(output);
+    return done;
+}
+
+bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix)
+{
+    grus_manifest manifest;
+    bool done = grus_manifest_find_done(outdir, stem, suffix, &manifest);
+    grus_manifest_free(&manifest);
     return done;
 }

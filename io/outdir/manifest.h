@@ -2,23 +2,28 @@
 #ifndef GRUS_IO_OUTDIR_MANIFEST_H
 #define GRUS_IO_OUTDIR_MANIFEST_H
 
-#include "base/buffer.h"
+#include "io/file.h"
 
 typedef struct grus_manifest {
-    char *input; // name of the input shard, without its directory
+    char *input;      // name of the input shard, without its directory
+    char *input_path; // from the root; NULL where it is not known
     uint64_t input_bytes, input_xxh64;
+    grus_file_facts input_file; // as it was read to its end; of no regular file where not known
     uint64_t records_in, records_out, records_failed;
     uint64_t output_bytes, output_xxh64;
     const char *kernel, *version;
+    int64_t written; // the manifest itself, nanoseconds since 1970; filled in by reading
 } grus_manifest;
 
 // The manifest's text, one JSON object and a newline.
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text);
 
-// Reads it back; kernel and version are left NULL, the caller frees input. *exists tells whether there is one; without
-// one the manifest is empty. GRUS_E_OUTPUT: it cannot be read or understood.
+// Reads it back; kernel and version are left NULL. *exists tells whether there is one; without one the manifest is
+// empty. GRUS_E_OUTPUT: it cannot be read or understood. To be freed in every case.
 grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manifest *manifest, bool *exists,
                                grus_error *error);
+
+void grus_manifest_free(grus_manifest *manifest); // what reading has allocated
 
 // Writes it as every finished file is written. One that is there already and says something else is replaced: the
 // caller has just put the output it describes in its place.
@@ -30,5 +35,7 @@ grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const
 
 // Whether a shard is done: it has a finished output, and a manifest that speaks of as many bytes.
 bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix);
+// The same; fills manifest (to be freed in every case) where it is.
+bool grus_manifest_find_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest);
 
 #endif

@@ -17,6 +17,8 @@
 #define OWN "/.grus"
 #define RUN "/" GRUS_OUTDIR_RUN_NAME
 #define MANIFESTS "/.grus/done"
+#define ASIDE "/.grus/aside"
+#define ASIDE_STEM_MAX 220 // bytes, of the 255 that a name may have
 #define PARTIALS "/" GRUS_OUTDIR_PARTIAL_NAME
 
 // ---- paths ----
@@ -51,6 +53,12 @@ char *grus_outdir_manifest(const char *outdir, const char *stem)
 {
     char *path;
     return asprintf(&path, "%s" MANIFESTS "/%s" GRUS_OUTDIR_MANIFEST_SUFFIX, outdir, stem) < 0 ? NULL : path;
+}
+
+char *grus_outdir_aside(const char *outdir, const char *stem, size_t number, const char *suffix)
+{
+    char *path;
+    return asprintf(&path, "%s" ASIDE "/%.*s.%zu%s", outdir, ASIDE_STEM_MAX, stem, number, suffix) < 0 ? NULL : path;
 }
 
 char *grus_outdir_partials(const char *outdir)
@@ -131,4 +139,9 @@ grus_status grus_outdir_prepare(const char *outdir, grus_error *error)
     for (size_t i = 0; i < sizeof below / sizeof *below && !status; i++)
         status = make_writable(outdir, below[i], error);
     return status;
+}
+
+grus_status grus_outdir_prepare_aside(const char *outdir, grus_error *error)
+{
+    return make_writable(outdir, ASIDE, error);
 }

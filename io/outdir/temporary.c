@@ -88,8 +88,8 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
     return close_fails(fd) ? refused(error, temp->path, "cannot be closed") : GRUS_OK;
 }
 
-// 0 or errno. File systems that know no renameat2 flags can mostly link.
-static int rename_without_replacing(const char *from, const char *to)
+// File systems that know no renameat2 flags can mostly link.
+int grus_rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -112,7 +112,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
     int reason = 0;
     GRUS_ASSERT(temp->fd < 0 && temp->path); // on the disk before it has its name
     if (exists)
-        reason = rename_without_replacing(temp->path, path);
+        reason = grus_rename_new(temp->path, path);
     else if (rename(temp->path, path) != 0)
         reason = errno;
     if (exists)

@@ -25,6 +25,8 @@ grus_status grus_raw_open(const char *path, grus_raw *raw, grus_error *error)
     raw->hash = XXH64_createState();
     if (!raw->path || !raw->data || !raw->hash || XXH64_reset(raw->hash, 0) != XXH_OK)
         return grus_fail_memory(error, GRUS_RAW_BYTES);
+    if (!raw->standard)
+        raw->facts = grus_fd_facts(raw->fd);
     posix_fadvise(raw->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return GRUS_OK;
 }
@@ -60,6 +62,26 @@ static void count_bytes(grus_raw *raw, const unsigned char *data, size_t size)
     XXH64_update(raw->hash, data, size);
 }
 
+// At the end of a regular file: what was read must be what it was when it was opened, and must be so still.
+static grus_status check_facts(const grus_raw *raw, grus_error *error)
+{
+    const grus_file_facts *before = &raw->facts;
+    if (!before->regular)
+        return GRUS_OK;
+    grus_file_facts after = grus_fd_facts(raw->fd);
+    if (before->bytes != after.bytes || before->bytes != raw->bytes)
+        return grus_fail(error, GRUS_E_INPUT, raw->path, NULL,
+                         "changed while it was read: it had %" PRIu64 " bytes when it was opened and has %" PRIu64
+                         " at its end; %" PRIu64 " were read",
+                         before->bytes, after.bytes, raw->bytes);
+    if (before->modified != after.modified)
+        return grus_fail(error, GRUS_E_INPUT, raw->path, NULL,
+                         "changed while it was read: its %" PRIu64
+                         " bytes were written to (time %.3f when it was opened, %.3f at its end)",
+                         before->bytes, (double)before->modified / 1e9, (double)after.modified / 1e9);
+    return GRUS_OK;
+}
+
 grus_status grus_raw_fill(grus_raw *raw, size_t need, grus_error *error)
 {
     GRUS_ASSERT(need <= GRUS_RAW_BYTES && raw->at <= raw->size);
@@ -78,7 +100,7 @@ grus_status grus_raw_fill(grus_raw *raw, size_t need, grus_error *error)
         count_bytes(raw, raw->data + raw->size, got);
         raw->size += got;
     }
-    return GRUS_OK;
+    return raw->end ? check_facts(raw, error) : GRUS_OK;
 }
 
 void grus_raw_pass(grus_raw *raw, size_t size)

@@ -5,13 +5,14 @@
 
 #include <xxhash.h>
 
-#include "grus.h"
+#include "io/file.h"
 
 typedef struct grus_raw {
     char *path;
     int fd;
-    bool standard;       // standard input, not ours to close
-    unsigned char *data; // (GRUS_RAW_BYTES), read but not consumed: at … size
+    bool standard;         // standard input, not ours to close
+    grus_file_facts facts; // when it was opened; those of no regular file where nothing is expected of it
+    unsigned char *data;   // (GRUS_RAW_BYTES), read but not consumed: at … size
     size_t at, size;
     bool end;                                // nothing is left to read
     uint64_t bytes;                          // read so far
@@ -30,7 +31,8 @@ typedef struct grus_raw {
 grus_status grus_raw_open(const char *path, grus_raw *raw, grus_error *error);
 void grus_raw_close(grus_raw *raw);
 
-// Makes at least need bytes available (at most GRUS_RAW_BYTES), unless the file ends before.
+// Makes at least need bytes available (at most GRUS_RAW_BYTES), unless the file ends before. GRUS_E_INPUT: it cannot be
+// read, or it ends and is a regular file that has changed since it was opened.
 grus_status grus_raw_fill(grus_raw *raw, size_t need, grus_error *error);
 // Passes over available bytes.
 void grus_raw_pass(grus_raw *raw, size_t size);

@@ -83,6 +83,7 @@ grus_stream_counts grus_stream_count(const grus_stream *stream)
         .frames = counts.frames,
         .skippable_frames = counts.skippable_frames,
         .xxh64 = XXH64_digest(stream->raw.hash),
+        .file = stream->raw.facts,
     };
 }
 

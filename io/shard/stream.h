@@ -3,7 +3,7 @@
 #ifndef GRUS_IO_SHARD_STREAM_H
 #define GRUS_IO_SHARD_STREAM_H
 
-#include "grus.h"
+#include "io/file.h"
 
 typedef struct grus_stream grus_stream;
 
@@ -11,7 +11,8 @@ typedef struct grus_stream_counts {
     uint64_t bytes_in;  // of the file itself
     uint64_t bytes_out; // after decompression
     uint64_t frames, skippable_frames;
-    uint64_t xxh64; // of the file's bytes read so far
+    uint64_t xxh64;       // of the file's bytes read so far
+    grus_file_facts file; // when it was opened, and at its end still; of standard input those of no regular file
 } grus_stream_counts;
 
 // Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name has a codec's

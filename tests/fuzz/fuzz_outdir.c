@@ -37,14 +37,36 @@ static bool is_hash(const json_t *json)
     return text && i == 16 && text[16] == '\0';
 }
 
+static bool is_number(const json_t *json, bool is_signed)
+{
+    const char *text = json_is_string(json) ? json_string_value(json) : "";
+    text += is_signed && *text == '-';
+    size_t digits = strspn(text, "0123456789");
+    errno = 0;
+    if (is_signed)
+        strtoll(text, NULL, 10);
+    else
+        strtoull(text, NULL, 10);
+    return digits > 0 && !text[digits] && errno == 0;
+}
+
+// What tells an input from another one: all of it or nothing.
+static bool has_source(const json_t *json)
+{
+    const json_t *path = json_object_get(json, "input_path"), *modified = json_object_get(json, "input_modified_ns"),
+                 *inode = json_object_get(json, "input_inode");
+    bool facts = !modified && !inode;
+    return (!path || json_is_string(path)) && (facts || (is_number(modified, true) && is_number(inode, false)));
+}
+
 static bool is_manifest(const json_t *json)
 {
     static const char *const counts[] = {"input_bytes", "records_in", "records_out", "records_failed", "output_bytes"};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (!is_count(json_object_get(json, counts[i])))
             return false;
-    return json_is_string(json_object_get(json, "input")) && is_hash(json_object_get(json, "input_xxh64")) &&
-           is_hash(json_object_get(json, "output_xxh64"));
+    return has_source(json) && json_is_string(json_object_get(json, "input")) &&
+           is_hash(json_object_get(json, "input_xxh64")) && is_hash(json_object_get(json, "output_xxh64"));
 }
 
 static grus_status read_manifest(const void *data, size_t size, grus_manifest *manifest)
@@ -63,7 +85,10 @@ static bool equal(const grus_manifest *a, const grus_manifest *b)
     return !strcmp(a->input, b->input) && a->input_bytes == b->input_bytes && a->input_xxh64 == b->input_xxh64 &&
            a->records_in == b->records_in && a->records_out == b->records_out &&
            a->records_failed == b->records_failed && a->output_bytes == b->output_bytes &&
-           a->output_xxh64 == b->output_xxh64;
+           a->output_xxh64 == b->output_xxh64 && !a->input_path == !b->input_path &&
+           (!a->input_path || !strcmp(a->input_path, b->input_path)) &&
+           a->input_file.regular == b->input_file.regular && a->input_file.modified == b->input_file.modified &&
+           a->input_file.inode == b->input_file.inode;
 }
 
 // It is written, stays where the same is written again or the output is there, and is removed where it is of another
@@ -79,11 +104,11 @@ static void check_written(const grus_manifest *manifest)
     FUZZ_CHECK(!grus_manifest_write(dir, "written", manifest, &error));
     FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
     FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(manifest, &again));
-    free(again.input);
+    grus_manifest_free(&again);
     other.output_xxh64 ^= 1;
     FUZZ_CHECK(!grus_manifest_write(dir, "written", &other, &error));
     FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(&other, &again));
-    free(again.input);
+    grus_manifest_free(&again);
     FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
     FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && !exists);
 }
@@ -105,14 +130,14 @@ void fuzz_manifest(const uint8_t *data, size_t size)
         grus_manifest_text(&manifest, &text);
         FUZZ_CHECK(!read_manifest(text.data, text.size, &again));
         FUZZ_CHECK(equal(&manifest, &again));
-        free(again.input);
+        grus_manifest_free(&again);
         grus_buffer_free(&text);
         check_written(&manifest);
     }
     fuzz_put("shard.npy", "12345", 5);
     FUZZ_CHECK(grus_manifest_is_done(fuzz_dir(), "shard", ".npy") == (status == GRUS_OK && manifest.output_bytes == 5));
     FUZZ_CHECK(!grus_manifest_is_done(fuzz_dir(), "shard", ".txt.zst"));
-    free(manifest.input);
+    grus_manifest_free(&manifest);
     json_decref(json);
 }
 

@@ -309,7 +309,19 @@ START_TEST(read_back)
     ck_assert_uint_eq(manifest.input_bytes, expected.input_bytes);
     ck_assert_uint_eq(manifest.input_xxh64, expected.input_xxh64);
     ck_assert_uint_eq(manifest.records_failed, expected.records_failed);
-    free(manifest.input);
+    ck_assert(!manifest.input_path && !manifest.input_file.regular); // not known
+    grus_manifest_free(&manifest);
+
+    char path[] = "/in/s\"1.txt";
+    expected.input_path = path;
+    expected.input_file = (grus_file_facts){.regular = true, .inode = UINT64_MAX, .modified = -5};
+    ck_assert_int_eq(grus_manifest_write(outdir, "s", &expected, &error), GRUS_OK);
+    ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
+    ck_assert_str_eq(manifest.input_path, path);
+    ck_assert(manifest.input_file.regular && manifest.input_file.inode == UINT64_MAX);
+    ck_assert_int_eq(manifest.input_file.modified, -5);
+    ck_assert_uint_eq(manifest.input_file.bytes, 12);
+    grus_manifest_free(&manifest);
 
     ck_assert_int_eq(grus_claim_read(outdir, &claim, &error), GRUS_E_OUTPUT);
     expect_error(&error, "/out", "", "no .grus/run.json");

@@ -1,0 +1,90 @@
+// input.c: compares an input with its manifest.
+#include "config.h"
+
+#include "io/outdir/input.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "io/json/tree.h"
+#include "io/shard/raw.h"
+
+char *grus_input_whole_path(const char *path)
+{
+    char *whole = realpath(path, NULL);
+    json_t *text = whole ? json_string(whole) : NULL; // none of what is not UTF-8
+    if (!text) {
+        free(whole);
+        return NULL;
+    }
+    json_decref(text);
+    return whole;
+}
+
+static void tell_change(const grus_manifest *manifest, const char *path, uint64_t bytes, grus_error *how)
+{
+    char *whole = grus_input_whole_path(path);
+    const char *from = manifest->input_path;
+    bool moved = from && !(whole && strcmp(from, whole) == 0);
+    if (bytes != manifest->input_bytes)
+        grus_fail(how, GRUS_E_INPUT, path, NULL,
+                  "changed since its shard was done: it had %" PRIu64 " bytes and has %" PRIu64 "%s%s",
+                  manifest->input_bytes, bytes, moved ? "; the shard was made of " : "", moved ? from : "");
+    else
+        grus_fail(how, GRUS_E_INPUT, path, NULL,
+                  "changed since its shard was done: it has %" PRIu64 " bytes as before, and other content%s%s", bytes,
+                  moved ? "; the shard was made of " : "", moved ? from : "");
+    free(whole);
+}
+
+static grus_status hash_file(const char *path, const atomic_bool *stop, uint64_t *bytes, uint64_t *hash,
+                             grus_error *error)
+{
+    grus_raw raw;
+    grus_status status = grus_raw_open(path, &raw, error);
+    while (!status && !raw.end) {
+        grus_raw_pass(&raw, grus_raw_available(&raw));
+        status = grus_raw_fill(&raw, 1, error);
+        if (!status && stop && atomic_load_explicit(stop, memory_order_relaxed))
+            status = grus_fail(error, GRUS_E_INTERRUPTED, path, NULL, "stopped while it was compared");
+    }
+    if (!status) {
+        *bytes = raw.bytes;
+        *hash = XXH64_digest(raw.hash);
+    }
+    grus_raw_close(&raw);
+    return status;
+}
+
+static bool is_surely_same(const grus_manifest *manifest, const grus_file_facts *now)
+{
+    const grus_file_facts *then = &manifest->input_file;
+    if (!then->regular)
+        return now->modified <= manifest->written;
+    return now->modified == then->modified && now->inode == then->inode;
+}
+
+grus_status grus_input_compare(const grus_manifest *manifest, const char *path, const atomic_bool *stop, bool *changed,
+                               grus_error *how)
+{
+    struct stat about;
+    *changed = false;
+    grus_file_facts now = {0};
+    if (stat(path, &about) == 0)
+        now = grus_file_facts_of(&about);
+    if (!now.regular)
+        return GRUS_OK;
+    uint64_t bytes = now.bytes, hash = manifest->input_xxh64;
+    if (bytes == manifest->input_bytes && !is_surely_same(manifest, &now)) {
+        grus_status status = hash_file(path, stop, &bytes, &hash, how);
+        if (status)
+            return status;
+    }
+    *changed = bytes != manifest->input_bytes || hash != manifest->input_xxh64;
+    if (*changed)
+        tell_change(manifest, path, bytes, how);
+    return GRUS_OK;
+}
