@@ -37,6 +37,20 @@ static void print_pooling(grus_buffer *to, const grus_pooling_config *pooling)
     grus_buffer_printf(to, "%s\n", pooling->normalize ? ", normalised" : "");
 }
 
+// The kind in capitals, and what of it is no default.
+static void print_cell(grus_buffer *to, const grus_cell_config *cell)
+{
+    for (const char *kind = grus_cell_names[cell->kind]; *kind; kind++)
+        grus_buffer_byte(to, (char)(*kind - ('a' - 'A')));
+    if (cell->reset != GRUS_RESET_AFTER)
+        grus_buffer_printf(to, ", reset %s", grus_reset_names[cell->reset]);
+    if (cell->gate_activation != GRUS_GATE_SIGMOID)
+        grus_buffer_printf(to, ", %s", grus_gate_activation_names[cell->gate_activation]);
+    if (cell->activation != GRUS_CELL_TANH)
+        grus_buffer_printf(to, ", %s%s", cell->activation == GRUS_CELL_LINEAR ? "activation " : "",
+                           grus_cell_activation_names[cell->activation]);
+}
+
 static void print_encoder(grus_buffer *to, const grus_model *model)
 {
     const grus_config *config = &model->config;
@@ -47,7 +61,9 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
         grus_buffer_printf(to, "source        %s, %zu tokens, embedding of %zu\n",
                            grus_tokenizer_names[config->tokenizer.kind], model->facts.source_vocab,
                            config->embedding_dim);
-    grus_buffer_printf(to, "encoder       GRU, %zu %s of %zu units, %s\n", config->encoder.num_layers,
+    grus_buffer_text(to, "encoder       ");
+    print_cell(to, &config->encoder.cell);
+    grus_buffer_printf(to, ", %zu %s of %zu units, %s\n", config->encoder.num_layers,
                        config->encoder.num_layers == 1 ? "layer" : "layers", config->encoder.hidden_size,
                        config->encoder.bidirectional ? "both directions" : "forward");
     if (config->pooling.kind != GRUS_POOL_NONE)
@@ -69,7 +85,9 @@ static void print_decoder(grus_buffer *to, const grus_model *model)
     grus_buffer_printf(to, "target        %s, %zu tokens, embedding of %zu%s\n",
                        grus_tokenizer_names[decoder->tokenizer.kind], model->facts.target_vocab, decoder->embedding_dim,
                        decoder->tied ? ", tied" : "");
-    grus_buffer_printf(to, "decoder       GRU, %zu %s of %zu units on ", decoder->num_layers,
+    grus_buffer_text(to, "decoder       ");
+    print_cell(to, &decoder->cell);
+    grus_buffer_printf(to, ", %zu %s of %zu units on ", decoder->num_layers,
                        decoder->num_layers == 1 ? "layer" : "layers", decoder->hidden_size);
     print_parts(to, decoder->inputs, decoder->n_inputs);
     grus_buffer_printf(to, "; bridge %s\n", grus_bridge_names[decoder->bridge]);

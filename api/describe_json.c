@@ -57,12 +57,24 @@ static void put_source(grus_buffer *to, const grus_model *model)
     grus_buffer_byte(to, '}');
 }
 
+// What of it is no default.
+static void put_cell(grus_buffer *to, const grus_cell_config *cell)
+{
+    if (cell->reset != GRUS_RESET_AFTER)
+        put_text(to, "reset", grus_reset_names[cell->reset]);
+    if (cell->gate_activation != GRUS_GATE_SIGMOID)
+        put_text(to, "gate_activation", grus_gate_activation_names[cell->gate_activation]);
+    if (cell->activation != GRUS_CELL_TANH)
+        put_text(to, "activation", grus_cell_activation_names[cell->activation]);
+}
+
 static void put_encoder(grus_buffer *to, const grus_config *config)
 {
     begin(to, "encoder", '{');
     put_count(to, "num_layers", config->encoder.num_layers);
     put_count(to, "hidden_size", config->encoder.hidden_size);
     put_flag(to, "bidirectional", config->encoder.bidirectional);
+    put_cell(to, &config->encoder.cell);
     grus_buffer_byte(to, '}');
 }
 
@@ -118,6 +130,7 @@ static void put_decoder(grus_buffer *to, const grus_model *model)
     put_count(to, "embedding_dim", decoder->embedding_dim);
     put_count(to, "num_layers", decoder->num_layers);
     put_count(to, "hidden_size", decoder->hidden_size);
+    put_cell(to, &decoder->cell);
     put_text(to, "bridge", grus_bridge_names[decoder->bridge]);
     put_text(to, "query", grus_query_names[decoder->query]);
     put_parts(to, "inputs", decoder->inputs, decoder->n_inputs);

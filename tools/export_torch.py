@@ -23,6 +23,11 @@ NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", tor
          torch.int32: "I32", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16", torch.bool: "BOOL"}
 
 
+# Keys of a cell, defaults first.
+CELL = {"cell": ("gru",), "reset": ("after", "before"), "gate_activation": ("sigmoid", "hard_sigmoid"),
+        "activation": ("tanh", "relu", "none")}
+
+
 class ExportError(Exception):
     pass
 
@@ -102,7 +107,13 @@ class Wanted:
     def may(self, name, *shape):
         self.tensors[name] = (shape, False)
 
-    def stack(self, prefix, layers, width, hidden, both):
+    def stack(self, part, spec, width, both):
+        """part: "encoder" or "decoder", spec: its keys; all its cells have the tensors of nn.GRU."""
+        layers, hidden = spec.get("num_layers", 1), spec["hidden_size"]
+        for key, values in CELL.items():
+            if spec.get(key, values[0]) not in values:
+                raise ExportError(f"config: {part}.{key}: expected {' or '.join(map(repr, values))}, found {spec[key]!r}")
+        prefix = part + ".rnn"
         for k in range(layers):
             for suffix in ("", "_reverse")[:1 + both]:
                 self.need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
@@ -137,7 +148,7 @@ class Wanted:
         else:
             width = source["embedding_dim"]
             self.need("encoder.embedding.weight", self.sizes.get(source["tokenizer"].get("vocab")), width)
-        self.stack("encoder.rnn", e.get("num_layers", 1), width, H, both)
+        self.stack("encoder", e, width, both)
         return H * (1 + both)
 
     def pooling_and_heads(self, pooling, heads, D):
@@ -164,7 +175,7 @@ class Wanted:
             self.may("decoder.readout.bias", r["size"])
             R = r["size"]
         widths["readout"] = R
-        self.stack("decoder.rnn", layers, sum(widths[i] for i in d["input"]), H, False)
+        self.stack("decoder", d, sum(widths[i] for i in d["input"]), False)
         if d["bridge"] in ("linear_tanh", "mean_tanh"):
             self.need("bridge.weight", layers * H, D)
             self.may("bridge.bias", layers * H)

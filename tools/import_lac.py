@@ -4,7 +4,7 @@
     tools/import_lac.py /usr/lib/python3/dist-packages/jieba/lac_small -o models/lac
 
 Two bidirectional layers of Paddle's dynamic_gru, whose reset comes before the recurrent product, and one head, `tag`, of
-57 joint tags a character. The CRF behind the scores is left out: each character gets the tag of its own best score.
+57 joint tags a character. The CRF behind the scores is left out (crfw): each character gets the tag of its own best score.
 Characters that the dictionary lacks, full-width punctuation among them, are <unk>.
 """
 import argparse

@@ -39,6 +39,13 @@ least=$((4 * (2 * (2 * 14 + 14 + 6) + 11)))
 check "luong-input-feeding: $lane bytes a lane, at least $least" test "$lane" -ge "$least"
 check "luong-input-feeding: $lane bytes a lane, at most 8 times $least" test "$lane" -le $((8 * least))
 
+# A cell tells what of it is no default.
+tells reset-before-greedy "encoder GRU, reset before, 1 layer of 7 units, both directions"
+tells reset-before-greedy "decoder GRU, reset before, 2 layers of 8 units on embedding + context; bridge linear_tanh"
+tells relu-candidate "decoder GRU, reset before, relu, 1 layer of 8 units on embedding + context; bridge linear_tanh"
+tells no-candidate-activation "encoder GRU, reset before, hard_sigmoid, activation none, 1 layer of 7 units, both directions"
+tells no-candidate-activation "decoder GRU, hard_sigmoid, activation none, 1 layer of 14 units on embedding + readout; bridge last"
+
 # Features of 3, one layer of 7 both ways: nothing is looked up. An encoder's lane is the state of one direction.
 tells features-encoder "source features of 3 values"
 tells features-encoder "FLOPs $((2 * 2 * 21 * (3 + 7))) a source position without pooling and heads"

@@ -147,6 +147,36 @@ START_TEST(descriptions_are_json)
 }
 END_TEST
 
+// What config.json says of a cell stands in the description where it is no default, and nowhere else.
+START_TEST(cells_are_described)
+{
+    static const char *const keys[] = {"reset", "gate_activation", "activation"};
+    static const char *const parts[] = {"encoder", "decoder"};
+    static const struct {
+        const char *name, *said[2][3];
+    } cases[] = {
+        {"bahdanau", {{NULL}, {NULL}}},
+        {"hard-gates", {{NULL, "hard_sigmoid", NULL}, {NULL, "hard_sigmoid", NULL}}},
+        {"relu-candidate", {{NULL, NULL, "relu"}, {"before", NULL, "relu"}}},
+        {"no-candidate-activation", {{"before", "hard_sigmoid", "none"}, {NULL, "hard_sigmoid", "none"}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_model *model = load(cases[i].name);
+        json_t *read = describe(model);
+        for (size_t part = 0; part < 2; part++)
+            for (size_t key = 0; key < 3; key++) {
+                const char *said = cases[i].said[part][key];
+                const json_t *found = json_object_get(json_object_get(read, parts[part]), keys[key]);
+                ck_assert_int_eq(said == NULL, found == NULL);
+                if (said)
+                    ck_assert_str_eq(json_string_value(found), said);
+            }
+        json_decref(read);
+        grus_model_free(model);
+    }
+}
+END_TEST
+
 START_TEST(a_shard_is_described_as_json)
 {
     char path[] = "check-api-XXXXXX.jsonl";
@@ -266,6 +296,7 @@ int main(void)
     TCase *descriptions = tcase_create("descriptions");
     suite_add_tcase(suite, descriptions);
     tcase_add_test(descriptions, descriptions_are_json);
+    tcase_add_test(descriptions, cells_are_described);
     tcase_add_test(descriptions, a_shard_is_described_as_json);
     TCase *calls = tcase_create("calls");
     suite_add_tcase(suite, calls);

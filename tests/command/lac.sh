@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# LAC, as Debian's python3-jieba ships it, brought in by tools/import_lac.py: the tags of every character are those of a loop
+# in float64 over Paddle's own files.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+
+: "${LAC:=/usr/lib/python3/dist-packages/jieba/lac_small}"
+if [[ ! -d $LAC/model_baseline ]]; then
+    echo "this test needs LAC (Debian package: python3-jieba)" >&2
+    exit 77
+fi
+for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
+    ! "$python" -c 'import numpy' 2>/dev/null || break
+done
+if [[ $python = none ]]; then
+    echo "this test needs NumPy (Debian package: python3-numpy)" >&2
+    exit 77
+fi
+
+# Sentences, single characters, letters and figures, characters that the dictionary lacks, nothing, and a long one.
+cat >"$work/texts.txt" <<'TEXTS'
+今天的天气很好，我们去公园散步。
+李明在上海的一家银行工作了十二年.
+这本书是鲁迅写的, 我昨天从图书馆借来.
+北京时间2021年3月5日上午9点, 会议在人民大会堂开幕
+他买了3公斤苹果和1瓶milk
+我
+!
+猫追着老鼠跑过了厨房
+
+東京大学的研究生用Python写程序
+黄河发源于青藏高原, 全长5464公里, 流经九个省区
+🎻音乐会😀非常精彩
+TEXTS
+sed -n 1,8p "$work/texts.txt" | tr -d '\n' >"$work/long"
+for _ in 1 2 3 4; do cat "$work/long"; done >>"$work/texts.txt"
+echo >>"$work/texts.txt"
+to_jsonl <"$work/texts.txt" >"$work/texts.jsonl"
+
+check "import" "$python" "$srcdir/tools/import_lac.py" "$LAC" -o "$work/lac"
+check "the CRF is left out, says --help" grep -q CRF <("$python" "$srcdir/tools/import_lac.py" --help)
+expect 0 "inspect" inspect "$work/lac"
+check "the reset comes before" \
+    grep -qxF "encoder       GRU, reset before, 2 layers of 128 units, both directions" "$work/out"
+for threads in 1 2; do
+    expect 0 "run on $threads threads" run "$work/lac" "$work/texts.jsonl" -q -t "$threads" -o "$work/out.$threads"
+done
+check "the number of threads changes nothing" cmp "$work/out.1/texts.jsonl.zst" "$work/out.2/texts.jsonl.zst"
+plain "$work/out.1/texts.jsonl.zst" >"$work/tags.jsonl"
+check "as many records as texts" test "$(wc -l <"$work/tags.jsonl")" = 13
+check "the tags" "$python" "$srcdir/tests/support/lac_reference.py" "$LAC" "$work/tags.jsonl"
+finish
