@@ -284,7 +284,7 @@ static grus_status load_tensors(grus_model *model, const grus_load_options *opti
     grus_status status = grus_safetensors_open(path, model->config.renames, model->config.n_renames, &file, error);
     if (status != GRUS_OK)
         goto no_file;
-    grus_tensor_source tensors = grus_safetensors_source(file);
+    grus_tensors tensors = grus_safetensors_tensors(file);
     status = grus_engine_build(&model->config, &tensors, &model->engine, error);
     if (status != GRUS_OK)
         grus_error_in_file(error, path);

@@ -19,12 +19,13 @@ typedef struct grus_tensor {
     const char *name; // as it stands in the file; owned by the file
 } grus_tensor;
 
-// Finds a tensor by the name that spec uses (renaming applied); false when there is none. Finding marks it as used.
-typedef struct grus_tensor_source {
-    bool (*find)(void *context, const char *name, grus_tensor *tensor);
-    void *context;
+// The tensors of a model: find gives one by the name that spec uses (renaming applied), and marks it as used; false when
+// there is none.
+typedef struct grus_tensors {
+    bool (*find)(void *user, const char *name, grus_tensor *tensor);
+    void *user;       // of find
     const char *file; // for errors
-} grus_tensor_source;
+} grus_tensors;
 
 const char *grus_dtype_name(grus_dtype dtype);
 size_t grus_dtype_size(grus_dtype dtype);

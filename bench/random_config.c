@@ -52,8 +52,8 @@ grus_engine *bench_engine(const grus_config *config)
     grus_engine *engine = NULL;
     grus_error error;
     random_model_make(&model, config, SEED);
-    grus_tensor_source source = random_model_source(&model);
-    if (grus_engine_build(config, &source, &engine, &error) != GRUS_OK)
+    grus_tensors tensors = random_model_tensors(&model);
+    if (grus_engine_build(config, &tensors, &engine, &error) != GRUS_OK)
         engine = NULL;
     random_model_free(&model);
     return engine;

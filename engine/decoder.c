@@ -32,10 +32,10 @@ static size_t parts_size(const grus_decoder *decoder, const grus_part *parts, si
 
 static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
-    const grus_tensor_source *source = reading->source;
+    const grus_tensors *tensors = reading->tensors;
     const char *name = "decoder.embedding.weight";
     grus_tensor tensor;
-    if (decoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
+    if (decoder->vocab == 0 && tensors->find(tensors->user, name, &tensor) && tensor.rank == 2)
         decoder->vocab = tensor.shape[0];
     return grus_read_tensor(reading, (grus_wanted){name, "", decoder->vocab, decoder->embedding_size},
                             &decoder->embedding, error);
@@ -102,7 +102,7 @@ static grus_status read_output(grus_decoder *decoder, grus_reading *reading, gru
     size_t vocab = decoder->vocab, size = decoder->readout_size;
     bool tied = decoder->config->tied;
     if (tied && size != decoder->embedding_size)
-        return grus_fail(error, GRUS_E_MODEL, reading->source->file, "decoder.tied",
+        return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, "decoder.tied",
                          "a tied output needs a readout as long as the embedding, expected %zu, found %zu",
                          decoder->embedding_size, size);
     grus_status status =

@@ -22,11 +22,11 @@ size_t grus_encoder_lanes(const grus_kernel *kernel)
 static grus_status read_embedding(const grus_config *config, grus_reading *reading, grus_encoder *encoder,
                                   grus_error *error)
 {
-    const grus_tensor_source *source = reading->source;
+    const grus_tensors *tensors = reading->tensors;
     encoder->vocab = config->source_vocab_size;
     grus_tensor tensor;
     const char *name = "encoder.embedding.weight";
-    if (encoder->vocab == 0 && source->find(source->context, name, &tensor) && tensor.rank == 2)
+    if (encoder->vocab == 0 && tensors->find(tensors->user, name, &tensor) && tensor.rank == 2)
         encoder->vocab = tensor.shape[0];
     return grus_read_tensor(reading, (grus_wanted){name, "", encoder->vocab, encoder->input}, &encoder->embedding,
                             error);

@@ -35,7 +35,7 @@ static grus_status read_parts(grus_engine *engine, grus_reading *reading, grus_e
                            : grus_classifier_read(reading, config, &engine->classifier, error);
 }
 
-grus_status grus_engine_build(const grus_config *config, const grus_tensor_source *tensors, grus_engine **engine,
+grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_engine **engine,
                               grus_error *error)
 {
     const grus_kernel *kernel;

@@ -14,7 +14,7 @@ typedef struct grus_engine grus_engine;
 
 // Reads every tensor that config needs (shapes checked, floats converted, weights packed). config must outlive the
 // engine; its vocab sizes, where 0, are taken from the embedding tensors. Fails with GRUS_E_MODEL or GRUS_E_MEMORY.
-grus_status grus_engine_build(const grus_config *config, const grus_tensor_source *tensors, grus_engine **engine,
+grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_engine **engine,
                               grus_error *error);
 void grus_engine_free(grus_engine *engine);
 

@@ -99,8 +99,8 @@ static void read_weights(program *p)
     if (!status)
         status = grus_safetensors_open(path, NULL, 0, &file, &error);
     if (!status) {
-        grus_tensor_source source = grus_safetensors_source(file);
-        grus_reading reading = {p->kernel, &source, must(grus_arena_new((size_t)8 << 20)), 0};
+        grus_tensors tensors = grus_safetensors_tensors(file);
+        grus_reading reading = {p->kernel, &tensors, must(grus_arena_new((size_t)8 << 20)), 0};
         status = grus_encoder_read(&reading, &p->config, &p->encoder, &error);
         grus_safetensors_close(file);
     }

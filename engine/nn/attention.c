@@ -141,7 +141,7 @@ grus_status grus_attention_read(grus_reading *reading, const grus_attention_conf
                                   .size = config->size,
                                   .temperature = (float)config->temperature};
     if (query && score->equal_sizes && query != key)
-        return grus_fail(error, GRUS_E_MODEL, reading->source->file, "attention.score",
+        return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, "attention.score",
                          "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query,
                          key);
     if (score->additive)

@@ -14,12 +14,12 @@ static void tensor_name(char name[256], const char *prefix, const char *suffix)
     snprintf(name, 256, "%s%s%s", prefix, suffix[0] ? "." : "", suffix);
 }
 
-bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix)
+bool grus_has_tensor(const grus_tensors *tensors, const char *prefix, const char *suffix)
 {
     char name[256];
     tensor_name(name, prefix, suffix);
     grus_tensor tensor;
-    return source->find(source->context, name, &tensor);
+    return tensors->find(tensors->user, name, &tensor);
 }
 
 static void expected_shape(grus_wanted wanted, char text[64])
@@ -30,12 +30,11 @@ static void expected_shape(grus_wanted wanted, char text[64])
         snprintf(text, 64, "[%zu]", wanted.rows);
 }
 
-static grus_status fail_missing(const grus_tensor_source *source, const char *name, grus_wanted wanted,
-                                grus_error *error)
+static grus_status fail_missing(const grus_tensors *tensors, const char *name, grus_wanted wanted, grus_error *error)
 {
     char expected[64];
     expected_shape(wanted, expected);
-    return grus_fail(error, GRUS_E_MODEL, source->file, name, "no such tensor is in the file; expected the shape %s",
+    return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "no such tensor is in the file; expected the shape %s",
                      expected);
 }
 
@@ -47,11 +46,11 @@ static void shape_text(const grus_tensor *tensor, char text[128])
     snprintf(text + used, 128 - used, "]");
 }
 
-static grus_status check_shape(const grus_tensor_source *source, const char *name, const grus_tensor *tensor,
+static grus_status check_shape(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
                                grus_wanted wanted, grus_error *error)
 {
     if (tensor->dtype == GRUS_I64)
-        return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected a tensor of F32, F16 or BF16, found I64");
+        return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected a tensor of F32, F16 or BF16, found I64");
     bool fits = wanted.columns
                     ? tensor->rank == 2 && tensor->shape[0] == wanted.rows && tensor->shape[1] == wanted.columns
                     : tensor->rank == 1 && tensor->shape[0] == wanted.rows;
@@ -60,17 +59,16 @@ static grus_status check_shape(const grus_tensor_source *source, const char *nam
     char found[128], expected[64];
     shape_text(tensor, found);
     expected_shape(wanted, expected);
-    return grus_fail(error, GRUS_E_MODEL, source->file, name, "expected the shape %s, found %s", expected, found);
+    return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected the shape %s, found %s", expected, found);
 }
 
-static grus_status find_tensor(const grus_tensor_source *source, grus_wanted wanted, grus_tensor *tensor,
-                               grus_error *error)
+static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, grus_tensor *tensor, grus_error *error)
 {
     char name[256];
     tensor_name(name, wanted.prefix, wanted.suffix);
-    if (!source->find(source->context, name, tensor))
-        return fail_missing(source, name, wanted, error);
-    return check_shape(source, name, tensor, wanted, error);
+    if (!tensors->find(tensors->user, name, tensor))
+        return fail_missing(tensors, name, wanted, error);
+    return check_shape(tensors, name, tensor, wanted, error);
 }
 
 // Reads it into the arena, or into memory of its own.
@@ -78,7 +76,7 @@ static grus_status read_into(grus_reading *reading, grus_arena *arena, grus_want
                              grus_error *error)
 {
     grus_tensor tensor;
-    grus_status status = find_tensor(reading->source, wanted, &tensor, error);
+    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (status)
         return status;
     float *floats =
@@ -103,7 +101,7 @@ grus_status grus_read_dense(grus_reading *reading, grus_wanted wanted, float **d
 
 grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
 {
-    if (grus_has_tensor(reading->source, wanted.prefix, wanted.suffix))
+    if (grus_has_tensor(reading->tensors, wanted.prefix, wanted.suffix))
         return grus_read_tensor(reading, wanted, data, error);
     size_t count;
     if (!grus_mul(wanted.rows, wanted.columns ? wanted.columns : 1, &count) ||
@@ -129,7 +127,7 @@ grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate
 {
     GRUS_ASSERT(wanted.rows % gates.of == 0 && gates.first + gates.n <= gates.of);
     grus_tensor tensor;
-    grus_status status = find_tensor(reading->source, wanted, &tensor, error);
+    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (status)
         return status;
     const grus_kernel *kernel = reading->kernel;

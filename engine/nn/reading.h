@@ -11,7 +11,7 @@
 // walks through it; there it stays until the arena goes, whose owner the reader is.
 typedef struct grus_reading {
     const grus_kernel *kernel;
-    const grus_tensor_source *source;
+    const grus_tensors *tensors;
     grus_arena *arena;
     size_t parameters; // read so far
 } grus_reading;
@@ -22,7 +22,7 @@ typedef struct grus_wanted {
     size_t rows, columns;
 } grus_wanted;
 
-bool grus_has_tensor(const grus_tensor_source *source, const char *prefix, const char *suffix);
+bool grus_has_tensor(const grus_tensors *tensors, const char *prefix, const char *suffix);
 
 // GRUS_E_MODEL names the tensor, what was expected and what was found; GRUS_E_MEMORY.
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);

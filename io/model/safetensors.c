@@ -23,7 +23,7 @@ struct grus_safetensors {
     const grus_rename *renames; // (n_renames), the caller's
     size_t n_renames;
     grus_safetensors_header header;
-    bool *used; // (header.n) by the source
+    bool *used; // (header.n): found
     char *data; // (header.data_bytes)
     uint64_t hash;
 };
@@ -150,9 +150,9 @@ static const grus_rename *find_rename(const grus_safetensors *file, const char *
     return best;
 }
 
-static bool find(void *context, const char *name, grus_tensor *tensor)
+static bool find(void *user, const char *name, grus_tensor *tensor)
 {
-    grus_safetensors *file = context;
+    grus_safetensors *file = user;
     const grus_rename *rename = find_rename(file, name);
     const char *head = rename ? rename->to : "", *tail = rename ? name + strlen(rename->from) : name;
     size_t head_length = strlen(head);
@@ -167,9 +167,9 @@ static bool find(void *context, const char *name, grus_tensor *tensor)
     return false;
 }
 
-grus_tensor_source grus_safetensors_source(grus_safetensors *file)
+grus_tensors grus_safetensors_tensors(grus_safetensors *file)
 {
-    return (grus_tensor_source){.find = find, .context = file, .file = file->path};
+    return (grus_tensors){.find = find, .user = file, .file = file->path};
 }
 
 size_t grus_safetensors_count(const grus_safetensors *file)

@@ -14,11 +14,11 @@ grus_status grus_safetensors_open(const char *path, const grus_rename *renames, 
                                   grus_safetensors **file, grus_error *error);
 void grus_safetensors_close(grus_safetensors *file);
 
-// A source for the engine; valid as long as the file is.
-grus_tensor_source grus_safetensors_source(grus_safetensors *file);
+// For the engine; valid as long as the file is.
+grus_tensors grus_safetensors_tensors(grus_safetensors *file);
 
 size_t grus_safetensors_count(const grus_safetensors *file);
-// Tensor i as it stands in the file; *used tells whether it was ever found through the source.
+// Tensor i as it stands in the file; *used tells whether it was ever found.
 void grus_safetensors_get(const grus_safetensors *file, size_t i, grus_tensor *tensor, bool *used);
 
 // XXH64 of the whole file, for the hash of a model.

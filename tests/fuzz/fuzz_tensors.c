@@ -172,20 +172,20 @@ void fuzz_safetensors(const uint8_t *data, size_t size)
         return;
     FUZZ_CHECK(grus_safetensors_count(file) ==
                json_object_size(header) - (json_object_get(header, "__metadata__") != NULL));
-    grus_tensor_source source = grus_safetensors_source(file);
+    grus_tensors tensors = grus_safetensors_tensors(file);
     for (size_t i = 0; i < grus_safetensors_count(file); i++) {
         grus_tensor tensor, found;
         bool used;
         grus_safetensors_get(file, i, &tensor, &used);
         check_tensor(&tensor, json_object_get(header, tensor.name), values);
         if (strncmp(tensor.name, from, strlen(from)) != 0) {
-            FUZZ_CHECK(source.find(source.context, tensor.name, &found) && found.name == tensor.name);
+            FUZZ_CHECK(tensors.find(tensors.user, tensor.name, &found) && found.name == tensor.name);
             grus_safetensors_get(file, i, &tensor, &used);
             FUZZ_CHECK(used);
         }
     }
     grus_tensor found;
-    bool renamed = source.find(source.context, "encoder.weight", &found);
+    bool renamed = tensors.find(tensors.user, "encoder.weight", &found);
     FUZZ_CHECK(renamed == (json_object_get(header, "model.enc.weight") != NULL));
     json_decref(header);
     grus_safetensors_close(file);

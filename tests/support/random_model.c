@@ -153,9 +153,9 @@ const float *random_model_get(const random_model *model, const char *name)
     return tensor ? tensor->data : NULL;
 }
 
-static bool find(void *context, const char *name, grus_tensor *tensor)
+static bool find(void *user, const char *name, grus_tensor *tensor)
 {
-    const random_tensor *found = find_tensor(context, name);
+    const random_tensor *found = find_tensor(user, name);
     if (!found)
         return false;
     *tensor = (grus_tensor){.dtype = GRUS_F32,
@@ -167,7 +167,7 @@ static bool find(void *context, const char *name, grus_tensor *tensor)
     return true;
 }
 
-grus_tensor_source random_model_source(random_model *model)
+grus_tensors random_model_tensors(random_model *model)
 {
-    return (grus_tensor_source){find, model, "random model"};
+    return (grus_tensors){find, model, "random model"};
 }

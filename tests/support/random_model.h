@@ -23,7 +23,7 @@ size_t random_below(uint64_t *state, size_t n);
 // Makes the tensors of config (vocab sizes filled in), uniform in ±1/sqrt(columns) times 1.5, biases in ±0.5.
 void random_model_make(random_model *model, const grus_config *config, uint64_t seed);
 void random_model_free(random_model *model);
-grus_tensor_source random_model_source(random_model *model);
+grus_tensors random_model_tensors(random_model *model);
 // The data of a tensor; NULL when there is none of this name.
 const float *random_model_get(const random_model *model, const char *name);
 

@@ -78,8 +78,8 @@ static void fixture_make(fixture *f, shape of, size_t beam)
     uint64_t seed = 1000 * of.number + of.hidden + 1;
     f->config = config_of(of);
     random_model_make(&f->model, &f->config, seed);
-    grus_tensor_source source = random_model_source(&f->model);
-    ck_assert_int_eq(grus_engine_build(&f->config, &source, &f->engine, NULL), GRUS_OK);
+    grus_tensors tensors = random_model_tensors(&f->model);
+    ck_assert_int_eq(grus_engine_build(&f->config, &tensors, &f->engine, NULL), GRUS_OK);
     if (of.vocab == LARGE_VOCAB)
         ck_assert_uint_lt(grus_engine_describe(f->engine).weight_bytes, TABLE_BYTES);
     f->offset[0] = 0;

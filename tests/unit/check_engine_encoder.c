@@ -54,12 +54,12 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     config.encoder.cell = of.cell;
     random_model model;
     random_model_make(&model, &config, seed);
-    grus_tensor_source source = random_model_source(&model);
+    grus_tensors tensors = random_model_tensors(&model);
     const grus_kernel *kernel;
     ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
     grus_encoder encoder;
     grus_error error = {0};
-    grus_reading reading = {kernel, &source, grus_arena_new(0), 0};
+    grus_reading reading = {kernel, &tensors, grus_arena_new(0), 0};
     ck_assert_int_eq(grus_encoder_read(&reading, &config, &encoder, &error), GRUS_OK);
     ck_assert((encoder.cells->ih.table != NULL) == (vocab < LARGE_VOCAB));
     size_t length[MOST], total = 0;

@@ -70,9 +70,9 @@ static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
     else
         labeller(m, variant);
     random_model_make(&m->tensors, &m->config, variant + 1);
-    grus_tensor_source source = random_model_source(&m->tensors);
+    grus_tensors tensors = random_model_tensors(&m->tensors);
     grus_error error = {0};
-    ck_assert_msg(grus_engine_build(&m->config, &source, &m->engine, &error) == GRUS_OK, "%s: %s", error.place,
+    ck_assert_msg(grus_engine_build(&m->config, &tensors, &m->engine, &error) == GRUS_OK, "%s: %s", error.place,
                   error.cause);
 }
 

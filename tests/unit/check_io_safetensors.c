@@ -38,19 +38,19 @@ START_TEST(good)
     ck_assert_int_eq(open_file(&content, NULL, 0, &file, &error), GRUS_OK);
     ck_assert_uint_eq(grus_safetensors_count(file), 4);
     ck_assert_uint_eq(grus_safetensors_hash(file), XXH64(content.data, content.size, 0));
-    grus_tensor_source source = grus_safetensors_source(file);
+    grus_tensors tensors = grus_safetensors_tensors(file);
     grus_tensor tensor;
-    ck_assert(!source.find(source.context, "a", &tensor));
-    ck_assert(!source.find(source.context, "a.weight.x", &tensor));
-    ck_assert(source.find(source.context, "b", &tensor));
+    ck_assert(!tensors.find(tensors.user, "a", &tensor));
+    ck_assert(!tensors.find(tensors.user, "a.weight.x", &tensor));
+    ck_assert(tensors.find(tensors.user, "b", &tensor));
     ck_assert_int_eq(tensor.dtype, GRUS_F16);
     ck_assert_uint_eq(tensor.rank, 1);
     ck_assert_uint_eq(tensor.count, 3);
     ck_assert_mem_eq(tensor.data, "\x08\x09\x0a\x0b\x0c\x0d", 6);
-    ck_assert(source.find(source.context, "one", &tensor));
+    ck_assert(tensors.find(tensors.user, "one", &tensor));
     ck_assert_uint_eq(tensor.rank, 0);
     ck_assert_uint_eq(tensor.count, 1);
-    ck_assert(source.find(source.context, "none", &tensor));
+    ck_assert(tensors.find(tensors.user, "none", &tensor));
     ck_assert_uint_eq(tensor.count, 0);
     for (size_t i = 0; i < 4; i++) {
         bool used;
@@ -90,10 +90,10 @@ START_TEST(renaming)
     grus_error error;
     make_file(&content, header, strlen(header), 8);
     ck_assert_int_eq(open_file(&content, renames, 4, &file, &error), GRUS_OK);
-    grus_tensor_source source = grus_safetensors_source(file);
+    grus_tensors tensors = grus_safetensors_tensors(file);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grus_tensor tensor;
-        ck_assert_msg(source.find(source.context, cases[i].asked, &tensor) == (cases[i].found != NULL), "%s",
+        ck_assert_msg(tensors.find(tensors.user, cases[i].asked, &tensor) == (cases[i].found != NULL), "%s",
                       cases[i].asked);
         if (cases[i].found)
             ck_assert_str_eq(tensor.name, cases[i].found);
