@@ -81,6 +81,8 @@ static grus_status examine_shard(const char *outdir, const grus_overview_memory 
     if (status == GRUS_E_OUTPUT) {
         take_broken(shard, "the manifest cannot be read or is damaged");
         status = GRUS_OK;
+    } else if (!status && has_manifest && strcmp(manifest.run, memory->claim.run) != 0) {
+        take_broken(shard, "the manifest is another run's");
     } else if (!status && has_output && has_manifest) {
         if (S_ISREG(about.st_mode) && (uint64_t)about.st_size == manifest.output_bytes)
             take_done(&manifest, shard);

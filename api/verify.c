@@ -194,6 +194,8 @@ static grus_status verify_input(grus_verifier *verifier, const grus_shard *const
 
 static void verify_counts(grus_verifier *verifier, const char *path, const char *input, const grus_manifest *manifest)
 {
+    if (strcmp(manifest->run, verifier->claim.run) != 0)
+        tell_words(verifier, path, "run", "is of another run than run.json: the output was made with other options");
     if (strcmp(manifest->input, input) != 0)
         tell_words(verifier, path, "input", "is another input than run.json has for this output");
     if (manifest->records_out != manifest->records_in)

@@ -42,10 +42,12 @@ grus_file_facts grus_file_facts_of(const struct stat *about)
     };
 }
 
-grus_file_facts grus_fd_facts(int fd)
+bool grus_fd_facts(int fd, grus_file_facts *facts)
 {
     struct stat about;
-    return fstat(fd, &about) == 0 ? grus_file_facts_of(&about) : (grus_file_facts){0};
+    bool known = fstat(fd, &about) == 0;
+    *facts = known ? grus_file_facts_of(&about) : (grus_file_facts){0};
+    return known;
 }
 
 bool grus_fd_read(int fd, void *data, size_t size, size_t *got)

@@ -16,8 +16,8 @@ typedef struct grus_file_facts {
 
 struct stat;
 grus_file_facts grus_file_facts_of(const struct stat *about);
-// Of an open descriptor; those of no regular file where the system does not tell.
-grus_file_facts grus_fd_facts(int fd);
+// Of an open descriptor; false where the system does not tell (errno).
+bool grus_fd_facts(int fd, grus_file_facts *facts);
 
 // Reads until size bytes are there or the file ends; *got tells how many. false on an error (errno).
 bool grus_fd_read(int fd, void *data, size_t size, size_t *got);

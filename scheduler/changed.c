@@ -42,7 +42,8 @@ grus_status grus_changed_judge(grus_shared *shared, const grus_shard *shard, gru
     grus_manifest manifest;
     grus_status status = GRUS_OK;
     *kind = GRUS_DONE_NOT;
-    if (grus_manifest_find_done(shared->outdir, shard->stem, shared->job->suffix, &manifest)) {
+    if (grus_manifest_find_done(shared->outdir, shard->stem, shared->job->suffix, &manifest) &&
+        strcmp(manifest.run, shared->run) == 0) {
         *kind = GRUS_DONE_STAYS;
         if (!shard->fault)
             status = judge_done(shared, shard, &manifest, kind, error);

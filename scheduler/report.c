@@ -91,7 +91,7 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
     put_count(text, 1, "world_size", options->world_size);
 }
 
-void grus_claim_text(const grus_job *job, const grus_shards *shards, bool with_array, grus_buffer *text)
+void grus_claim_text(const grus_job *job, const grus_shards *shards, const char *run, grus_buffer *text)
 {
     const grus_array_place *array = &job->options->array;
     char hash[17];
@@ -99,13 +99,15 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, bool with_a
     grus_buffer_byte(text, '{');
     put_text(text, 1, "model", hash);
     put_options(job->options, text);
-    if (with_array && array->tasks) {
+    if (run && array->tasks) {
         begin_group(text, "array");
         put_count(text, 2, "first", array->first);
         put_count(text, 2, "step", array->step);
         put_count(text, 2, "tasks", array->tasks);
         end_group(text);
     }
+    if (run)
+        put_text(text, 1, "run", run);
     begin_member(text, "inputs", 1);
     grus_buffer_byte(text, '[');
     for (size_t i = 0; i < shards->n; i++) {

@@ -6,7 +6,8 @@
 
 // run.json: everything that decides what the bytes of the output are and which process does which shard. Inputs are
 // listed by name alone: a shard that was damaged, repaired and run again is still the same run.
-void grus_claim_text(const grus_job *job, const grus_shards *shards, bool with_array, grus_buffer *text);
+// run: the identity, which goes with how the job array was numbered; NULL: neither, but only what must be the same.
+void grus_claim_text(const grus_job *job, const grus_shards *shards, const char *run, grus_buffer *text);
 
 // report.json, of the run's progress, figures and status.
 void grus_report_text(const grus_shared *shared, const grus_progress *progress, const grus_figures *figures,

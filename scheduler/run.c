@@ -41,6 +41,8 @@ typedef struct grus_run_state {
     grus_plan plan;
     grus_shards shards;
     size_t *todo;
+    char run[GRUS_RUN_IDENTITY]; // the identity of the run that has outdir
+    grus_hold hold;
     grus_shared shared;
 } grus_run_state;
 
@@ -244,13 +246,20 @@ static grus_status claim(grus_run_state *state, const char *outdir, grus_error *
     if (status != GRUS_OK)
         return status;
     grus_buffer text = {0}, same = {0};
-    grus_claim_text(&state->job, &state->shards, true, &text);
+    char fresh[GRUS_RUN_IDENTITY];
+    grus_hold_new_identity(fresh);
+    grus_claim_text(&state->job, &state->shards, fresh, &text);
     grus_buffer_byte(&text, '\0');
-    grus_claim_text(&state->job, &state->shards, false, &same);
+    grus_claim_text(&state->job, &state->shards, NULL, &same);
     status =
         text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_claim_take(outdir, text.data, error);
     if (status == GRUS_OK)
+        status = grus_hold_take(outdir, &state->hold, error);
+    if (status == GRUS_OK) {
         name_run(&state->shared, &same);
+        memcpy(state->run, state->hold.run, sizeof state->run);
+        state->shared.hold = &state->hold;
+    }
     grus_buffer_free(&same);
     grus_buffer_free(&text);
     if (status == GRUS_OK)
@@ -272,6 +281,8 @@ static grus_status set_aside(const grus_run_state *state, const char *outdir, gr
 static grus_status take_part(grus_run_state *state, const char *outdir, grus_error *error)
 {
     grus_status status = settle_rank(state, outdir, error);
+    if (status == GRUS_OK && !to_stdout(outdir))
+        status = grus_claim_identity(outdir, state->run, error);
     if (status == GRUS_OK)
         status = select_shards(state, outdir, error);
     if (status == GRUS_OK && !state->settings.run.dry_run)
@@ -383,8 +394,9 @@ static grus_status execute(grus_run_state *state, grus_error *error)
 static grus_status write_report(grus_run_state *state, const char *outdir, grus_status outcome, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
-    if (!options->report && to_stdout(outdir))
-        return GRUS_OK;
+    grus_error lost;
+    if (!options->report && (to_stdout(outdir) || grus_hold_check(state->shared.hold, &lost) != GRUS_OK))
+        return GRUS_OK; // the directory is another run's
     char *path = report_path(options, outdir);
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
@@ -457,6 +469,8 @@ static grus_status settle(grus_run_state *state, const grus_model *model, const 
     shared->plan = &state->plan;
     shared->shards = &state->shards;
     shared->outdir = run->outdir;
+    shared->run = state->run;
+    state->hold.dir = -1;
     shared->events = &state->events;
     shared->stop = grus_stop_flag(run->stop);
     shared->progress.size = sizeof shared->progress;
@@ -490,6 +504,7 @@ grus_status grus_run(const grus_model *model, const grus_run_options *options, c
             grus_sized_fill(last, &progress, sizeof progress);
         grus_shared_destroy(shared);
     }
+    grus_hold_release(&state->hold);
     grus_shards_free(&state->shards);
     free(state->todo);
     free(state);

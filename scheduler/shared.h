@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "io/outdir/hold.h"
 #include "scheduler/figures.h"
 #include "scheduler/job.h"
 #include "scheduler/plan.h"
@@ -18,7 +19,9 @@ typedef struct grus_shared {
     const size_t *todo; // (n_todo) indices of the shards to be done, in order
     size_t n_todo;
     const char *outdir;
-    char run_id[128]; // tells this run, this version and this kernel from all others
+    const char *run;       // the identity that manifests of this run have, "" for one of version 0.1.0
+    const grus_hold *hold; // of outdir; NULL for standard output
+    char run_id[128];      // tells this run, this version and this kernel from all others
     const grus_run_events *events;
     const atomic_bool *stop; // the caller's wish to stop this run; passed to the engine
     double started;

@@ -76,7 +76,11 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
         length -= strlen(grus_codec_of_name(job->suffix)->suffix);
     memcpy(suffix, job->suffix, length);
     suffix[length] = '\0';
-    grus_status status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
+    grus_status status = writer->shared->hold ? grus_hold_check(writer->shared->hold, error) : GRUS_OK;
+    if (status == GRUS_OK)
+        status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
+    if (status == GRUS_OK && writer->shared->hold)
+        grus_output_guard(writer->output, writer->shared->hold);
     if (status != GRUS_OK || job->options->format != GRUS_FORMAT_NPY)
         return status;
     char header[GRUS_NPY_HEADER_BYTES];
@@ -125,6 +129,7 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .kernel = grus_kernel_name(),
         .version = grus_version(),
     };
+    memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);
     grus_status status = GRUS_OK;
     if (!manifest.input) {
         status = grus_fail_memory(error, strlen(shard->name) + 1);

@@ -4,6 +4,7 @@
 #include "io/outdir/aside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static grus_status move_file(char *path, const char *outdir, const char *stem, c
     int reason = EEXIST;
     for (; path && reason == EEXIST && *number <= MOST_ASIDE; *number += reason == EEXIST) {
         char *to = grus_outdir_aside(outdir, stem, *number, suffix);
-        reason = to ? grus_rename_new(path, to) : ENOMEM;
+        reason = to ? grus_rename_new(path, AT_FDCWD, to) : ENOMEM;
         grus_status status = reason == 0 ? grus_dir_sync_of(to, error) : GRUS_OK;
         free(to);
         if (status) {

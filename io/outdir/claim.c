@@ -25,6 +25,19 @@ static grus_status damaged(const char *path, const char *key, const char *expect
     return grus_fail(error, GRUS_E_OUTPUT, path, key, "is damaged: expected %s", expected);
 }
 
+// None is the identity "".
+static bool take_identity(const json_t *value, char run[GRUS_RUN_IDENTITY])
+{
+    const char *text = json_string_value(value);
+    run[0] = '\0';
+    if (!value)
+        return true;
+    if (!text || strlen(text) != GRUS_RUN_IDENTITY - 1 || strspn(text, "0123456789abcdef") != GRUS_RUN_IDENTITY - 1)
+        return false;
+    memcpy(run, text, GRUS_RUN_IDENTITY);
+    return true;
+}
+
 static grus_status take_input(grus_claim *claim, const char *path, const json_t *json, grus_error *error)
 {
     const char *name = json_string_value(json);
@@ -54,6 +67,8 @@ static grus_status take_inputs(grus_claim *claim, const char *path, const json_t
 static grus_status take_run(grus_claim *claim, const char *path, const json_t *run, grus_error *error)
 {
     const json_t *world_size = json_object_get(run, "world_size"), *format = json_object_get(run, "format");
+    if (!take_identity(json_object_get(run, "run"), claim->run))
+        return damaged(path, "run", "16 hexadecimal digits", error);
     if (!json_is_integer(world_size) || json_integer_value(world_size) < 1)
         return damaged(path, "world_size", "a number from 1 on", error);
     claim->world_size = (size_t)json_integer_value(world_size);
@@ -115,6 +130,16 @@ grus_status grus_claim_read(const char *outdir, grus_claim *claim, grus_error *e
         return status;
     return grus_fail(error, GRUS_E_OUTPUT, outdir, NULL,
                      "is not the output directory of a run: it has no " GRUS_OUTDIR_RUN_NAME);
+}
+
+grus_status grus_claim_identity(const char *outdir, char run[GRUS_RUN_IDENTITY], grus_error *error)
+{
+    grus_claim claim;
+    bool exists;
+    grus_status status = grus_claim_find(outdir, &claim, &exists, error);
+    memcpy(run, claim.run, GRUS_RUN_IDENTITY);
+    grus_claim_free(&claim);
+    return status;
 }
 
 void grus_claim_free(grus_claim *claim)
@@ -179,6 +204,8 @@ static grus_status compare_run(const char *path, const char *text, grus_error *e
     if (!status) {
         json_object_del(was, "array"); // how the first process was started
         json_object_del(is, "array");
+        json_object_del(was, "run");
+        json_object_del(is, "run");
         if (!json_equal(was, is))
             status = name_difference(path, "", was, is, error);
     }

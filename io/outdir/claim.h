@@ -5,13 +5,17 @@
 
 #include "grus.h"
 
+#define GRUS_RUN_IDENTITY 17 // of a run: 16 hexadecimal digits and \0
+
 // Compares text with the run.json of outdir: writes it when there is none (temporary, fsync, link), succeeds when equal,
-// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose key "array" is not compared.
+// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose keys "array" and "run" are not
+// compared.
 grus_status grus_claim_take(const char *outdir, const char *text, grus_error *error);
 
 typedef struct grus_claim {
     size_t world_size;                           // at least 1
     size_t array_first, array_step, array_tasks; // how the job array was numbered that the run began in; 0, 1, 1
+    char run[GRUS_RUN_IDENTITY];                 // of the run; "" where it has none
     const char *suffix;                          // of the outputs
     size_t n;
     char **inputs; // (n) names without directory, in the order of the run
@@ -22,6 +26,8 @@ typedef struct grus_claim {
 grus_status grus_claim_read(const char *outdir, grus_claim *claim, grus_error *error);
 // The same, but none is no failure: *exists tells.
 grus_status grus_claim_find(const char *outdir, grus_claim *claim, bool *exists, grus_error *error);
+// The run's identity alone; "" where there is no run.json.
+grus_status grus_claim_identity(const char *outdir, char run[GRUS_RUN_IDENTITY], grus_error *error);
 void grus_claim_free(grus_claim *claim);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "io/outdir/input.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,9 +73,10 @@ grus_status grus_input_compare(const grus_manifest *manifest, const char *path, 
 {
     struct stat about;
     *changed = false;
-    grus_file_facts now = {0};
-    if (stat(path, &about) == 0)
-        now = grus_file_facts_of(&about);
+    if (stat(path, &about) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? GRUS_OK
+                                                   : grus_fail_errno(how, GRUS_E_INPUT, path, "cannot be examined");
+    grus_file_facts now = grus_file_facts_of(&about);
     if (!now.regular)
         return GRUS_OK;
     uint64_t bytes = now.bytes, hash = manifest->input_xxh64;

@@ -52,6 +52,8 @@ void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
     hash_member(text, "output_xxh64", manifest->output_xxh64);
     grus_json_text_member(text, "kernel", manifest->kernel);
     grus_json_text_member(text, "version", manifest->version);
+    if (*manifest->run)
+        grus_json_text_member(text, "run", manifest->run);
     grus_json_end_line(text);
 }
 
@@ -66,8 +68,8 @@ static bool holds_text(const char *path, const grus_buffer *text)
     return equal;
 }
 
-static grus_status write_text(const char *partial, const char *stem, const char *path, const grus_buffer *text,
-                              grus_error *error)
+static grus_status write_text(const char *partial, const char *stem, const char *path, const grus_hold *hold,
+                              const grus_buffer *text, grus_error *error)
 {
     grus_temp temp;
     grus_status status = grus_temp_open(partial, stem, "", &temp, error);
@@ -78,6 +80,10 @@ static grus_status write_text(const char *partial, const char *stem, const char 
     if (!status)
         status = grus_temp_sync(&temp, error);
     bool exists = false;
+    if (hold)
+        grus_hold_target(hold, &temp);
+    if (!status && hold)
+        status = grus_hold_check(hold, error);
     if (!status)
         status = grus_temp_place(&temp, path, &exists, error);
     if (!status && exists)
@@ -86,13 +92,14 @@ static grus_status write_text(const char *partial, const char *stem, const char 
     return status;
 }
 
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error)
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold,
+                                const grus_manifest *manifest, grus_error *error)
 {
     grus_buffer text = {0};
     grus_manifest_text(manifest, &text);
     char *path = grus_outdir_manifest(outdir, stem), *partial = grus_outdir_partials(outdir);
     grus_status status = text.failed || !path || !partial ? grus_fail_memory(error, text.size)
-                                                          : write_text(partial, stem, path, &text, error);
+                                                          : write_text(partial, stem, path, hold, &text, error);
     free(partial);
     free(path);
     grus_buffer_free(&text);
@@ -163,6 +170,11 @@ static const char *take_source(const json_t *json, grus_manifest *manifest)
                  *inode = json_object_get(json, "input_inode");
     if (path && !json_is_string(path))
         return "input_path";
+    const char *run = json_string_value(json_object_get(json, "run"));
+    if (json_object_get(json, "run") && (!run || strlen(run) >= sizeof manifest->run))
+        return "run";
+    if (run)
+        memcpy(manifest->run, run, strlen(run) + 1);
     if ((modified || inode) && !take_file(modified, inode, &manifest->input_file))
         return "input_modified_ns";
     manifest->input_file.bytes = manifest->input_file.regular ? manifest->input_bytes : 0;

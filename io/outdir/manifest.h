@@ -2,7 +2,7 @@
 #ifndef GRUS_IO_OUTDIR_MANIFEST_H
 #define GRUS_IO_OUTDIR_MANIFEST_H
 
-#include "io/file.h"
+#include "io/outdir/hold.h"
 
 typedef struct grus_manifest {
     char *input;      // name of the input shard, without its directory
@@ -12,7 +12,8 @@ typedef struct grus_manifest {
     uint64_t records_in, records_out, records_failed;
     uint64_t output_bytes, output_xxh64;
     const char *kernel, *version;
-    int64_t written; // the manifest itself, nanoseconds since 1970; filled in by reading
+    char run[GRUS_RUN_IDENTITY]; // the identity of the run; "" where it has none
+    int64_t written;             // the manifest itself, nanoseconds since 1970; filled in by reading
 } grus_manifest;
 
 // The manifest's text, one JSON object and a newline.
@@ -25,9 +26,10 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
 
 void grus_manifest_free(grus_manifest *manifest); // what reading has allocated
 
-// Writes it as every finished file is written. One that is there already and says something else is replaced: the
+// Writes it as every finished file is written; through hold where it is not NULL. One that is there already and says something else is replaced: the
 // caller has just put the output it describes in its place.
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_manifest *manifest, grus_error *error);
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold,
+                                const grus_manifest *manifest, grus_error *error);
 
 // Removes a manifest whose output is gone and that says something else than this one, before the output gets its name.
 grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const char *suffix,

@@ -27,9 +27,10 @@
 
 struct grus_output {
     char *outdir, *stem, *suffix;
-    bool standard;  // to standard output, never committed
-    bool failed;    // a write was refused; nothing more is tried
-    grus_temp temp; // fd is standard output's with standard
+    bool standard;         // to standard output, never committed
+    const grus_hold *hold; // NULL: none is asked for
+    bool failed;           // a write was refused; nothing more is tried
+    grus_temp temp;        // fd is standard output's with standard
     const grus_codec *codec;
     void *compressor; // the codec's; NULL: not compressed
     char *block;      // (BLOCK_BYTES), block_size of them waiting
@@ -217,7 +218,9 @@ static grus_status adopt(grus_output *output, const char *path, grus_error *erro
 static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
 {
     GRUS_ASSERT(output->temp.fd < 0 && output->temp.path); // on the disk, and not placed before
-    grus_status status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
+    grus_status status = output->hold ? grus_hold_check(output->hold, error) : GRUS_OK;
+    if (!status)
+        status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
     if (status)
         return status;
     char *path = grus_outdir_output(output->outdir, output->stem, output->suffix);
@@ -244,10 +247,16 @@ grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, gru
         if (!status)
             status = place(output, manifest, error);
         if (!status)
-            status = grus_manifest_write(output->outdir, output->stem, manifest, error);
+            status = grus_manifest_write(output->outdir, output->stem, output->hold, manifest, error);
     }
     free_output(output);
     return status;
+}
+
+void grus_output_guard(grus_output *output, const grus_hold *hold)
+{
+    output->hold = hold;
+    grus_hold_target(hold, &output->temp);
 }
 
 void grus_output_discard(grus_output *output)

@@ -16,6 +16,8 @@ grus_status grus_output_write(grus_output *output, const char *data, size_t size
 // output: for a format whose beginning tells how much follows. Reads the file once, for its hash. Only the commit may
 // come after it.
 grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error);
+// The commit is made through this handle, and only where it still holds; without one by the path.
+void grus_output_guard(grus_output *output, const grus_hold *hold);
 // Ends the frame, fsyncs, renames without replacing, fsyncs the directory, writes the manifest (output_bytes and
 // output_xxh64 are filled in here). Frees output in every case. An existing finished shard with equal bytes is adopted.
 grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error);

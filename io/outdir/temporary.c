@@ -24,7 +24,7 @@ static grus_status refused(grus_error *error, const char *path, const char *what
     return grus_fail_errno(error, GRUS_E_OUTPUT, path, what);
 }
 
-static uint64_t random_number(void)
+uint64_t grus_temp_random(void)
 {
     uint64_t number;
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) == (ssize_t)sizeof number)
@@ -48,10 +48,10 @@ grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, 
 {
     char host[GRUS_HOST_MAX];
     grus_temp_host(host);
-    *temp = (grus_temp){.fd = -1};
+    *temp = (grus_temp){.fd = -1, .target = AT_FDCWD};
     for (int attempt = 0; attempt < 8; attempt++) {
         if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
-                     random_number(), host, tail) < 0) {
+                     grus_temp_random(), host, tail) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }
@@ -89,13 +89,13 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
 }
 
 // File systems that know no renameat2 flags can mostly link.
-int grus_rename_new(const char *from, const char *to)
+int grus_rename_new(const char *from, int dir, const char *to)
 {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    if (renameat2(AT_FDCWD, from, dir, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
         return errno;
-    if (link(from, to) != 0)
+    if (linkat(AT_FDCWD, from, dir, to, 0) != 0)
         return errno;
     unlink(from);
     return 0;
@@ -112,8 +112,8 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
     int reason = 0;
     GRUS_ASSERT(temp->fd < 0 && temp->path); // on the disk before it has its name
     if (exists)
-        reason = grus_rename_new(temp->path, path);
-    else if (rename(temp->path, path) != 0)
+        reason = grus_rename_new(temp->path, temp->target, path + temp->below);
+    else if (renameat(AT_FDCWD, temp->path, temp->target, path + temp->below) != 0)
         reason = errno;
     if (exists)
         *exists = reason == EEXIST;

@@ -25,8 +25,8 @@ grus_status grus_raw_open(const char *path, grus_raw *raw, grus_error *error)
     raw->hash = XXH64_createState();
     if (!raw->path || !raw->data || !raw->hash || XXH64_reset(raw->hash, 0) != XXH_OK)
         return grus_fail_memory(error, GRUS_RAW_BYTES);
-    if (!raw->standard)
-        raw->facts = grus_fd_facts(raw->fd);
+    if (!raw->standard && !grus_fd_facts(raw->fd, &raw->facts))
+        return grus_fail_errno(error, GRUS_E_INPUT, path, "cannot be examined");
     posix_fadvise(raw->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return GRUS_OK;
 }
@@ -68,7 +68,9 @@ static grus_status check_facts(const grus_raw *raw, grus_error *error)
     const grus_file_facts *before = &raw->facts;
     if (!before->regular)
         return GRUS_OK;
-    grus_file_facts after = grus_fd_facts(raw->fd);
+    grus_file_facts after;
+    if (!grus_fd_facts(raw->fd, &after))
+        return grus_fail_errno(error, GRUS_E_INPUT, raw->path, "cannot be examined");
     if (before->bytes != after.bytes || before->bytes != raw->bytes)
         return grus_fail(error, GRUS_E_INPUT, raw->path, NULL,
                          "changed while it was read: it had %" PRIu64 " bytes when it was opened and has %" PRIu64

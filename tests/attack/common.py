@@ -183,8 +183,8 @@ class Job:
 
     @staticmethod
     def settled(files):
-        """Without what may differ from run to run: reports."""
-        return {p: data for p, data in files.items() if not is_report(p)}
+        """Without what may differ from run to run: reports, and the identity of the run."""
+        return {p: anonymous(p, data) for p, data in files.items() if not is_report(p)}
 
     def run_arguments(self, outdir, rank=0):
         arguments = ["run"] + self.arguments + ["-o", outdir, "-t", "2", "--quiet"]
@@ -194,7 +194,7 @@ class Job:
 
     def check_anytime(self, outdir):
         """Holds at every moment: what has its final name is whole, and a manifest tells of an output that is there."""
-        files = tree(outdir)
+        files = {p: anonymous(p, data) for p, data in tree(outdir).items()}
         for path in self.outputs:
             if path in files:
                 need(files[path] == self.wanted[path], "%s is there and is not what it should be" % path)
@@ -252,12 +252,19 @@ def state_of(outdir):
     dead: the process and the random number in a temporary name, and the reports."""
     if not os.path.isdir(outdir):
         return None
-    found = sorted((re.sub(r"\.[0-9]+-[0-9a-f]{16}@", ".@", path), data is None, data or b"")
+    found = sorted((re.sub(r"\.[0-9]+-[0-9a-f]{16}@", ".@", path), data is None, anonymous(path, data) or b"")
                    for path, data in tree(outdir).items() if not is_report(path))
     state = hashlib.sha256()
     for path, is_folder, data in found:
         state.update(b"%s %d %d\n%s" % (os.fsencode(path), is_folder, len(data), data))
     return state.digest()
+
+
+def anonymous(path, data):
+    """run.json and manifests without the identity of the run."""
+    if data is None or not (path == ".grus/run.json" or path.startswith(".grus/done/")):
+        return data
+    return re.sub(rb',\s*"run": "[0-9a-f]{16}"', b"", data)
 
 
 def is_report(path):

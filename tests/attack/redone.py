@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from common import GOLDEN, LIMIT, Attack, add_options, make_shards, need, read, tree
+from common import GOLDEN, LIMIT, Attack, add_options, anonymous, make_shards, need, read, tree
 
 MODEL = os.path.join(GOLDEN, "bahdanau/model")
 INTERVALS = (1, 2, 3, 4, 7, 20, 40, 100, 1000)
@@ -50,7 +50,7 @@ class Counted:
 
     @staticmethod
     def made(outdir):
-        return {path: data for path, data in tree(outdir).items() if not path.startswith("report")}
+        return {path: anonymous(path, data) for path, data in tree(outdir).items() if not path.startswith("report")}
 
     def run(self, folder, outdir, threads, interval, place="sequence", n=0, moment=None):
         """How many sequences it computed. n: it dies at the n-th of the place; moment: it is killed after so many seconds."""

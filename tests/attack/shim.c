@@ -313,16 +313,49 @@ SHIM int rename(const char *from, const char *to)
     LOGGED_CHANGE(RENAME, real(from, to), "rename", 0, from, to, shim_inode_of(-1, to))
 }
 
+// The path of a name below an open directory, for the log, in `full`; else the name itself.
+static const char *whole_path(int dir, const char *path, char full[4096])
+{
+    char link_name[64];
+    if (!shim_has_log() || dir == AT_FDCWD || path[0] == '/')
+        return path;
+    snprintf(link_name, sizeof link_name, "/proc/self/fd/%d", dir);
+    ssize_t length = readlink(link_name, full, 4095);
+    if (length <= 0 || (size_t)length + strlen(path) + 2 >= 4096)
+        return path;
+    full[length] = '/';
+    strcpy(full + length + 1, path);
+    return full;
+}
+
+SHIM int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    REAL(renameat);
+    char full[4096];
+    const char *name = whole_path(to_dir, to, full);
+    LOGGED_CHANGE(RENAME, real(from_dir, from, to_dir, to), "rename", 0, from, name, shim_inode_of(-1, name))
+}
+
 SHIM int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
     REAL(renameat2);
-    LOGGED_CHANGE(RENAME_NEW, real(from_dir, from, to_dir, to, flags), "rename", 0, from, to, shim_inode_of(-1, to))
+    char full[4096];
+    const char *name = whole_path(to_dir, to, full);
+    LOGGED_CHANGE(RENAME_NEW, real(from_dir, from, to_dir, to, flags), "rename", 0, from, name, shim_inode_of(-1, name))
 }
 
 SHIM int link(const char *from, const char *to)
 {
     REAL(link);
     LOGGED_CHANGE(LINK, real(from, to), "link", 0, from, to, shim_inode_of(-1, to))
+}
+
+SHIM int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+    REAL(linkat);
+    char full[4096];
+    const char *name = whole_path(to_dir, to, full);
+    LOGGED_CHANGE(LINK, real(from_dir, from, to_dir, to, flags), "link", 0, from, name, shim_inode_of(-1, name))
 }
 
 SHIM int unlink(const char *path)
@@ -334,18 +367,8 @@ SHIM int unlink(const char *path)
 SHIM int unlinkat(int dir, const char *path, int flags)
 {
     REAL(unlinkat);
-    char full[4096], link_name[64];
-    const char *name = path;
-    // The log has whole paths.
-    if (shim_has_log() && dir != AT_FDCWD && path[0] != '/') {
-        snprintf(link_name, sizeof link_name, "/proc/self/fd/%d", dir);
-        ssize_t length = readlink(link_name, full, sizeof full - 1);
-        if (length > 0 && (size_t)length + strlen(path) + 2 < sizeof full) {
-            full[length] = '/';
-            strcpy(full + length + 1, path);
-            name = full;
-        }
-    }
+    char full[4096];
+    const char *name = whole_path(dir, path, full);
     LOGGED_CHANGE(UNLINK, real(dir, path, flags), "unlink", 0, name, NULL, 0)
 }
 

@@ -25,7 +25,7 @@ results() {
 # same WHAT OUTDIR: shard, manifest and the counts of the report are those of the undisturbed run, and nothing is left.
 same() {
     check "$1: the shard is the same" cmp "$work/ref/s.jsonl.zst" "$2/s.jsonl.zst"
-    check "$1: the manifest is the same" cmp "$work/ref/.grus/done/s.json" "$2/.grus/done/s.json"
+    check "$1: the manifest is the same" cmp <(anonymous "$work/ref/.grus/done/s.json") <(anonymous "$2/.grus/done/s.json")
     check "$1: the report counts the same" cmp <(results "$work/ref") <(results "$2")
     check "$1: nothing is left" test -z "$(ls "$2/.grus/partial")"
 }
@@ -126,7 +126,7 @@ codes=0
 wait "$child" || codes=$?
 check "twins: both say that all is done" test "$codes" = 0
 check "twins: the shard is the same" cmp "$work/ref/s.jsonl.zst" "$out/s.jsonl.zst"
-check "twins: the manifest is the same" cmp "$work/ref/.grus/done/s.json" "$out/.grus/done/s.json"
+check "twins: the manifest is the same" cmp <(anonymous "$work/ref/.grus/done/s.json") <(anonymous "$out/.grus/done/s.json")
 expect 0 "twins: a third finds nothing to do" run "$model" "$work/s.jsonl" -o "$out" "${options[@]}"
 check "twins: nothing is left" test -z "$(ls "$out/.grus/partial")"
 

@@ -57,6 +57,11 @@ plain() {
     zstd -dcq "$1"
 }
 
+# anonymous FILE: run.json or a manifest without the identity of its run, which no two runs share.
+anonymous() {
+    sed -E '/^ *"run": "[0-9a-f]{16}",$/d; s/, "run": "[0-9a-f]{16}"//' "$1"
+}
+
 # words N SEED: N words, some of several letters outside ASCII, some of two parts.
 words() {
     awk -v n="$1" -v seed="$2" 'BEGIN {

@@ -302,7 +302,7 @@ START_TEST(read_back)
     bool exists;
     ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
     ck_assert(!exists);
-    ck_assert_int_eq(grus_manifest_write(outdir, "s", &expected, &error), GRUS_OK);
+    ck_assert_int_eq(grus_manifest_write(outdir, "s", NULL, &expected, &error), GRUS_OK);
     ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
     ck_assert(exists);
     ck_assert_str_eq(manifest.input, expected.input);
@@ -315,7 +315,7 @@ START_TEST(read_back)
     char path[] = "/in/s\"1.txt";
     expected.input_path = path;
     expected.input_file = (grus_file_facts){.regular = true, .inode = UINT64_MAX, .modified = -5};
-    ck_assert_int_eq(grus_manifest_write(outdir, "s", &expected, &error), GRUS_OK);
+    ck_assert_int_eq(grus_manifest_write(outdir, "s", NULL, &expected, &error), GRUS_OK);
     ck_assert_int_eq(grus_manifest_read(outdir, "s", &manifest, &exists, &error), GRUS_OK);
     ck_assert_str_eq(manifest.input_path, path);
     ck_assert(manifest.input_file.regular && manifest.input_file.inode == UINT64_MAX);
