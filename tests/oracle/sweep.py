@@ -90,11 +90,21 @@ def other_formats(options, results):
     return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
 
 
+def steady(net, records, options, tolerance):
+    """States without a bound may make a record's errors grow: those of which PyTorch itself says another thing in double
+    are left out."""
+    if all(cells.settings(part)["activation"] == "tanh" for part in (net.config["encoder"], net.config.get("decoder", {}))):
+        return records
+    exact = Model.load(net.directory, torch.float64)
+    return [r for r in records if not task.compare(*(task.process(n, r, options).fields for n in (exact, net)), tolerance)]
+
+
 def one_line(args, case, net, where, records, kind, options, coverage, seed):
     """All formats of one command line; -> failures, ties, numbers"""
     tolerance = task.tight_tolerance if args.tight else task.sweep_tolerance
     parsed, dtype = task.parse_options(options), ["F32", "F16", "BF16"][seed // 4 % 3]
     here = tempfile.mkdtemp(prefix="in-", dir=where)
+    records = steady(net, records, parsed, tolerance)
     shard, records, fronts = shards.write(kind, records, os.path.join(here, "input"), dtype, bool(case.rs.randint(2)))
     results = [task.process(net, r, parsed) for r in records]
     coverage.run(case, kind, parsed, "jsonl", dtype)
