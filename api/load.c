@@ -55,7 +55,7 @@ static grus_status hash_member(const grus_model *model, const char *name, XXH64_
     return status;
 }
 
-static grus_status hash_model(grus_model *model, uint64_t weights, grus_error *error)
+static grus_status hash_model(grus_model *model, const grus_safetensors *file, grus_error *error)
 {
     const grus_config *config = &model->config;
     const grus_tokenizer_config *source = &config->tokenizer, *target = &config->decoder.tokenizer;
@@ -64,9 +64,10 @@ static grus_status hash_model(grus_model *model, uint64_t weights, grus_error *e
     XXH64_state_t *state = XXH64_createState();
     if (!state)
         return grus_fail_memory(error, sizeof(XXH64_state_t *));
+    uint64_t weights = 0;
+    grus_status status = grus_safetensors_hash(file, &weights, error);
     XXH64_reset(state, 0);
     XXH64_update(state, &weights, sizeof weights);
-    grus_status status = GRUS_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && status == GRUS_OK; i++)
         status = hash_member(model, names[i], state, error);
     for (size_t i = 0; i < config->n_heads && status == GRUS_OK; i++)
@@ -208,7 +209,7 @@ static grus_status list_tensors(grus_model *model, const grus_safetensors *file,
         line->rank = tensor.rank;
         for (size_t k = 0; k < tensor.rank; k++)
             line->shape[k] = tensor.shape[k];
-        line->bytes = tensor.count * grus_dtype_size(tensor.dtype);
+        grus_dtype_bytes(tensor.dtype, tensor.count, &line->bytes);
     }
     return GRUS_OK;
 }
@@ -261,7 +262,7 @@ static grus_status report_nonfinite(const grus_safetensors *file, const char *pa
         grus_tensor tensor;
         bool used;
         grus_safetensors_get(file, i, &tensor, &used);
-        size_t at = used && tensor.dtype != GRUS_I64 ? grus_tensor_find_nonfinite(&tensor) : tensor.count;
+        size_t at = used && grus_dtype_is_float(tensor.dtype) ? grus_tensor_find_nonfinite(&tensor) : tensor.count;
         if (at == tensor.count)
             continue;
         grus_error found;
@@ -288,6 +289,8 @@ static grus_status load_tensors(grus_model *model, const grus_load_options *opti
     status = grus_engine_build(&model->config, &tensors, &model->engine, error);
     if (status != GRUS_OK)
         grus_error_in_file(error, path);
+    if (grus_safetensors_failure(file, error) != GRUS_OK)
+        status = error->status;
     if (status == GRUS_OK)
         status = list_tensors(model, file, error);
     if (status == GRUS_OK)
@@ -295,7 +298,7 @@ static grus_status load_tensors(grus_model *model, const grus_load_options *opti
     if (status == GRUS_OK)
         status = report_nonfinite(file, path, options, error);
     if (status == GRUS_OK)
-        status = hash_model(model, grus_safetensors_hash(file), error);
+        status = hash_model(model, file, error);
     grus_safetensors_close(file);
 no_file:
     free(path);

@@ -8,17 +8,66 @@
 
 #include "base/memory.h"
 
+static const struct dtype {
+    const char *name;
+    size_t bits;
+} dtypes[GRUS_N_DTYPES] = {
+    [GRUS_F32] = {"F32", 32},
+    [GRUS_F16] = {"F16", 16},
+    [GRUS_BF16] = {"BF16", 16},
+    [GRUS_I64] = {"I64", 64},
+    [GRUS_F64] = {"F64", 64},
+    [GRUS_C64] = {"C64", 64},
+    [GRUS_BOOL] = {"BOOL", 8},
+    [GRUS_U8] = {"U8", 8},
+    [GRUS_I8] = {"I8", 8},
+    [GRUS_U16] = {"U16", 16},
+    [GRUS_I16] = {"I16", 16},
+    [GRUS_U32] = {"U32", 32},
+    [GRUS_I32] = {"I32", 32},
+    [GRUS_U64] = {"U64", 64},
+    [GRUS_F8_E4M3] = {"F8_E4M3", 8},
+    [GRUS_F8_E5M2] = {"F8_E5M2", 8},
+    [GRUS_F8_E8M0] = {"F8_E8M0", 8},
+    [GRUS_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
+    [GRUS_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 8},
+    [GRUS_F6_E2M3] = {"F6_E2M3", 6},
+    [GRUS_F6_E3M2] = {"F6_E3M2", 6},
+    [GRUS_F4] = {"F4", 4},
+};
+
 const char *grus_dtype_name(grus_dtype dtype)
 {
-    static const char *const names[] = {
-        [GRUS_F32] = "F32", [GRUS_F16] = "F16", [GRUS_BF16] = "BF16", [GRUS_I64] = "I64"};
-    return names[dtype];
+    return dtypes[dtype].name;
+}
+
+grus_dtype grus_dtype_named(const char *name)
+{
+    int dtype = 0;
+    while (dtype < GRUS_N_DTYPES && strcmp(dtypes[dtype].name, name) != 0)
+        dtype++;
+    return (grus_dtype)dtype;
+}
+
+bool grus_dtype_is_float(grus_dtype dtype)
+{
+    return dtype == GRUS_F32 || dtype == GRUS_F16 || dtype == GRUS_BF16;
 }
 
 size_t grus_dtype_size(grus_dtype dtype)
 {
-    static const size_t sizes[] = {[GRUS_F32] = 4, [GRUS_F16] = 2, [GRUS_BF16] = 2, [GRUS_I64] = 8};
-    return sizes[dtype];
+    return dtypes[dtype].bits / 8;
+}
+
+bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes)
+{
+    size_t bits = dtypes[dtype].bits;
+    if (bits % 8 == 0)
+        return grus_mul(count, bits / 8, bytes);
+    if (!grus_mul(count, bits, bytes) || *bytes % 8 != 0)
+        return false;
+    *bytes /= 8;
+    return true;
 }
 
 static float float_of_bits(uint32_t bits)

@@ -8,14 +8,39 @@
 
 #define GRUS_TENSOR_RANK 8
 
-typedef enum grus_dtype { GRUS_F32, GRUS_F16, GRUS_BF16, GRUS_I64 } grus_dtype;
+// All of the format. Those that become floats come first; I64 are offsets of feature shards; nothing reads the others.
+typedef enum grus_dtype {
+    GRUS_F32,
+    GRUS_F16,
+    GRUS_BF16,
+    GRUS_I64,
+    GRUS_F64,
+    GRUS_C64,
+    GRUS_BOOL,
+    GRUS_U8,
+    GRUS_I8,
+    GRUS_U16,
+    GRUS_I16,
+    GRUS_U32,
+    GRUS_I32,
+    GRUS_U64,
+    GRUS_F8_E4M3,
+    GRUS_F8_E5M2,
+    GRUS_F8_E8M0,
+    GRUS_F8_E4M3FNUZ,
+    GRUS_F8_E5M2FNUZ,
+    GRUS_F6_E2M3,
+    GRUS_F6_E3M2,
+    GRUS_F4,
+    GRUS_N_DTYPES
+} grus_dtype;
 
 typedef struct grus_tensor {
     grus_dtype dtype;
     size_t rank;
     size_t shape[GRUS_TENSOR_RANK];
     size_t count;     // the product of shape
-    const void *data; // little-endian, no alignment promised; owned by the file
+    const void *data; // little-endian, no alignment promised; owned by the file; NULL where nobody has asked for it
     const char *name; // as it stands in the file; owned by the file
 } grus_tensor;
 
@@ -28,12 +53,19 @@ typedef struct grus_tensors {
 } grus_tensors;
 
 const char *grus_dtype_name(grus_dtype dtype);
+// The type of this name; GRUS_N_DTYPES: the format has none.
+grus_dtype grus_dtype_named(const char *name);
+// Whether it is F32, F16 or BF16.
+bool grus_dtype_is_float(grus_dtype dtype);
+// Bytes of an element of GRUS_I64, or of one that is float.
 size_t grus_dtype_size(grus_dtype dtype);
+// Bytes of count elements of any type; false: the product overflows, or is no whole number of bytes.
+bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes);
 
-// Converts count elements from the first on to float; every F16 and BF16 value is exact in float. Not for GRUS_I64.
+// Converts count elements from the first on to float; every F16 and BF16 value is exact in float. Of float types alone.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
-// The number of the first element that is a NaN or an infinity; tensor->count when there is none. Not for GRUS_I64.
+// The number of the first element that is a NaN or an infinity; tensor->count when there is none. Of float types alone.
 size_t grus_tensor_find_nonfinite(const grus_tensor *tensor);
 
 #endif

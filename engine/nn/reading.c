@@ -49,8 +49,9 @@ static void shape_text(const grus_tensor *tensor, char text[128])
 static grus_status check_shape(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
                                grus_wanted wanted, grus_error *error)
 {
-    if (tensor->dtype == GRUS_I64)
-        return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected a tensor of F32, F16 or BF16, found I64");
+    if (!grus_dtype_is_float(tensor->dtype))
+        return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected a tensor of F32, F16 or BF16, found %s",
+                         grus_dtype_name(tensor->dtype));
     bool fits = wanted.columns
                     ? tensor->rank == 2 && tensor->shape[0] == wanted.rows && tensor->shape[1] == wanted.columns
                     : tensor->rank == 1 && tensor->shape[0] == wanted.rows;

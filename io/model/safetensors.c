@@ -1,5 +1,5 @@
-// safetensors.c: the header is judged (safetensors_header.c) before memory is taken for its data; then the data is read
-// (not mapped: a file that another process cuts short would end this one).
+// safetensors.c: the header is judged (safetensors_header.c) before memory is taken for its data; then the data of each
+// tensor is read when it is first asked for (not mapped: a file that another process cuts short would end this one).
 #include "config.h"
 
 #include "io/model/safetensors.h"
@@ -17,15 +17,19 @@
 #include "io/model/safetensors_header.h"
 
 #define HEADER_MAX ((size_t)100 * 1000 * 1000)
+#define BLOCK_BYTES ((size_t)256 << 10) // of data that nobody asks for, on its way to the hash
 
 struct grus_safetensors {
     char *path;
     const grus_rename *renames; // (n_renames), the caller's
     size_t n_renames;
     grus_safetensors_header header;
-    bool *used; // (header.n): found
-    char *data; // (header.data_bytes)
-    uint64_t hash;
+    bool *used;  // (header.n) : found
+    char **data; // (header.n) of those that are used
+    int fd;
+    size_t data_begin;   // where the data begins in the file
+    XXH64_state_t *hash; // of the file up to there
+    grus_error failure;  // of the first reading of a tensor that failed
 };
 
 // ---- the file ----
@@ -35,20 +39,33 @@ static grus_status refuse(const grus_safetensors *file, const char *cause, grus_
     return grus_fail(error, GRUS_E_MODEL, file->path, NULL, "%s", cause);
 }
 
-static grus_status read_part(grus_safetensors *file, int fd, XXH64_state_t *hash, void *to, size_t size,
-                             grus_error *error)
+static grus_status read_exactly(const grus_safetensors *file, void *to, size_t size, grus_error *error)
 {
     size_t got;
-    if (!grus_fd_read(fd, to, size, &got))
+    if (!grus_fd_read(file->fd, to, size, &got))
         return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be read");
-    XXH64_update(hash, to, got);
     return got == size ? GRUS_OK : refuse(file, "became shorter while it was read", error);
 }
 
-static grus_status measure(const grus_safetensors *file, int fd, size_t *bytes, grus_error *error)
+static grus_status read_start(grus_safetensors *file, void *to, size_t size, grus_error *error)
+{
+    grus_status status = read_exactly(file, to, size, error);
+    if (!status)
+        XXH64_update(file->hash, to, size);
+    return status;
+}
+
+static grus_status seek(const grus_safetensors *file, size_t offset, grus_error *error)
+{
+    if (lseek(file->fd, (off_t)(file->data_begin + offset), SEEK_SET) < 0)
+        return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be read");
+    return GRUS_OK;
+}
+
+static grus_status measure(const grus_safetensors *file, size_t *bytes, grus_error *error)
 {
     struct stat about;
-    if (fstat(fd, &about) != 0)
+    if (fstat(file->fd, &about) != 0)
         return grus_fail_errno(error, GRUS_E_MODEL, file->path, "cannot be examined");
     *bytes = (size_t)about.st_size;
     if (*bytes < GRUS_SAFETENSORS_LENGTH_BYTES)
@@ -56,14 +73,14 @@ static grus_status measure(const grus_safetensors *file, int fd, size_t *bytes, 
     return GRUS_OK;
 }
 
-static grus_status read_header(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
+static grus_status read_header(grus_safetensors *file, grus_error *error)
 {
     unsigned char bytes[GRUS_SAFETENSORS_LENGTH_BYTES];
     grus_safetensors_file about = {.path = file->path, .status = GRUS_E_MODEL, .header_most = HEADER_MAX};
     size_t length = 0;
-    grus_status status = measure(file, fd, &about.bytes, error);
+    grus_status status = measure(file, &about.bytes, error);
     if (!status)
-        status = read_part(file, fd, hash, bytes, sizeof bytes, error);
+        status = read_start(file, bytes, sizeof bytes, error);
     if (!status)
         status = grus_safetensors_header_length(&about, bytes, &length, error);
     if (status)
@@ -71,28 +88,27 @@ static grus_status read_header(grus_safetensors *file, int fd, XXH64_state_t *ha
     char *text = malloc(length + 1);
     if (!text)
         return grus_fail_memory(error, length);
-    status = read_part(file, fd, hash, text, length, error);
+    status = read_start(file, text, length, error);
     if (!status)
         status = grus_safetensors_header_parse(&about, text, length, &file->header, error);
     free(text);
+    file->data_begin = sizeof bytes + length;
     return status;
 }
 
-static grus_status read_file(grus_safetensors *file, int fd, XXH64_state_t *hash, grus_error *error)
+static grus_status begin(grus_safetensors *file, const char *path, grus_error *error)
 {
-    grus_status status = read_header(file, fd, hash, error);
+    file->path = strdup(path);
+    file->hash = XXH64_createState();
+    if (!file->path || !file->hash)
+        return grus_fail_memory(error, strlen(path));
+    XXH64_reset(file->hash, 0);
+    grus_status status = read_header(file, error);
     if (status)
         return status;
-    size_t size = file->header.data_bytes;
     file->used = grus_alloc_zero(file->header.n, sizeof *file->used);
-    file->data = grus_alloc(size, 1);
-    if (!file->used || !file->data)
-        return grus_fail_memory(error, size);
-    status = read_part(file, fd, hash, file->data, size, error);
-    for (size_t i = 0; i < file->header.n; i++)
-        file->header.entries[i].tensor.data = file->data + file->header.entries[i].begin;
-    file->hash = XXH64_digest(hash);
-    return status;
+    file->data = grus_alloc_zero(file->header.n, sizeof *file->data);
+    return file->used && file->data ? GRUS_OK : grus_fail_memory(error, file->header.n);
 }
 
 grus_status grus_safetensors_open(const char *path, const grus_rename *renames, size_t n_renames,
@@ -101,19 +117,15 @@ grus_status grus_safetensors_open(const char *path, const grus_rename *renames, 
     int fd = grus_fd_open_regular(path, GRUS_E_MODEL, error);
     if (fd < 0)
         return GRUS_E_MODEL;
-    grus_status status = grus_fail_memory(error, sizeof(grus_safetensors));
     grus_safetensors *file = calloc(1, sizeof *file);
-    XXH64_state_t *hash = XXH64_createState();
-    if (file)
-        file->path = strdup(path);
-    if (file && file->path && hash) {
-        XXH64_reset(hash, 0);
-        file->renames = renames;
-        file->n_renames = n_renames;
-        status = read_file(file, fd, hash, error);
+    if (!file) {
+        close(fd);
+        return grus_fail_memory(error, sizeof *file);
     }
-    XXH64_freeState(hash);
-    close(fd);
+    file->fd = fd;
+    file->renames = renames;
+    file->n_renames = n_renames;
+    grus_status status = begin(file, path, error);
     if (status)
         grus_safetensors_close(file);
     else
@@ -125,11 +137,67 @@ void grus_safetensors_close(grus_safetensors *file)
 {
     if (!file)
         return;
+    close(file->fd);
+    XXH64_freeState(file->hash);
+    for (size_t i = 0; file->data && i < file->header.n; i++)
+        free(file->data[i]);
     free(file->data);
     free(file->used);
     grus_safetensors_header_free(&file->header);
     free(file->path);
     free(file);
+}
+
+// ---- the data ----
+
+static grus_status read_tensor(grus_safetensors *file, size_t i, grus_error *error)
+{
+    grus_safetensors_entry *entry = &file->header.entries[i];
+    size_t size = entry->end - entry->begin;
+    grus_status status = seek(file, entry->begin, error);
+    if (status)
+        return status;
+    file->data[i] = grus_alloc(size, 1);
+    if (!file->data[i])
+        return grus_fail_memory(error, size);
+    entry->tensor.data = file->data[i];
+    return read_exactly(file, file->data[i], size, error);
+}
+
+static grus_status hash_unread(const grus_safetensors *file, size_t i, XXH64_state_t *hash, char *block,
+                               grus_error *error)
+{
+    const grus_safetensors_entry *entry = &file->header.entries[i];
+    grus_status status = seek(file, entry->begin, error);
+    for (size_t left = entry->end - entry->begin, n; !status && left > 0; left -= n) {
+        n = grus_min(left, BLOCK_BYTES);
+        status = read_exactly(file, block, n, error);
+        if (!status)
+            XXH64_update(hash, block, n);
+    }
+    return status;
+}
+
+grus_status grus_safetensors_hash(const grus_safetensors *file, uint64_t *xxh64, grus_error *error)
+{
+    XXH64_state_t *hash = XXH64_createState();
+    char *block = malloc(BLOCK_BYTES);
+    grus_status status = hash && block ? GRUS_OK : grus_fail_memory(error, BLOCK_BYTES);
+    if (!status)
+        XXH64_copyState(hash, file->hash);
+    // In the order of the data.
+    for (size_t i = 0; !status && i < file->header.n; i++) {
+        const grus_safetensors_entry *entry = &file->header.entries[i];
+        if (file->data[i])
+            XXH64_update(hash, file->data[i], entry->end - entry->begin);
+        else
+            status = hash_unread(file, i, hash, block, error);
+    }
+    if (!status)
+        *xxh64 = XXH64_digest(hash);
+    free(block);
+    XXH64_freeState(hash);
+    return status;
 }
 
 // ---- asking ----
@@ -159,9 +227,12 @@ static bool find(void *user, const char *name, grus_tensor *tensor)
     for (size_t i = 0; i < file->header.n; i++) {
         const char *candidate = file->header.entries[i].tensor.name;
         if (strncmp(candidate, head, head_length) == 0 && strcmp(candidate + head_length, tail) == 0) {
+            grus_error error;
             file->used[i] = true;
+            if (!file->data[i] && read_tensor(file, i, &error) && !file->failure.status)
+                file->failure = error;
             *tensor = file->header.entries[i].tensor;
-            return true;
+            return !file->failure.status;
         }
     }
     return false;
@@ -183,7 +254,9 @@ void grus_safetensors_get(const grus_safetensors *file, size_t i, grus_tensor *t
     *used = file->used[i];
 }
 
-uint64_t grus_safetensors_hash(const grus_safetensors *file)
+grus_status grus_safetensors_failure(const grus_safetensors *file, grus_error *error)
 {
-    return file->hash;
+    if (file->failure.status)
+        *error = file->failure;
+    return file->failure.status;
 }

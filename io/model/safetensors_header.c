@@ -46,14 +46,8 @@ static grus_status refuse(const parser *file, const char *name, const char *caus
 
 static bool read_dtype(const json_t *json, grus_dtype *dtype)
 {
-    const char *text = json_string_value(json);
-    for (grus_dtype kind = GRUS_F32; text && kind <= GRUS_I64; kind++) {
-        if (strcmp(text, grus_dtype_name(kind)) == 0) {
-            *dtype = kind;
-            return true;
-        }
-    }
-    return false;
+    *dtype = json_is_string(json) ? grus_dtype_named(json_string_value(json)) : GRUS_N_DTYPES;
+    return *dtype < GRUS_N_DTYPES;
 }
 
 static bool read_size(const json_t *json, size_t *size)
@@ -92,8 +86,8 @@ static grus_status read_shape(const parser *file, const json_t *shape, grus_tens
             return refuse(file, tensor->name, "the product of shape overflows", error);
     }
     tensor->count = empty ? 0 : product;
-    if (!grus_mul(tensor->count, grus_dtype_size(tensor->dtype), bytes))
-        return refuse(file, tensor->name, "the product of shape overflows", error);
+    if (!grus_dtype_bytes(tensor->dtype, tensor->count, bytes))
+        return refuse(file, tensor->name, "the product of shape overflows, or is no whole number of bytes", error);
     return GRUS_OK;
 }
 
@@ -105,7 +99,7 @@ static grus_status read_entry(const parser *file, const char *name, json_t *abou
         return refuse(file, name, "expected an object of dtype, shape and data_offsets", error);
     const json_t *dtype = json_object_get(about, "dtype"), *offsets = json_object_get(about, "data_offsets");
     if (!read_dtype(dtype, &entry->tensor.dtype))
-        return grus_fail(error, file->status, file->path, name, "dtype %.40s is not one of F32, F16, BF16, I64",
+        return grus_fail(error, file->status, file->path, name, "dtype %.40s is none that safetensors has",
                          json_is_string(dtype) ? json_string_value(dtype) : "(not a string)");
     size_t bytes = 0;
     grus_status status = read_shape(file, json_object_get(about, "shape"), &entry->tensor, &bytes, error);

@@ -28,6 +28,7 @@ typedef struct grus_codec {
     // Whether the bytes available, GRUS_CODEC_MAGIC_BYTES or all that there are, begin such a file.
     bool (*begins)(const grus_raw *raw);
     const char *not_begun; // what is wrong with a file of this suffix that does not begin so
+    const char *no_bytes;  // and with one that has no bytes
     // *state is taken down by close, also after a failure, where it may be NULL.
     grus_status (*open)(grus_raw *raw, void **state, grus_error *error);
     // Some of the content, valid until the next call; *size 0: it is at its end.

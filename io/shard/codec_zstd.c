@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef HAVE_ZSTD_ESTIMATECSTREAMSIZE_USINGCCTXPARAMS
+#define ZSTD_STATIC_LINKING_ONLY // for the estimate of memory alone
+#endif
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -18,6 +21,7 @@
 #endif
 #define WINDOW_LOG_MAX 27    // 128 MiB, what `zstd -d` accepts unasked
 #define FRAME_HEADER_MOST 18 // bytes
+#define LONG_DISTANCE_BYTES ((size_t)16 << 20)
 
 // ---- reading ----
 
@@ -203,6 +207,21 @@ static const char *compress(void *compressor, grus_codec_step *step)
     return NULL;
 }
 
+#ifdef HAVE_ZSTD_ESTIMATECSTREAMSIZE_USINGCCTXPARAMS
+// Without making one: at level 22 that alone takes 800 MB.
+static size_t compressor_memory(int level)
+{
+    ZSTD_CCtx_params *parameters = ZSTD_createCCtxParams();
+    size_t bytes = SIZE_MAX;
+    if (parameters && !ZSTD_isError(ZSTD_CCtxParams_init(parameters, level)))
+        bytes = ZSTD_estimateCStreamSize_usingCCtxParams(parameters);
+    ZSTD_freeCCtxParams(parameters);
+    if (ZSTD_isError(bytes))
+        return SIZE_MAX;
+    // At such a window zstd matches over long distances unasked, and does not say so in its estimate.
+    return ZSTD_getCParams(level, ZSTD_CONTENTSIZE_UNKNOWN, 0).windowLog < 27 ? bytes : bytes + LONG_DISTANCE_BYTES;
+}
+#else
 static size_t compressor_memory(int level)
 {
     ZSTD_CCtx *zstd = make_compressor(level);
@@ -217,11 +236,13 @@ static size_t compressor_memory(int level)
     ZSTD_freeCCtx(zstd);
     return bytes;
 }
+#endif
 
 const grus_codec grus_codec_zstd = {
     .suffix = ".zst",
     .begins = begins,
     .not_begun = "is named .zst and does not begin with a zstd frame",
+    .no_bytes = "is named .zst and has no bytes: a file that was cut (zstd makes 9 bytes or more of nothing)",
     .open = open_reader,
     .next = next,
     .count = count,

@@ -110,8 +110,9 @@ static grus_status check_form(grus_feature_shard *shard, grus_error *error)
     if (status)
         return status;
     const grus_tensor *features = &shard->features->tensor, *offsets = &shard->offsets->tensor;
-    if (features->dtype == GRUS_I64)
-        return refuse(shard, "features", "dtype is I64, not F32, F16 or BF16", error);
+    if (!grus_dtype_is_float(features->dtype))
+        return grus_fail(error, GRUS_E_INPUT, shard->path, "features", "dtype is %s, not F32, F16 or BF16",
+                         grus_dtype_name(features->dtype));
     if (features->rank != 2)
         return grus_fail(error, GRUS_E_INPUT, shard->path, "features", "has %zu dimensions, not the two of [N, D]",
                          features->rank);

@@ -46,8 +46,9 @@ static grus_status start(grus_stream *stream, grus_error *error)
     if (status)
         return status;
     const grus_codec *codec = grus_codec_of_content(&stream->raw), *named = grus_codec_of_name(stream->raw.path);
-    if (codec == &grus_codec_plain && named != codec && grus_raw_available(&stream->raw) > 0)
-        return grus_raw_damaged(&stream->raw, error, named->not_begun, NULL);
+    if (codec == &grus_codec_plain && named != codec)
+        return grus_raw_damaged(&stream->raw, error,
+                                grus_raw_available(&stream->raw) > 0 ? named->not_begun : named->no_bytes, NULL);
     status = codec->open(&stream->raw, &stream->state, error);
     if (!status)
         stream->codec = codec;

@@ -16,7 +16,8 @@ typedef struct grus_stream_counts {
 } grus_stream_counts;
 
 // Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name has a codec's
-// suffix and whose content begins as none does is damaged. An empty file is a stream of nothing. path "-" is standard input.
+// suffix and whose content begins as none does is damaged, also when it has no bytes at all. A plain file of no bytes is a
+// stream of nothing. path "-" is standard input.
 grus_status grus_stream_open(const char *path, grus_stream **stream, grus_error *error);
 void grus_stream_close(grus_stream *stream);
 

@@ -48,6 +48,14 @@ expect 1 "a wrong checksum" run "$model" "$files/bad-checksum.jsonl.zst" "$work/
 says "a wrong checksum" "bad-checksum.jsonl.zst:byte "
 alone "a wrong checksum" bad-checksum
 
+# zstd writes 9 bytes at least; a plain file of none is a shard without records.
+: >"$work/empty.jsonl.zst"
+: >"$work/nothing.jsonl"
+expect 1 "a .zst of no bytes" run "$model" "$work/empty.jsonl.zst" "$work/good.jsonl" "$work/nothing.jsonl" -q -o "$work/some"
+says "a .zst of no bytes" "$work/empty.jsonl.zst:byte 0: is named .zst and has no bytes"
+check "a plain file of no bytes is done" test -e "$work/some/nothing.jsonl.zst" -a -z "$(plain "$work/some/nothing.jsonl.zst")"
+alone "a .zst of no bytes" empty
+
 # The same command once the shard is repaired: the other is not done again.
 cp "$work/cut.jsonl.zst" "$work/mended.jsonl.zst"
 expect 1 "before the repair" run "$model" "$work/mended.jsonl.zst" "$work/good.jsonl" -q -o "$work/some"

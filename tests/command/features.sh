@@ -132,7 +132,7 @@ for change in 's/"features":/"feature":/:features: the tensor is missing' 's/"of
     's/"dtype":"I64"/"dtype":"F16"/:offsets: data_offsets span' 's/\[51\]/[0]/:offsets: data_offsets span' \
     's/,3\],/,4],/:features: data_offsets span' 's/\[51\]/[3,17]/:offsets: is not a list' \
     's/\(\[[0-9]*\),3\],/\1,1,3],/:features: has 3 dimensions' 's/\(\[[0-9]*\),3\],/\1,1],/:features: data_offsets span' \
-    's/"dtype":"F32"/"dtype":"F64"/:dtype F64 is not one of' 's/"shape":\[51\]/"shape":51/:offsets: shape is not a list'; do
+    's/"dtype":"F32"/"dtype":"I32"/:dtype is I32, not F32' 's/"shape":\[51\]/"shape":51/:offsets: shape is not a list'; do
     # The header keeps its length: sed may take from its padding, or add to it.
     LC_ALL=C sed "${change%%/:*}/" "$work/base.safetensors" >"$shard"
     more=$(($(wc -c <"$shard") - $(wc -c <"$work/base.safetensors")))

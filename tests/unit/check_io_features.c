@@ -159,7 +159,7 @@ START_TEST(bad_headers)
         {"{" FEATURES("\"F32\"", "[7, 2]", "[0, 56]") ", " OFFSETS("\"I64\"", "[0]", "[56, 56]") "}", "offsets",
          "at least one offset"},
         {"{" FEATURES("\"F64\"", "[3, 1]", "[0, 24]") ", " OFFSETS("\"I64\"", "[4]", "[24, 56]") "}", "features",
-         "dtype F64 is not one of"},
+         "dtype is F64, not F32, F16 or BF16"},
         {"{" FEATURES("\"F32\"", "[3, 2]", "[0, 24]") ", " OFFSETS("\"I64\"", "[4]", "[16, 48]") "}", "offsets",
          "overlaps"},
         {"{" FEATURES("\"F32\"", "[3, 2]", "[0, 24]") ", " OFFSETS("\"I64\"", "[3]", "[32, 56]") "}", "offsets", "gap"},

@@ -398,6 +398,21 @@ START_TEST(memory)
     ck_assert_uint_gt(grus_output_memory(3), (size_t)2 << 20);
     ck_assert_uint_lt(grus_output_memory(3), (size_t)16 << 20);
     ck_assert_uint_gt(grus_output_memory(19), (size_t)8 << 20);
+    // What zstd takes at a first byte is all that it ever takes.
+    static const int levels[] = {1, 2, 3, 9, 13, 19, 20, 22};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        char bytes[64];
+        ZSTD_inBuffer in = {"", 1, 0};
+        ZSTD_outBuffer out = {bytes, sizeof bytes, 0};
+        ZSTD_CCtx *zstd = ZSTD_createCCtx();
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, levels[i]);
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+        ck_assert(!ZSTD_isError(ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_continue)));
+        size_t taken = ZSTD_sizeof_CCtx(zstd);
+        ZSTD_freeCCtx(zstd);
+        ck_assert_uint_ge(grus_output_memory(levels[i]), taken);
+        ck_assert_uint_le(grus_output_memory(levels[i]), taken + (taken >> 5) + ((size_t)1 << 20));
+    }
 }
 END_TEST
 

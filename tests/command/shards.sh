@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# What inputs may hold besides what is asked of them: tensors that nothing needs.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+
+# ---- tensors that nothing needs ----
+
+# with_tensor FROM TO NAME DTYPE COUNT BYTES: the safetensors file FROM with one more tensor, of zeros, behind the others.
+with_tensor() {
+    local from=$1 to=$2 length data header
+    length=$(od -An -tu8 -N8 "$from" | tr -d ' ')
+    data=$(($(stat -c %s "$from") - 8 - length))
+    header=$(tail -c +9 "$from" | head -c "$length" | sed 's/ *$//')
+    header="${header%\}}, \"$3\": {\"dtype\": \"$4\", \"shape\": [$5], \"data_offsets\": [$data, $((data + $6))]}}"
+    printf '%b' "$(printf '%016x' "${#header}" | sed 's/\(..\)/\\x\1 /g' | tr ' ' '\n' | tac | tr -d '\n')" >"$to"
+    printf '%s' "$header" >>"$to"
+    tail -c "$data" "$from" >>"$to"
+    truncate -s +"$6" "$to"
+}
+
+model=$golden/bahdanau/model
+words 20 1 | to_jsonl >"$work/a.jsonl"
+expect 0 "a model" run "$model" "$work/a.jsonl" -q -o "$work/reference"
+while read -r dtype count bytes; do
+    rm -rf "$work/model" "$work/o"
+    cp -r "$model" "$work/model"
+    chmod -R u+w "$work/model"
+    with_tensor "$model/model.safetensors" "$work/model/model.safetensors" spare "$dtype" "$count" "$bytes"
+    expect 0 "a model with a tensor of $dtype" run "$work/model" "$work/a.jsonl" -q -o "$work/o"
+    says "a model with a tensor of $dtype" "model.safetensors:spare: the configuration does not use this tensor"
+    check "$dtype: the output is the same" cmp "$work/reference/a.jsonl.zst" "$work/o/a.jsonl.zst"
+    expect 3 "$dtype, --strict" run "$work/model" "$work/a.jsonl" -q -o "$work/o2" --strict
+    expect 0 "$dtype, inspect" inspect "$work/model"
+    check "$dtype is shown" grep -q "spare.*$dtype\|$dtype.*spare" "$work/out"
+done <<EOF
+BOOL 3 3
+I8 5 5
+U8 5 5
+I16 1 2
+U16 1 2
+I32 2 8
+U32 2 8
+I64 2 16
+U64 2 16
+F64 1 8
+F8_E4M3 7 7
+F8_E5M2 7 7
+C64 1 8
+F4 6 3
+EOF
+rm -rf "$work/o"
+with_tensor "$model/model.safetensors" "$work/model/model.safetensors" spare X9 1 1
+expect 3 "a type that there is not" run "$work/model" "$work/a.jsonl" -q -o "$work/o"
+says "a type that there is not" "dtype X9 is none that safetensors has"
+
+# A feature shard with them, before and behind what it is read for.
+features=$golden/features-encoder/model
+"$builddir/tests/support/feature_shard" F32 offsets 40 3 "$work/f"
+expect 0 "a feature shard" run "$features" "$work/f.safetensors" -q -o "$work/f-reference"
+mkdir "$work/spare"
+with_tensor "$work/f.safetensors" "$work/spare/once.safetensors" labels I32 2 8
+with_tensor "$work/spare/once.safetensors" "$work/spare/f.safetensors" mask BOOL 3 3
+expect 0 "a feature shard with other tensors" run "$features" "$work/spare/f.safetensors" -o "$work/f-spare"
+check "nothing is said of them" test "$(grep -c warning "$work/err")" = 0
+check "the output is the same" cmp "$work/f-reference/f.jsonl.zst" "$work/f-spare/f.jsonl.zst"
+
+# A gigabyte that nothing needs takes no memory, in a model or in a shard. Holes are read as zeros.
+number() {
+    sed -n "s/^ *\"$2\": \([0-9]*\),*$/\1/p" "$1" | head -n 1
+}
+with_tensor "$model/model.safetensors" "$work/model/model.safetensors" spare F32 268435456 1073741824
+expect 0 "a model with a gigabyte unused" run "$work/model" "$work/a.jsonl" -q -o "$work/big" --max-memory 300M
+check "the output is the same" cmp "$work/reference/a.jsonl.zst" "$work/big/a.jsonl.zst"
+rm "$work/model/model.safetensors"
+with_tensor "$work/f.safetensors" "$work/spare/f.safetensors" spare U8 1073741824 1073741824
+expect 0 "a shard with a gigabyte unused" run "$features" "$work/spare/f.safetensors" -q -o "$work/f-big" --max-memory 500M
+check "the output is the same" cmp "$work/f-reference/f.jsonl.zst" "$work/f-big/f.jsonl.zst"
+rm "$work/spare/f.safetensors"
+for out in big f-big; do
+    peak=$(number "$work/$out/report.json" peak_memory)
+    check "$out: $peak bytes are taken of 300 MiB" test "$peak" -le $((300 << 20))
+done
+
+# The compressor of level 22 is counted, and is not made to be counted.
+expect 2 "level 22 in 300 MB" run "$model" "$work/a.jsonl" -q -o "$work/o22" --level 22 --max-memory 300M
+says "level 22 in 300 MB" "--max-memory"
+check "nothing is made" test ! -e "$work/o22"
+
+finish
