@@ -288,7 +288,12 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
     else if (job->options->format == GRUS_FORMAT_NPY)
         grus_npy_missing(out, grus_config_output_size(&job->model->config));
     else
-        grus_record_error(format, &(grus_record_line){entry->line, entry->length, entry->number}, entry->is_object,
+        grus_record_error(format,
+                          &(grus_record_line){.text = entry->line,
+                                              .length = entry->length,
+                                              .number = entry->number,
+                                              .is_object = entry->is_object,
+                                              .has_error = entry->has_error},
                           words, out);
 }
 
@@ -300,7 +305,8 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
     } else if (job->options->format == GRUS_FORMAT_NPY) {
         grus_npy_floats(out, result->embedding, grus_config_output_size(&job->model->config));
     } else {
-        grus_record_begin(format, &(grus_record_line){entry->line, entry->length, entry->number}, out);
+        grus_record_begin(
+            format, &(grus_record_line){.text = entry->line, .length = entry->length, .number = entry->number}, out);
         put_members(out, job, result, entry->n_positions, scratch);
         grus_record_end(out);
     }

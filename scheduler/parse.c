@@ -103,6 +103,7 @@ grus_status grus_parse_line(const grus_job *job, const grus_raw_line *line, grus
     } else {
         status = grus_record_parse(&format, line->text, line->length, &parsed->record, &parsed->error);
         parsed->entry.is_object = parsed->record.is_object;
+        parsed->entry.has_error = parsed->record.has_error;
     }
     if (status == GRUS_OK)
         status = tokenize(job, line->kind, parsed, &parsed->error);

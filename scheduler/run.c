@@ -203,6 +203,18 @@ static grus_status select_shards(grus_run_state *state, const char *outdir, grus
     return GRUS_OK;
 }
 
+// What is passed over in a directory is told, or with strict refused.
+static grus_status tell_others(const grus_run_state *state, grus_error *error)
+{
+    char text[sizeof(grus_error)];
+    if (grus_shards_others(&state->shards, error) == GRUS_OK)
+        return GRUS_OK;
+    if (state->settings.run.strict)
+        return error->status;
+    warn(state, grus_error_text(error, text, sizeof text));
+    return GRUS_OK;
+}
+
 // Faulty shards are told even when none is left to run.
 static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs, grus_error *error)
 {
@@ -213,7 +225,7 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
             grus_shard_fault(&state->shards.list[i], &fault);
             grus_shared_shard_error(&state->shared, &fault);
         }
-    return status;
+    return status == GRUS_OK ? tell_others(state, error) : status;
 }
 
 // In a fresh string; NULL when memory is short.

@@ -31,6 +31,8 @@ void grus_shards_free(grus_shards *shards)
         free(shards->list[i].stem);
         free(shards->list[i].fault);
     }
+    for (size_t i = 0; i <= GRUS_NAMED_OTHERS; i++)
+        free(shards->others[i]);
     free(shards->list);
     *shards = (grus_shards){0};
 }
@@ -91,10 +93,60 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+// ---- what is no shard ----
+
+// Into its place among the first; what is behind them falls out.
+static grus_status add_other(grus_shards *shards, const char *name, bool is_directory, grus_error *error)
+{
+    char **others = shards->others, *own = NULL;
+    if (asprintf(&own, "%s%s", name, is_directory ? "/" : "") < 0)
+        return grus_fail_memory(error, strlen(name) + 1);
+    size_t at = grus_min(shards->n_others++, GRUS_NAMED_OTHERS);
+    free(others[at]);
+    for (; at > 0 && strcmp(others[at - 1], own) > 0; at--)
+        others[at] = others[at - 1];
+    others[at] = own;
+    return GRUS_OK;
+}
+
+// What a run has put into its output directory besides shards.
+static bool is_report(const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(name, "report", 6) == 0 && length > 11 && strcmp(name + length - 5, ".json") == 0 &&
+           strspn(name + 6, "-0123456789") == length - 11;
+}
+
+static bool is_output(const char *dir)
+{
+    char *path = join(dir, ".grus");
+    bool is = path && access(path, F_OK) == 0;
+    free(path);
+    return is;
+}
+
+grus_status grus_shards_others(const grus_shards *shards, grus_error *error)
+{
+    if (shards->n_others == 0)
+        return GRUS_OK;
+    char names[512];
+    size_t used = 0;
+    for (size_t i = 0; i < grus_min(shards->n_others, GRUS_NAMED_OTHERS) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", shards->others[i]);
+    return grus_fail(error, GRUS_E_USAGE, NULL, NULL, "%zu %s by %s: %s%s", shards->n_others,
+                     shards->n_others == 1 ? "file is no shard" : "files are no shards",
+                     shards->n_others == 1 ? "its name" : "their names", names,
+                     shards->n_others > GRUS_NAMED_OTHERS ? ", …" : "");
+}
+
+// ---- directories ----
+
 // The names of the shards in dir, unsorted; on failure the names so far are still the caller's.
-static grus_status read_names(DIR *stream, const char *dir, char ***names, size_t *n, grus_error *error)
+static grus_status read_names(grus_shards *shards, DIR *stream, const char *dir, char ***names, size_t *n,
+                              grus_error *error)
 {
     size_t capacity = 0;
+    bool of_run = is_output(dir);
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(stream);
@@ -103,15 +155,23 @@ static grus_status read_names(DIR *stream, const char *dir, char ***names, size_
         if (!entry)
             return GRUS_OK;
         grus_shard_kind kind;
-        if (entry->d_name[0] == '.' || !grus_shard_kind_of(entry->d_name, &kind))
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".grus") == 0 ||
+            (of_run && is_report(name)))
             continue;
+        if (name[0] == '.' || !grus_shard_kind_of(name, &kind)) {
+            grus_status status = add_other(shards, name, entry->d_type == DT_DIR, error);
+            if (status != GRUS_OK)
+                return status;
+            continue;
+        }
         void *grown = *names;
         if (!grus_grow(&grown, &capacity, *n + 1, sizeof **names))
             return grus_fail_memory(error, (*n + 1) * sizeof **names);
         *names = grown;
-        (*names)[*n] = strdup(entry->d_name);
+        (*names)[*n] = strdup(name);
         if (!(*names)[*n])
-            return grus_fail_memory(error, strlen(entry->d_name) + 1);
+            return grus_fail_memory(error, strlen(name) + 1);
         (*n)++;
     }
 }
@@ -123,7 +183,7 @@ static grus_status add_directory(grus_shards *shards, const char *dir, grus_erro
         return add_shard(shards, strdup(dir), strerror(errno), NULL, error);
     char **names = NULL;
     size_t n = 0;
-    grus_status status = read_names(stream, dir, &names, &n, error);
+    grus_status status = read_names(shards, stream, dir, &names, &n, error);
     closedir(stream);
     if (status == GRUS_OK && n == 0)
         status =

@@ -19,10 +19,15 @@ typedef struct grus_shard {
     ino_t inode;
 } grus_shard;
 
+#define GRUS_NAMED_OTHERS 5
+
 typedef struct grus_shards {
     grus_shard *list;
     size_t n, capacity;
-} grus_shards; // zero-initialised is empty
+    // What the directories hold besides: how many, and the first in byte order of the name.
+    size_t n_others;
+    char *others[GRUS_NAMED_OTHERS + 1]; // one of them for the next to come
+} grus_shards;                           // zero-initialised is empty
 
 // A file is a shard, a directory stands for its files of known type in byte order of the name (names that begin with a
 // dot are left out), "-" is standard input. A shard that cannot be opened stays in its place, with a fault.
@@ -30,6 +35,10 @@ typedef struct grus_shards {
 // whole all the same. Free shards in every case.
 grus_status grus_shards_list(grus_shards *shards, const char *const *inputs, size_t n_inputs, grus_error *error);
 void grus_shards_free(grus_shards *shards);
+
+// GRUS_E_USAGE: what the directories hold besides shards (files of other names, directories, names that begin with a dot), in
+// words. Of a directory that is the output of a run, its .grus and its reports are not looked at.
+grus_status grus_shards_others(const grus_shards *shards, grus_error *error);
 
 bool grus_shard_is_stdin(const grus_shard *shard);
 

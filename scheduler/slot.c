@@ -26,7 +26,7 @@ struct record {
     size_t length;        // of the line
     uint32_t error_bytes; // 0: no error
     uint8_t cause;
-    bool is_object;
+    bool is_object, has_error;
 };
 _Static_assert(GRUS_N_CAUSES <= UINT8_MAX, "a cause is a byte");
 
@@ -170,6 +170,7 @@ grus_status grus_slot_append(grus_slot *slot, const grus_slot_entry *entry, grus
         .error_bytes = (uint32_t)error_bytes,
         .cause = (uint8_t)entry->cause,
         .is_object = entry->is_object,
+        .has_error = entry->has_error,
     };
     bool fits = put(slot, RECORDS, &record, 1, sizeof record) && put(slot, TEXT, entry->line, entry->length, 1) &&
                 put(slot, TEXT, entry->error, error_bytes, 1);
@@ -202,6 +203,7 @@ bool grus_slot_next(const grus_slot *slot, grus_slot_place *place, grus_slot_ent
         .line = line,
         .length = record->length,
         .is_object = record->is_object,
+        .has_error = record->has_error,
         .error = record->error_bytes ? line + record->length : NULL,
         .cause = (grus_cause)record->cause,
     };

@@ -34,6 +34,7 @@ typedef struct grus_slot_entry {
     const char *line;  // (length)
     size_t length;     // bytes
     bool is_object;    // the line is a JSON object
+    bool has_error;    // which has a field "error" of its own
     const char *error; // why it is in error, \0-terminated; NULL: it is not
     grus_cause cause;  // of the error
 

@@ -49,15 +49,16 @@ void grus_record_end(grus_buffer *out)
     grus_json_end_line(out);
 }
 
-void grus_record_error(const grus_record_format *format, const grus_record_line *line, bool is_object,
-                       const char *cause, grus_buffer *out)
+void grus_record_error(const grus_record_format *format, const grus_record_line *line, const char *cause,
+                       grus_buffer *out)
 {
-    bool splice = format->kind == GRUS_SHARD_SAFETENSORS || (is_object && format->kind == GRUS_SHARD_JSONL);
+    bool own_bytes = line->is_object && format->kind == GRUS_SHARD_JSONL;
+    bool splice = own_bytes || format->kind == GRUS_SHARD_SAFETENSORS;
     if (splice)
         grus_record_begin(format, line, out);
     else
         grus_buffer_byte(out, '{');
-    grus_json_text_member(out, "error", cause);
+    grus_json_text_member(out, own_bytes && line->has_error ? "grus_error" : "error", cause);
     if (!splice)
         grus_json_count_member(out, "line", line->number);
     grus_record_end(out);

@@ -27,7 +27,8 @@ typedef struct grus_record {
     size_t n_ids, ids_capacity, n_target_ids, target_ids_capacity;
     float *features; // (n_positions, feature_dim)
     size_t n_positions, features_capacity;
-    bool is_object; // the line is a JSON object that an error can be spliced into: it has no field "error" of its own
+    bool is_object; // the line is a JSON object
+    bool has_error; // it has a field "error" of its own
 } grus_record;
 
 void grus_record_free(grus_record *record);
@@ -40,7 +41,8 @@ void grus_record_place(grus_shard_kind kind, uint64_t number, char place[GRUS_RE
 typedef struct grus_record_line {
     const char *text; // (length)
     size_t length;
-    uint64_t number; // as grus_record_place counts
+    uint64_t number;           // as grus_record_place counts
+    bool is_object, has_error; // of grus_record; looked at by grus_record_error alone
 } grus_record_line;
 
 // Begins an output line: for a JSON object all of the record's own bytes up to its closing brace, else {"id": number
@@ -48,9 +50,10 @@ typedef struct grus_record_line {
 // and closes with grus_record_end ("}\n"). For an object without members no comma is written.
 void grus_record_begin(const grus_record_format *format, const grus_record_line *line, grus_buffer *out);
 void grus_record_end(grus_buffer *out);
-// The output line of a record in error: its own bytes where is_object, {"id": number of a safetensors shard, and else
-// {"error": TEXT, "line": number. Complete with "}\n"; nothing is to be added.
-void grus_record_error(const grus_record_format *format, const grus_record_line *line, bool is_object,
-                       const char *cause, grus_buffer *out);
+// The output line of a record in error: its own bytes and "error": TEXT where it is an object, "grus_error": TEXT where that
+// has an "error" (behind a "grus_error" of an earlier run, too: of equal names the last counts); {"id": number and "error" of
+// a safetensors shard; and else {"error": TEXT, "line": number. Complete with "}\n"; nothing is to be added.
+void grus_record_error(const grus_record_format *format, const grus_record_line *line, const char *cause,
+                       grus_buffer *out);
 
 #endif

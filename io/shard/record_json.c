@@ -195,6 +195,7 @@ grus_status grus_record_parse_json(const grus_record_format *format, const char 
     grus_status status = find_fields(format, line, length, &fields, error);
     if (status)
         return status;
-    record->is_object = !fields.error;
+    record->is_object = true;
+    record->has_error = fields.error;
     return take_all(format, &fields, record, error);
 }

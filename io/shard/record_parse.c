@@ -76,7 +76,7 @@ grus_status grus_record_parse(const grus_record_format *format, const char *line
     grus_buffer_clear(&record->text);
     grus_buffer_clear(&record->target);
     record->n_ids = record->n_target_ids = record->n_positions = 0;
-    record->is_object = false;
+    record->is_object = record->has_error = false;
     if (format->kind == GRUS_SHARD_JSONL)
         return grus_record_parse_json(format, line, length, record, error);
     return parse_text(format, line, length, record, error);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What inputs may hold besides what is asked of them: tensors that nothing needs.
+# What inputs may hold besides what is asked of them: tensors that nothing needs, files that are no shards, a field "error".
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -86,5 +86,40 @@ done
 expect 2 "level 22 in 300 MB" run "$model" "$work/a.jsonl" -q -o "$work/o22" --level 22 --max-memory 300M
 says "level 22 in 300 MB" "--max-memory"
 check "nothing is made" test ! -e "$work/o22"
+
+# ---- a directory with other files ----
+
+mkdir -p "$work/in/inner"
+for name in a.jsonl b.jsonl.gz c.csv ._a.jsonl; do
+    cp "$work/a.jsonl" "$work/in/$name"
+done
+expect 0 "a directory with others" run "$model" "$work/in" -q -o "$work/others"
+says "a directory with others" "grus: warning: 4 files are no shards by their names: ._a.jsonl, b.jsonl.gz, c.csv, inner/"
+check "told in one line" test "$(wc -l <"$work/err")" = 1
+check "the shard is done" cmp "$work/reference/a.jsonl.zst" "$work/others/a.jsonl.zst"
+expect 2 "a directory with others, --strict" run "$model" "$work/in" -q -o "$work/others2" --strict
+says "a directory with others, --strict" "grus: 4 files are no shards by their names: ._a.jsonl"
+check "nothing is made" test ! -e "$work/others2"
+expect 0 "a directory with shards alone" run "$model" "$work/others" -q -o "$work/chained" --strict --dry-run
+
+# ---- a field "error" in a record ----
+
+{
+    echo '{"id": 7, "text": 5, "error": "of an earlier run"}'
+    echo '{"id": 8, "text": "og", "error": null}'
+    echo '{"id": 9, "text": 5}'
+    echo '{"error": 1, "text": 5, "grus_error": 2}'
+} >"$work/errors.jsonl"
+expect 0 "records with an error" run "$model" "$work/errors.jsonl" -q -o "$work/errors"
+plain "$work/errors/errors.jsonl.zst" >"$work/lines"
+# line N PATTERN
+line() {
+    check "line $1 is $2" grep -qE -- "$2" <(sed -n "$1p" "$work/lines")
+}
+line 1 '^\{"id": 7, "text": 5, "error": "of an earlier run", "grus_error": "field \\"text\\" is not a string"\}$'
+line 2 '^\{"id": 8, "text": "og", "error": null, "output": "[^"]*", "score": [-0-9.e]+, "logprob": [-0-9.e]+\}$'
+line 3 '^\{"id": 9, "text": 5, "error": "field \\"text\\" is not a string"\}$'
+line 4 '^\{"error": 1, "text": 5, "grus_error": 2, "grus_error": "field \\"text\\" is not a string"\}$'
+grep -q '"records_failed": 3' "$work/errors/report.json" || fail "three records are in error"
 
 finish

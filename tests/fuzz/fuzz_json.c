@@ -125,15 +125,18 @@ static void try_record(const grus_record_format *format, const char *line, size_
         FUZZ_CHECK(status && !is_utf8(line, length));
     if (status == GRUS_OK) {
         check_result(format, &record, input);
-        grus_record_begin(format, &(grus_record_line){line, length, 1}, &out);
+        grus_record_begin(format, &(grus_record_line){.text = line, .length = length, .number = 1}, &out);
         grus_json_member(&out, "output");
         grus_json_string(&out, record.text.data, record.text.size);
         grus_record_end(&out);
         check_output(&out, input, "output");
         grus_buffer_clear(&out);
     }
-    grus_record_error(format, &(grus_record_line){line, length, 1}, record.is_object, error.cause, &out);
-    check_output(&out, record.is_object ? input : NULL, "error");
+    grus_record_error(format, &(grus_record_line){line, length, 1, record.is_object, record.has_error}, error.cause,
+                      &out);
+    // A field of that name may be there already.
+    if (!record.has_error || !json_object_get(input, "grus_error"))
+        check_output(&out, record.is_object ? input : NULL, record.has_error ? "grus_error" : "error");
     grus_buffer_free(&out);
     json_decref(input);
 }
@@ -182,9 +185,9 @@ static void try_line(const grus_record_format *format, const char *line, size_t 
             check_column(&record.target, line, length, format->target_column);
     }
     if (status)
-        grus_record_error(format, &(grus_record_line){line, length, 7}, record.is_object, error.cause, &out);
+        grus_record_error(format, &(grus_record_line){.text = line, .length = length, .number = 7}, error.cause, &out);
     else
-        grus_record_begin(format, &(grus_record_line){line, length, 7}, &out);
+        grus_record_begin(format, &(grus_record_line){.text = line, .length = length, .number = 7}, &out);
     if (!status)
         grus_record_end(&out);
     json_decref(parse_line(&out));

@@ -117,7 +117,7 @@ START_TEST(causes)
         {"{\"score\": 1, \"\\u006futput\": 2}", "result_field", "\"output\"", true},
         {"\xEF\xBB\xBF{\"text\": \"a\"}", "bad_json", "byte order mark", false},
         {"{\"text\": \"a\", \"text\": {}}", "bad_text", "not a string", true},
-        {"{\"error\": \"mine\"}", "no_text", NULL, false},
+        {"{\"error\": \"mine\"}", "no_text", NULL, true},
     };
     grus_record record = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -126,6 +126,7 @@ START_TEST(causes)
         ck_assert_int_eq(grus_record_parse(&jsonl, line, strlen(line), &record, &error), GRUS_E_FAILED);
         expect_error(&error, "", cases[i].cause, cases[i].words);
         ck_assert_msg(record.is_object == cases[i].is_object, "%s", line);
+        ck_assert_msg(record.has_error == (strncmp(line, "{\"error\"", 8) == 0), "%s", line);
     }
     grus_record_free(&record);
 }
@@ -276,7 +277,7 @@ START_TEST(splicing)
         grus_buffer out = {0};
         // Another record before it: the comma must not depend on where the buffer begins.
         grus_buffer_text(&out, "{}\n");
-        grus_record_begin(&jsonl, &(grus_record_line){cases[i].line, strlen(cases[i].line), 7}, &out);
+        grus_record_begin(&jsonl, &(grus_record_line){cases[i].line, strlen(cases[i].line), 7, false, false}, &out);
         grus_json_member(&out, "output");
         grus_json_string(&out, "x", 1);
         grus_json_member(&out, "score");
@@ -296,11 +297,11 @@ START_TEST(lines_of_text)
 {
     grus_record_format txt = changed(GRUS_SHARD_TXT, false);
     grus_buffer out = {0};
-    grus_record_begin(&txt, &(grus_record_line){"abc", 3, 12}, &out);
+    grus_record_begin(&txt, &(grus_record_line){"abc", 3, 12, false, false}, &out);
     grus_json_member(&out, "output");
     grus_json_string(&out, "y", 1);
     grus_record_end(&out);
-    grus_record_error(&txt, &(grus_record_line){"\xFF", 1, 13}, false, "bad_utf8", &out);
+    grus_record_error(&txt, &(grus_record_line){"\xFF", 1, 13, false, false}, "bad_utf8", &out);
     expect_text(&out, "{\"id\": 12, \"output\": \"y\"}\n{\"error\": \"bad_utf8\", \"line\": 13}\n");
     grus_buffer_free(&out);
 }
@@ -309,11 +310,13 @@ END_TEST
 START_TEST(errors)
 {
     grus_buffer out = {0};
-    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": 5} ", 10, 1}, true, "no \"text\"", &out);
-    grus_record_error(&jsonl, &(grus_record_line){"{}", 2, 2}, true, "none", &out);
-    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": ", 7, 3}, false, "cut \xE2\x82", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": 5} ", 10, 1, true, false}, "no \"text\"", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{}", 2, 2, true, false}, "none", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{\"id\": ", 7, 3, false, false}, "cut \xE2\x82", &out);
+    grus_record_error(&jsonl, &(grus_record_line){"{\"error\": 1}", 12, 4, true, true}, "late", &out);
     expect_text(&out, "{\"id\": 5, \"error\": \"no \\\"text\\\"\"}\n{\"error\": \"none\"}\n"
-                      "{\"error\": \"cut \xEF\xBF\xBD\xEF\xBF\xBD\", \"line\": 3}\n");
+                      "{\"error\": \"cut \xEF\xBF\xBD\xEF\xBF\xBD\", \"line\": 3}\n"
+                      "{\"error\": 1, \"grus_error\": \"late\"}\n");
     grus_buffer_free(&out);
 }
 END_TEST

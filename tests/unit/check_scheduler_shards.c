@@ -79,6 +79,40 @@ START_TEST(directory_is_its_shards_in_byte_order)
     ck_assert_int_eq(shards.list[0].kind, GRUS_SHARD_TXT);
     ck_assert_uint_eq(shards.list[3].bytes, 5);
     ck_assert(grus_shard_is_stdin(&shards.list[4]));
+    ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.cause, "3 files are no shards by their names: .hidden.jsonl, notes.md, plain");
+    grus_shards_free(&shards);
+}
+END_TEST
+
+START_TEST(others_are_named)
+{
+    grus_shards shards;
+    grus_error error;
+    put_file("a.jsonl", "");
+    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_OK);
+    ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_OK);
+    grus_shards_free(&shards);
+    put_file("b.csv", "");
+    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_OK);
+    ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.cause, "1 file is no shard by its name: b.csv");
+    grus_shards_free(&shards);
+    // The first of many, whatever order the directory has them in.
+    for (char name[] = "z.gz"; name[0] >= 'c'; name[0]--)
+        put_file(name, "");
+    ck_assert_int_eq(mkdir(path_of("inner"), 0700), 0);
+    put_file("report.json", "");
+    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_OK);
+    ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.cause, "27 files are no shards by their names: b.csv, c.gz, d.gz, e.gz, f.gz, …");
+    grus_shards_free(&shards);
+    // The output of a run, which has a report and .grus.
+    ck_assert_int_eq(mkdir(path_of(".grus"), 0700), 0);
+    put_file("report-12.json", "");
+    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_OK);
+    ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.cause, "26 files are no shards by their names: b.csv, c.gz, d.gz, e.gz, f.gz, …");
     grus_shards_free(&shards);
 }
 END_TEST
@@ -193,6 +227,7 @@ TCase *shards_case(void)
     TCase *shards = tcase_create("shards");
     tcase_add_checked_fixture(shards, make_folder, remove_folder);
     tcase_add_test(shards, directory_is_its_shards_in_byte_order);
+    tcase_add_test(shards, others_are_named);
     tcase_add_test(shards, equal_stems_are_refused);
     tcase_add_test(shards, what_cannot_be_opened_is_told);
     tcase_add_test(shards, every_shard_has_one_rank);
