@@ -77,7 +77,56 @@ static grus_status hash_model(grus_model *model, const grus_safetensors *file, g
     return status;
 }
 
+// An error, or where it is allowed a warning.
+static grus_status object(bool allowed, const grus_error *found, const grus_load_options *options, grus_error *error)
+{
+    if (!allowed) {
+        *error = *found;
+        return error->status;
+    }
+    char text[sizeof(grus_error)];
+    if (options->on_warning)
+        options->on_warning(options->context, grus_error_text(found, text, sizeof text));
+    return GRUS_OK;
+}
+
 // ---- vocabularies ----
+
+// A line that cannot be a token makes every word of it unknown without a word.
+static grus_status report_lines(const grus_vocab *vocab, grus_vocab_use use, const char *path,
+                                const grus_load_options *options, grus_error *error)
+{
+    grus_vocab_fault faults[GRUS_VOCAB_FAULTS];
+    size_t n = vocab ? grus_vocab_faults(vocab, use, faults) : 0;
+    for (size_t i = 0; i < n; i++) {
+        grus_error found;
+        char place[40], more[60] = "";
+        snprintf(place, sizeof place, "line %zu", faults[i].line);
+        if (faults[i].n > 1)
+            snprintf(more, sizeof more, " (and %zu lines more)", faults[i].n - 1);
+        grus_fail(&found, GRUS_E_MODEL, path, place, "%s: no %s is like that%s", faults[i].reason,
+                  use == GRUS_VOCAB_LABELS ? "label" : "token of this tokenizer", more);
+        grus_status status = object(!options->strict, &found, options, error);
+        if (status != GRUS_OK)
+            return status;
+    }
+    return GRUS_OK;
+}
+
+static grus_status report_tokens(const grus_model *model, const grus_tokenizer *tokenizer,
+                                 const grus_tokenizer_config *config, const grus_load_options *options,
+                                 grus_error *error)
+{
+    if (!grus_tokenizer_vocab(tokenizer))
+        return GRUS_OK;
+    char *path = grus_path_join(model->dir, config->vocab);
+    if (!path)
+        return grus_fail_memory(error, strlen(config->vocab));
+    grus_vocab_use use = config->kind == GRUS_TOKENIZER_CHAR ? GRUS_VOCAB_POINTS : GRUS_VOCAB_WORDS;
+    grus_status status = report_lines(grus_tokenizer_vocab(tokenizer), use, path, options, error);
+    free(path);
+    return status;
+}
 
 static grus_status json_length(const char *text, size_t length, grus_buffer *scratch, size_t *longest,
                                grus_error *error)
@@ -90,7 +139,7 @@ static grus_status json_length(const char *text, size_t length, grus_buffer *scr
     return GRUS_OK;
 }
 
-static grus_status load_labels(grus_model *model, grus_error *error)
+static grus_status load_labels(grus_model *model, const grus_load_options *options, grus_error *error)
 {
     grus_config *config = &model->config;
     grus_status status = GRUS_OK;
@@ -102,6 +151,8 @@ static grus_status load_labels(grus_model *model, grus_error *error)
             break;
         }
         status = grus_vocab_read(path, &model->labels[i], error);
+        if (status == GRUS_OK)
+            status = report_lines(model->labels[i], GRUS_VOCAB_LABELS, path, options, error);
         free(path);
         if (status != GRUS_OK)
             break;
@@ -116,15 +167,16 @@ static grus_status load_labels(grus_model *model, grus_error *error)
     return status;
 }
 
-static grus_status load_source(grus_model *model, grus_error *error)
+static grus_status load_source(grus_model *model, const grus_load_options *options, grus_error *error)
 {
     grus_config *config = &model->config;
     if (config->features)
         return GRUS_OK;
     grus_status status = grus_tokenizer_open(model->dir, &config->tokenizer, &model->source, error);
-    if (status == GRUS_OK)
-        config->source_vocab_size = grus_tokenizer_size(model->source);
-    return status;
+    if (status != GRUS_OK)
+        return status;
+    config->source_vocab_size = grus_tokenizer_size(model->source);
+    return report_tokens(model, model->source, &config->tokenizer, options, error);
 }
 
 static grus_status find_special(const grus_model *model, const char *key, const char *token, size_t *id,
@@ -141,7 +193,7 @@ static grus_status find_special(const grus_model *model, const char *key, const 
     return GRUS_OK;
 }
 
-static grus_status load_target(grus_model *model, grus_error *error)
+static grus_status load_target(grus_model *model, const grus_load_options *options, grus_error *error)
 {
     grus_decoder_config *decoder = &model->config.decoder;
     if (!model->config.seq2seq)
@@ -153,7 +205,9 @@ static grus_status load_target(grus_model *model, grus_error *error)
     if (status != GRUS_OK)
         return status;
     decoder->vocab_size = grus_tokenizer_size(model->target);
-    status = find_special(model, "decoder.bos", decoder->tokenizer.bos, &decoder->bos, error);
+    status = report_tokens(model, model->target, &decoder->tokenizer, options, error);
+    if (status == GRUS_OK)
+        status = find_special(model, "decoder.bos", decoder->tokenizer.bos, &decoder->bos, error);
     if (status == GRUS_OK)
         status = find_special(model, "decoder.eos", decoder->tokenizer.eos, &decoder->eos, error);
     return status;
@@ -211,19 +265,6 @@ static grus_status list_tensors(grus_model *model, const grus_safetensors *file,
             line->shape[k] = tensor.shape[k];
         grus_dtype_bytes(tensor.dtype, tensor.count, &line->bytes);
     }
-    return GRUS_OK;
-}
-
-// An error, or where it is allowed a warning.
-static grus_status object(bool allowed, const grus_error *found, const grus_load_options *options, grus_error *error)
-{
-    if (!allowed) {
-        *error = *found;
-        return error->status;
-    }
-    char text[sizeof(grus_error)];
-    if (options->on_warning)
-        options->on_warning(options->context, grus_error_text(found, text, sizeof text));
     return GRUS_OK;
 }
 
@@ -323,11 +364,11 @@ static grus_status load(grus_model *model, const char *dir, const grus_load_opti
     if (status == GRUS_OK)
         status = grus_config_read(dir, &model->config, error);
     if (status == GRUS_OK)
-        status = load_source(model, error);
+        status = load_source(model, options, error);
     if (status == GRUS_OK)
-        status = load_target(model, error);
+        status = load_target(model, options, error);
     if (status == GRUS_OK)
-        status = load_labels(model, error);
+        status = load_labels(model, options, error);
     if (status == GRUS_OK)
         status = load_tensors(model, options, error);
     return status == GRUS_OK ? settle_sizes(model, error) : status;

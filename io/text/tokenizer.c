@@ -116,6 +116,11 @@ void grus_tokenizer_close(grus_tokenizer *tokenizer)
 
 // ---- asking ----
 
+const grus_vocab *grus_tokenizer_vocab(const grus_tokenizer *tokenizer)
+{
+    return tokenizer->vocab;
+}
+
 size_t grus_tokenizer_size(const grus_tokenizer *tokenizer)
 {
     return tokenizer->size;

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/model_config.h"
 #include "io/text/ids.h"
+#include "io/text/vocabulary.h"
 
 typedef struct grus_tokenizer grus_tokenizer;
 
@@ -15,6 +16,8 @@ grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *co
                                 grus_error *error);
 void grus_tokenizer_close(grus_tokenizer *tokenizer);
 
+// NULL where there is none.
+const grus_vocab *grus_tokenizer_vocab(const grus_tokenizer *tokenizer);
 // Number of ids, or 0 when only the tensors tell (ids without a vocabulary); grus_tokenizer_set_size then sets it.
 size_t grus_tokenizer_size(const grus_tokenizer *tokenizer);
 void grus_tokenizer_set_size(grus_tokenizer *tokenizer, size_t size);

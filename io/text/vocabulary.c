@@ -169,3 +169,61 @@ const char *grus_vocab_token(const grus_vocab *vocab, uint32_t id, size_t *lengt
     *length = vocab->starts[id + 1] - vocab->starts[id] - 1;
     return vocab->text.data + vocab->starts[id];
 }
+
+// ---- lines that cannot be tokens ----
+
+enum fault { FAULT_NONE, FAULT_EMPTY, FAULT_NUL, FAULT_RETURN, FAULT_SPACE, FAULT_AGAIN };
+_Static_assert(FAULT_AGAIN == GRUS_VOCAB_FAULTS, "room for each");
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static bool has_space(const char *token, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (is_space(token[i]))
+            return true;
+    return false;
+}
+
+// The first reason that holds.
+static enum fault fault_of(const grus_vocab *vocab, uint32_t id, grus_vocab_use use)
+{
+    size_t length;
+    const char *token = grus_vocab_token(vocab, id, &length);
+    if (length == 0)
+        return FAULT_EMPTY;
+    if (grus_vocab_id(vocab, token, length) != id)
+        return FAULT_AGAIN;
+    if (use == GRUS_VOCAB_POINTS && length == 1)
+        return FAULT_NONE;
+    if (memchr(token, '\0', length))
+        return FAULT_NUL;
+    if (token[length - 1] == '\r')
+        return FAULT_RETURN;
+    return use != GRUS_VOCAB_LABELS && has_space(token, length) ? FAULT_SPACE : FAULT_NONE;
+}
+
+size_t grus_vocab_faults(const grus_vocab *vocab, grus_vocab_use use, grus_vocab_fault faults[GRUS_VOCAB_FAULTS])
+{
+    static const char *const reasons[] = {
+        [FAULT_EMPTY] = "is empty",
+        [FAULT_NUL] = "holds a NUL",
+        [FAULT_RETURN] = "ends with a carriage return (\\r)",
+        [FAULT_SPACE] = "holds white space",
+        [FAULT_AGAIN] = "is the same as an earlier line",
+    };
+    grus_vocab_fault found[GRUS_VOCAB_FAULTS + 1] = {0};
+    for (size_t i = 0; i < vocab->size; i++) {
+        grus_vocab_fault *fault = &found[fault_of(vocab, (uint32_t)i, use)];
+        if (fault->n++ == 0)
+            fault->line = i + 1;
+    }
+    size_t n = 0;
+    for (size_t i = FAULT_EMPTY; i <= FAULT_AGAIN; i++)
+        if (found[i].n > 0)
+            faults[n++] = (grus_vocab_fault){reasons[i], found[i].line, found[i].n};
+    return n;
+}

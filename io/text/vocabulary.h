@@ -15,6 +15,24 @@ grus_status grus_vocab_read(const char *path, grus_vocab **vocab, grus_error *er
 grus_status grus_vocab_take(grus_buffer *lines, const char *path, grus_vocab **vocab, grus_error *error);
 void grus_vocab_free(grus_vocab *vocab);
 size_t grus_vocab_size(const grus_vocab *vocab);
+
+// What the lines are to be, which tells what none of them can be.
+typedef enum grus_vocab_use {
+    GRUS_VOCAB_WORDS,  // no white space inside
+    GRUS_VOCAB_POINTS, // of one code point, or without white space: a special token
+    GRUS_VOCAB_LABELS, // of any form that is seen as it is
+} grus_vocab_use;
+
+// Lines that cannot be what they are to be, for one reason.
+typedef struct grus_vocab_fault {
+    const char *reason; // "ends with a carriage return"
+    size_t line, n;     // the first one, from 1; how many
+} grus_vocab_fault;
+
+#define GRUS_VOCAB_FAULTS 5
+// How many of faults are filled.
+size_t grus_vocab_faults(const grus_vocab *vocab, grus_vocab_use use, grus_vocab_fault faults[GRUS_VOCAB_FAULTS]);
+
 // GRUS_NO_ID when absent.
 uint32_t grus_vocab_id(const grus_vocab *vocab, const char *token, size_t length);
 // Not terminated. "" for an id out of range.

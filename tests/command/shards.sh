@@ -122,4 +122,32 @@ line 3 '^\{"id": 9, "text": 5, "error": "field \\"text\\" is not a string"\}$'
 line 4 '^\{"error": 1, "text": 5, "grus_error": 2, "grus_error": "field \\"text\\" is not a string"\}$'
 grep -q '"records_failed": 3' "$work/errors/report.json" || fail "three records are in error"
 
+# ---- lines of vocabularies and labels ----
+
+# spoiled WHAT FILE LINE WORDS COMMAND...: the tagger's FILE made by COMMAND of the sound one is warned of, and with --strict
+# refused.
+spoiled() {
+    local what=$1 file=$2 place=$3 words=$4
+    shift 4
+    rm -rf "$work/model" "$work/o"
+    cp -r "$golden/tagger/model" "$work/model"
+    chmod -R u+w "$work/model"
+    "$@" <"$golden/tagger/model/$file" >"$work/model/$file"
+    expect 0 "$what" run "$work/model" "$work/a.jsonl" -q -o "$work/o"
+    says "$what" "grus: warning: $work/model/$file:line $place: $words"
+    expect 3 "$what, --strict" run "$work/model" "$work/a.jsonl" -q -o "$work/o2" --strict
+    says "$what, --strict" "grus: $work/model/$file:line $place: $words"
+}
+vocab=$(sed -n 's/.*"vocab": *"\([^"]*\)".*/\1/p' "$golden/tagger/model/config.json" | head -n 1)
+labels=$(sed -n 's/.*"labels": *"\([^"]*\)".*/\1/p' "$golden/tagger/model/config.json" | head -n 1)
+expect 0 "a sound model, --strict" run "$golden/tagger/model" "$work/a.jsonl" -q -o "$work/o3" --strict
+spoiled "carriage returns" "$vocab" 1 'ends with a carriage return (\r): no token of this tokenizer is like that (and 3 lines more)' \
+    sed '1,4s/$/\r/'
+spoiled "counts" "$vocab" 2 "holds white space" sed '2,4s/$/ 17/'
+spoiled "an empty line" "$vocab" 3 "is empty" sed '3s/.*//'
+spoiled "a line again" "$vocab" 4 "is the same as an earlier line" awk 'NR == 2 { two = $0 } NR == 4 { $0 = two } { print }'
+spoiled "a token with a NUL" "$vocab" 2 "holds a NUL" sed '2s/$/\x00/'
+spoiled "labels with carriage returns" "$labels" 1 'ends with a carriage return (\r): no label is like that' sed 's/$/\r/'
+spoiled "an empty label" "$labels" 4 "is empty" sed '4s/.*//'
+
 finish
