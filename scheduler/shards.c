@@ -113,7 +113,7 @@ static grus_status add_other(grus_shards *shards, const char *name, bool is_dire
 static bool is_report(const char *name)
 {
     size_t length = strlen(name);
-    return strncmp(name, "report", 6) == 0 && length > 11 && strcmp(name + length - 5, ".json") == 0 &&
+    return strncmp(name, "report", 6) == 0 && length >= 11 && strcmp(name + length - 5, ".json") == 0 &&
            strspn(name + 6, "-0123456789") == length - 11;
 }
 
