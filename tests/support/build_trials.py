@@ -69,6 +69,15 @@ def steady_report(data):
     return json.dumps({name: shape(value) if name in VARYING else value for name, value in report.items()}, indent=1).encode()
 
 
+# What a manifest and run.json say of the process and of the file system, each with the comma of a line that goes.
+OWN_FACTS = re.compile(rb'\s*"(run|input_path|input_modified_ns|input_inode)": "[^"\n]*",?')
+
+
+def steady_json(data):
+    """A manifest, or run.json, without what two runs cannot have in common; a comma that is left at the end goes too."""
+    return re.sub(rb",(\s*})", rb"\1", OWN_FACTS.sub(b"", data))
+
+
 def steady_text(data):
     """What is said, without times, threads and the memory that is announced."""
     data = re.sub(rb"\d+ (s|min|h) ago", b"T ago", data)
@@ -92,7 +101,11 @@ def contents(outdir):
         for file in files:
             path = os.path.join(folder, file)
             name = steady_name(os.path.relpath(path, outdir))
-            found[name] = steady_report(read(path)) if re.fullmatch(r"report.*\.json", name) else read(path)
+            found[name] = read(path)
+            if re.fullmatch(r"report.*\.json", name):
+                found[name] = steady_report(found[name])
+            elif re.fullmatch(r"\.grus/(run|done/.*)\.json", name):
+                found[name] = steady_json(found[name])
     return found
 
 
