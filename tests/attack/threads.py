@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from common import GOLDEN, Attack, Command, Wrong, add_options, make_shards, need, read, tree, write
+from common import GOLDEN, Attack, Command, Wrong, add_options, anonymous, make_shards, need, read, tree, write
 
 TEAMS = (1, 2, 3, 8, 16)
 MODEL = os.path.join(GOLDEN, "bahdanau/model")
@@ -116,8 +116,8 @@ def execute(folder, arguments, environment=None, stdin=os.devnull, stop_after=No
 # ---- the runs ----
 
 def digest(files):
-    """Of every file its SHA-256; without reports, which tell of times, and what an unfinished run may leave."""
-    return {path: hashlib.sha256(data).hexdigest() for path, data in files.items()
+    """Of every file its SHA-256; without reports, which tell of times, what an unfinished run may leave, and who a run is."""
+    return {path: hashlib.sha256(anonymous(path, data)).hexdigest() for path, data in files.items()
             if data is not None and not re.match(r"report.*\.json$", path)}
 
 

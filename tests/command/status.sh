@@ -235,7 +235,8 @@ prints "a truncated output: status" "^broken +rank 0 +s5.jsonl  "
 prints "a truncated output: status" "^retry +0  "
 afresh
 : >"$shard"
-damaged "an empty output" 4 "$shard:output_bytes: the size is 0," "$shard:records_out: the number of lines is 0, the manifest says 25"
+damaged "an empty output" 3 "$shard:byte 0: is named .zst and has no bytes: a file that was cut" \
+    "$shard:output_bytes: the size is 0, the manifest says $size" "$shard:output_xxh64: "
 afresh
 echo more | zstd -q >>"$shard"
 damaged "two frames" 4 "$shard: is not one zstd frame" "$shard:records_out: the number of lines is 26, the manifest says 25"
