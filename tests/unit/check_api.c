@@ -30,11 +30,8 @@ START_TEST(a_model_tells_its_task)
         const char *golden;
         grus_task task;
     } cases[] = {
-        {"bahdanau", GRUS_TASK_TRANSLATE},
-        {"tagger", GRUS_TASK_TAG},
-        {"two-tasks", GRUS_TASK_OWN},
-        {"mean", GRUS_TASK_CLASSIFY},
-        {"last", GRUS_TASK_EMBED},
+        {"bahdanau", GRUS_TASK_TRANSLATE}, {"tagger", GRUS_TASK_TAG}, {"two-tasks", GRUS_TASK_OWN},
+        {"mean", GRUS_TASK_CLASSIFY},      {"last", GRUS_TASK_EMBED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grus_model *model = load(cases[i].golden);
