@@ -116,8 +116,13 @@ grus_status grus_claim_find(const char *outdir, grus_claim *claim, bool *exists,
     char *path = grus_outdir_run(outdir);
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
-    *exists = lstat(path, &about) == 0 || (errno != ENOENT && errno != ENOTDIR);
-    grus_status status = *exists ? read_run(claim, path, error) : GRUS_OK;
+    bool found = lstat(path, &about) == 0;
+    *exists = found || (errno != ENOENT && errno != ENOTDIR);
+    grus_status status = GRUS_OK;
+    if (found)
+        status = read_run(claim, path, error);
+    else if (*exists)
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be opened");
     free(path);
     return status;
 }
