@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "io/outdir/outdir.h"
+
 enum counter {
     COUNTER_LENGTHS,
     COUNTER_TOKENS_IN,
@@ -19,7 +21,7 @@ _Static_assert(COUNTER_CAUSES + GRUS_N_CAUSES <= GRUS_CHECKPOINT_COUNTERS, "room
 
 bool grus_checkpoint_possible(const grus_shared *shared, const grus_shard *shard)
 {
-    return strcmp(shared->outdir, "-") != 0 && !grus_shard_is_stdin(shard) && shard->bytes > 0;
+    return !grus_outdir_is_stdout(shared->outdir) && !grus_shard_is_stdin(shard) && shard->bytes > 0;
 }
 
 grus_journal_key grus_checkpoint_key(const grus_shared *shared, const grus_shard *shard)

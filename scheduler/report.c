@@ -10,6 +10,7 @@
 #include "base/names.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
+#include "io/outdir/outdir.h"
 
 // ---- members, one a line ----
 
@@ -205,4 +206,10 @@ void grus_report_text(const grus_shared *shared, const grus_progress *progress, 
     put_text(text, 1, "kernel", grus_kernel_name());
     put_text(text, 1, "version", grus_version());
     grus_buffer_text(text, "\n}\n");
+}
+
+char *grus_report_path(const grus_run_options *options)
+{
+    return options->report ? strdup(options->report)
+                           : grus_outdir_report(options->outdir, options->rank, options->world_size);
 }

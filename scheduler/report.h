@@ -9,6 +9,9 @@
 // run: the identity, which goes with how the job array was numbered; NULL: neither, but only what must be the same.
 void grus_claim_text(const grus_job *job, const grus_shards *shards, const char *run, grus_buffer *text);
 
+// Where report.json of a run with these options goes, in a fresh string; NULL when memory is short.
+char *grus_report_path(const grus_run_options *options);
+
 // report.json, of the run's progress, figures and status.
 void grus_report_text(const grus_shared *shared, const grus_progress *progress, const grus_figures *figures,
                       grus_status status, grus_buffer *text);

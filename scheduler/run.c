@@ -1,29 +1,22 @@
-// run.c: grus_run from beginning to end: settle, list, plan, claim, start the threads, join them, report.
+// run.c: grus_run from beginning to end: settle, list, plan, take a portion, start the threads, join them, report.
 #include "config.h"
 
 #include "grus.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sized.h"
-#include "io/outdir/aside.h"
-#include "io/outdir/claim.h"
 #include "io/outdir/outdir.h"
-#include "io/outdir/output.h"
-#include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
-#include "scheduler/changed.h"
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"
+#include "scheduler/portion.h"
 #include "scheduler/reader.h"
 #include "scheduler/report.h"
 #include "scheduler/run_options.h"
@@ -40,178 +33,31 @@ typedef struct grus_run_state {
     grus_job job;
     grus_plan plan;
     grus_shards shards;
-    size_t *todo;
-    char run[GRUS_RUN_IDENTITY]; // the identity of the run that has outdir
-    grus_hold hold;
+    grus_portion portion;
     grus_shared shared;
 } grus_run_state;
-
-static bool to_stdout(const char *outdir)
-{
-    return strcmp(outdir, "-") == 0;
-}
 
 static grus_status check_places(const grus_shards *shards, const char *outdir, grus_format format, grus_error *error)
 {
     if (!outdir || !*outdir)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir", "no output directory is given");
-    if (to_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
+    if (grus_outdir_is_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir",
                          "standard output takes the records of standard input alone");
-    if (to_stdout(outdir) && format == GRUS_FORMAT_NPY)
+    if (grus_outdir_is_stdout(outdir) && format == GRUS_FORMAT_NPY)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy needs an output directory, not standard output");
     return GRUS_OK;
 }
 
-// An output that would take the name of its own input could not be committed after all the work.
-static grus_status check_overlap(const grus_shard *shard, const char *outdir, const char *suffix, grus_error *error)
-{
-    struct stat facts;
-    char *path = grus_outdir_output(outdir, shard->stem, suffix);
-    if (!path)
-        return grus_fail_memory(error, strlen(outdir));
-    bool same =
-        !shard->fault && stat(path, &facts) == 0 && facts.st_dev == shard->device && facts.st_ino == shard->inode;
-    free(path);
-    if (!same)
-        return GRUS_OK;
-    return grus_fail(error, GRUS_E_USAGE, shard->path, NULL, "is input and output at once; choose another directory");
-}
-
-static void warn(const grus_run_state *state, const char *text)
-{
-    const grus_run_events *events = state->shared.events;
-    if (events && events->on_warning)
-        events->on_warning(events->context, text);
-}
-
-// What a launcher tells of ranks is read as the run's first process has laid it down.
-static grus_status place_in_run(grus_run_state *state, const char *outdir, const grus_claim *claim, grus_error *error)
-{
-    grus_run_options *options = &state->settings.run;
-    const grus_array_place *array = &options->array;
-    size_t rank = options->rank;
-    if (array->tasks) {
-        if (array->id < claim->array_first || (array->id - claim->array_first) % claim->array_step != 0)
-            return grus_fail(error, GRUS_E_USAGE, outdir, NULL,
-                             "element %zu of the job array has no part in this run, whose array began at %zu in steps "
-                             "of %zu; give run.rank and run.world_size",
-                             array->id, claim->array_first, claim->array_step);
-        size_t element = (array->id - claim->array_first) / claim->array_step;
-        bool in_element = array->task < claim->array_tasks && grus_mul(element, claim->array_tasks, &rank);
-        rank = in_element ? rank + array->task : SIZE_MAX;
-    }
-    if (rank == options->rank && claim->world_size == options->world_size)
-        return GRUS_OK;
-    char text[256];
-    if (rank < claim->world_size)
-        snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; this is number %zu",
-                 claim->world_size, rank);
-    else
-        snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; none of them is for this process",
-                 claim->world_size);
-    warn(state, text);
-    options->rank = rank;
-    options->world_size = claim->world_size;
-    return GRUS_OK;
-}
-
-static grus_status settle_rank(grus_run_state *state, const char *outdir, grus_error *error)
-{
-    const grus_run_options *options = &state->settings.run;
-    if (!options->launched || to_stdout(outdir))
-        return GRUS_OK;
-    grus_claim claim;
-    bool exists;
-    grus_status status = grus_claim_find(outdir, &claim, &exists, error);
-    if (status == GRUS_OK && exists)
-        status = place_in_run(state, outdir, &claim, error);
-    else if (status == GRUS_OK && options->rank >= options->world_size)
-        status = grus_fail(error, GRUS_E_USAGE, NULL, NULL,
-                           "element %zu of the job array would be number %zu of %zu; give run.rank and run.world_size",
-                           options->array.id, options->rank, options->world_size);
-    grus_claim_free(&claim);
-    return status;
-}
-
-static void warn_of_kept(const grus_run_state *state, size_t kept, const grus_shard *first)
-{
-    char text[1024];
-    if (kept == 0)
-        return;
-    snprintf(text, sizeof text, "%zu %s kept whose %s changed since %s done, %s", kept,
-             kept == 1 ? "shard is" : "shards are", kept == 1 ? "input" : "inputs", kept == 1 ? "it was" : "they were",
-             first->path);
-    warn(state, kept == 1 ? text : strcat(text, " the first"));
-}
-
-// What is to be done of shard i of this process, which is counted. What came from standard input cannot be told to be the
-// same: it is always run, and the commit compares it with what is there.
-static grus_status judge_shard(grus_run_state *state, const char *outdir, size_t i, grus_done_kind *kind,
-                               grus_error *error)
-{
-    grus_shard *shard = &state->shards.list[i];
-    grus_progress *progress = &state->shared.progress;
-    grus_status status = GRUS_OK;
-    *kind = GRUS_DONE_NOT;
-    progress->shards++;
-    if (!to_stdout(outdir) && !grus_shard_is_stdin(shard) && shard->stem) {
-        status = check_overlap(shard, outdir, state->job.suffix, error);
-        if (status == GRUS_OK)
-            status = grus_changed_judge(&state->shared, shard, kind, error);
-    }
-    shard->redo = *kind == GRUS_DONE_REDO;
-    progress->shards_skipped += *kind == GRUS_DONE_STAYS || *kind == GRUS_DONE_KEPT;
-    progress->shards_failed += *kind == GRUS_DONE_FAILS;
-    return status;
-}
-
-// Fills todo with the shards of this process that are not done, and counts.
-static grus_status select_shards(grus_run_state *state, const char *outdir, grus_error *error)
-{
-    const grus_run_options *options = state->job.options;
-    grus_progress *progress = &state->shared.progress;
-    progress->shards = progress->shards_skipped = progress->shards_failed = 0;
-    progress->bytes_total = 0;
-    state->shared.n_todo = 0;
-    free(state->todo);
-    state->todo = calloc(grus_max(state->shards.n, 1), sizeof *state->todo);
-    if (!state->todo)
-        return grus_fail_memory(error, state->shards.n * sizeof *state->todo);
-    bool unknown = false;
-    size_t kept = 0;
-    const grus_shard *first_kept = NULL;
-    for (size_t i = 0; i < state->shards.n; i++) {
-        const grus_shard *shard = &state->shards.list[i];
-        grus_done_kind kind;
-        if (!grus_shard_is_mine(i, options->rank, options->world_size))
-            continue;
-        grus_status status = judge_shard(state, outdir, i, &kind, error);
-        if (status != GRUS_OK)
-            return status;
-        if (kind == GRUS_DONE_KEPT && kept++ == 0)
-            first_kept = shard;
-        if (kind != GRUS_DONE_NOT && kind != GRUS_DONE_REDO)
-            continue;
-        state->todo[state->shared.n_todo++] = i;
-        progress->bytes_total += shard->bytes;
-        unknown = unknown || (shard->bytes == 0 && grus_shard_is_stdin(shard));
-    }
-    if (unknown)
-        progress->bytes_total = 0;
-    warn_of_kept(state, kept, first_kept);
-    return GRUS_OK;
-}
-
 // What is passed over in a directory is told, or with strict refused.
-static grus_status tell_others(const grus_run_state *state, grus_error *error)
+static grus_status tell_others(grus_run_state *state, grus_error *error)
 {
     char text[sizeof(grus_error)];
     if (grus_shards_others(&state->shards, error) == GRUS_OK)
         return GRUS_OK;
     if (state->settings.run.strict)
         return error->status;
-    warn(state, grus_error_text(error, text, sizeof text));
+    grus_shared_warning(&state->shared, grus_error_text(error, text, sizeof text));
     return GRUS_OK;
 }
 
@@ -226,82 +72,6 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
             grus_shared_shard_error(&state->shared, &fault);
         }
     return status == GRUS_OK ? tell_others(state, error) : status;
-}
-
-// In a fresh string; NULL when memory is short.
-static char *report_path(const grus_run_options *options, const char *outdir)
-{
-    return options->report ? strdup(options->report) : grus_outdir_report(outdir, options->rank, options->world_size);
-}
-
-// What processes that were killed have left.
-static void sweep(const grus_run_state *state, const char *outdir)
-{
-    char *report = report_path(&state->settings.run, outdir);
-    grus_partials_sweep(outdir, state->job.suffix);
-    if (report)
-        grus_partials_sweep_beside(report);
-    free(report);
-}
-
-static void name_run(grus_shared *shared, const grus_buffer *claim)
-{
-    snprintf(shared->run_id, sizeof shared->run_id, "%016" PRIx64 " %s %s",
-             (uint64_t)XXH64(claim->data, claim->size, 0), grus_version(), grus_kernel_name());
-}
-
-static grus_status claim(grus_run_state *state, const char *outdir, grus_error *error)
-{
-    if (to_stdout(outdir))
-        return GRUS_OK;
-    grus_status status = grus_outdir_prepare(outdir, error);
-    if (status != GRUS_OK)
-        return status;
-    grus_buffer text = {0}, same = {0};
-    char fresh[GRUS_RUN_IDENTITY];
-    grus_hold_new_identity(fresh);
-    grus_claim_text(&state->job, &state->shards, fresh, &text);
-    grus_buffer_byte(&text, '\0');
-    grus_claim_text(&state->job, &state->shards, NULL, &same);
-    status =
-        text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_claim_take(outdir, text.data, error);
-    if (status == GRUS_OK)
-        status = grus_hold_take(outdir, &state->hold, error);
-    if (status == GRUS_OK) {
-        name_run(&state->shared, &same);
-        memcpy(state->run, state->hold.run, sizeof state->run);
-        state->shared.hold = &state->hold;
-    }
-    grus_buffer_free(&same);
-    grus_buffer_free(&text);
-    if (status == GRUS_OK)
-        sweep(state, outdir);
-    return status;
-}
-
-// Outputs that are to be made anew, out of their way.
-static grus_status set_aside(const grus_run_state *state, const char *outdir, grus_error *error)
-{
-    grus_status status = GRUS_OK;
-    for (size_t i = 0; i < state->shards.n && status == GRUS_OK; i++)
-        if (state->shards.list[i].redo)
-            status = grus_aside_move(outdir, state->shards.list[i].stem, state->job.suffix, error);
-    return status;
-}
-
-// From the rank to the shards to be done, with the directory claimed for the run.
-static grus_status take_part(grus_run_state *state, const char *outdir, grus_error *error)
-{
-    grus_status status = settle_rank(state, outdir, error);
-    if (status == GRUS_OK && !to_stdout(outdir))
-        status = grus_claim_identity(outdir, state->run, error);
-    if (status == GRUS_OK)
-        status = select_shards(state, outdir, error);
-    if (status == GRUS_OK && !state->settings.run.dry_run)
-        status = claim(state, outdir, error);
-    if (status == GRUS_OK && !state->settings.run.dry_run)
-        status = set_aside(state, outdir, error);
-    return status;
 }
 
 static grus_status make_plan(grus_run_state *state, grus_error *error)
@@ -407,9 +177,9 @@ static grus_status write_report(grus_run_state *state, const char *outdir, grus_
 {
     const grus_run_options *options = state->job.options;
     grus_error lost;
-    if (!options->report && (to_stdout(outdir) || grus_hold_check(state->shared.hold, &lost) != GRUS_OK))
+    if (!options->report && (grus_outdir_is_stdout(outdir) || grus_hold_check(state->shared.hold, &lost) != GRUS_OK))
         return GRUS_OK; // the directory is another run's
-    char *path = report_path(options, outdir);
+    char *path = grus_report_path(options);
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
     grus_buffer text = {0};
@@ -436,14 +206,7 @@ static grus_status run(grus_run_state *state, grus_error *error)
     if (status == GRUS_OK)
         status = make_plan(state, error);
     if (status == GRUS_OK)
-        status = take_part(state, outdir, error);
-    // Another process may have claimed the directory meanwhile, for another number of parts.
-    if (status == GRUS_E_USAGE && options->launched) {
-        size_t world_size = options->world_size;
-        grus_error second;
-        if (settle_rank(state, outdir, &second) == GRUS_OK && options->world_size != world_size)
-            status = take_part(state, outdir, error);
-    }
+        status = grus_portion_take(&state->portion, error);
     if (status != GRUS_OK)
         return status;
     tell_plan(state);
@@ -452,7 +215,7 @@ static grus_status run(grus_run_state *state, grus_error *error)
     if (shared->n_todo == 0)
         return conclude(shared, error);
 
-    shared->todo = state->todo;
+    shared->todo = state->portion.todo;
     status = execute(state, error);
     grus_error unwritten;
     if (write_report(state, outdir, status, &unwritten) != GRUS_OK && status == GRUS_OK) {
@@ -481,8 +244,9 @@ static grus_status settle(grus_run_state *state, const grus_model *model, const 
     shared->plan = &state->plan;
     shared->shards = &state->shards;
     shared->outdir = run->outdir;
-    shared->run = state->run;
-    state->hold.dir = -1;
+    state->portion = (grus_portion){.options = &state->settings.run, .shared = shared, .shards = &state->shards};
+    state->portion.hold.dir = -1;
+    shared->run = state->portion.run;
     shared->events = &state->events;
     shared->stop = grus_stop_flag(run->stop);
     shared->progress.size = sizeof shared->progress;
@@ -516,9 +280,8 @@ grus_status grus_run(const grus_model *model, const grus_run_options *options, c
             grus_sized_fill(last, &progress, sizeof progress);
         grus_shared_destroy(shared);
     }
-    grus_hold_release(&state->hold);
+    grus_portion_free(&state->portion);
     grus_shards_free(&state->shards);
-    free(state->todo);
     free(state);
     return status;
 }

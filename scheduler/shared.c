@@ -79,6 +79,16 @@ bool grus_shared_stopping(const grus_shared *shared)
     return grus_stop_asked(shared->stop);
 }
 
+void grus_shared_warning(grus_shared *shared, const char *text)
+{
+    const grus_run_events *events = shared->events;
+    if (!events || !events->on_warning)
+        return;
+    pthread_mutex_lock(&shared->events_lock);
+    events->on_warning(events->context, text);
+    pthread_mutex_unlock(&shared->events_lock);
+}
+
 void grus_shared_shard_error(grus_shared *shared, const grus_error *error)
 {
     const grus_run_events *events = shared->events;

@@ -55,6 +55,7 @@ void grus_shared_add_shard(grus_shared *shared, bool failed);
 bool grus_shared_stopping(const grus_shared *shared);
 
 // The events, one at a time; each is left out where the caller gave no function.
+void grus_shared_warning(grus_shared *shared, const char *text);
 void grus_shared_shard_error(grus_shared *shared, const grus_error *error);
 void grus_shared_progress(grus_shared *shared, bool final);
 

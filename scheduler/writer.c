@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "io/outdir/input.h"
+#include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/shard/codec.h"
 #include "io/shard/npy.h"
@@ -72,7 +73,7 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
     char suffix[32];
     size_t length = strlen(job->suffix);
     // Standard output is not compressed.
-    if (strcmp(outdir, "-") == 0)
+    if (grus_outdir_is_stdout(outdir))
         length -= strlen(grus_codec_of_name(job->suffix)->suffix);
     memcpy(suffix, job->suffix, length);
     suffix[length] = '\0';

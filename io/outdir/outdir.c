@@ -23,6 +23,11 @@
 
 // ---- paths ----
 
+bool grus_outdir_is_stdout(const char *outdir)
+{
+    return strcmp(outdir, "-") == 0;
+}
+
 char *grus_outdir_output(const char *outdir, const char *stem, const char *suffix)
 {
     char *path;

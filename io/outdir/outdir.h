@@ -18,6 +18,9 @@
 #define GRUS_OUTDIR_RUN_NAME ".grus/run.json"
 #define GRUS_OUTDIR_PARTIAL_NAME ".grus/partial"
 
+// "-" stands for standard output, where nothing is kept.
+bool grus_outdir_is_stdout(const char *outdir);
+
 // Makes outdir and the directories that grus has in it where missing. GRUS_E_OUTPUT when that is refused or not
 // writable.
 grus_status grus_outdir_prepare(const char *outdir, grus_error *error);

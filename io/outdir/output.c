@@ -60,7 +60,7 @@ static void free_output(grus_output *output)
 static grus_status make_parts(grus_output *output, const char *outdir, const char *stem, const char *suffix, int level,
                               grus_error *error)
 {
-    output->standard = strcmp(outdir, "-") == 0;
+    output->standard = grus_outdir_is_stdout(outdir);
     output->outdir = strdup(outdir);
     output->stem = strdup(stem);
     output->suffix = strdup(suffix);
