@@ -127,13 +127,13 @@ void grus_display_progress(grus_display *display, const grus_progress *progress)
     fflush(stderr);
 }
 
-void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir, grus_status status)
+void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir)
 {
     char records[TEXT], per_second[TEXT], in[TEXT], out[TEXT], failed[TEXT], time[TEXT];
     grus_display_clear(display);
     if (display->quiet)
         return;
-    if (last->shards_skipped == last->shards && status == GRUS_OK) {
+    if (last->shards_skipped == last->shards) {
         fprintf(stderr, "grus: nothing to do: %zu of %zu %s done before; results in %s\n", last->shards_skipped,
                 last->shards, plural(last->shards, "shard was", "shards were"), outdir);
         return;

@@ -22,7 +22,6 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan);
 void grus_display_progress(grus_display *display, const grus_progress *progress);
 // Takes the line away before something else is printed.
 void grus_display_clear(grus_display *display);
-// status tells how the run ended.
-void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir, grus_status status);
+void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir);
 
 #endif

@@ -146,7 +146,7 @@ static int execute(const grus_model *model, const grus_run_options *run, grus_di
     grus_display_clear(display);
     bool ran = status == GRUS_OK || status == GRUS_E_FAILED || last.records > 0;
     if (ran && last.shards && !run->dry_run)
-        grus_display_summary(display, &last, run->outdir, status);
+        grus_display_summary(display, &last, run->outdir);
     if (status == GRUS_OK)
         return GRUS_OK;
     grus_print_error(&error);

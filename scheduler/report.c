@@ -172,13 +172,13 @@ static void put_speed(const grus_progress *progress, const grus_figures *figures
     put_measure(text, 1, "decoder_lanes_idle", waste(progress->rows, progress->rows_computed));
 }
 
-static const char *outcome(grus_status status)
+static const char *outcome(grus_status status, const grus_progress *progress)
 {
     switch (status) {
     case GRUS_OK:
         return "done";
     case GRUS_E_FAILED:
-        return "some shards failed";
+        return progress->shards_failed ? "some shards failed" : "all records failed";
     case GRUS_E_INTERRUPTED:
         return "interrupted";
     default:
@@ -193,7 +193,7 @@ void grus_report_text(const grus_shared *shared, const grus_progress *progress, 
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
     grus_buffer_byte(text, '{');
-    put_text(text, 1, "outcome", outcome(status));
+    put_text(text, 1, "outcome", outcome(status, progress));
     put_counts(progress, figures, text);
     put_speed(progress, figures, text);
     put_count(text, 1, "peak_memory", (uint64_t)usage.ru_maxrss * 1024);

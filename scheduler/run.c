@@ -16,6 +16,7 @@
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"
+#include "scheduler/outcome.h"
 #include "scheduler/portion.h"
 #include "scheduler/reader.h"
 #include "scheduler/report.h"
@@ -146,18 +147,11 @@ static grus_status run_threads(grus_shared *shared, grus_error *error)
 
 static grus_status conclude(grus_shared *shared, grus_error *error)
 {
-    const grus_progress *progress = &shared->progress;
     if (shared->has_fatal) {
         *error = shared->fatal;
         return error->status;
     }
-    if (progress->shards_done + progress->shards_failed + progress->shards_skipped < progress->shards)
-        return grus_fail(error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped with %zu of %zu shards done",
-                         progress->shards_done + progress->shards_skipped, progress->shards);
-    if (progress->shards_failed)
-        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "%zu of %zu shards failed", progress->shards_failed,
-                         progress->shards);
-    return GRUS_OK;
+    return grus_outcome(shared, error);
 }
 
 static grus_status execute(grus_run_state *state, grus_error *error)

@@ -196,8 +196,9 @@ for bits in '\x00\x00\xc0\x7f' '\x00\x00\x80\x7f' '\x00\x00\x80\xff' '\x01\x00\x
     says "a weight of $bits" "grus: $weights:bridge.weight[3, 5]: "
     expect 3 "inspect a weight of $bits" inspect "$work/broken"
 done
-expect 0 "a NaN, allowed" run "$work/broken" "$work/good.jsonl" -q -o "$work/nan" --allow-nonfinite
+expect 1 "a NaN, allowed" run "$work/broken" "$work/good.jsonl" -q -o "$work/nan" --allow-nonfinite
 says "a NaN, allowed" "grus: warning: $weights:bridge.weight[3, 5]: "
+says "a NaN, allowed" "records are in error"
 expect 0 "inspect a NaN, allowed" inspect "$work/broken" --allow-nonfinite
 expect 3 "bench a NaN" bench "$work/broken" --records 1 --seconds 0
 expect 0 "bench a NaN, allowed" bench "$work/broken" --records 1 --seconds 0 --allow-nonfinite
