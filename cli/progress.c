@@ -141,6 +141,8 @@ void grus_display_summary(grus_display *display, const grus_progress *last, cons
     fprintf(stderr, "grus: %s %s in %s, %s/s; %s tokens in", grouped(last->records, records),
             plural(last->records, "record", "records"), duration(last->seconds, time),
             grouped(rate(last->records, last->seconds), per_second), grouped(last->tokens_in, in));
+    if (last->tokens_unknown)
+        fprintf(stderr, " (%s unknown)", grouped(last->tokens_unknown, failed));
     if (last->tokens_out)
         fprintf(stderr, ", %s out", grouped(last->tokens_out, out));
     fprintf(stderr, "\ngrus: %zu of %zu %s done", last->shards_done + last->shards_skipped, last->shards,
@@ -150,6 +152,8 @@ void grus_display_summary(grus_display *display, const grus_progress *last, cons
     if (last->records_failed)
         fprintf(stderr, "; %s %s in error", grouped(last->records_failed, failed),
                 plural(last->records_failed, "record", "records"));
+    if (last->records_truncated)
+        fprintf(stderr, "; %s cut at the limit", grouped(last->records_truncated, failed));
     if (strcmp(outdir, "-") != 0)
         fprintf(stderr, "; results in %s", outdir);
     fputc('\n', stderr);

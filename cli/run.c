@@ -16,6 +16,8 @@ enum option_number {
     OPT_SEARCH,
     OPT_ATTENTION = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
     OPT_TOKEN_SCORES,
+    OPT_MARK_TRUNCATED,
+    OPT_INPUT_TYPE,
     OPT_TEXT_KEY,
     OPT_ID_KEY,
     OPT_TARGET_KEY,
@@ -43,6 +45,7 @@ enum option_number {
 
 static const char *const policies[] = {"skip", "fail", NULL};         // fail_on_error
 static const char *const changes[] = {"fail", "redo", "keep", NULL};  // grus_on_changed
+static const char *const types[] = {"jsonl", "txt", "tsv", NULL};     // grus_input_type
 static const char *const modes[] = {"auto", "always", "never", NULL}; // grus_progress_mode
 
 #define RUN(member) GRUS_INTO(GRUS_INTO_RUN, grus_run_options, member)
@@ -55,6 +58,9 @@ static const grus_option options[N_OPTIONS] = {
                                      "none, soft (weights), hard (alignment) [none]"),
     [OPT_TOKEN_SCORES] =
         GRUS_FLAG("token-scores", 0, RUN(token_scores), "with --task score: the log-probability of each token"),
+    [OPT_MARK_TRUNCATED] = GRUS_FLAG("mark-truncated", 0, RUN(mark_truncated),
+                                     "\"truncated\": true where a hypothesis was cut at its limit"),
+    [OPT_INPUT_TYPE] = GRUS_CHOICE("input-type", types, RUN(input_type), "of standard input: jsonl, txt, tsv [jsonl]"),
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_ID_KEY] = GRUS_TEXT("id-key", 0, "KEY", RUN(id_key), "JSON field of the record's name [id]"),
     [OPT_TARGET_KEY] = GRUS_TEXT("target-key", 0, "KEY", RUN(target_key), "JSON field of the target [target]"),
@@ -88,11 +94,10 @@ static const grus_option options[N_OPTIONS] = {
 
 static int print_help(void)
 {
-    printf(
-        "usage: grus run MODEL INPUT... -o OUTDIR [OPTION]...\n\n"
-        "Runs the model over every record of the inputs. An INPUT is a shard (.jsonl, .txt, .tsv, each also with\n"
-        ".zst), a directory of shards, or - for JSONL on standard input. What OUTDIR holds already is not done again.\n"
-        "\n");
+    printf("usage: grus run MODEL INPUT... -o OUTDIR [OPTION]...\n\n"
+           "Runs the model over every record of the inputs. An INPUT is a shard (.jsonl, .txt, .tsv, each also with\n"
+           ".zst), a directory of shards, or - for standard input. What OUTDIR holds already is not done again.\n"
+           "\n");
     grus_options_help(options, N_OPTIONS);
     printf("\nExit codes: 0 all done; 1 a shard failed; 2 usage; 3 model; 4 no input can be opened; 5 output; "
            "128 + n signal n.\n");

@@ -214,6 +214,9 @@ typedef enum grus_on_changed {
     GRUS_CHANGED_KEEP, // it is done, with a warning
 } grus_on_changed;
 
+// How the records of standard input are written.
+typedef enum grus_input_type { GRUS_INPUT_JSONL, GRUS_INPUT_TXT, GRUS_INPUT_TSV } grus_input_type;
+
 typedef struct grus_run_options {
     size_t size;
     const char *const *inputs; // (n_inputs) shards, directories of shards, or "-" alone
@@ -240,8 +243,9 @@ typedef struct grus_run_options {
     bool token_scores;
     bool strict;
     bool dry_run;
-    uint8_t on_changed; // a grus_on_changed
-    bool reserved[2];   // false
+    uint8_t on_changed;  // a grus_on_changed
+    uint8_t input_type;  // a grus_input_type, of standard input
+    bool mark_truncated; // a hypothesis that ended at its limit says so
     uint64_t seed;
 } grus_run_options;
 
@@ -260,6 +264,8 @@ typedef struct grus_progress {
     uint64_t flops;                         // multiplied and added by this process, padding left out
     size_t threads, slots, batch_tokens;    // of the plan
     uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
+    // Source tokens that the vocabulary has not; records whose best hypothesis ended at its limit and not with an end token.
+    uint64_t tokens_unknown, records_truncated;
 } grus_progress;
 
 GRUS_API void grus_progress_init(grus_progress *progress, size_t size);

@@ -17,7 +17,10 @@ enum counter {
     COUNTER_ROWS_COMPUTED,
     COUNTER_CAUSES, // and as many behind it as there are causes
 };
-_Static_assert(COUNTER_CAUSES + GRUS_N_CAUSES <= GRUS_CHECKPOINT_COUNTERS, "room for every counter");
+// Behind the causes, of which there may come more.
+#define COUNTER_TOKENS_UNKNOWN (GRUS_CHECKPOINT_COUNTERS - 2)
+#define COUNTER_RECORDS_TRUNCATED (GRUS_CHECKPOINT_COUNTERS - 1)
+_Static_assert(COUNTER_CAUSES + GRUS_N_CAUSES <= COUNTER_TOKENS_UNKNOWN, "room for every counter");
 
 bool grus_checkpoint_possible(const grus_shared *shared, const grus_shard *shard)
 {
@@ -51,6 +54,8 @@ grus_checkpoint grus_checkpoint_make(const grus_figures *done, const grus_slot_m
                 [COUNTER_POSITIONS_COMPUTED] = stats->positions_computed,
                 [COUNTER_ROWS] = stats->rows,
                 [COUNTER_ROWS_COMPUTED] = stats->rows_computed,
+                [COUNTER_TOKENS_UNKNOWN] = done->tokens_unknown,
+                [COUNTER_RECORDS_TRUNCATED] = done->records_truncated,
             },
     };
     for (int i = 0; i < GRUS_N_CAUSES; i++)
@@ -70,6 +75,8 @@ void grus_checkpoint_take(const grus_checkpoint *checkpoint, grus_figures *done,
         .records = checkpoint->records,
         .records_resumed = checkpoint->records,
         .tokens_in = counters[COUNTER_TOKENS_IN],
+        .tokens_unknown = counters[COUNTER_TOKENS_UNKNOWN],
+        .records_truncated = counters[COUNTER_RECORDS_TRUNCATED],
         .stats =
             {
                 .tokens_out = counters[COUNTER_TOKENS_OUT],

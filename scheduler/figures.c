@@ -9,6 +9,8 @@ void grus_figures_add(grus_figures *to, const grus_figures *from)
     to->records_failed += from->records_failed;
     to->records_resumed += from->records_resumed;
     to->tokens_in += from->tokens_in;
+    to->tokens_unknown += from->tokens_unknown;
+    to->records_truncated += from->records_truncated;
     to->bytes_in += from->bytes_in;
     grus_infer_stats_add(&to->stats, &from->stats);
     for (int i = 0; i < GRUS_N_CAUSES; i++)
@@ -24,6 +26,8 @@ grus_figures grus_figures_of_slot(const grus_slot *slot)
         .records = slot->n_records,
         .records_failed = grus_slot_records_failed(slot),
         .tokens_in = slot->n_positions,
+        .tokens_unknown = slot->n_unknown,
+        .records_truncated = slot->n_truncated,
         .stats = slot->stats,
     };
     for (int i = 0; i < GRUS_N_CAUSES; i++)

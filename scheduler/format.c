@@ -17,6 +17,7 @@
 #define DOUBLE_BYTES 26 // "-2.2250738585072014e-308, "
 #define PAIR_BYTES 16   // "16383-16384 " and the like
 #define RECORD_BYTES 64 // {"id": …} and the names of fields
+#define TRUNCATED_BYTES sizeof ", \"truncated\": true"
 
 static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
@@ -37,7 +38,9 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
 {
     const grus_search *search = &job->infer.search;
     size_t items = job->infer.force ? 1 : (search->n_best > 1 ? search->n_best + 1 : 1);
-    size_t bytes = grus_mul_sat(bounds->records, grus_mul_sat(items, 2 * DOUBLE_BYTES + RECORD_BYTES));
+    size_t bytes =
+        grus_mul_sat(bounds->records, grus_mul_sat(items, 2 * DOUBLE_BYTES + RECORD_BYTES +
+                                                              (job->options->mark_truncated ? TRUNCATED_BYTES : 0)));
     if (job->infer.force)
         return grus_add_sat(bytes, job->infer.token_scores
                                        ? grus_mul_sat(grus_add_sat(bounds->positions, bounds->records), FLOAT_BYTES)
@@ -144,6 +147,10 @@ static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesi
     put_output(out, job, hypothesis, scratch);
     put_number(out, "score", hypothesis->score);
     put_number(out, "logprob", hypothesis->logprob);
+    if (job->options->mark_truncated && !hypothesis->ended) {
+        grus_json_member(out, "truncated");
+        grus_buffer_text(out, "true");
+    }
 }
 
 static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
@@ -312,6 +319,15 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
     }
 }
 
+static void count_facts(const grus_job *job, const grus_slot_entry *entry, const grus_result *result, grus_slot *slot)
+{
+    uint32_t unknown = job->model->source ? grus_tokenizer_unknown(job->model->source) : GRUS_NO_ID;
+    for (size_t i = 0; unknown != GRUS_NO_ID && i < entry->n_positions; i++)
+        slot->n_unknown += entry->ids[i] == unknown;
+    if (job->hypotheses && !job->infer.force && result->finite)
+        slot->n_truncated += !result->hypotheses[0].ended;
+}
+
 grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slot *slot, const grus_result *results,
                              grus_error *error)
 {
@@ -323,6 +339,8 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
     grus_slot_place place = {0};
     grus_slot_entry entry;
     while (status == GRUS_OK && grus_slot_next(slot, &place, &entry)) {
+        if (!entry.error)
+            count_facts(job, &entry, results, slot);
         if (entry.error) {
             put_error(job, &format, &entry, entry.error, &slot->out);
         } else if (results->finite) {

@@ -87,6 +87,8 @@ static grus_status settle_format(grus_job *job, grus_error *error)
         return refuse(error, "run.format", "txt has no room for attention");
     if (options->token_scores)
         return refuse(error, "run.format", "txt has no room for token scores");
+    if (options->mark_truncated)
+        return refuse(error, "run.format", "txt has no room for run.mark_truncated");
     size_t heads = 0;
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         heads += job->heads[i];
@@ -133,6 +135,8 @@ static grus_status name_results(grus_job *job, grus_error *error)
             add_field(job, "nbest");
         if (options->token_scores)
             add_field(job, "token_logprobs");
+        if (options->mark_truncated)
+            add_field(job, "truncated");
     }
     return GRUS_OK;
 }
@@ -164,6 +168,8 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
         return status;
     if (options->token_scores && !job->infer.force)
         return refuse(error, "run.token_scores", "goes with run.task score");
+    if (options->mark_truncated && (!job->hypotheses || job->infer.force))
+        return refuse(error, "run.mark_truncated", "goes with run.task translate");
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;

@@ -7,7 +7,7 @@
 #include "io/shard/record.h"
 #include "scheduler/model.h"
 
-#define GRUS_MAX_RESULT_FIELDS (GRUS_MAX_HEADS + 8)
+#define GRUS_MAX_RESULT_FIELDS (GRUS_MAX_HEADS + 9)
 
 typedef struct grus_job {
     const grus_model *model;

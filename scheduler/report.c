@@ -90,6 +90,11 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
     put_text(text, 1, "format", grus_format_names[options->format]);
     put_count(text, 1, "level", (uint64_t)options->level);
     put_count(text, 1, "world_size", options->world_size);
+    // What came later than the first runs is told where it is asked for, so that a run that was begun before goes on.
+    if (options->mark_truncated)
+        put_flag(text, 1, "mark_truncated", true);
+    if (options->input_type)
+        put_text(text, 1, "input_type", options->input_type == GRUS_INPUT_TXT ? "txt" : "tsv");
 }
 
 void grus_claim_text(const grus_job *job, const grus_shards *shards, const char *run, grus_buffer *text)
@@ -149,6 +154,8 @@ static void put_counts(const grus_progress *progress, const grus_figures *figure
     put_count(text, 1, "bytes_in", progress->bytes_in);
     put_count(text, 1, "tokens_in", progress->tokens_in);
     put_count(text, 1, "tokens_out", progress->tokens_out);
+    put_count(text, 1, "tokens_unknown", progress->tokens_unknown);
+    put_count(text, 1, "records_truncated", progress->records_truncated);
 }
 
 static void put_speed(const grus_progress *progress, const grus_figures *figures, grus_buffer *text)

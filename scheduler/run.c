@@ -19,6 +19,7 @@
 #include "scheduler/outcome.h"
 #include "scheduler/portion.h"
 #include "scheduler/reader.h"
+#include "scheduler/remarks.h"
 #include "scheduler/report.h"
 #include "scheduler/run_options.h"
 #include "scheduler/stop.h"
@@ -50,29 +51,23 @@ static grus_status check_places(const grus_shards *shards, const char *outdir, g
     return GRUS_OK;
 }
 
-// What is passed over in a directory is told, or with strict refused.
-static grus_status tell_others(grus_run_state *state, grus_error *error)
-{
-    char text[sizeof(grus_error)];
-    if (grus_shards_others(&state->shards, error) == GRUS_OK)
-        return GRUS_OK;
-    if (state->settings.run.strict)
-        return error->status;
-    grus_shared_warning(&state->shared, grus_error_text(error, text, sizeof text));
-    return GRUS_OK;
-}
-
 // Faulty shards are told even when none is left to run.
 static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs, grus_error *error)
 {
+    static const grus_shard_kind kinds[] = {
+        [GRUS_INPUT_JSONL] = GRUS_SHARD_JSONL, [GRUS_INPUT_TXT] = GRUS_SHARD_TXT, [GRUS_INPUT_TSV] = GRUS_SHARD_TSV};
     grus_status status = grus_shards_list(&state->shards, inputs, n_inputs, error);
+    uint8_t type = state->settings.run.input_type;
+    if (!grus_shards_type_stdin(&state->shards, kinds[type]) && type != GRUS_INPUT_JSONL && status == GRUS_OK)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.input_type",
+                         "is that of standard input, which is no input here");
     if (status == GRUS_E_INPUT && state->shards.n > 1)
         for (size_t i = 0; i < state->shards.n; i++) {
             grus_error fault;
             grus_shard_fault(&state->shards.list[i], &fault);
             grus_shared_shard_error(&state->shared, &fault);
         }
-    return status == GRUS_OK ? tell_others(state, error) : status;
+    return status == GRUS_OK ? grus_remark_others(&state->shared, error) : status;
 }
 
 static grus_status make_plan(grus_run_state *state, grus_error *error)
@@ -211,6 +206,7 @@ static grus_status run(grus_run_state *state, grus_error *error)
 
     shared->todo = state->portion.todo;
     status = execute(state, error);
+    grus_remark_figures(shared);
     grus_error unwritten;
     if (write_report(state, outdir, status, &unwritten) != GRUS_OK && status == GRUS_OK) {
         *error = unwritten;

@@ -14,7 +14,7 @@
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + sizeof(uint32_t), "padding");
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, seed) + sizeof(uint64_t), "padding");
-_Static_assert(sizeof(grus_progress) == offsetof(grus_progress, records_resumed) + sizeof(uint64_t), "padding");
+_Static_assert(sizeof(grus_progress) == offsetof(grus_progress, records_truncated) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");
 
 static const grus_run_options run_defaults = {
@@ -72,6 +72,8 @@ static grus_status check_choices(const grus_run_settings *settings, grus_error *
         return refuse(error, "run.attention", why);
     if ((unsigned)run->format > GRUS_FORMAT_NPY)
         return refuse(error, "run.format", why);
+    if (run->input_type > GRUS_INPUT_TSV)
+        return refuse(error, "run.input_type", why);
     if (run->on_changed > GRUS_CHANGED_KEEP)
         return refuse(error, "run.on_changed", why);
     if ((unsigned)settings->search.length_norm > GRUS_NORM_GNMT)

@@ -19,6 +19,17 @@ bool grus_shard_is_stdin(const grus_shard *shard)
     return strcmp(shard->path, "-") == 0;
 }
 
+bool grus_shards_type_stdin(grus_shards *shards, grus_shard_kind kind)
+{
+    bool found = false;
+    for (size_t i = 0; i < shards->n; i++)
+        if (grus_shard_is_stdin(&shards->list[i])) {
+            shards->list[i].kind = kind;
+            found = true;
+        }
+    return found;
+}
+
 grus_status grus_shard_fault(const grus_shard *shard, grus_error *error)
 {
     return grus_fail(error, GRUS_E_INPUT, shard->path, NULL, "%s", shard->fault);

@@ -41,6 +41,8 @@ void grus_shards_free(grus_shards *shards);
 grus_status grus_shards_others(const grus_shards *shards, grus_error *error);
 
 bool grus_shard_is_stdin(const grus_shard *shard);
+// The records of standard input are of this kind. false: it is none of the shards.
+bool grus_shards_type_stdin(grus_shards *shards, grus_shard_kind kind);
 
 // Fills *error with the fault of the shard; returns GRUS_E_INPUT.
 grus_status grus_shard_fault(const grus_shard *shard, grus_error *error);

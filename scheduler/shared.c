@@ -27,6 +27,8 @@ static void fill_progress(const grus_figures *figures, grus_progress *progress)
     progress->records_failed = figures->records_failed;
     progress->records_resumed = figures->records_resumed;
     progress->tokens_in = figures->tokens_in;
+    progress->tokens_unknown = figures->tokens_unknown;
+    progress->records_truncated = figures->records_truncated;
     progress->bytes_in = figures->bytes_in;
     progress->tokens_out = figures->stats.tokens_out;
     progress->positions = figures->stats.positions;

@@ -92,6 +92,7 @@ grus_status grus_slot_reset(grus_slot *slot, const grus_slot_bounds *bounds, gru
     slot->mark = (grus_slot_mark){0};
     slot->input = (grus_stream_counts){0};
     slot->stats = (grus_infer_stats){0};
+    slot->n_unknown = slot->n_truncated = 0;
     slot->seconds = 0;
     slot->feature_dim = bounds->feature_dim;
     slot->targets = bounds->targets;

@@ -87,7 +87,9 @@ typedef struct grus_slot {
     // The worker's from take to finish, then read-only.
     grus_buffer out;
     grus_infer_stats stats;
-    double seconds; // of its work
+    uint64_t n_unknown,
+        n_truncated; // source positions that are <unk>; records whose best hypothesis ended at its limit
+    double seconds;  // of its work
 
     // Set by the reader or the worker while the slot is theirs; the first failure is kept.
     bool failed;

@@ -116,6 +116,16 @@ void grus_tokenizer_close(grus_tokenizer *tokenizer)
 
 // ---- asking ----
 
+uint32_t grus_tokenizer_unknown(const grus_tokenizer *tokenizer)
+{
+    return tokenizer->unk;
+}
+
+size_t grus_tokenizer_marks(const grus_tokenizer *tokenizer)
+{
+    return (tokenizer->bos != GRUS_NO_ID) + (size_t)(tokenizer->eos != GRUS_NO_ID);
+}
+
 const grus_vocab *grus_tokenizer_vocab(const grus_tokenizer *tokenizer)
 {
     return tokenizer->vocab;

@@ -16,6 +16,10 @@ grus_status grus_tokenizer_open(const char *dir, const grus_tokenizer_config *co
                                 grus_error *error);
 void grus_tokenizer_close(grus_tokenizer *tokenizer);
 
+// The id of what the vocabulary has not; GRUS_NO_ID: there is none.
+uint32_t grus_tokenizer_unknown(const grus_tokenizer *tokenizer);
+// How many of bos and eos are put around every text.
+size_t grus_tokenizer_marks(const grus_tokenizer *tokenizer);
 // NULL where there is none.
 const grus_vocab *grus_tokenizer_vocab(const grus_tokenizer *tokenizer);
 // Number of ids, or 0 when only the tensors tell (ids without a vocabulary); grus_tokenizer_set_size then sets it.

@@ -18,7 +18,7 @@ number() {
 
 # results OUTDIR: all of its report that does not depend on time and memory.
 results() {
-    sed -n '/"shards"/,/}/p; /"records"/p; /"records_failed"/p; /"errors"/,/}/p; /"bytes_in"/p; /"tokens_in"/p; /"tokens_out"/p' \
+    sed -n '/"shards"/,/}/p; /"records"/p; /"records_failed"/p; /"errors"/,/}/p; /"bytes_in"/p; /"tokens_in"/p; /"tokens_out"/p; /"tokens_unknown"/p; /"records_truncated"/p' \
         "$1/report.json"
 }
 

@@ -11,7 +11,7 @@ plain "$work/file/a.jsonl.zst" >"$work/expected"
 
 "$GRUS" run "$model" - -q -o - <"$work/a.jsonl" >"$work/piped" 2>"$work/err" || fail "- to -: exit $?"
 check "- to - gives what a file gives" cmp "$work/expected" "$work/piped"
-check "--quiet is quiet" test ! -s "$work/err"
+check "--quiet is quiet, but for warnings" test "$(grep -vc "^grus: warning: " "$work/err")" = 0
 
 zstd -q <"$work/a.jsonl" | "$GRUS" run "$model" - -q -o - -t 3 --batch-tokens 20 >"$work/piped" || fail "zstd - to -: exit $?"
 check "compressed standard input" cmp "$work/expected" "$work/piped"
@@ -31,6 +31,28 @@ check "nothing in, nothing out" test ! -s "$work/out"
 
 expect 2 "a file to standard output" run "$model" "$work/a.jsonl" -q -o -
 expect 2 "- twice" run "$model" - - -q -o "$work/twice"
+
+# Lines of text, and of TSV.
+words 300 2 >"$work/a.txt"
+awk '{print NR "\t" $0 "\tx"}' "$work/a.txt" >"$work/a.tsv"
+expect 0 "a file of text" run "$model" "$work/a.txt" -q -o "$work/txt"
+expect 0 "a file of TSV" run "$model" "$work/a.tsv" -q -o "$work/tsv" --text-column 2
+"$GRUS" run "$model" - -q -o - --input-type txt <"$work/a.txt" >"$work/piped" || fail "text: exit $?"
+check "text gives what a file gives" cmp <(plain "$work/txt/a.txt.zst" 2>/dev/null || plain "$work/txt/a.jsonl.zst") "$work/piped"
+"$GRUS" run "$model" - -q -o "$work/tsv-in" --input-type tsv --text-column 2 <"$work/a.tsv" || fail "TSV: exit $?"
+check "TSV gives what a file gives" cmp "$work/tsv/a.jsonl.zst" "$work/tsv-in/stdin.jsonl.zst"
+"$GRUS" run "$model" - -q -o - --input-type txt --format txt <"$work/a.txt" >"$work/lines" || fail "text to text: exit $?"
+check "a line a line" test "$(wc -l <"$work/lines")" = 300
+"$GRUS" run "$model" - -q -o - --input-type jsonl <"$work/a.jsonl" >"$work/piped" || fail "JSONL by name: exit $?"
+check "JSONL by name is what it is without" cmp "$work/expected" "$work/piped"
+code=0
+"$GRUS" run "$model" - -o - <"$work/a.txt" >"$work/piped" 2>"$work/err" || code=$?
+check "text taken for JSONL (exit $code)" test "$code" = 1
+check "text taken for JSONL" grep -q "^grus: warning: 2[0-9]* of 300 lines are no JSON: standard input is JSONL; --input-type txt takes lines of text$" "$work/err"
+expect 2 "a type for no standard input" run "$model" "$work/a.txt" -q -o "$work/typed" --input-type txt
+says "a type for no standard input" "--input-type: is that of standard input, which is no input here"
+expect 2 "no such type" run "$model" - -q -o - --input-type csv
+expect 2 "another type than the run's" run "$model" - -q -o "$work/tsv-in" --text-column 2
 
 # A full device.
 if [[ -e /dev/full ]]; then
