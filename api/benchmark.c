@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
-#include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -170,26 +171,39 @@ static grus_status infer_slot(benchmark *b, bench_thread *thread, const grus_slo
     return grus_infer(b->job.model->engine, &batch, &b->infer, &work, thread->results);
 }
 
+// What the threads that infer share.
+typedef struct infer_team {
+    benchmark *b;
+    atomic_size_t next;   // slot that none has taken
+    pthread_mutex_t lock; // of what follows
+    grus_status status;
+    grus_error *error;
+} infer_team;
+
+static void infer_some(void *argument, size_t number)
+{
+    infer_team *team = argument;
+    benchmark *b = team->b;
+    for (size_t i; (i = atomic_fetch_add(&team->next, 1)) < b->work.n_slots;) {
+        grus_error unseen;
+        grus_status status = infer_slot(b, &b->threads[number], &b->work.slots[i], &unseen);
+        if (status == GRUS_OK)
+            continue;
+        pthread_mutex_lock(&team->lock);
+        *team->error = unseen;
+        team->status = status;
+        pthread_mutex_unlock(&team->lock);
+    }
+}
+
 static grus_status infer_all(benchmark *b, grus_error *error)
 {
-    grus_status failed = GRUS_OK;
+    infer_team team = {.b = b, .lock = PTHREAD_MUTEX_INITIALIZER, .error = error};
     for (size_t i = 0; i < b->used; i++)
         b->threads[i].stats = (grus_infer_stats){0};
-    if (!grus_team_is_granted(b->used))
-        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
-#pragma omp parallel for schedule(dynamic, 1) num_threads((int)b->used)
-    for (size_t i = 0; i < b->work.n_slots; i++) {
-        grus_error unseen;
-        grus_status status = infer_slot(b, &b->threads[omp_get_thread_num()], &b->work.slots[i], &unseen);
-        if (status != GRUS_OK) {
-#pragma omp critical
-            {
-                *error = unseen;
-                failed = status;
-            }
-        }
-    }
-    return failed;
+    grus_status status = grus_team_run(b->used, infer_some, &team, error);
+    pthread_mutex_destroy(&team.lock);
+    return status == GRUS_OK ? team.status : status;
 }
 
 // Results live until the next batch: each batch is run once more, and only what comes after it is counted.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/affinity.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include <grus.h>
@@ -40,6 +41,7 @@ static int print_version(void)
 
 int main(int argc, char **argv)
 {
+    grus_affinity_restore();
     if (argc < 2) {
         return grus_usage_error("no command is given; grus --help lists them");
     }

@@ -3,31 +3,13 @@
 
 #include "scheduler/cpus.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_SIZE 4096
-#define MOST_CPUS 65536
+#include "scheduler/affinity.h"
 
-static size_t affinity_cpus(void)
-{
-    for (int cpus = 1024; cpus <= MOST_CPUS; cpus *= 2) {
-        cpu_set_t *set = CPU_ALLOC((size_t)cpus);
-        if (!set)
-            return 1;
-        size_t size = CPU_ALLOC_SIZE((size_t)cpus);
-        int status = sched_getaffinity(0, size, set);
-        int count = status == 0 ? CPU_COUNT_S(size, set) : 0;
-        bool too_small = status != 0 && errno == EINVAL;
-        CPU_FREE(set);
-        if (!too_small)
-            return count > 0 ? (size_t)count : 1;
-    }
-    return 1;
-}
+#define PATH_SIZE 4096
 
 // Reads a small file into text; false when that fails.
 static bool read_text(const char *path, char *text, size_t size)
@@ -127,7 +109,10 @@ size_t grus_cgroup_cpus(const char *groups, const char *root)
 
 size_t grus_cpus(void)
 {
-    size_t cpus = affinity_cpus();
+    grus_affinity all;
+    grus_affinity_find(&all);
+    size_t cpus = grus_affinity_cpus(&all);
+    grus_affinity_free(&all);
     char groups[16384];
     if (!read_text("/proc/self/cgroup", groups, sizeof groups))
         return cpus;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-// The CPUs of the affinity mask, bounded by the cgroup's quota; at least 1.
+// The CPUs of the affinity mask and of OpenMP's places, bounded by the cgroup's quota; at least 1.
 size_t grus_cpus(void);
 
 // The CPUs that a cgroup quota allows, rounded up; 0 where there is none. groups is the content of /proc/self/cgroup,

@@ -12,6 +12,7 @@
 #include "base/sized.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
+#include "scheduler/affinity.h"
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
@@ -101,9 +102,9 @@ static grus_status no_thread(grus_error *error)
     return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
 }
 
-static void work(grus_shared *shared)
+static void work(void *shared, size_t number)
 {
-#pragma omp parallel num_threads((int)shared->plan->threads)
+    (void)number;
     grus_worker_run(shared);
 }
 
@@ -118,19 +119,16 @@ static grus_status run_threads(grus_shared *shared, grus_error *error)
     sigset_t all, before;
     pthread_t reader, writer;
     grus_monitor monitor;
-    grus_status status = GRUS_OK;
+    grus_status status;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool has_monitor = grus_monitor_start(&monitor, shared);
     bool has_writer = has_monitor && start_thread(&writer, grus_writer_main, shared);
     bool has_reader = has_writer && start_thread(&reader, grus_reader_main, shared);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (has_reader && grus_team_is_granted(shared->plan->threads)) {
-        work(shared);
-    } else {
-        status = no_thread(error);
+    status = has_reader ? grus_team_run(shared->plan->threads, work, shared, error) : no_thread(error);
+    if (status != GRUS_OK)
         grus_queue_stop(shared->queue);
-    }
     if (has_reader)
         pthread_join(reader, NULL);
     if (has_writer)
@@ -155,7 +153,12 @@ static grus_status execute(grus_run_state *state, grus_error *error)
     shared->queue = grus_queue_new(state->plan.slots, state->plan.big_slots);
     if (!shared->queue)
         return grus_fail_memory(error, state->plan.slots * sizeof(grus_slot));
+    grus_affinity all, before; // the threads that are started here inherit the mask
+    grus_affinity_find(&all);
+    grus_affinity_enter(&all, &before);
     grus_status status = run_threads(shared, error);
+    grus_affinity_leave(&before);
+    grus_affinity_free(&all);
     grus_queue_free(shared->queue);
     return status == GRUS_OK ? conclude(shared, error) : status;
 }

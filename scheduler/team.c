@@ -1,12 +1,17 @@
-// team.c: tries out a team's threads.
+// team.c: tries out a team's threads, then starts it.
 #include "config.h"
 
 #include "scheduler/team.h"
 
+#include <omp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-// What the threads wait for. Written by the caller of grus_team_is_granted, under lock.
+#include "base/error.h"
+#include "scheduler/affinity.h"
+
+// What the threads wait for. Written by is_granted, under lock.
 typedef struct grus_gate {
     pthread_mutex_t lock;
     pthread_cond_t opened;
@@ -23,7 +28,8 @@ static void *wait_at(void *argument)
     return NULL;
 }
 
-bool grus_team_is_granted(size_t threads)
+// Whether as many threads as a team needs beside the caller can be there at once.
+static bool is_granted(size_t threads)
 {
     grus_gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
     size_t wanted = threads - 1, started = 0;
@@ -42,4 +48,22 @@ bool grus_team_is_granted(size_t threads)
     pthread_cond_destroy(&gate.opened);
     pthread_mutex_destroy(&gate.lock);
     return started == wanted;
+}
+
+grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
+                          grus_error *error)
+{
+    if (!is_granted(threads))
+        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
+    grus_affinity all;
+    grus_affinity_find(&all);
+#pragma omp parallel num_threads((int)threads)
+    {
+        grus_affinity before;
+        grus_affinity_enter(&all, &before);
+        work(argument, (size_t)omp_get_thread_num());
+        grus_affinity_leave(&before);
+    }
+    grus_affinity_free(&all);
+    return GRUS_OK;
 }

@@ -1,12 +1,14 @@
-// team.h: whether the system gives an OpenMP team its threads: a team that does not get them ends the process.
+// team.h: a team of OpenMP's threads, each free to run on all CPUs of the process, whatever places the environment names.
 #ifndef GRUS_SCHEDULER_TEAM_H
 #define GRUS_SCHEDULER_TEAM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-// Starts as many threads as a team of this size needs beside the caller, all at once, and ends them again. false: one of
-// them was refused.
-bool grus_team_is_granted(size_t threads);
+#include "grus.h"
+
+// Calls work(argument, number) in so many threads at once, numbers from 0; the calling thread is one of them.
+// GRUS_E_MEMORY, with nothing called: the system refuses a thread. OpenMP itself would end the process then.
+grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
+                          grus_error *error);
 
 #endif

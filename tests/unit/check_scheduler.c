@@ -333,6 +333,7 @@ int main(void)
     suite_add_tcase(suite, batches);
 
     suite_add_tcase(suite, shards_case());
+    suite_add_tcase(suite, affinity_case());
 
     TCase *memory = tcase_create("memory");
     tcase_add_test(memory, records_in_memory_are_annotated);

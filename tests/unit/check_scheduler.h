@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+TCase *affinity_case(void);
 TCase *queue_case(void);
 TCase *shards_case(void);
 
