@@ -79,7 +79,10 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan)
     char memory[TEXT], input[TEXT];
     if (display->quiet)
         return;
-    fprintf(stderr, "grus: %zu %s", plan->shards, plural(plan->shards, "shard", "shards"));
+    fputs("grus: ", stderr);
+    if (*display->source)
+        fprintf(stderr, "part %zu of %zu, from %s: ", plan->rank, plan->world_size, display->source);
+    fprintf(stderr, "%zu %s", plan->shards, plural(plan->shards, "shard", "shards"));
     if (plan->shards_skipped)
         fprintf(stderr, " (%zu done before)", plan->shards_skipped);
     if (plan->bytes_total)
@@ -87,6 +90,9 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan)
     fprintf(stderr, "; %zu %s, batches of %zu tokens, kernel %s; at most %s of memory\n", plan->threads,
             plural(plan->threads, "thread", "threads"), plan->batch_tokens, grus_kernel_name(),
             bytes(plan->memory, memory));
+    char note[GRUS_LAUNCHER_NOTE];
+    if (!*display->source && grus_launcher_passed_over(note))
+        fprintf(stderr, "grus: %s\n", note);
 }
 
 void grus_display_clear(grus_display *display)

@@ -2,6 +2,7 @@
 #ifndef GRUS_CLI_PROGRESS_H
 #define GRUS_CLI_PROGRESS_H
 
+#include "cli/launcher.h"
 #include <grus.h>
 
 typedef enum grus_progress_mode { GRUS_PROGRESS_AUTO, GRUS_PROGRESS_ALWAYS, GRUS_PROGRESS_NEVER } grus_progress_mode;
@@ -11,8 +12,9 @@ typedef struct grus_display {
     bool line;   // a progress line is wanted
     bool redraw; // on a terminal: the line is drawn over itself
     bool color;
-    bool drawn;   // there is a line to be cleared
-    double shown; // seconds at which the last one was shown
+    bool drawn;                        // there is a line to be cleared
+    double shown;                      // seconds at which the last one was shown
+    char source[GRUS_LAUNCHER_SOURCE]; // where the process's part of the run comes from; "" for nowhere
 } grus_display;
 
 // auto: a line where standard error is a terminal that can redraw it.

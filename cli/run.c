@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/launcher.h"
+#include "cli/launcher_table.h"
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -33,6 +34,7 @@ enum option_number {
     OPT_FORMAT,
     OPT_RANK,
     OPT_WORLD_SIZE,
+    OPT_LAUNCHER,
     OPT_CHECKPOINT_RECORDS,
     OPT_PROGRESS,
     OPT_QUIET,
@@ -82,6 +84,7 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_RANK] = GRUS_COUNT("rank", 0, "R", 0, 0, RUN(rank), "number of this process [the launcher's, else 0]"),
     [OPT_WORLD_SIZE] =
         GRUS_COUNT("world-size", 0, "W", 1, 0, RUN(world_size), "number of processes [the launcher's, else 1]"),
+    [OPT_LAUNCHER] = GRUS_CHOICE("launcher", grus_launcher_words, GRUS_INTO_NOTHING, "[auto]"),
     [OPT_CHECKPOINT_RECORDS] = GRUS_COUNT("checkpoint-records", 0, "N", 0, 0, RUN(checkpoint_records),
                                           "records between two checkpoints of a shard"),
     [OPT_PROGRESS] = GRUS_CHOICE("progress", modes, GRUS_INTO_NOTHING, "auto, always, never [auto]"),
@@ -104,14 +107,22 @@ static int print_help(void)
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
-// The place among the processes of the run, where the command line does not tell it. false after a message.
-static bool find_rank(const grus_option_value *values, grus_run_options *run)
+// The place among the processes of the run; where it comes from goes to the display. false after a message.
+static bool find_rank(const grus_option_value *values, grus_run_options *run, grus_display *display)
 {
-    if (values[OPT_RANK].set != values[OPT_WORLD_SIZE].set) {
-        grus_usage_error("--rank and --world-size go together");
+    const grus_launcher_wish wish = {values[OPT_LAUNCHER].count, values[OPT_WORLD_SIZE].set,
+                                     values[OPT_WORLD_SIZE].count};
+    if (values[OPT_RANK].set && !values[OPT_WORLD_SIZE].set) {
+        grus_usage_error("--rank needs --world-size");
         return false;
     }
-    return values[OPT_RANK].set || grus_launcher_find(run);
+    if (values[OPT_RANK].set) {
+        snprintf(display->source, sizeof display->source, "--rank");
+        return true;
+    }
+    if (!grus_launcher_find(&wish, run, display->source))
+        return false;
+    return true;
 }
 
 // ---- events ----
@@ -186,17 +197,16 @@ int grus_command_run(int argc, char **argv)
     if (!values[OPT_OUTPUT].set)
         return grus_usage_error("run: -o OUTDIR is needed");
 
+    grus_display display;
+    grus_display_init(&display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
     grus_run_options run;
     grus_run_options_init(&run, sizeof run);
-    if (!find_rank(values, &run))
+    if (!find_rank(values, &run, &display))
         return GRUS_E_USAGE;
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
     run.strict = values[OPT_LOAD + GRUS_LOADING_STRICT].set;
     run.inputs = (const char *const *)argv + first + 1;
     run.n_inputs = (size_t)(argc - first - 1);
-
-    grus_display display;
-    grus_display_init(&display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
     run.stop = grus_signals_install();
     return run.stop ? load_and_run(argv[first], values, &run, &display) : GRUS_E_FAILED;
 }

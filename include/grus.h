@@ -266,6 +266,7 @@ typedef struct grus_progress {
     uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
     // Source tokens that the vocabulary has not; records whose best hypothesis ended at its limit and not with an end token.
     uint64_t tokens_unknown, records_truncated;
+    size_t rank, world_size; // of the process, as the run has them
 } grus_progress;
 
 GRUS_API void grus_progress_init(grus_progress *progress, size_t size);

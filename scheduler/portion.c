@@ -122,6 +122,8 @@ static grus_status select_shards(grus_portion *portion, const char *outdir, grus
     grus_progress *progress = &portion->shared->progress;
     progress->shards = progress->shards_skipped = progress->shards_failed = 0;
     progress->bytes_total = 0;
+    progress->rank = options->rank;
+    progress->world_size = options->world_size;
     portion->shared->n_todo = 0;
     free(portion->todo);
     portion->todo = calloc(grus_max(portion->shards->n, 1), sizeof *portion->todo);

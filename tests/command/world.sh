@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Which part of a run a process does: flags, then Open MPI, PMI and Slurm; and that the run's first process lays down
-# for all later ones how many parts there are.
+# Which part of a run a process does: flags, then the launchers in their order; that the plan names part and source; and that
+# the run's first process lays down for all later ones how many parts there are.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -66,6 +66,104 @@ first "an element behind the array's end" 2 "" SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY
 first "an element before the array" 2 "" SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=4 SLURM_ARRAY_TASK_COUNT=4
 first "no steps" 2 "" SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_STEP=0 SLURM_ARRAY_TASK_COUNT=4
 
+# ---- launchers that come after Slurm ----
+
+sge=(SGE_TASK_ID=5 SGE_TASK_FIRST=3 SGE_TASK_LAST=9 SGE_TASK_STEPSIZE=2)
+lsf=(LSB_JOBINDEX=2 LSB_JOBINDEX_END=4)
+torch=(RANK=1 WORLD_SIZE=4)
+w=(-- --world-size 4)
+
+# needs WHAT VARIABLE=VALUE…: a usage error that asks for --world-size.
+needs() {
+    first "$1" 2 "" "${@:2}"
+    says "$1" "give --world-size"
+}
+needs "PMIx without a size" PMIX_RANK=1
+needs "Kubernetes without a size" JOB_COMPLETION_INDEX=1
+needs "PBS without a size" PBS_ARRAY_INDEX=1
+needs "AWS without a size" AWS_BATCH_JOB_ARRAY_INDEX=1
+needs "SGE without an end" SGE_TASK_ID=1
+needs "LSF without an end" LSB_JOBINDEX=1
+needs "Slurm's array without a count" SLURM_ARRAY_TASK_ID=1
+first "PMIx" 0 "1 5" PMIX_RANK=1 "${w[@]}"
+first "Kubernetes" 0 "2 6" JOB_COMPLETION_INDEX=2 "${w[@]}"
+first "PBS" 0 "3 7" PBS_ARRAY_INDEX=3 "${w[@]}"
+first "AWS" 0 "0 4" AWS_BATCH_JOB_ARRAY_INDEX=0 "${w[@]}"
+first "an index like the size" 2 "" PBS_ARRAY_INDEX=4 "${w[@]}"
+first "SGE" 0 "1 5" "${sge[@]}"
+first "SGE, no steps named" 0 "1 5" SGE_TASK_ID=2 SGE_TASK_FIRST=1 SGE_TASK_LAST=4
+first "SGE, a rest of a step" 0 "2 5" SGE_TASK_ID=7 SGE_TASK_FIRST=3 SGE_TASK_LAST=8 SGE_TASK_STEPSIZE=2
+first "SGE, no array" 0 "0 1 2 3 4 5 6 7" SGE_TASK_ID=undefined SGE_TASK_FIRST=undefined SGE_TASK_LAST=undefined
+first "SGE, behind the end" 2 "" SGE_TASK_ID=5 SGE_TASK_FIRST=1 SGE_TASK_LAST=4
+first "SGE, before the beginning" 2 "" SGE_TASK_ID=1 SGE_TASK_FIRST=2 SGE_TASK_LAST=4
+first "LSF" 0 "1 5" "${lsf[@]}"
+first "LSF in steps" 0 "2 7" LSB_JOBINDEX=5 LSB_JOBINDEX_END=10 LSB_JOBINDEX_STEP=2
+first "LSF, no array" 0 "0 1 2 3 4 5 6 7" LSB_JOBINDEX=0 LSB_JOBINDEX_END=0
+first "RANK is anybody's" 0 "0 1 2 3 4 5 6 7" "${torch[@]}"
+first "RANK under torchrun" 0 "1 5" "${torch[@]}" -- --launcher torchrun
+first "torchrun without its variables" 2 "" NOTHING=1 -- --launcher torchrun
+first "the launcher named, though others are set" 0 "2 6" "${ompi[@]}" "${pmi[@]}" "${torch[@]}" -- --launcher pmi
+first "none of them" 0 "0 1 2 3 4 5 6 7" "${ompi[@]}" "${sge[@]}" -- --launcher none
+first "no such launcher" 2 "" "${ompi[@]}" -- --launcher mpi
+first "a size alone" 2 "" "${w[@]}"
+first "a rank alone" 2 "" -- --rank 1
+# The order: of two neighbours the first counts.
+first "Slurm before PMIx" 0 "1 3 5 7" "${step[@]}" PMIX_RANK=0
+first "PMIx before Kubernetes" 0 "1 5" PMIX_RANK=1 JOB_COMPLETION_INDEX=2 "${w[@]}"
+first "Kubernetes before PBS" 0 "2 6" JOB_COMPLETION_INDEX=2 PBS_ARRAY_INDEX=3 "${w[@]}"
+first "PBS before SGE" 0 "3 7" PBS_ARRAY_INDEX=3 "${sge[@]}" "${w[@]}"
+first "SGE before LSF" 0 "1 5" "${sge[@]}" LSB_JOBINDEX=4 LSB_JOBINDEX_END=4
+first "LSF before AWS" 0 "1 5" "${lsf[@]}" AWS_BATCH_JOB_ARRAY_INDEX=0
+
+# ---- a shell that Slurm has given ----
+
+all="0 1 2 3 4 5 6 7"
+first "salloc's shell on the login node" 0 "$all" SLURM_JOB_ID=7 SLURM_NTASKS=4
+first "salloc's shell in an interactive step" 0 "$all" SLURM_JOB_ID=7 SLURM_STEP_ID=4294967290 SLURM_PROCID=0 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=1
+first "the same, its size unknown" 0 "$all" SLURM_STEP_ID=4294967290 SLURM_PROCID=0 SLURM_NTASKS=4
+first "a step of one task of a job of four" 0 "$all" SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=1
+first "a step from such a shell" 0 "1 5" SLURM_STEP_ID=0 SLURM_PROCID=1 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4 SLURM_PTY_PORT=3000
+# srun -n 4 --pty bash: four tasks, one of which is a person's shell.
+out=$work/pty
+checks=$((checks + 1))
+env "${step[@]}" SLURM_PTY_PORT=3000 "${PYTHON:-python3}" -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' \
+    "$GRUS" run "$model" "$work/in" -o "$out" -t 1 >"$work/pty.out" </dev/null || fail "in a terminal: exit $?"
+check "in a terminal: all shards" test "$(find "$out" -name '*.zst' | wc -l)" = 8
+check "in a terminal: it is told" grep -qF "SLURM_PROCID is not taken for its part; --launcher slurm does that" "$work/pty.out"
+
+# ---- the plan ----
+
+# plans WHAT TEXT VARIABLE=VALUE… [-- OPTION…]: the plan has this text.
+plans() {
+    local what=$1 text=$2 variables=()
+    shift 2
+    while [[ $# -gt 0 && $1 != -- ]]; do
+        variables+=("$1")
+        shift
+    done
+    [[ $# -gt 0 ]] && shift
+    checks=$((checks + 1))
+    env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$work/planned" --dry-run "$@" 2>"$work/err" || fail "plan of $what: exit $?"
+    says "plan of $what" "$text"
+}
+plans "flags" "grus: part 3 of 8, from --rank: 1 shard, " "${ompi[@]}" -- --rank 3 --world-size 8
+plans "Open MPI" "part 1 of 4, from OMPI_COMM_WORLD_RANK: 2 shards" "${ompi[@]}"
+plans "PMI" "part 2 of 4, from PMI_RANK: " "${pmi[@]}"
+plans "a step" "part 1 of 2, from SLURM_PROCID: " "${step[@]}"
+plans "an array" "part 3 of 4, from SLURM_ARRAY_TASK_ID: " "${array[@]}"
+plans "both" "part 7 of 8, from SLURM_ARRAY_TASK_ID and SLURM_PROCID: " "${array[@]}" "${step[@]}"
+plans "PMIx" "part 1 of 4, from PMIX_RANK: " PMIX_RANK=1 "${w[@]}"
+plans "Kubernetes" "part 1 of 4, from JOB_COMPLETION_INDEX: " JOB_COMPLETION_INDEX=1 "${w[@]}"
+plans "PBS" "part 1 of 4, from PBS_ARRAY_INDEX: " PBS_ARRAY_INDEX=1 "${w[@]}"
+plans "SGE" "part 1 of 4, from SGE_TASK_ID: " "${sge[@]}"
+plans "LSF" "part 1 of 4, from LSB_JOBINDEX: " "${lsf[@]}"
+plans "AWS" "part 1 of 4, from AWS_BATCH_JOB_ARRAY_INDEX: " AWS_BATCH_JOB_ARRAY_INDEX=1 "${w[@]}"
+plans "torchrun" "part 1 of 4, from RANK: " "${torch[@]}" -- --launcher torchrun
+plans "RANK alone" "RANK is not taken for its part; --launcher torchrun does that" "${torch[@]}"
+plans "a batch script" "SLURM_PROCID is not that of a step, and no part of the work" "${batch[@]}"
+plans "nothing" "grus: 8 shards, " NOTHING=1
+
 # ---- what the first process lays down ----
 
 # An array from 10 in steps of 5: four elements, of two tasks each; two elements do not come to work.
@@ -98,6 +196,13 @@ says "another launcher" "the run has 8 parts"
 element 15 15 1 1 2 1 && part "the last" 0 "3" "${variables[@]}"
 expect 0 "all is done" status "$out"
 expect 0 "all is sound" verify "$out"
+
+# The same of another scheduler's array, an element of which is sent off again alone.
+out=$work/sge
+part "SGE, task 3" 0 "0 4" SGE_TASK_ID=3 SGE_TASK_FIRST=3 SGE_TASK_LAST=9 SGE_TASK_STEPSIZE=2
+part "SGE, task 7 alone" 0 "2 6" SGE_TASK_ID=7 SGE_TASK_FIRST=7 SGE_TASK_LAST=7 SGE_TASK_STEPSIZE=1
+expect 1 "SGE: status" status "$out" --json
+check "SGE: status lists the elements" grep -qF '"retry": "5,9"' "$work/out"
 
 # Two live copies of every rank, at once.
 out=$work/twins
