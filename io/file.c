@@ -227,33 +227,3 @@ grus_status grus_file_digest(const char *path, grus_status status, uint64_t *byt
     close(fd);
     return result;
 }
-
-static grus_status compare(int fd_a, int fd_b, const char *a, const char *b, bool *equal, grus_error *error)
-{
-    char chunk_a[16384], chunk_b[16384];
-    size_t got_a, got_b;
-    do {
-        if (!grus_fd_read(fd_a, chunk_a, sizeof chunk_a, &got_a))
-            return grus_fail_errno(error, GRUS_E_OUTPUT, a, "cannot be read");
-        if (!grus_fd_read(fd_b, chunk_b, sizeof chunk_b, &got_b))
-            return grus_fail_errno(error, GRUS_E_OUTPUT, b, "cannot be read");
-        *equal = got_a == got_b && memcmp(chunk_a, chunk_b, got_a) == 0;
-    } while (*equal && got_a > 0);
-    return GRUS_OK;
-}
-
-grus_status grus_file_equal(const char *a, const char *b, bool *equal, grus_error *error)
-{
-    *equal = false;
-    int fd_a = grus_fd_open_regular(a, GRUS_E_OUTPUT, error);
-    if (fd_a < 0)
-        return GRUS_E_OUTPUT;
-    grus_status status = GRUS_E_OUTPUT;
-    int fd_b = grus_fd_open_regular(b, GRUS_E_OUTPUT, error);
-    if (fd_b >= 0) {
-        status = compare(fd_a, fd_b, a, b, equal, error);
-        close(fd_b);
-    }
-    close(fd_a);
-    return status;
-}

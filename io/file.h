@@ -51,7 +51,4 @@ grus_status grus_file_read(const char *path, size_t limit, grus_status status, g
 // Size and XXH64 of a whole file; this status when it cannot be read.
 grus_status grus_file_digest(const char *path, grus_status status, uint64_t *bytes, uint64_t *xxh64, grus_error *error);
 
-// Whether two regular files hold the same bytes. GRUS_E_OUTPUT: one cannot be read.
-grus_status grus_file_equal(const char *a, const char *b, bool *equal, grus_error *error);
-
 #endif

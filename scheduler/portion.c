@@ -205,7 +205,8 @@ static grus_status set_aside(const grus_portion *portion, const char *outdir, gr
     grus_status status = GRUS_OK;
     for (size_t i = 0; i < portion->shards->n && status == GRUS_OK; i++)
         if (portion->shards->list[i].redo)
-            status = grus_aside_move(outdir, portion->shards->list[i].stem, portion->shared->job->suffix, error);
+            status = grus_aside_move(outdir, portion->shards->list[i].stem, portion->shared->job->suffix,
+                                     portion->shared->hold, error);
     return status;
 }
 

@@ -22,6 +22,7 @@ typedef struct grus_writer {
     grus_journal *journal; // of the same; NULL where no checkpoints are taken
     bool failed;           // this shard has
     bool interrupted;      // the engine gave up a batch because the run is to stop
+    grus_error note;       // what the commit found in the output's place
     grus_figures done;     // of this shard, with what was done of it before
     grus_slot_mark mark;   // behind its last record that was written
     uint64_t unsaved;      // records since the last checkpoint
@@ -80,8 +81,10 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
     grus_status status = writer->shared->hold ? grus_hold_check(writer->shared->hold, error) : GRUS_OK;
     if (status == GRUS_OK)
         status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
-    if (status == GRUS_OK && writer->shared->hold)
+    if (status == GRUS_OK && writer->shared->hold) {
         grus_output_guard(writer->output, writer->shared->hold);
+        grus_output_on_done(writer->output, (grus_on_changed)job->options->on_changed, &writer->note);
+    }
     if (status != GRUS_OK || job->options->format != GRUS_FORMAT_NPY)
         return status;
     char header[GRUS_NPY_HEADER_BYTES];
@@ -139,6 +142,10 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         writer->output = NULL;
     }
     grus_manifest_free(&manifest);
+    if (writer->note.file[0]) {
+        char text[sizeof(grus_error)];
+        grus_shared_warning(writer->shared, grus_error_text(&writer->note, text, sizeof text));
+    }
     if (status != GRUS_OK)
         return status;
     grus_journal_close(writer->journal, true);

@@ -11,43 +11,57 @@
 #include "base/error.h"
 #include "io/file.h"
 #include "io/outdir/outdir.h"
-#include "io/outdir/temporary.h"
 
 #define MOST_ASIDE ((size_t)1 << 20) // of one shard
 
-// Moves path, which is freed, to the first free number from *number on; *number is then that.
-static grus_status move_file(char *path, const char *outdir, const char *stem, const char *suffix, size_t *number,
-                             grus_error *error)
+typedef struct grus_aside {
+    const char *outdir, *stem;
+    int dir;       // that the names are below; AT_FDCWD
+    size_t below;  // bytes of a path that lead to it
+    size_t number; // the first that may be free
+} grus_aside;
+
+static int rename_to_number(const grus_aside *aside, const char *path, const char *suffix, grus_status *status,
+                            grus_error *error)
 {
-    int reason = EEXIST;
-    for (; path && reason == EEXIST && *number <= MOST_ASIDE; *number += reason == EEXIST) {
-        char *to = grus_outdir_aside(outdir, stem, *number, suffix);
-        reason = to ? grus_rename_new(path, AT_FDCWD, to) : ENOMEM;
-        grus_status status = reason == 0 ? grus_dir_sync_of(to, error) : GRUS_OK;
-        free(to);
-        if (status) {
-            free(path);
-            return status;
-        }
-    }
+    char *to = grus_outdir_aside(aside->outdir, aside->stem, aside->number, suffix);
+    int reason = to ? grus_rename_new(aside->dir, path + aside->below, aside->dir, to + aside->below) : ENOMEM;
+    if (reason == 0)
+        *status = grus_dir_sync_of(to, error);
+    free(to);
+    return reason;
+}
+
+// Moves path, which is freed, to the first free number.
+static grus_status move_file(grus_aside *aside, char *path, const char *suffix, grus_error *error)
+{
     grus_status status = GRUS_OK;
+    int reason = EEXIST;
+    for (; path && reason == EEXIST && aside->number <= MOST_ASIDE; aside->number += reason == EEXIST)
+        reason = rename_to_number(aside, path, suffix, &status, error);
     errno = reason;
     if (!path || reason == ENOMEM)
-        status = grus_fail_memory(error, strlen(outdir));
-    else if (reason == 0)
+        status = grus_fail_memory(error, strlen(aside->outdir));
+    else if (reason == 0 && !status)
         status = grus_dir_sync_of(path, error);
-    else if (reason != ENOENT)
+    else if (reason != 0 && reason != ENOENT)
         status = grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be set aside (rename)");
     free(path);
     return status;
 }
 
-grus_status grus_aside_move(const char *outdir, const char *stem, const char *suffix, grus_error *error)
+grus_status grus_aside_move(const char *outdir, const char *stem, const char *suffix, const grus_hold *hold,
+                            grus_error *error)
 {
-    size_t number = 1;
-    grus_status status = grus_outdir_prepare_aside(outdir, error);
+    grus_aside aside = {.outdir = outdir, .stem = stem, .dir = AT_FDCWD, .number = 1};
+    grus_status status = hold ? grus_hold_check(hold, error) : GRUS_OK;
     if (!status)
-        status =
-            move_file(grus_outdir_manifest(outdir, stem), outdir, stem, GRUS_OUTDIR_MANIFEST_SUFFIX, &number, error);
-    return status ? status : move_file(grus_outdir_output(outdir, stem, suffix), outdir, stem, suffix, &number, error);
+        status = grus_outdir_prepare_aside(outdir, error);
+    if (hold) {
+        aside.dir = hold->dir;
+        aside.below = strlen(hold->outdir) + 1;
+    }
+    if (!status)
+        status = move_file(&aside, grus_outdir_manifest(outdir, stem), GRUS_OUTDIR_MANIFEST_SUFFIX, error);
+    return status ? status : move_file(&aside, grus_outdir_output(outdir, stem, suffix), suffix, error);
 }

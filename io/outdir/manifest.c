@@ -68,38 +68,61 @@ static bool holds_text(const char *path, const grus_buffer *text)
     return equal;
 }
 
-static grus_status write_text(const char *partial, const char *stem, const char *path, const grus_hold *hold,
+// What a manifest's name is given by, and only where both hold; NULL is not asked.
+typedef struct grus_manifest_guard {
+    const grus_hold *hold;
+    const grus_placed *placed;
+} grus_manifest_guard;
+
+static grus_status check_guard(const grus_manifest_guard *guard, grus_error *error)
+{
+    grus_status status = guard->hold ? grus_hold_check(guard->hold, error) : GRUS_OK;
+    return !status && guard->placed ? grus_placed_check(guard->placed, error) : status;
+}
+
+static grus_status place_text(grus_temp *temp, const char *path, const grus_manifest_guard *guard,
+                              const grus_buffer *text, grus_error *error)
+{
+    bool exists = false;
+    grus_status status = check_guard(guard, error);
+    if (!status)
+        status = grus_temp_place(temp, path, &exists, error);
+    if (status || !exists)
+        return status;
+    if (holds_text(path, text))
+        return grus_dir_sync_of(path, error);
+    status = check_guard(guard, error);
+    return status ? status : grus_temp_place(temp, path, NULL, error);
+}
+
+static grus_status write_text(const char *partial, const char *stem, const char *path, const grus_manifest_guard *guard,
                               const grus_buffer *text, grus_error *error)
 {
     grus_temp temp;
     grus_status status = grus_temp_open(partial, stem, "", &temp, error);
     if (status)
         return status;
+    if (guard->hold)
+        grus_hold_target(guard->hold, &temp);
     if (!grus_fd_write(temp.fd, text->data, text->size))
         status = grus_fail_errno(error, GRUS_E_OUTPUT, temp.path, "cannot be written");
     if (!status)
         status = grus_temp_sync(&temp, error);
-    bool exists = false;
-    if (hold)
-        grus_hold_target(hold, &temp);
-    if (!status && hold)
-        status = grus_hold_check(hold, error);
     if (!status)
-        status = grus_temp_place(&temp, path, &exists, error);
-    if (!status && exists)
-        status = holds_text(path, text) ? grus_dir_sync_of(path, error) : grus_temp_place(&temp, path, NULL, error);
+        status = place_text(&temp, path, guard, text, error);
     grus_temp_discard(&temp);
     return status;
 }
 
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold,
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold, const grus_placed *placed,
                                 const grus_manifest *manifest, grus_error *error)
 {
+    const grus_manifest_guard guard = {hold, placed};
     grus_buffer text = {0};
     grus_manifest_text(manifest, &text);
     char *path = grus_outdir_manifest(outdir, stem), *partial = grus_outdir_partials(outdir);
     grus_status status = text.failed || !path || !partial ? grus_fail_memory(error, text.size)
-                                                          : write_text(partial, stem, path, hold, &text, error);
+                                                          : write_text(partial, stem, path, &guard, &text, error);
     free(partial);
     free(path);
     grus_buffer_free(&text);

@@ -3,6 +3,7 @@
 #define GRUS_IO_OUTDIR_MANIFEST_H
 
 #include "io/outdir/hold.h"
+#include "io/outdir/taken.h"
 
 typedef struct grus_manifest {
     char *input;      // name of the input shard, without its directory
@@ -26,9 +27,10 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
 
 void grus_manifest_free(grus_manifest *manifest); // what reading has allocated
 
-// Writes it as every finished file is written; through hold where it is not NULL. One that is there already and says something else is replaced: the
-// caller has just put the output it describes in its place.
-grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold,
+// Writes it as every finished file is written; through hold where it is not NULL. One that is there already and says
+// something else is replaced: the caller has just put the output it describes in its place. placed: that output, looked
+// at again before the manifest gets its name, or NULL. GRUS_E_FAILED: another one lies there by then.
+grus_status grus_manifest_write(const char *outdir, const char *stem, const grus_hold *hold, const grus_placed *placed,
                                 const grus_manifest *manifest, grus_error *error);
 
 // Removes a manifest whose output is gone and that says something else than this one, before the output gets its name.

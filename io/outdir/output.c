@@ -15,9 +15,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/outdir/aside.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
 #include "io/shard/codec.h"
+
+#define ATTEMPTS 4 // at a place that others take in between
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define BLOCK_BYTES ((size_t)96) // small outputs have borders too
@@ -29,28 +32,41 @@ struct grus_output {
     char *outdir, *stem, *suffix;
     bool standard;         // to standard output, never committed
     const grus_hold *hold; // NULL: none is asked for
-    bool failed;           // a write was refused; nothing more is tried
-    grus_temp temp;        // fd is standard output's with standard
+    grus_on_changed on_done;
+    grus_error *note; // NULL: nobody asks
+    bool failed;      // a write was refused; nothing more is tried
+    grus_temp temp;   // fd is standard output's with standard
     const grus_codec *codec;
     void *compressor; // the codec's; NULL: not compressed
     char *block;      // (BLOCK_BYTES), block_size of them waiting
     size_t block_size;
     char *out; // (out_capacity), compressed
     size_t out_capacity;
-    XXH64_state_t *hash; // of the bytes written
-    uint64_t bytes;      // written
+    XXH64_state_t *hash;         // of the bytes written
+    uint64_t bytes;              // written
+    XXH64_state_t *content_hash; // of what they were compressed from; with a compressor alone
+    uint64_t content_bytes;
 };
+
+// What is needed for writing alone.
+static void free_buffers(grus_output *output)
+{
+    if (output->compressor)
+        output->codec->free_compressor(output->compressor);
+    output->compressor = NULL;
+    free(output->out);
+    free(output->block);
+    output->out = output->block = NULL;
+}
 
 static void free_output(grus_output *output)
 {
     if (output->standard)
         output->temp.fd = -1;
     grus_temp_discard(&output->temp);
-    if (output->compressor)
-        output->codec->free_compressor(output->compressor);
+    free_buffers(output);
+    XXH64_freeState(output->content_hash);
     XXH64_freeState(output->hash);
-    free(output->out);
-    free(output->block);
     free(output->suffix);
     free(output->stem);
     free(output->outdir);
@@ -75,7 +91,11 @@ static grus_status make_parts(grus_output *output, const char *outdir, const cha
     output->out_capacity = output->codec->out_capacity();
     output->out = malloc(output->out_capacity);
     output->compressor = output->codec->compressor(level);
-    return output->out && output->compressor ? GRUS_OK : grus_fail_memory(error, output->out_capacity);
+    output->content_hash = XXH64_createState();
+    if (!output->out || !output->compressor || !output->content_hash)
+        return grus_fail_memory(error, output->out_capacity);
+    XXH64_reset(output->content_hash, 0);
+    return GRUS_OK;
 }
 
 static grus_status open_file(grus_output *output, grus_error *error)
@@ -131,6 +151,8 @@ static grus_status compress_block(grus_output *output, bool end, grus_error *err
                             .end = end,
                             .out = output->out,
                             .out_capacity = output->out_capacity};
+    XXH64_update(output->content_hash, output->block, output->block_size);
+    output->content_bytes += output->block_size;
     do {
         const char *reason = output->codec->compress(output->compressor, &step);
         if (reason)
@@ -202,34 +224,109 @@ grus_status grus_output_rewrite_head(grus_output *output, const char *data, size
     return status;
 }
 
-// The finished shard exists: from another process, or from a run that was killed before it wrote the manifest.
-static grus_status adopt(grus_output *output, const char *path, grus_error *error)
+// ---- the commit ----
+
+static void tell(const grus_output *output, const char *path, const char *what)
 {
-    bool equal;
-    grus_status status = grus_file_equal(output->temp.path, path, &equal, error);
-    if (status)
+    if (output->note)
+        grus_fail(output->note, GRUS_OK, path, NULL, "%s", what);
+}
+
+// Where the finished shard's place is taken by what holds the same, that stays, and the manifest is to speak of it.
+static grus_status adopt(grus_output *output, const char *path, bool *same, grus_manifest *manifest, grus_error *error)
+{
+    grus_extent content = {output->bytes, XXH64_digest(output->hash)}, file;
+    if (output->content_hash)
+        content = (grus_extent){output->content_bytes, XXH64_digest(output->content_hash)};
+    free_buffers(output); // reading takes no more than they did
+    grus_status status = grus_taken_compare(path, &content, same, &file, error);
+    if (status || !*same)
         return status;
-    if (!equal)
-        return grus_fail(error, GRUS_E_OUTPUT, path, NULL,
-                         "is there already with other content; it is left as it was, and this result is dropped");
+    manifest->output_bytes = file.bytes;
+    manifest->output_xxh64 = file.xxh64;
     return grus_dir_sync_of(path, error);
 }
 
-static grus_status place(grus_output *output, const grus_manifest *manifest, grus_error *error)
+static bool is_done(const grus_output *output, const char *run)
+{
+    grus_manifest found;
+    bool done =
+        grus_manifest_find_done(output->outdir, output->stem, output->suffix, &found) && strcmp(found.run, run) == 0;
+    grus_manifest_free(&found);
+    return done;
+}
+
+// The place is taken by what holds something else: it is set aside, unless it is the done shard and is to stay; *stays
+// tells.
+static grus_status clear(grus_output *output, const char *path, const char *run, bool *stays, grus_error *error)
+{
+    bool done = is_done(output, run);
+    *stays = done && output->on_done == GRUS_CHANGED_KEEP;
+    if (*stays) {
+        tell(output, path, "is done already, of other content, and is kept; this result is dropped");
+        return GRUS_OK;
+    }
+    if (done && output->on_done != GRUS_CHANGED_REDO)
+        return grus_fail(error, GRUS_E_FAILED, path, NULL,
+                         "is done already, of other content; it is left as it was, and this result is dropped; "
+                         "run.on_changed redo sets it aside");
+    grus_status status = grus_aside_move(output->outdir, output->stem, output->suffix, output->hold, error);
+    if (!status)
+        tell(output, path,
+             done ? "was done already, of other content; it was set aside to .grus/aside"
+                  : "was there already with other content and no manifest; it was set aside to .grus/aside");
+    return status;
+}
+
+// *stays: what is there is done, and this output goes.
+static grus_status place(grus_output *output, const char *path, bool *stays, grus_manifest *manifest, grus_error *error)
 {
     GRUS_ASSERT(output->temp.fd < 0 && output->temp.path); // on the disk, and not placed before
     grus_status status = output->hold ? grus_hold_check(output->hold, error) : GRUS_OK;
     if (!status)
         status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
-    if (status)
+    for (int attempt = 0; !status && !*stays && attempt < ATTEMPTS; attempt++) {
+        bool exists = false, same = false;
+        status = grus_temp_place(&output->temp, path, &exists, error);
+        if (!status && exists)
+            status = adopt(output, path, &same, manifest, error);
+        if (status || !exists || same)
+            return status;
+        status = clear(output, path, manifest->run, stays, error);
+    }
+    if (status || *stays)
         return status;
+    return grus_fail(error, GRUS_E_FAILED, path, NULL, "is put there by others again and again, with other content");
+}
+
+// The manifest of what is in its place. One who put the same there meanwhile is adopted in turn.
+static grus_status prove(grus_output *output, char *path, grus_manifest *manifest, grus_error *error)
+{
+    grus_placed placed = {.path = path};
+    grus_status status = GRUS_E_FAILED;
+    for (int attempt = 0; status == GRUS_E_FAILED && attempt < ATTEMPTS; attempt++) {
+        bool same = true;
+        grus_error unread;
+        if (attempt > 0 && (adopt(output, path, &same, manifest, &unread) != GRUS_OK || !same))
+            return status;
+        status = grus_placed_note(&placed, error);
+        if (!status)
+            status = grus_manifest_write(output->outdir, output->stem, output->hold, &placed, manifest, error);
+    }
+    return status;
+}
+
+static grus_status commit_file(grus_output *output, grus_manifest *manifest, grus_error *error)
+{
     char *path = grus_outdir_output(output->outdir, output->stem, output->suffix);
     if (!path)
         return grus_fail_memory(error, strlen(output->outdir));
-    bool exists = false;
-    status = grus_temp_place(&output->temp, path, &exists, error);
-    if (!status && exists)
-        status = adopt(output, path, error);
+    bool stays = false;
+    grus_status status = grus_temp_sync(&output->temp, error);
+    if (!status)
+        status = place(output, path, &stays, manifest, error);
+    if (!status && !stays)
+        status = prove(output, path, manifest, error);
     free(path);
     return status;
 }
@@ -241,16 +338,18 @@ grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, gru
         manifest->output_bytes = output->bytes;
         manifest->output_xxh64 = XXH64_digest(output->hash);
     }
-    if (!output->standard) {
-        if (!status)
-            status = grus_temp_sync(&output->temp, error);
-        if (!status)
-            status = place(output, manifest, error);
-        if (!status)
-            status = grus_manifest_write(output->outdir, output->stem, output->hold, manifest, error);
-    }
+    if (!status && !output->standard)
+        status = commit_file(output, manifest, error);
     free_output(output);
     return status;
+}
+
+void grus_output_on_done(grus_output *output, grus_on_changed on_done, grus_error *note)
+{
+    output->on_done = on_done;
+    output->note = note;
+    if (note)
+        *note = (grus_error){0};
 }
 
 void grus_output_guard(grus_output *output, const grus_hold *hold)

@@ -18,8 +18,15 @@ grus_status grus_output_write(grus_output *output, const char *data, size_t size
 grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error);
 // The commit is made through this handle, and only where it still holds; without one by the path.
 void grus_output_guard(grus_output *output, const grus_hold *hold);
+// What becomes of a done shard of this name that holds something else, where the commit finds one: as of one whose input
+// changed (GRUS_CHANGED_FAIL where this is not called). What was set aside or kept is told in *note, which may be NULL:
+// a path and a cause; no path where there is nothing to tell. note lives until the commit.
+void grus_output_on_done(grus_output *output, grus_on_changed on_done, grus_error *note);
 // Ends the frame, fsyncs, renames without replacing, fsyncs the directory, writes the manifest (output_bytes and
-// output_xxh64 are filled in here). Frees output in every case. An existing finished shard with equal bytes is adopted.
+// output_xxh64 are filled in here). Frees output in every case. What lies in its place already stays, and is what the
+// manifest tells of, where the same was compressed for it. Else it is set aside; a done shard as grus_output_on_done
+// says. GRUS_E_FAILED: it is this shard's matter alone, and others may be committed: a done one stays and this one is
+// dropped, or other processes put files there at the same time.
 grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error);
 // Removes the temporary file and frees.
 void grus_output_discard(grus_output *output);

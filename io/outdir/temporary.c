@@ -89,15 +89,15 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
 }
 
 // File systems that know no renameat2 flags can mostly link.
-int grus_rename_new(const char *from, int dir, const char *to)
+int grus_rename_new(int from_dir, const char *from, int dir, const char *to)
 {
-    if (renameat2(AT_FDCWD, from, dir, to, RENAME_NOREPLACE) == 0)
+    if (renameat2(from_dir, from, dir, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
         return errno;
-    if (linkat(AT_FDCWD, from, dir, to, 0) != 0)
+    if (linkat(from_dir, from, dir, to, 0) != 0)
         return errno;
-    unlink(from);
+    unlinkat(from_dir, from, 0);
     return 0;
 }
 
@@ -112,7 +112,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
     int reason = 0;
     GRUS_ASSERT(temp->fd < 0 && temp->path); // on the disk before it has its name
     if (exists)
-        reason = grus_rename_new(temp->path, temp->target, path + temp->below);
+        reason = grus_rename_new(AT_FDCWD, temp->path, temp->target, path + temp->below);
     else if (renameat(AT_FDCWD, temp->path, temp->target, path + temp->below) != 0)
         reason = errno;
     if (exists)

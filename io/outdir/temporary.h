@@ -33,9 +33,9 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error);
 // file of that name, which is left alone together with the temporary one.
 grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error);
 
-// Renames a file unless there is one of the other name, which is in this directory (or AT_FDCWD). 0 or errno, EEXIST where
-// there is.
-int grus_rename_new(const char *from, int dir, const char *to);
+// Renames a file unless there is one of the other name; each name is one in its directory (or AT_FDCWD). 0 or errno,
+// EEXIST where there is.
+int grus_rename_new(int from_dir, const char *from, int dir, const char *to);
 
 // Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
 void grus_temp_discard(grus_temp *temp);

@@ -54,6 +54,26 @@ expect 0 "an output without its manifest" run "$model" "$work/in" -q -o "$out"
 check "the manifest is written again" cmp "$work/reference/.grus/done/s3.json" "$out/.grus/done/s3.json"
 clean "repairs"
 
+# Outputs without their manifests that hold other bytes: of the same results they stay, of others they are set aside; what
+# is beside them is done all the same.
+compressed=$(plain "$work/reference/s1.jsonl.zst" | zstd -q -19 | tee "$work/packed" | wc -c)
+rm "$out"/.grus/done/s[12].json "$out/s3.jsonl.zst" "$out/.grus/done/s3.json"
+cp "$work/packed" "$out/s1.jsonl.zst"
+head -c 900 "$work/reference/s2.jsonl.zst" >"$out/s2.jsonl.zst"
+cp "$out/s2.jsonl.zst" "$work/cut"
+check "the bytes are others" test "$(cmp "$work/packed" "$work/reference/s1.jsonl.zst" >/dev/null && echo equal)" = ""
+expect 0 "outputs without manifests, of other bytes" run "$model" "$work/in" -o "$out"
+says "a cut output without its manifest" "s2.jsonl.zst: was there already with other content and no manifest; it was set aside"
+check "the same results stay" cmp "$work/packed" "$out/s1.jsonl.zst"
+check "the manifest tells of what is there" grep -q "\"output_bytes\": $compressed," "$out/.grus/done/s1.json"
+check "the other is set aside" cmp "$work/cut" "$out/.grus/aside/s2.1.jsonl.zst"
+check "its shard is done" cmp "$work/reference/s2.jsonl.zst" "$out/s2.jsonl.zst"
+check "what is beside them is done" cmp "$work/reference/s3.jsonl.zst" "$out/s3.jsonl.zst"
+expect 0 "outputs without manifests: verify" verify "$out"
+expect 0 "outputs without manifests: again" run "$model" "$work/in" -o "$out"
+says "outputs without manifests: again" "nothing to do"
+clean "outputs without manifests"
+
 # What is done needs its input no more.
 mv "$work/in/s3.jsonl" "$work/s3.kept"
 expect 0 "an input is gone whose output is done" run "$model" "$work/in/s1.jsonl" "$work/in/s2.jsonl" "$work/in/s3.jsonl" -o "$out"

@@ -23,8 +23,17 @@ check "- to a directory is the shard stdin" cmp "$work/file/a.jsonl.zst" "$work/
 head -n 100 "$work/a.jsonl" >"$work/other.jsonl"
 code=0
 "$GRUS" run "$model" - -q -o "$work/dir" <"$work/other.jsonl" 2>"$work/err" || code=$?
-check "another standard input does not replace the shard (exit $code)" test "$code" = 5
+check "another standard input does not replace the shard (exit $code)" test "$code" = 1
+says "another standard input does not replace the shard" "--on-changed redo"
 check "the shard is untouched" cmp "$work/file/a.jsonl.zst" "$work/dir/stdin.jsonl.zst"
+"$GRUS" run "$model" - -o "$work/dir" --on-changed keep <"$work/other.jsonl" 2>"$work/err" || fail "keep what standard input gave before: exit $?"
+says "keep what standard input gave before" "is kept"
+check "the shard is untouched again" cmp "$work/file/a.jsonl.zst" "$work/dir/stdin.jsonl.zst"
+"$GRUS" run "$model" - -o "$work/dir" --on-changed redo <"$work/other.jsonl" 2>"$work/err" || fail "redo what standard input gave before: exit $?"
+says "redo what standard input gave before" "was set aside"
+check "the first is set aside" cmp "$work/file/a.jsonl.zst" "$work/dir/.grus/aside/stdin.1.jsonl.zst"
+check "the second is there" cmp <(head -n 100 "$work/expected") <(plain "$work/dir/stdin.jsonl.zst")
+expect 0 "verify after redo" verify "$work/dir"
 
 expect 0 "empty standard input" run "$model" - -q -o -
 check "nothing in, nothing out" test ! -s "$work/out"

@@ -100,13 +100,13 @@ static void check_written(const grus_manifest *manifest)
     grus_manifest again, other = *manifest;
     grus_error error = {0};
     fuzz_put(".grus/partial/none", "", 0);
-    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, manifest, &error));
-    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, manifest, &error));
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, NULL, manifest, &error));
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, NULL, manifest, &error));
     FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
     FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(manifest, &again));
     grus_manifest_free(&again);
     other.output_xxh64 ^= 1;
-    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, &other, &error));
+    FUZZ_CHECK(!grus_manifest_write(dir, "written", NULL, NULL, &other, &error));
     FUZZ_CHECK(!grus_manifest_read(dir, "written", &again, &exists, &error) && exists && equal(&other, &again));
     grus_manifest_free(&again);
     FUZZ_CHECK(!grus_manifest_drop_stale(dir, "written", ".npy", manifest, &error));
