@@ -130,7 +130,8 @@ static grus_status read_lines(benchmark *b, grus_error *error)
     for (size_t i = 0; i < b->work.shards.n && left; i++) {
         grus_lines *input;
         const grus_shard *shard = &b->work.shards.list[i];
-        grus_status status = grus_lines_open(shard->path, b->job.options->max_record, &input, error);
+        grus_status status =
+            grus_lines_open(shard->path, b->job.options->max_record, b->job.options->window_log, &input, error);
         for (grus_line_kind kind = GRUS_LINE; status == GRUS_OK && kind != GRUS_LINE_END && left; left--) {
             const char *line;
             size_t length;

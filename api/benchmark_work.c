@@ -70,7 +70,8 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
         return grus_shard_fault(shard, error);
     grus_status status = grus_batcher_begin(&work->batcher, error);
     if (status == GRUS_OK)
-        status = grus_lines_open(shard->path, work->job->options->max_record, &input, error);
+        status =
+            grus_lines_open(shard->path, work->job->options->max_record, work->job->options->window_log, &input, error);
     if (status != GRUS_OK)
         return status;
     while (work->records < records && status == GRUS_OK) {

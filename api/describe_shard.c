@@ -62,6 +62,9 @@ static void print_file(grus_buffer *to, const char *path, grus_shard_kind kind, 
     if (input->frames || input->skippable_frames)
         grus_buffer_printf(to, "frames        %" PRIu64 " of zstd, %" PRIu64 " to be skipped\n", input->frames,
                            input->skippable_frames);
+    if (input->window > (uint64_t)1 << GRUS_WINDOW_LOG)
+        grus_buffer_printf(to, "window        %" PRIu64 " bytes, more than is read unasked: grus run --long\n",
+                           input->window);
 }
 
 // What is JSON of every shard, without the end.
@@ -74,6 +77,7 @@ static void put_file(grus_buffer *to, const char *path, grus_shard_kind kind, co
     put_count(to, "bytes_out", input->bytes_out);
     put_count(to, "frames", input->frames);
     put_count(to, "skippable_frames", input->skippable_frames);
+    put_count(to, "window", input->window);
     grus_json_member(to, "xxh64");
     grus_buffer_printf(to, "\"%016" PRIx64 "\"", input->xxh64);
 }
@@ -178,7 +182,7 @@ static void put_feature_shard(grus_buffer *to, const char *path, const grus_feat
 static grus_status describe_features(const char *path, bool as_json, grus_buffer *to, grus_error *error)
 {
     grus_feature_shard *shard = NULL;
-    grus_status status = grus_feature_shard_open(path, &shard, error);
+    grus_status status = grus_feature_shard_open(path, GRUS_WINDOW_LOG_MOST, &shard, error);
     if (status != GRUS_OK)
         return status;
     grus_sequence_counts counts = {0};
@@ -195,7 +199,7 @@ static grus_status describe_lines(const char *path, grus_shard_kind kind, size_t
                                   grus_buffer *to, grus_error *error)
 {
     grus_lines *input = NULL;
-    grus_status status = grus_lines_open(path, max_record, &input, error);
+    grus_status status = grus_lines_open(path, max_record, GRUS_WINDOW_LOG_MOST, &input, error);
     if (status != GRUS_OK)
         return status;
     grus_line_counts counts = {0};

@@ -101,7 +101,7 @@ typedef struct grus_content {
 static grus_status read_content(const char *path, grus_content *content, grus_error *error)
 {
     grus_stream *stream;
-    grus_status status = grus_stream_open(path, &stream, error);
+    grus_status status = grus_stream_open(path, GRUS_WINDOW_LOG, &stream, error);
     if (status)
         return status;
     for (size_t size = 1; size > 0 && !status;) {

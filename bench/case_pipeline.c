@@ -64,7 +64,8 @@ static bool take_part(pipeline *p, size_t records)
 {
     grus_lines *input;
     grus_error error;
-    if (!strstr(p->shard, ".jsonl") || grus_lines_open(p->shard, p->options.max_record, &input, &error) != GRUS_OK)
+    if (!strstr(p->shard, ".jsonl") ||
+        grus_lines_open(p->shard, p->options.max_record, GRUS_WINDOW_LOG, &input, &error) != GRUS_OK)
         return false;
     snprintf(p->part, sizeof p->part, "grus-bench-part-XXXXXX.jsonl");
     int fd = mkstemps(p->part, (int)strlen(".jsonl"));

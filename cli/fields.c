@@ -39,6 +39,7 @@ static const field_flag flags[] = {
     {"run.text_key", "--text-key"},
     {"run.threads", "--threads"},
     {"run.token_scores", "--token-scores"},
+    {"run.window_log", "--long"},
     {"run.world_size", "--world-size"},
     {"search.beam_size", "--beam-size"},
     {"search.length_norm", "--length-norm"},

@@ -247,6 +247,8 @@ typedef struct grus_run_options {
     uint8_t input_type;  // a grus_input_type, of standard input
     bool mark_truncated; // a hypothesis that ended at its limit says so
     uint64_t seed;
+    uint32_t window_log;   // zstd frames with a window of up to 2^window_log bytes are read. Never changes a result
+    bool more_reserved[4]; // false
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

@@ -38,13 +38,15 @@ static size_t tokenizer_memory(const grus_job *job)
 static size_t reading_memory(const grus_job *job)
 {
     size_t max_record = job->options->max_record;
-    size_t lines = grus_add_sat(grus_lines_memory(max_record), grus_mul_sat(max_record, parse_factor(&job->record)));
+    unsigned window_log = job->options->window_log;
+    size_t lines =
+        grus_add_sat(grus_lines_memory(max_record, window_log), grus_mul_sat(max_record, parse_factor(&job->record)));
     lines = grus_add_sat(lines, tokenizer_memory(job));
     if (!job->feature_shards)
         return lines;
     size_t record = grus_mul_sat(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
     record = grus_min(record, grus_mul_sat(max_record, WIDENED));
-    return grus_max(lines, grus_add_sat(grus_feature_shard_memory(), grus_mul_sat(record, GROWTH_FACTOR)));
+    return grus_max(lines, grus_add_sat(grus_feature_shard_memory(window_log), grus_mul_sat(record, GROWTH_FACTOR)));
 }
 
 static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)

@@ -24,9 +24,9 @@ grus_status grus_records_open(const grus_job *job, grus_shard_kind kind, const c
     *records = (grus_records){.job = job, .kind = kind};
     if (kind != GRUS_SHARD_SAFETENSORS) {
         records->number = 1;
-        return grus_lines_open(path, job->options->max_record, &records->lines, error);
+        return grus_lines_open(path, job->options->max_record, job->options->window_log, &records->lines, error);
     }
-    grus_status status = grus_feature_shard_open(path, &records->features, error);
+    grus_status status = grus_feature_shard_open(path, job->options->window_log, &records->features, error);
     if (status == GRUS_OK)
         status = check_features(job, path, grus_feature_shard_dim(records->features), error);
     if (status != GRUS_OK)

@@ -32,11 +32,11 @@ const grus_codec *grus_codec_of_content(const grus_raw *raw)
     return codecs[i];
 }
 
-size_t grus_codec_memory(void)
+size_t grus_codec_memory(unsigned window_log)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < N_CODECS; i++)
-        bytes = grus_max(bytes, codecs[i]->memory());
+        bytes = grus_max(bytes, codecs[i]->memory(window_log));
     return bytes;
 }
 

@@ -9,6 +9,7 @@
 
 typedef struct grus_codec_counts {
     uint64_t frames, skippable_frames; // met so far
+    uint64_t window;                   // bytes, the largest of the frames'
 } grus_codec_counts;
 
 // One call of compress. Both ends move on by what was done.
@@ -29,13 +30,14 @@ typedef struct grus_codec {
     bool (*begins)(const grus_raw *raw);
     const char *not_begun; // what is wrong with a file of this suffix that does not begin so
     const char *no_bytes;  // and with one that has no bytes
-    // *state is taken down by close, also after a failure, where it may be NULL.
-    grus_status (*open)(grus_raw *raw, void **state, grus_error *error);
+    // Frames whose window is over 2^window_log bytes are refused. *state is taken down by close, also after a failure, where
+    // it may be NULL.
+    grus_status (*open)(grus_raw *raw, unsigned window_log, void **state, grus_error *error);
     // Some of the content, valid until the next call; *size 0: it is at its end.
     grus_status (*next)(void *state, grus_raw *raw, const char **data, size_t *size, grus_error *error);
     grus_codec_counts (*count)(const void *state);
     void (*close)(void *state);
-    size_t (*memory)(void); // bytes at most, raw's apart
+    size_t (*memory)(unsigned window_log); // bytes at most, raw's apart
 
     // ---- writing; all NULL where the content is written as it is ----
     void (*levels)(int *least, int *most);
@@ -54,7 +56,7 @@ const grus_codec *grus_codec_of_name(const char *name);
 // By what the file begins with.
 const grus_codec *grus_codec_of_content(const grus_raw *raw);
 // Bytes that reading any of them takes at most, raw's apart.
-size_t grus_codec_memory(void);
+size_t grus_codec_memory(unsigned window_log);
 // Bytes that writing any of them takes at most, the block for what comes out included.
 size_t grus_codec_compressor_memory(int level);
 // GRUS_E_USAGE: no codec knows this level.

@@ -9,9 +9,10 @@ static bool begins(const grus_raw *raw)
     return true;
 }
 
-static grus_status open_plain(grus_raw *raw, void **state, grus_error *error)
+static grus_status open_plain(grus_raw *raw, unsigned window_log, void **state, grus_error *error)
 {
     (void)raw;
+    (void)window_log;
     (void)error;
     *state = NULL;
     return GRUS_OK;
@@ -38,8 +39,9 @@ static void close_plain(void *state)
     (void)state;
 }
 
-static size_t memory(void)
+static size_t memory(unsigned window_log)
 {
+    (void)window_log;
     return 0;
 }
 

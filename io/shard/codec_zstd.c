@@ -13,13 +13,13 @@
 
 #include "base/error.h"
 #include "io/shard/codec.h"
+#include "io/shard/stream.h"
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define TEXT_BYTES ((size_t)64) // small inputs have borders too
 #else
 #define TEXT_BYTES ((size_t)256 << 10)
 #endif
-#define WINDOW_LOG_MAX 27    // 128 MiB, what `zstd -d` accepts unasked
 #define FRAME_HEADER_MOST 18 // bytes
 #define LONG_DISTANCE_BYTES ((size_t)16 << 20)
 
@@ -29,6 +29,8 @@ typedef struct zstd_reader {
     ZSTD_DCtx *zstd;
     char *text;           // (TEXT_BYTES), decompressed
     bool in_frame;        // a frame was begun and has not ended
+    unsigned window_log;  // at most
+    uint64_t window;      // of that frame, bytes
     uint64_t frame_start; // where the frame that is being read began
     uint64_t frame_text;  // bytes that its header promises, or ZSTD_CONTENTSIZE_…
     uint64_t frame_given; // bytes of it so far
@@ -63,7 +65,7 @@ static void close_reader(void *state)
     free(reader);
 }
 
-static grus_status open_reader(grus_raw *raw, void **state, grus_error *error)
+static grus_status open_reader(grus_raw *raw, unsigned window_log, void **state, grus_error *error)
 {
     zstd_reader *reader = *state = calloc(1, sizeof *reader);
     if (!reader)
@@ -72,10 +74,24 @@ static grus_status open_reader(grus_raw *raw, void **state, grus_error *error)
     reader->zstd = ZSTD_createDCtx();
     if (!reader->text || !reader->zstd)
         return grus_fail_memory(error, TEXT_BYTES);
-    size_t result = ZSTD_DCtx_setParameter(reader->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+    reader->window_log = window_log;
+    size_t result = ZSTD_DCtx_setParameter(reader->zstd, ZSTD_d_windowLogMax, (int)window_log);
     if (ZSTD_isError(result))
         return grus_raw_damaged(raw, error, "zstd", ZSTD_getErrorName(result));
     return GRUS_OK;
+}
+
+// The window that the frame header ahead asks for: RFC 8878, 3.1.1.1.2. 0 where it has none (a single segment needs as much as
+// it holds) or is cut.
+static uint64_t window_ahead(const grus_raw *raw)
+{
+    const unsigned char *at = raw->data + raw->at + GRUS_CODEC_MAGIC_BYTES;
+    if (grus_raw_available(raw) < GRUS_CODEC_MAGIC_BYTES + 2)
+        return 0;
+    bool single_segment = at[0] & 0x20;
+    unsigned exponent = at[1] >> 3, mantissa = at[1] & 7;
+    uint64_t base = (uint64_t)1 << (10 + exponent);
+    return single_segment ? 0 : base + base / 8 * mantissa;
 }
 
 // *end: there is no further one.
@@ -100,16 +116,37 @@ static grus_status begin_frame(zstd_reader *reader, grus_raw *raw, bool *end, gr
     reader->frame_start = grus_raw_offset(raw);
     reader->frame_text = ZSTD_getFrameContentSize(raw->data + raw->at, grus_raw_available(raw));
     reader->frame_given = 0;
+    reader->window = magic_ahead(raw) == MAGIC_FRAME ? window_ahead(raw) : 0;
+    if (reader->window == 0 && reader->frame_text < ZSTD_CONTENTSIZE_ERROR)
+        reader->window = reader->frame_text;
+    reader->counts.window = reader->window > reader->counts.window ? reader->window : reader->counts.window;
     reader->in_frame = true;
     return GRUS_OK;
+}
+
+static grus_status too_large(const zstd_reader *reader, const grus_raw *raw, grus_error *error)
+{
+    char what[200];
+    unsigned needed = reader->window_log;
+    while (needed <= GRUS_WINDOW_LOG_MOST && (uint64_t)1 << needed < reader->window)
+        needed++;
+    if (needed > GRUS_WINDOW_LOG_MOST)
+        snprintf(what, sizeof what,
+                 "the zstd frame asks for a window of %" PRIu64 " bytes, more than zstd takes itself", reader->window);
+    else
+        snprintf(what, sizeof what,
+                 "the zstd frame asks for a window of %" PRIu64 " bytes, of which %" PRIu64
+                 " are granted; run.window_log %u grants as many",
+                 reader->window, (uint64_t)1 << reader->window_log, needed);
+    return grus_raw_damaged(raw, error, what, NULL);
 }
 
 static grus_status bad_frame(const zstd_reader *reader, const grus_raw *raw, size_t result, grus_error *error)
 {
     if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
-        return grus_fail_memory(error, (size_t)1 << WINDOW_LOG_MAX);
+        return grus_fail_memory(error, (size_t)1 << reader->window_log);
     if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
-        return grus_raw_damaged(raw, error, "the zstd frame asks for a window of more than 128 MiB", NULL);
+        return too_large(reader, raw, error);
     char what[120];
     snprintf(what, sizeof what, "the zstd frame that began at byte %" PRIu64 " is damaged here or soon after",
              reader->frame_start);
@@ -164,10 +201,10 @@ static grus_codec_counts count(const void *state)
     return reader->counts;
 }
 
-static size_t memory(void)
+static size_t memory(unsigned window_log)
 {
     // The window, and what zstd keeps beside it: tables, one block of input, one of output.
-    return TEXT_BYTES + ((size_t)1 << WINDOW_LOG_MAX) + ((size_t)1 << 20);
+    return TEXT_BYTES + ((size_t)1 << window_log) + ((size_t)1 << 20);
 }
 
 // ---- writing ----

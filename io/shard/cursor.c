@@ -8,10 +8,10 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-grus_status grus_cursor_open(const char *path, grus_cursor *cursor, grus_error *error)
+grus_status grus_cursor_open(const char *path, unsigned window_log, grus_cursor *cursor, grus_error *error)
 {
     *cursor = (grus_cursor){0};
-    return grus_stream_open(path, &cursor->stream, error);
+    return grus_stream_open(path, window_log, &cursor->stream, error);
 }
 
 void grus_cursor_close(grus_cursor *cursor)

@@ -10,7 +10,7 @@ typedef struct grus_cursor {
     size_t chunk_size;
 } grus_cursor;
 
-grus_status grus_cursor_open(const char *path, grus_cursor *cursor, grus_error *error);
+grus_status grus_cursor_open(const char *path, unsigned window_log, grus_cursor *cursor, grus_error *error);
 // Safe on one that is zero-initialised.
 void grus_cursor_close(grus_cursor *cursor);
 

@@ -176,7 +176,8 @@ static grus_status check_regular(const char *path, grus_error *error)
     return grus_fail(error, GRUS_E_INPUT, path, NULL, "is not a regular file");
 }
 
-grus_status grus_feature_shard_open(const char *path, grus_feature_shard **shard_out, grus_error *error)
+grus_status grus_feature_shard_open(const char *path, unsigned window_log, grus_feature_shard **shard_out,
+                                    grus_error *error)
 {
     grus_status status = check_regular(path, error);
     if (status)
@@ -189,9 +190,9 @@ grus_status grus_feature_shard_open(const char *path, grus_feature_shard **shard
     if (!shard->path || !shard->scratch)
         status = grus_fail_memory(error, SCRATCH_BYTES);
     if (!status)
-        status = grus_cursor_open(path, &shard->features_cursor, error);
+        status = grus_cursor_open(path, window_log, &shard->features_cursor, error);
     if (!status)
-        status = grus_cursor_open(path, &shard->offsets_cursor, error);
+        status = grus_cursor_open(path, window_log, &shard->offsets_cursor, error);
     if (!status)
         status = begin(shard, error);
     if (status)
@@ -298,7 +299,8 @@ grus_stream_counts grus_feature_shard_count(const grus_feature_shard *shard)
     return grus_stream_count(shard->features_cursor.stream);
 }
 
-size_t grus_feature_shard_memory(void)
+size_t grus_feature_shard_memory(unsigned window_log)
 {
-    return 2 * grus_stream_memory() + HEADER_MAX * (2 + JSON_FACTOR) + SCRATCH_BYTES + sizeof(grus_feature_shard);
+    size_t rest = HEADER_MAX * (2 + JSON_FACTOR) + SCRATCH_BYTES + sizeof(grus_feature_shard);
+    return grus_add_sat(grus_mul_sat(2, grus_stream_memory(window_log)), rest);
 }

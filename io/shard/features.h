@@ -10,8 +10,9 @@
 typedef struct grus_feature_shard grus_feature_shard;
 
 // A regular file. GRUS_E_INPUT: it cannot be read, the header is damaged or over 1 MiB, `features` or `offsets` is
-// missing or of another form. Other tensors are passed over.
-grus_status grus_feature_shard_open(const char *path, grus_feature_shard **shard, grus_error *error);
+// missing or of another form. Other tensors are passed over. window_log is grus_stream_open's.
+grus_status grus_feature_shard_open(const char *path, unsigned window_log, grus_feature_shard **shard,
+                                    grus_error *error);
 void grus_feature_shard_close(grus_feature_shard *shard);
 
 const grus_safetensors_header *grus_feature_shard_header(const grus_feature_shard *shard);
@@ -35,6 +36,6 @@ grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard);
 grus_stream_counts grus_feature_shard_count(const grus_feature_shard *shard);
 
 // Bytes that a shard takes of memory at most.
-size_t grus_feature_shard_memory(void);
+size_t grus_feature_shard_memory(unsigned window_log);
 
 #endif

@@ -21,12 +21,13 @@ struct grus_lines {
     bool too_long; // pieces were dropped
 };
 
-grus_status grus_lines_open(const char *path, size_t max_record, grus_lines **lines_out, grus_error *error)
+grus_status grus_lines_open(const char *path, size_t max_record, unsigned window_log, grus_lines **lines_out,
+                            grus_error *error)
 {
     grus_lines *lines = calloc(1, sizeof *lines);
     if (!lines)
         return grus_fail_memory(error, sizeof *lines);
-    grus_status status = grus_stream_open(path, &lines->stream, error);
+    grus_status status = grus_stream_open(path, window_log, &lines->stream, error);
     if (status) {
         free(lines);
         return status;
@@ -156,8 +157,8 @@ grus_stream *grus_lines_stream(const grus_lines *lines)
     return lines->stream;
 }
 
-size_t grus_lines_memory(size_t max_record)
+size_t grus_lines_memory(size_t max_record, unsigned window_log)
 {
-    size_t bytes = grus_stream_memory() + sizeof(grus_lines);
+    size_t bytes = grus_stream_memory(window_log) + sizeof(grus_lines);
     return grus_add(bytes, max_record, &bytes) ? bytes : SIZE_MAX;
 }

@@ -8,8 +8,9 @@
 typedef struct grus_lines grus_lines;
 
 // path "-" is standard input. A directory, a missing or unreadable file is GRUS_E_INPUT. max_record bounds what a line
-// may take of memory; a frame's window is bounded at 128 MiB.
-grus_status grus_lines_open(const char *path, size_t max_record, grus_lines **lines, grus_error *error);
+// may take of memory; window_log is grus_stream_open's.
+grus_status grus_lines_open(const char *path, size_t max_record, unsigned window_log, grus_lines **lines,
+                            grus_error *error);
 void grus_lines_close(grus_lines *lines);
 
 typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } grus_line_kind;
@@ -25,6 +26,6 @@ grus_stream_counts grus_lines_count(const grus_lines *lines);
 grus_stream *grus_lines_stream(const grus_lines *lines);
 
 // Bytes that they take of memory at most.
-size_t grus_lines_memory(size_t max_record);
+size_t grus_lines_memory(size_t max_record, unsigned window_log);
 
 #endif

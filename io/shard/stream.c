@@ -13,15 +13,17 @@ struct grus_stream {
     grus_raw raw;
     const grus_codec *codec; // NULL before the first byte
     void *state;             // the codec's
+    unsigned window_log;     // at most
     bool end;                // nothing more comes
     uint64_t bytes_out;
 };
 
-grus_status grus_stream_open(const char *path, grus_stream **stream_out, grus_error *error)
+grus_status grus_stream_open(const char *path, unsigned window_log, grus_stream **stream_out, grus_error *error)
 {
     grus_stream *stream = calloc(1, sizeof *stream);
     if (!stream)
         return grus_fail_memory(error, sizeof *stream);
+    stream->window_log = window_log;
     grus_status status = grus_raw_open(path, &stream->raw, error);
     if (status)
         grus_stream_close(stream);
@@ -49,7 +51,7 @@ static grus_status start(grus_stream *stream, grus_error *error)
     if (codec == &grus_codec_plain && named != codec)
         return grus_raw_damaged(&stream->raw, error,
                                 grus_raw_available(&stream->raw) > 0 ? named->not_begun : named->no_bytes, NULL);
-    status = codec->open(&stream->raw, &stream->state, error);
+    status = codec->open(&stream->raw, stream->window_log, &stream->state, error);
     if (!status)
         stream->codec = codec;
     else
@@ -83,6 +85,7 @@ grus_stream_counts grus_stream_count(const grus_stream *stream)
         .bytes_out = stream->bytes_out,
         .frames = counts.frames,
         .skippable_frames = counts.skippable_frames,
+        .window = counts.window,
         .xxh64 = XXH64_digest(stream->raw.hash),
         .file = stream->raw.facts,
     };
@@ -98,7 +101,7 @@ bool grus_stream_met(const grus_stream *stream)
     return stream->raw.met;
 }
 
-size_t grus_stream_memory(void)
+size_t grus_stream_memory(unsigned window_log)
 {
-    return GRUS_RAW_BYTES + grus_codec_memory();
+    return GRUS_RAW_BYTES + grus_codec_memory(window_log);
 }

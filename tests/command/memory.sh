@@ -66,7 +66,7 @@ bounded "records of one byte, with checkpoints" 0 mean "$work/bytes.txt" $small 
 # descriptor 2^31, a last raw block of one byte.
 printf '\x28\xb5\x2f\xfd\x00\xa8\x09\x00\x00x' >"$work/window.jsonl.zst"
 bounded "a window of 2 GB" 1 mean "$work/window.jsonl.zst" $small -t 1
-says "a window of 2 GB" "window of more than 128 MiB"
+says "a window of 2 GB" "window of 2147483648 bytes, of which 134217728 are granted; --long 31 grants as many"
 
 # A frame with the largest window that is taken, and one that grows 30,000 times: one line without end, then records.
 if zstd --help 2>&1 | grep -q -- --long; then

@@ -87,6 +87,48 @@ expect 2 "level 22 in 300 MB" run "$model" "$work/a.jsonl" -q -o "$work/o22" --l
 says "level 22 in 300 MB" "--max-memory"
 check "nothing is made" test ! -e "$work/o22"
 
+# ---- windows of zstd ----
+
+# window LOG NAME: standard input in one frame that asks for 2^LOG bytes: by zstd itself, which is not told how much comes.
+window() {
+    zstd -q --long="$1" -c >"$work/$2"
+}
+for log in 28 31; do
+    window $log "w$log.jsonl.zst" <"$work/a.jsonl"
+    expect 1 "a window of 2^$log" run "$model" "$work/w$log.jsonl.zst" -q -o "$work/w$log"
+    says "a window of 2^$log" "window of $((1 << log)) bytes, of which 134217728 are granted; --long $log grants as many"
+    expect 1 "a window of 2^$log, less" run "$model" "$work/w$log.jsonl.zst" -q -o "$work/w$log" --long $((log - 1))
+    expect 0 "a window of 2^$log, --long" run "$model" "$work/w$log.jsonl.zst" -q -o "$work/w$log" --long "$log"
+    check "the output is the same" cmp "$work/reference/a.jsonl.zst" "$work/w$log/w$log.jsonl.zst"
+    expect 0 "a window of 2^$log, inspect" inspect "$work/w$log.jsonl.zst"
+    check "it is told" grep -q "^window  *$((1 << log)) bytes" "$work/out"
+done
+zstd -q -3 -c <"$work/a.jsonl" >"$work/w21.jsonl.zst"
+expect 1 "an ordinary window, and less" run "$model" "$work/w21.jsonl.zst" -q -o "$work/w21" --long 20
+says "an ordinary window, and less" "window of 2097152 bytes, of which 1048576 are granted; --long 21 grants as many"
+expect 0 "an ordinary window" run "$model" "$work/w21.jsonl.zst" -q -o "$work/w21" --long 21
+expect 0 "an ordinary window, inspect" inspect "$work/w21.jsonl.zst"
+check "nothing is told" test "$(grep -c ^window "$work/out")" = 0
+window 29 f.safetensors.zst <"$work/f.safetensors"
+expect 1 "features" run "$features" "$work/f.safetensors.zst" -q -o "$work/f29"
+says "features" "--long 29"
+expect 0 "features, --long" run "$features" "$work/f.safetensors.zst" -q -o "$work/f29" --long 29
+check "the output is the same" cmp "$work/f-reference/f.jsonl.zst" "$work/f29/f.jsonl.zst"
+window 30 in30.jsonl.zst <"$work/a.jsonl"
+"$GRUS" run "$model" - -q -o - --long 30 <"$work/in30.jsonl.zst" >"$work/piped" 2>"$work/err" || fail "standard input: exit $?"
+check "standard input gives the same" cmp <(plain "$work/reference/a.jsonl.zst") "$work/piped"
+# The window is counted once, in every figure.
+for log in 27 30; do
+    expect 0 "announced at $log" run "$model" "$work/a.jsonl" -q -o "$work/announced$log" --long "$log"
+done
+more=$(($(number "$work/announced30/report.json" predicted_memory) - $(number "$work/announced27/report.json" predicted_memory)))
+check "$more bytes more" test "$more" = $(((1 << 30) - (1 << 27)))
+expect 2 "2^31 in 1 GB" run "$model" "$work/w31.jsonl.zst" -q -o "$work/less" --long 31 --max-memory 1G
+says "2^31 in 1 GB" "--max-memory"
+for log in 9 32 -1 x; do
+    expect 2 "--long $log" run "$model" "$work/a.jsonl" -q -o "$work/o" --long "$log"
+done
+
 # ---- a directory with other files ----
 
 mkdir -p "$work/in/inner"

@@ -97,7 +97,7 @@ static grus_status read_stream(const char *path, const char *text, size_t text_s
                                grus_stream_counts *counts, grus_error *error)
 {
     grus_stream *stream;
-    grus_status status = grus_stream_open(path, &stream, error);
+    grus_status status = grus_stream_open(path, GRUS_WINDOW_LOG, &stream, error);
     size_t at = 0, size;
     FUZZ_CHECK(!status);
     do {
@@ -119,7 +119,7 @@ static void check_lines(const char *path, const char *text, size_t text_size, si
 {
     grus_lines *input;
     grus_error error = {0};
-    FUZZ_CHECK(!grus_lines_open(path, max_record, &input, &error));
+    FUZZ_CHECK(!grus_lines_open(path, max_record, GRUS_WINDOW_LOG, &input, &error));
     size_t at = 0;
     for (;;) {
         grus_line_kind kind;
@@ -148,7 +148,7 @@ static void check_damaged(const char *path, const grus_error *wanted, size_t max
     grus_line_kind kind = GRUS_LINE;
     const char *line;
     size_t length;
-    FUZZ_CHECK(!grus_lines_open(path, max_record, &input, &error));
+    FUZZ_CHECK(!grus_lines_open(path, max_record, GRUS_WINDOW_LOG, &input, &error));
     while (kind != GRUS_LINE_END && !grus_lines_next(input, &kind, &line, &length, &error))
         ;
     FUZZ_CHECK(error.status == wanted->status && !strcmp(error.place, wanted->place) &&
@@ -163,7 +163,7 @@ static grus_status append_lines(const char *path, size_t max_record, grus_buffer
     grus_line_kind kind = GRUS_LINE;
     const char *line;
     size_t length;
-    grus_status status = grus_lines_open(path, max_record, &input, error);
+    grus_status status = grus_lines_open(path, max_record, GRUS_WINDOW_LOG, &input, error);
     while (!status && kind != GRUS_LINE_END && lines->size < OUTPUT_MAX) {
         status = grus_lines_next(input, &kind, &line, &length, error);
         if (status || kind == GRUS_LINE_END)
@@ -204,7 +204,7 @@ static void check_absent(void)
     grus_lines *input;
     grus_error error = {0};
     snprintf(path, sizeof path, "%s/absent", fuzz_dir());
-    FUZZ_CHECK(grus_lines_open(path, 1, &input, &error) == GRUS_E_INPUT);
+    FUZZ_CHECK(grus_lines_open(path, 1, GRUS_WINDOW_LOG, &input, &error) == GRUS_E_INPUT);
     fuzz_check_error(GRUS_E_INPUT, &error);
 }
 
@@ -274,7 +274,7 @@ static void check_expectation(const char *path, const char *data, size_t size, s
     grus_stream *stream;
     grus_error error = {0};
     uint64_t hash = XXH64(data, bytes < size ? bytes : size, 0);
-    FUZZ_CHECK(!grus_stream_open(path, &stream, &error));
+    FUZZ_CHECK(!grus_stream_open(path, GRUS_WINDOW_LOG, &stream, &error));
     grus_stream_expect(stream, bytes, right ? hash : ~hash);
     const char *text;
     size_t n = 1, all = 0;

@@ -246,7 +246,7 @@ static bool read_form(const json_t *header, const char *values, shard_form *form
 static grus_status read_shard(const char *path, const shard_form *form, size_t *sequences, grus_error *error)
 {
     grus_feature_shard *shard = NULL;
-    grus_status status = grus_feature_shard_open(path, &shard, error);
+    grus_status status = grus_feature_shard_open(path, GRUS_WINDOW_LOG, &shard, error);
     *sequences = 0;
     if (status)
         return status;

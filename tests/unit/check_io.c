@@ -104,7 +104,7 @@ size_t count_files(const char *dir)
 grus_status read_lines(const char *path, size_t max_record, grus_buffer *lines, grus_error *error)
 {
     grus_lines *input;
-    grus_status status = grus_lines_open(path, max_record, &input, error);
+    grus_status status = grus_lines_open(path, max_record, GRUS_WINDOW_LOG, &input, error);
     if (status)
         return status;
     for (;;) {

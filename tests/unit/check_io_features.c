@@ -60,7 +60,7 @@ static void put_shard(grus_buffer *file, const uint64_t *offsets)
 
 static grus_status open_shard(const grus_buffer *content, grus_feature_shard **shard, grus_error *error)
 {
-    return grus_feature_shard_open(write_file(NAME, content->data, content->size), shard, error);
+    return grus_feature_shard_open(write_file(NAME, content->data, content->size), GRUS_WINDOW_LOG, shard, error);
 }
 
 // Reads the shard to its end, every second sequence without its values.
@@ -89,7 +89,7 @@ static void expect_sequences(const char *path, bool skip)
     grus_error error;
     size_t rows, at = 0;
     bool end;
-    ck_assert_int_eq(grus_feature_shard_open(path, &shard, &error), GRUS_OK);
+    ck_assert_int_eq(grus_feature_shard_open(path, GRUS_WINDOW_LOG, &shard, &error), GRUS_OK);
     ck_assert_uint_eq(grus_feature_shard_dim(shard), 2);
     ck_assert_uint_eq(grus_feature_shard_element_bytes(shard), 4);
     for (size_t i = 0; i < 3; i++) {
@@ -235,11 +235,11 @@ START_TEST(bad_files)
     grus_buffer_byte(&content, '\0');
     ck_assert_int_eq(read_shard(&content, &n, &error), GRUS_E_INPUT);
     expect_error(&error, "/" NAME, "", "has bytes behind the last tensor");
-    ck_assert_int_eq(grus_feature_shard_open(test_path("none"), &shard, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_feature_shard_open(test_path("none"), GRUS_WINDOW_LOG, &shard, &error), GRUS_E_INPUT);
     expect_error(&error, "/none", "", "No such file");
-    ck_assert_int_eq(grus_feature_shard_open(test_path(""), &shard, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_feature_shard_open(test_path(""), GRUS_WINDOW_LOG, &shard, &error), GRUS_E_INPUT);
     expect_error(&error, NULL, "", "is a directory");
-    ck_assert_int_eq(grus_feature_shard_open("/dev/null", &shard, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_feature_shard_open("/dev/null", GRUS_WINDOW_LOG, &shard, &error), GRUS_E_INPUT);
     expect_error(&error, "/dev/null", "", "is not a regular file");
     grus_buffer_free(&content);
 }

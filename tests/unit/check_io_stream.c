@@ -164,7 +164,8 @@ START_TEST(bad_files)
         {"bad-checksum.jsonl.zst", "checksum"},
         {"bad-cut.jsonl.zst", "cut short"},
         {"bad-garbage-behind.jsonl.zst", "no zstd frame"},
-        {"unsupported-window-2g.jsonl.zst", "window of more than 128 MiB"},
+        {"unsupported-window-2g.jsonl.zst",
+         "window of 2147483648 bytes, of which 134217728 are granted; run.window_log 31 grants as many"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grus_buffer lines = {0};
@@ -290,10 +291,10 @@ START_TEST(refused_files)
 {
     grus_lines *input;
     grus_error error;
-    ck_assert_int_eq(grus_lines_open(test_path("none.jsonl"), 10, &input, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_lines_open(test_path("none.jsonl"), 10, GRUS_WINDOW_LOG, &input, &error), GRUS_E_INPUT);
     expect_error(&error, "/none.jsonl", "", "No such file");
     mkdir(test_path("dir.jsonl"), 0777);
-    ck_assert_int_eq(grus_lines_open(test_path("dir.jsonl"), 10, &input, &error), GRUS_E_INPUT);
+    ck_assert_int_eq(grus_lines_open(test_path("dir.jsonl"), 10, GRUS_WINDOW_LOG, &input, &error), GRUS_E_INPUT);
     expect_error(&error, "/dir.jsonl", "", "is a directory");
     grus_buffer lines = {0};
     ck_assert_int_eq(read_lines(write_text("plain.jsonl.zst", "{}\n"), 10, &lines, &error), GRUS_E_INPUT);
@@ -313,7 +314,8 @@ START_TEST(counted)
     read_file(data_path("good-skippable.jsonl.zst"), &file);
     grus_lines *input;
     grus_error error;
-    ck_assert_int_eq(grus_lines_open(data_path("good-skippable.jsonl.zst"), 100, &input, &error), GRUS_OK);
+    ck_assert_int_eq(grus_lines_open(data_path("good-skippable.jsonl.zst"), 100, GRUS_WINDOW_LOG, &input, &error),
+                     GRUS_OK);
     grus_line_kind kind;
     const char *line;
     size_t length, bytes = 0;
@@ -393,9 +395,9 @@ START_TEST(memory)
         ck_assert(!ZSTD_isError(ZSTD_decompressStream(decompressor, &out, &in)));
     } while (in.pos < in.size);
     ck_assert_uint_gt(ZSTD_sizeof_DCtx(decompressor), (size_t)1 << 27);
-    ck_assert_uint_le(ZSTD_sizeof_DCtx(decompressor), grus_stream_memory());
-    ck_assert_uint_eq(grus_lines_memory(1000) - grus_lines_memory(0), 1000);
-    ck_assert_uint_eq(grus_lines_memory(SIZE_MAX), SIZE_MAX);
+    ck_assert_uint_le(ZSTD_sizeof_DCtx(decompressor), grus_stream_memory(GRUS_WINDOW_LOG));
+    ck_assert_uint_eq(grus_lines_memory(1000, GRUS_WINDOW_LOG) - grus_lines_memory(0, GRUS_WINDOW_LOG), 1000);
+    ck_assert_uint_eq(grus_lines_memory(SIZE_MAX, GRUS_WINDOW_LOG), SIZE_MAX);
     ZSTD_freeDCtx(decompressor);
     // The same frame through grus is one line that is too long.
     expect_lines(write_file("zeros.txt.zst", packed, packed_size), 1000, "<long>\n");
@@ -403,6 +405,22 @@ START_TEST(memory)
     free(zeros);
     free(packed);
     free(text);
+}
+END_TEST
+
+// The same of the largest window that there is: magic, no flags, window descriptor, a last raw block of one byte.
+START_TEST(memory_of_the_largest)
+{
+    static const char frame[] = "\x28\xb5\x2f\xfd\x00\xa8\x09\x00\x00x";
+    char text[8];
+    ZSTD_DCtx *decompressor = ZSTD_createDCtx();
+    ZSTD_DCtx_setParameter(decompressor, ZSTD_d_windowLogMax, GRUS_WINDOW_LOG_MOST);
+    ZSTD_inBuffer in = {frame, sizeof frame - 1, 0};
+    ZSTD_outBuffer out = {text, sizeof text, 0};
+    ck_assert_uint_eq(ZSTD_decompressStream(decompressor, &out, &in), 0);
+    ck_assert_uint_gt(ZSTD_sizeof_DCtx(decompressor), (size_t)1 << GRUS_WINDOW_LOG_MOST);
+    ck_assert_uint_le(ZSTD_sizeof_DCtx(decompressor), grus_stream_memory(GRUS_WINDOW_LOG_MOST));
+    ZSTD_freeDCtx(decompressor);
 }
 END_TEST
 
@@ -424,6 +442,7 @@ Suite *stream_suite(void)
     tcase_add_test(tests, counted);
     tcase_add_test(tests, slow_standard_input);
     tcase_add_test(tests, memory);
+    tcase_add_test(tests, memory_of_the_largest);
     suite_add_tcase(suite, tests);
     return suite;
 }
