@@ -26,7 +26,7 @@ static grus_status digest_file(const char *path, grus_extent *content, grus_exte
     XXH64_state_t *hash = XXH64_createState();
     if (!hash)
         return grus_fail_memory(error, sizeof(grus_extent));
-    grus_status status = grus_stream_open(path, &stream, error);
+    grus_status status = grus_stream_open(path, GRUS_WINDOW_LOG, &stream, error);
     if (!status) {
         status = digest(stream, hash, error);
         grus_stream_counts counts = grus_stream_count(stream);
