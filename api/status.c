@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "io/json/tree.h"
 #include "io/outdir/claim.h"
+#include "io/outdir/failure.h"
 #include "io/outdir/manifest.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
@@ -28,6 +29,7 @@ typedef struct grus_overview_memory {
     grus_shard_overview *shards;      // (claim.n)
     const grus_shard_overview **list; // (claim.n) of shards
     const char **stale;               // (n_stale)
+    char **causes;                    // (2 claim.n) the texts of cause and cause_time of each, or NULL
     size_t *undone;                   // (n_ranks) shards of each rank that are not done
     size_t n_ranks;                   // that have shards
     grus_buffer retry;
@@ -100,11 +102,24 @@ static grus_status examine_shard(const char *outdir, const grus_overview_memory 
     return status;
 }
 
+static grus_status examine_failure(const char *outdir, grus_overview_memory *memory, size_t i,
+                                   grus_shard_overview *shard, grus_error *error)
+{
+    grus_failure failure;
+    char text[sizeof(grus_error)];
+    if (!grus_failure_read(outdir, memory->claim.stems[i], memory->claim.run, &failure))
+        return GRUS_OK;
+    shard->cause = memory->causes[2 * i] = strdup(grus_error_text(&failure.error, text, sizeof text));
+    shard->cause_time = memory->causes[2 * i + 1] = strdup(failure.time);
+    return shard->cause && shard->cause_time ? GRUS_OK : grus_fail_memory(error, sizeof failure);
+}
+
 static grus_status examine_shards(const char *outdir, grus_overview_memory *memory, grus_overview *overview,
                                   grus_error *error)
 {
     const grus_claim *claim = &memory->claim;
     size_t counts[4] = {0};
+    bool may_have_failed = grus_failure_possible(outdir);
     for (size_t i = 0; i < claim->n; i++) {
         grus_shard_overview *shard = &memory->shards[i];
         memory->list[i] = shard;
@@ -112,9 +127,12 @@ static grus_status examine_shards(const char *outdir, grus_overview_memory *memo
         shard->input = claim->inputs[i];
         shard->rank = i % claim->world_size;
         grus_status status = examine_shard(outdir, memory, i, shard, error);
+        if (!status && may_have_failed)
+            status = examine_failure(outdir, memory, i, shard, error);
         if (status)
             return status;
         counts[shard->state]++;
+        overview->failed += shard->cause != NULL;
         overview->records += shard->records;
         overview->records_failed += shard->records_failed;
         memory->undone[shard->rank] += shard->state != GRUS_STATE_DONE;
@@ -142,15 +160,17 @@ static size_t read_failed(const char *path)
 static grus_status count_failed(const char *outdir, const grus_overview_memory *memory, grus_overview *overview,
                                 grus_error *error)
 {
+    size_t failed = 0;
     for (size_t rank = 0; rank < memory->n_ranks; rank++) {
         if (memory->undone[rank] == 0)
             continue;
         char *path = grus_outdir_report(outdir, rank, memory->claim.world_size);
         if (!path)
             return grus_fail_memory(error, strlen(outdir));
-        overview->failed += grus_min(read_failed(path), memory->undone[rank]);
+        failed += grus_min(read_failed(path), memory->undone[rank]);
         free(path);
     }
+    overview->failed = grus_max(overview->failed, failed);
     return GRUS_OK;
 }
 
@@ -215,7 +235,8 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
     memory->shards = calloc(claim->n, sizeof *memory->shards);
     memory->list = calloc(claim->n, sizeof *memory->list);
     memory->undone = calloc(claim->n, sizeof *memory->undone);
-    if (!memory->shards || !memory->list || !memory->undone)
+    memory->causes = calloc(claim->n, 2 * sizeof *memory->causes);
+    if (!memory->causes || !memory->shards || !memory->list || !memory->undone)
         return grus_fail_memory(error, claim->n * sizeof *memory->shards);
     status = examine_shards(outdir, memory, overview, error);
     if (!status)
@@ -255,6 +276,9 @@ void grus_overview_free(grus_overview *overview)
     grus_overview_memory *memory = (grus_overview_memory *)overview;
     if (!memory)
         return;
+    for (size_t i = 0; memory->causes && i < 2 * memory->claim.n; i++)
+        free(memory->causes[i]);
+    free(memory->causes);
     grus_claim_free(&memory->claim);
     grus_partials_free(&memory->partials);
     grus_buffer_free(&memory->retry);

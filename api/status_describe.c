@@ -11,12 +11,25 @@
 #include "io/json/json_write.h"
 #include "io/outdir/outdir.h"
 
+static bool is_undone(const grus_shard_overview *shard)
+{
+    return shard->state != GRUS_STATE_DONE;
+}
+
+// One that is done may have failed since, as its input changed.
+static bool has_failed(const grus_shard_overview *shard)
+{
+    return shard->cause != NULL;
+}
+
 // ---- for people ----
 
 static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
 {
     grus_buffer_printf(text, "%-9s rank %-4zu %s", grus_state_names[shard->state], shard->rank, shard->input);
-    if (shard->detail[0])
+    if (shard->cause)
+        grus_buffer_printf(text, "  (failed: %s)", shard->cause);
+    else if (shard->detail[0])
         grus_buffer_printf(text, "  (%s)", shard->detail);
     grus_buffer_byte(text, '\n');
 }
@@ -24,7 +37,7 @@ static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
 static void put_table(const grus_overview *overview, grus_buffer *text)
 {
     for (size_t i = 0; i < overview->n; i++)
-        if (overview->shards[i]->state != GRUS_STATE_DONE)
+        if (is_undone(overview->shards[i]) || has_failed(overview->shards[i]))
             put_shard_line(overview->shards[i], text);
     for (size_t i = 0; i < overview->n_stale; i++)
         grus_buffer_printf(text,
@@ -33,7 +46,7 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
     grus_buffer_printf(text, "shards    %zu: %zu done, %zu partial, %zu broken, %zu missing\n", overview->n,
                        overview->done, overview->partial, overview->broken, overview->missing);
     if (overview->failed)
-        grus_buffer_printf(text, "failed    %zu of these in the last run of their rank\n", overview->failed);
+        grus_buffer_printf(text, "failed    %zu when they were tried last\n", overview->failed);
     grus_buffer_printf(text, "records   %" PRIu64 ", %" PRIu64 " of them in error\n", overview->records,
                        overview->records_failed);
     if (*overview->retry)
@@ -56,7 +69,27 @@ static void put_shard(const grus_shard_overview *shard, grus_buffer *text)
         grus_json_member(text, "detail");
         grus_json_string(text, shard->detail, strlen(shard->detail));
     }
+    if (shard->cause) {
+        grus_json_member(text, "cause");
+        grus_json_string(text, shard->cause, strlen(shard->cause));
+        grus_json_member(text, "failed_at");
+        grus_json_string(text, shard->cause_time, strlen(shard->cause_time));
+    }
     grus_buffer_byte(text, '}');
+}
+
+// Those of which it is true, as the members of a list.
+static void put_shards(const grus_overview *overview, bool (*is_one)(const grus_shard_overview *shard),
+                       grus_buffer *text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < overview->n; i++) {
+        if (!is_one(overview->shards[i]))
+            continue;
+        grus_buffer_text(text, n++ ? "," : "");
+        put_shard(overview->shards[i], text);
+    }
+    grus_buffer_text(text, n ? "\n  " : "");
 }
 
 static void put_json(const grus_overview *overview, grus_buffer *text)
@@ -68,14 +101,10 @@ static void put_json(const grus_overview *overview, grus_buffer *text)
         ",\n  \"world_size\": %zu,\n  \"retry\": \"%s\",\n  \"not_done\": [",
         overview->n, overview->done, overview->partial, overview->broken, overview->missing, overview->failed,
         overview->records, overview->records_failed, overview->world_size, overview->retry);
-    size_t n = 0;
-    for (size_t i = 0; i < overview->n; i++) {
-        if (overview->shards[i]->state == GRUS_STATE_DONE)
-            continue;
-        grus_buffer_text(text, n++ ? "," : "");
-        put_shard(overview->shards[i], text);
-    }
-    grus_buffer_text(text, n ? "\n  ],\n  \"stale\": [" : "],\n  \"stale\": [");
+    put_shards(overview, is_undone, text);
+    grus_buffer_text(text, "],\n  \"failures\": [");
+    put_shards(overview, has_failed, text);
+    grus_buffer_text(text, "],\n  \"stale\": [");
     for (size_t i = 0; i < overview->n_stale; i++) {
         grus_buffer_text(text, i ? ",\n    " : "\n    ");
         grus_json_string(text, overview->stale[i], strlen(overview->stale[i]));

@@ -1,6 +1,10 @@
 // run.c: `grus run`.
 #include "config.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/commands.h"
 #include "cli/launcher.h"
 #include "cli/launcher_table.h"
@@ -28,6 +32,7 @@ enum option_number {
     OPT_BATCH_TOKENS,
     OPT_MAX_MEMORY,
     OPT_ON_ERROR,
+    OPT_MAX_ERRORS,
     OPT_ON_CHANGED,
     OPT_MAX_RECORD,
     OPT_LONG,
@@ -77,6 +82,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_MAX_MEMORY] = GRUS_SIZE("max-memory", 1, RUN(max_memory), "memory of the whole process [no bound]"),
     [OPT_ON_ERROR] =
         GRUS_CHOICE("on-error", policies, RUN(fail_on_error), "skip: mark a bad record; fail: fail its shard [skip]"),
+    [OPT_MAX_ERRORS] = GRUS_TEXT("max-errors", 0, "N|P%", GRUS_INTO_NOTHING,
+                                 "records in error, or their share, above which a shard fails [100%]"),
     [OPT_ON_CHANGED] = GRUS_CHOICE("on-changed", changes, RUN(on_changed),
                                    "a done shard whose input changed since: fail, redo or keep it [fail]"),
     [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, RUN(max_record), "longest line [16M]"),
@@ -125,6 +132,28 @@ static bool find_rank(const grus_option_value *values, grus_run_options *run, gr
     if (!grus_launcher_find(&wish, run, display->source))
         return false;
     return true;
+}
+
+// --max-errors, a number or a share. false after a message.
+static bool take_max_errors(const grus_option_value *value, grus_run_options *run)
+{
+    if (!value->set)
+        return true;
+    const char *text = value->text;
+    size_t length = strlen(text);
+    bool is_share = text[length - 1] == '%';
+    char *end;
+    errno = 0;
+    if (is_share)
+        run->max_errors_percent = strtod(text, &end);
+    else
+        run->max_errors = strtoull(text, &end, 10);
+    bool plain =
+        *text >= '0' && *text <= '9' && strspn(text, is_share ? "0123456789." : "0123456789") + is_share == length;
+    if (plain && errno == 0 && end + is_share == text + length && run->max_errors_percent <= 100)
+        return true;
+    grus_usage_error("--max-errors: \"%s\" is neither a number of records nor a share from 0%% to 100%%", text);
+    return false;
 }
 
 // ---- events ----
@@ -206,6 +235,8 @@ int grus_command_run(int argc, char **argv)
     if (!find_rank(values, &run, &display))
         return GRUS_E_USAGE;
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
+    if (!take_max_errors(&values[OPT_MAX_ERRORS], &run))
+        return GRUS_E_USAGE;
     run.strict = values[OPT_LOAD + GRUS_LOADING_STRICT].set;
     run.inputs = (const char *const *)argv + first + 1;
     run.n_inputs = (size_t)(argc - first - 1);

@@ -1,7 +1,11 @@
 // status.c: `grus status`.
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/commands.h"
+#include "cli/fields.h"
 #include "cli/message.h"
 #include "cli/options.h"
 
@@ -17,8 +21,24 @@ static int print_help(void)
            "Tells which shards of a run are done and which are not, and the ranks that have shards left, as the array\n"
            "expression that Slurm takes. Nothing of the outputs is read; grus verify does that.\n\n");
     grus_options_help(options, N_OPTIONS);
-    printf("\nExit codes: 0 all shards are done; 1 some are not; 2 usage; 5 not an output directory.\n");
+    printf("\nExit codes: 0 all shards are done; 1 some are not, or have failed since; 2 usage; 5 not an output "
+           "directory.\n");
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+// Causes name fields of the library's options. No flag is longer than its field.
+static grus_status name_flags(grus_text *text, grus_error *error)
+{
+    char *shown = malloc(text->size + 1);
+    if (!shown) {
+        *error = (grus_error){.status = GRUS_E_MEMORY, .cause = "out of memory"};
+        return error->status;
+    }
+    grus_fields_to_flags(text->data, shown, text->size + 1);
+    text->size = strlen(shown);
+    memcpy(text->data, shown, text->size + 1);
+    free(shown);
+    return GRUS_OK;
 }
 
 int grus_command_status(int argc, char **argv)
@@ -36,9 +56,11 @@ int grus_command_status(int argc, char **argv)
     grus_status status = grus_outdir_examine(argv[first], &overview, &error);
     if (status != GRUS_OK)
         return grus_fail_command(&error);
-    bool all_done = overview->done == overview->n;
+    bool all_done = overview->done == overview->n && overview->failed == 0;
     status = grus_overview_describe(overview, values[OPT_JSON].set, &text, &error);
     grus_overview_free(overview);
+    if (status == GRUS_OK)
+        status = name_flags(&text, &error);
     code = status == GRUS_OK ? grus_print_text(&text) : grus_fail_command(&error);
     if (code != GRUS_OK)
         return code;

@@ -247,8 +247,10 @@ typedef struct grus_run_options {
     uint8_t input_type;  // a grus_input_type, of standard input
     bool mark_truncated; // a hypothesis that ended at its limit says so
     uint64_t seed;
-    uint32_t window_log;   // zstd frames with a window of up to 2^window_log bytes are read. Never changes a result
-    bool more_reserved[4]; // false
+    uint32_t window_log;       // zstd frames with a window of up to 2^window_log bytes are read. Never changes a result
+    bool more_reserved[4];     // false
+    uint64_t max_errors;       // records in error that a shard may have
+    double max_errors_percent; // and of 100 of its records
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);
@@ -316,6 +318,8 @@ typedef struct grus_shard_overview {
     grus_shard_state state;
     uint64_t records, records_failed; // of one that is done
     char detail[160];                 // why it is not done, or "" when there is no more to say
+    const char *cause;      // why it failed when it was tried last, as FILE:PLACE: CAUSE; NULL: it did not, or was not
+    const char *cause_time; // when, as 2026-11-28T19:20:00Z; NULL with cause
 } grus_shard_overview;
 
 // What OUTDIR holds of its run. Everything belongs to the overview and lives until it is freed.
@@ -325,7 +329,7 @@ typedef struct grus_overview {
     size_t n;                                 // shards of the run
     const grus_shard_overview *const *shards; // (n) in the order of the run
     size_t done, partial, broken, missing;
-    size_t failed;                    // of those that are not done, in the last run of their rank, as its report says
+    size_t failed; // shards that have a cause, or failed in the last run of their rank, as its report says
     uint64_t records, records_failed; // of the done ones
     // What has shards left, as Slurm's --array takes it; "" for nothing: elements of the array that the run began in, or
     // ranks where it began in none.

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "io/outdir/aside.h"
 #include "io/outdir/claim.h"
+#include "io/outdir/failure.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/partial.h"
 #include "scheduler/changed.h"
@@ -108,6 +109,13 @@ static grus_status judge_shard(grus_portion *portion, const char *outdir, size_t
         status = check_overlap(shard, outdir, portion->shared->job->suffix, error);
         if (status == GRUS_OK)
             status = grus_changed_judge(portion->shared, shard, kind, error);
+    }
+    if (status == GRUS_OK && *kind == GRUS_DONE_FAILS) {
+        free(shard->failure); // of a first look, where this is the second
+        shard->failure = malloc(sizeof *shard->failure);
+        if (!shard->failure)
+            return grus_fail_memory(error, sizeof *shard->failure);
+        *shard->failure = *error;
     }
     shard->redo = *kind == GRUS_DONE_REDO;
     progress->shards_skipped += *kind == GRUS_DONE_STAYS || *kind == GRUS_DONE_KEPT;
@@ -210,6 +218,29 @@ static grus_status set_aside(const grus_portion *portion, const char *outdir, gr
     return status;
 }
 
+// Keeps the causes of the shards that have failed already, and drops those of the shards that are done.
+static void settle_failures(grus_portion *portion, const char *outdir)
+{
+    grus_shared *shared = portion->shared;
+    if (!shared->hold)
+        return;
+    shared->had_failures = grus_failure_possible(outdir);
+    size_t next = 0; // in todo
+    for (size_t i = shared->progress.rank; i < portion->shards->n; i += shared->progress.world_size) {
+        const grus_shard *shard = &portion->shards->list[i];
+        grus_failure failure = {.input = shard->name, .rank = shared->progress.rank};
+        grus_error ignored;
+        bool todo = next < shared->n_todo && portion->todo[next] == i;
+        next += todo;
+        if (shard->failure) {
+            failure.error = *shard->failure;
+            grus_failure_write(shared->hold, shard->stem, &failure, &ignored);
+        } else if (!todo && shared->had_failures) {
+            grus_failure_drop(outdir, shard->stem);
+        }
+    }
+}
+
 static grus_status take_once(grus_portion *portion, const char *outdir, grus_error *error)
 {
     grus_status status = settle_rank(portion, outdir, error);
@@ -221,6 +252,8 @@ static grus_status take_once(grus_portion *portion, const char *outdir, grus_err
         status = claim(portion, outdir, error);
     if (status == GRUS_OK && !portion->options->dry_run)
         status = set_aside(portion, outdir, error);
+    if (status == GRUS_OK && !portion->options->dry_run)
+        settle_failures(portion, outdir);
     return status;
 }
 

@@ -14,7 +14,7 @@
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + sizeof(uint32_t), "padding");
-_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, more_reserved) + 4, "padding");
+_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, max_errors_percent) + sizeof(double), "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, world_size) + sizeof(size_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");
 
@@ -31,6 +31,8 @@ static const grus_run_options run_defaults = {
     .format = GRUS_FORMAT_JSONL,
     .world_size = 1,
     .window_log = GRUS_WINDOW_LOG,
+    .max_errors = UINT64_MAX,
+    .max_errors_percent = 100,
 };
 
 void grus_search_init(grus_search *search, size_t size, const grus_model *model)
@@ -112,6 +114,8 @@ static grus_status check_run(const grus_run_options *run, grus_error *error)
     if (run->window_log < 10 || run->window_log > GRUS_WINDOW_LOG_MOST)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.window_log", "%u is not between 10 and %u", run->window_log,
                          GRUS_WINDOW_LOG_MOST);
+    if (!(run->max_errors_percent >= 0 && run->max_errors_percent <= 100))
+        return refuse(error, "run.max_errors", "a share is between 0 and 100 %");
     if (run->level < 1 || run->level > 22)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.level", "%d is not between 1 and 22", run->level);
     if (run->world_size == 0 || (run->rank >= run->world_size && !run->launched))

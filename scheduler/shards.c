@@ -41,6 +41,7 @@ void grus_shards_free(grus_shards *shards)
         free(shards->list[i].path);
         free(shards->list[i].stem);
         free(shards->list[i].fault);
+        free(shards->list[i].failure);
     }
     for (size_t i = 0; i <= GRUS_NAMED_OTHERS; i++)
         free(shards->others[i]);

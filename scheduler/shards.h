@@ -13,8 +13,9 @@ typedef struct grus_shard {
     char *stem;       // NULL where the type of an unusable input is unknown
     char *fault;      // why it cannot be opened, else NULL
     grus_shard_kind kind;
-    bool redo;      // its output is to be set aside before the run
-    uint64_t bytes; // of the file; 0 for what is no regular file
+    grus_error *failure; // why it has failed before anything was read, else NULL
+    bool redo;           // its output is to be set aside before the run
+    uint64_t bytes;      // of the file; 0 for what is no regular file
     dev_t device;
     ino_t inode;
 } grus_shard;

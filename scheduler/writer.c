@@ -3,11 +3,13 @@
 
 #include "scheduler/writer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "io/outdir/failure.h"
 #include "io/outdir/input.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
@@ -26,6 +28,7 @@ typedef struct grus_writer {
     grus_figures done;     // of this shard, with what was done of it before
     grus_slot_mark mark;   // behind its last record that was written
     uint64_t unsaved;      // records since the last checkpoint
+    bool had_failures;     // outdir may have causes of failures
 } grus_writer;
 
 static grus_status take_checkpoint(grus_writer *writer, grus_error *error)
@@ -48,6 +51,18 @@ static void leave_shard(grus_writer *writer, bool save)
     writer->journal = NULL;
 }
 
+// Keeps the cause in the directory. Where that fails it has been told all the same.
+static void keep_cause(grus_writer *writer, const grus_shard *shard, const grus_error *error)
+{
+    const grus_shared *shared = writer->shared;
+    grus_error ignored;
+    if (!shared->hold || !shard->stem)
+        return;
+    grus_failure failure = {.input = shard->name, .error = *error, .rank = shared->job->options->rank};
+    writer->had_failures = true;
+    grus_failure_write(shared->hold, shard->stem, &failure, &ignored);
+}
+
 static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_error *error)
 {
     leave_shard(writer, error->status != GRUS_E_OUTPUT);
@@ -59,6 +74,7 @@ static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_er
         return;
     }
     if (error->status != GRUS_E_OUTPUT) {
+        keep_cause(writer, &writer->shared->shards->list[slot->shard], error);
         grus_shared_shard_error(writer->shared, error);
         return;
     }
@@ -152,6 +168,8 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
     writer->journal = NULL;
     if (grus_checkpoint_possible(writer->shared, shard))
         grus_journals_drop(writer->shared->outdir, shard->stem);
+    if (writer->had_failures && shard->stem)
+        grus_failure_drop(writer->shared->outdir, shard->stem);
     return GRUS_OK;
 }
 
@@ -172,6 +190,23 @@ static grus_status write_results(grus_writer *writer, const grus_slot *slot, gru
     return GRUS_OK;
 }
 
+// Whether the shard may have as many records in error as it has; last: these are all.
+static grus_status check_errors(const grus_writer *writer, const grus_shard *shard, bool last, grus_error *error)
+{
+    const grus_run_options *options = writer->shared->job->options;
+    const grus_figures *done = &writer->done;
+    if (done->records_failed > options->max_errors)
+        return grus_fail(error, GRUS_E_FAILED, shard->path, NULL,
+                         "more than %" PRIu64 " of its records are in error, which run.max_errors allows",
+                         options->max_errors);
+    if (last && 100 * (double)done->records_failed > options->max_errors_percent * (double)done->records)
+        return grus_fail(error, GRUS_E_FAILED, shard->path, NULL,
+                         "%" PRIu64 " of its %" PRIu64
+                         " records are in error, more than the %g %% that run.max_errors allows",
+                         done->records_failed, done->records, options->max_errors_percent);
+    return GRUS_OK;
+}
+
 static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_error *error)
 {
     const grus_shard *shard = &writer->shared->shards->list[slot->shard];
@@ -187,6 +222,8 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
         status = go_on(writer, shard, slot->resume, error);
     if (status == GRUS_OK)
         status = write_results(writer, slot, error);
+    if (status == GRUS_OK)
+        status = check_errors(writer, shard, slot->last, error);
     if (status != GRUS_OK)
         return status;
     if (!slot->last)
@@ -230,7 +267,7 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
 void *grus_writer_main(void *argument)
 {
     grus_shared *shared = argument;
-    grus_writer writer = {.shared = shared};
+    grus_writer writer = {.shared = shared, .had_failures = shared->had_failures};
     for (grus_slot *slot; (slot = grus_queue_next(shared->queue)) != NULL;) {
         take_slot(&writer, slot);
         if (slot->big)

@@ -19,6 +19,7 @@
 #define MANIFESTS "/.grus/done"
 #define ASIDE "/.grus/aside"
 #define ASIDE_STEM_MAX 220 // bytes, of the 255 that a name may have
+#define FAILURES "/.grus/failed"
 #define PARTIALS "/" GRUS_OUTDIR_PARTIAL_NAME
 
 // ---- paths ----
@@ -64,6 +65,18 @@ char *grus_outdir_aside(const char *outdir, const char *stem, size_t number, con
 {
     char *path;
     return asprintf(&path, "%s" ASIDE "/%.*s.%zu%s", outdir, ASIDE_STEM_MAX, stem, number, suffix) < 0 ? NULL : path;
+}
+
+char *grus_outdir_failures(const char *outdir)
+{
+    char *path;
+    return asprintf(&path, "%s" FAILURES, outdir) < 0 ? NULL : path;
+}
+
+char *grus_outdir_failure(const char *outdir, const char *stem)
+{
+    char *path;
+    return asprintf(&path, "%s" FAILURES "/%s" GRUS_OUTDIR_MANIFEST_SUFFIX, outdir, stem) < 0 ? NULL : path;
 }
 
 char *grus_outdir_partials(const char *outdir)
@@ -149,4 +162,9 @@ grus_status grus_outdir_prepare(const char *outdir, grus_error *error)
 grus_status grus_outdir_prepare_aside(const char *outdir, grus_error *error)
 {
     return make_writable(outdir, ASIDE, error);
+}
+
+grus_status grus_outdir_prepare_failures(const char *outdir, grus_error *error)
+{
+    return make_writable(outdir, FAILURES, error);
 }

@@ -5,6 +5,7 @@
 //     OUTDIR/report.json, report-RANK.json        what the last run of a rank did
 //     OUTDIR/.grus/run.json                       whose directory it is
 //     OUTDIR/.grus/done/STEM.json                 the manifests
+//     OUTDIR/.grus/failed/STEM.json            why a shard has failed, until it succeeds
 //     OUTDIR/.grus/aside/STEM.N.SUFFIX, .json     outputs and manifests that are out of date
 //     OUTDIR/.grus/partial/STEM.UNIQUE[+journal]  what is being written
 #ifndef GRUS_IO_OUTDIR_OUTDIR_H
@@ -28,6 +29,9 @@ grus_status grus_outdir_prepare(const char *outdir, grus_error *error);
 // The same of the directory for what is set aside, in one that is made already.
 grus_status grus_outdir_prepare_aside(const char *outdir, grus_error *error);
 
+// And of that for causes of failures.
+grus_status grus_outdir_prepare_failures(const char *outdir, grus_error *error);
+
 // Paths, each in a fresh string (free it); NULL when memory is short.
 char *grus_outdir_output(const char *outdir, const char *stem, const char *suffix);
 char *grus_outdir_report(const char *outdir, size_t rank, size_t world_size);
@@ -36,6 +40,8 @@ char *grus_outdir_manifests(const char *outdir); // the directory
 char *grus_outdir_manifest(const char *outdir, const char *stem);
 // A long stem is cut, so that there is room for the number.
 char *grus_outdir_aside(const char *outdir, const char *stem, size_t number, const char *suffix);
+char *grus_outdir_failures(const char *outdir); // the directory
+char *grus_outdir_failure(const char *outdir, const char *stem);
 char *grus_outdir_partials(const char *outdir); // the directory
 char *grus_outdir_partial(const char *outdir, const char *name);
 

@@ -18,9 +18,9 @@ check "the manifest knows the time" \
 expect 0 "nothing to do" run "$model" "$work/in" -o "$out"
 says "nothing to do" "nothing to do"
 
-# state: what a run has made.
+# state: what a run has made; why a shard has failed is kept beside that.
 state() {
-    (cd "$out" && find . -type f ! -name 'report*.json' -exec sha256sum {} + | sort)
+    (cd "$out" && find . -type f ! -name 'report*.json' ! -path './.grus/failed/*' -exec sha256sum {} + | sort)
 }
 state >"$work/done"
 unchanged() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How a run ends whose records fail: all of them, some of them, in one shard or in all.
+# How a run ends whose records fail: all of them, some of them, in one shard or in all; how many a shard may have; and that
+# the causes of failed shards are kept until these succeed.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -60,4 +61,91 @@ says "a filter whose records all failed" "all 2 records are in error"
 check "a filter whose records all failed: its lines" test "$(wc -l <"$work/out")" = 2
 printf 'no JSON\n{"text": "a"}\n' | filter 0 "a filter with a result"
 : | filter 0 "a filter without records"
+
+# ---- how many a shard may have ----
+
+mkdir "$work/five"
+printf '{"text": "a"}\n{"text": 1}\n{"text": "b"}\nx\n{"text": "c"}\n' >"$work/five/s.jsonl"
+# most CODE VALUE: a shard of five records, two of them in error.
+most() {
+    rm -rf "$work/o-most"
+    expect "$1" "--max-errors $2" run "$model" "$work/five" -q -o "$work/o-most" --max-errors "$2" "${@:3}"
+}
+for value in 2 3 40% 40.5% 100%; do
+    most 0 "$value"
+done
+for value in 0 1 0% 39.99%; do
+    most 1 "$value"
+    says "--max-errors $value" "records are in error"
+    says "--max-errors $value" "--max-errors allows"
+    check "--max-errors $value: nothing is committed" test ! -e "$work/o-most/s.jsonl.zst"
+done
+for value in x 2x 101% -1 1e3 0x5% % 2%%; do
+    most 2 "$value"
+done
+# It is counted where the batches end and not before, and says the same.
+most 1 1 --batch-tokens 1 -t 3
+says "single batches" "$work/five/s.jsonl: more than 1 of its records are in error, which --max-errors allows"
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    echo '{"text": "a"}'
+done >"$work/five/t.jsonl"
+expect 1 "a shard of its own" run "$model" "$work/five" -q -o "$work/o-own" --max-errors 1
+check "a shard of its own: the other one is done" test -e "$work/o-own/t.jsonl.zst"
+
+# ---- causes are kept ----
+
+out=$work/o-own kept=$work/o-own/.grus/failed
+# causes WHAT PYTHON: of status --json as `status`.
+causes() {
+    checks=$((checks + 1))
+    "$GRUS" status "$out" --json >"$work/status" || true
+    "${PYTHON:-python3}" -c 'import json, sys
+status = json.load(open(sys.argv[1]))
+assert eval(sys.argv[2]), status' "$work/status" "$2" || fail "$1: $2"
+}
+expect 1 "a cause" status "$out"
+check "a cause is told" grep -qE "^missing +rank 0 +s.jsonl  \(failed: $work/five/s.jsonl: more than 1 of its records are in error, which --max-errors allows\)$" "$work/out"
+check "failed shards are counted" grep -qE '^failed +1 ' "$work/out"
+causes "one shard" 'status["failed"] == 1 and status["missing"] == 1 and status["done"] == 1 and status["retry"] == "0"'
+causes "one cause" '[(f["input"], f["rank"], f["state"]) for f in status["failures"]] == [("s.jsonl", 0, "missing")]'
+causes "its time" '__import__("time").strptime(status["failures"][0]["failed_at"], "%Y-%m-%dT%H:%M:%SZ")'
+causes "with what is not done" 'status["not_done"][0]["cause"] == status["failures"][0]["cause"]'
+expect 1 "another cause" run "$model" "$work/five" -q -o "$out" --max-errors 0
+causes "the last one counts" '"more than 0 of" in status["failures"][0]["cause"]'
+cp -r "$out" "$work/o-other"
+expect 0 "it succeeds" run "$model" "$work/five" -q -o "$out"
+check "nothing is kept" test -z "$(ls "$kept")"
+causes "nothing is told" 'status["failures"] == [] and status["failed"] == 0'
+expect 0 "all is sound" verify "$out"
+# A process that was killed between the commit and that.
+cp "$work/o-other/.grus/failed/s.json" "$kept"
+expect 0 "nothing to do" run "$model" "$work/five" -q -o "$out"
+check "what a killed process left is gone" test -z "$(ls "$kept")"
+
+# A done shard whose input has changed has failed, and is done.
+echo '{"text": "d"}' >>"$work/five/t.jsonl"
+expect 1 "a changed input" run "$model" "$work/five" -q -o "$out"
+expect 1 "a changed input: status" status "$out"
+check "a changed input is told" grep -qE '^done +rank 0 +t.jsonl  \(failed: .*--on-changed redo' "$work/out"
+causes "a changed input" 'status["not_done"] == [] and status["failures"][0]["state"] == "done" and status["failed"] == 1'
+expect 0 "it is kept" run "$model" "$work/five" -q -o "$out" --on-changed keep
+expect 0 "it is kept: status" status "$out"
+
+# What is another run's, or no JSON, says nothing.
+out=$work/o-other
+sed -i -E 's/"run": "[0-9a-f]{16}"/"run": "0123456789abcdef"/' "$out/.grus/failed/s.json"
+causes "another run's" 'status["failures"] == []'
+for text in '' '{' '[]' '{}' '{"cause": 1}'; do
+    echo "$text" >"$out/.grus/failed/s.json"
+    causes "a damaged file" 'status["failures"] == [] and status["missing"] == 1'
+done
+# Every shard that cannot be read.
+mkdir "$work/cut"
+cp "$work/five/t.jsonl" "$work/cut"
+: >"$work/cut/a.jsonl.zst"
+head -c 20 /dev/urandom >"$work/cut/b.jsonl.zst"
+out=$work/o-cut
+expect 1 "files that were cut" run "$model" "$work/cut" -q -o "$out"
+causes "files that were cut" '[f["input"] for f in status["failures"]] == ["a.jsonl.zst", "b.jsonl.zst"]'
+causes "files that were cut" 'all(f["input"] in f["cause"] for f in status["failures"])'
 finish
