@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/denormal.h"
 #include "base/memory.h"
 
 static const struct dtype {
@@ -95,17 +96,23 @@ static uint16_t load_u16(const unsigned char *bytes)
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
+static uint32_t load_u32(const unsigned char *bytes)
+{
+    return (uint32_t)load_u16(bytes) | (uint32_t)load_u16(bytes + 2) << 16;
+}
+
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out)
 {
     const unsigned char *bytes = (const unsigned char *)tensor->data + first * grus_dtype_size(tensor->dtype);
-    for (size_t i = 0; i < count; i++) {
-        if (tensor->dtype == GRUS_F16)
+    if (tensor->dtype == GRUS_F16) // none of them is denormal as a float
+        for (size_t i = 0; i < count; i++)
             out[i] = float_of_half(load_u16(bytes + 2 * i));
-        else if (tensor->dtype == GRUS_BF16)
-            out[i] = float_of_bits((uint32_t)load_u16(bytes + 2 * i) << 16);
-        else
-            out[i] = float_of_bits((uint32_t)load_u16(bytes + 4 * i) | (uint32_t)load_u16(bytes + 4 * i + 2) << 16);
-    }
+    else if (tensor->dtype == GRUS_BF16)
+        for (size_t i = 0; i < count; i++)
+            out[i] = grus_no_denormal(float_of_bits((uint32_t)load_u16(bytes + 2 * i) << 16));
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = grus_no_denormal(float_of_bits(load_u32(bytes + 4 * i)));
 }
 
 size_t grus_tensor_find_nonfinite(const grus_tensor *tensor)

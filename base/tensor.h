@@ -62,7 +62,8 @@ size_t grus_dtype_size(grus_dtype dtype);
 // Bytes of count elements of any type; false: the product overflows, or is no whole number of bytes.
 bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes);
 
-// Converts count elements from the first on to float; every F16 and BF16 value is exact in float. Of float types alone.
+// Converts count elements from the first on to float, exactly, but for denormal floats, which become zeros (denormal.h).
+// Of float types alone.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
 // The number of the first element that is a NaN or an infinity; tensor->count when there is none. Of float types alone.

@@ -9,4 +9,7 @@
 #define VMIN(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define VMAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VAT_LEAST(a, b) ((unsigned)_mm512_cmp_ps_mask((__m512)(a), (__m512)(b), _CMP_GE_OQ))
+// A builtin for the last step, since gcc 12 makes a masked division of a selected quotient, beside the quotient itself.
+#define VNORMAL(a) \
+    ((vec)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)(a), _mm512_set1_epi32(0x7f800000)), (__m512)(a)))
 #include "engine/kernel/vector_impl.h"

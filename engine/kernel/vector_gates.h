@@ -36,7 +36,8 @@ static inline void update_gate(gate_input z, const float *n, const float *h, siz
 {
     vec a = vexp(-add_up(z, i, count)), p, q;
     tanh_parts(load_upto(n + i, count), &p, &q);
-    store_upto(to + i, (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q), count);
+    vec h_new = (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q);
+    store_upto(to + i, VNORMAL(h_new), count);
 }
 
 static inline gate_input input_of(const grus_gates *g, bool more, size_t row, size_t gate)
@@ -68,7 +69,8 @@ static inline void any_reset_gate(const grus_gates *g, gate_input r, gate_input 
 static inline void any_update(const grus_gates *g, vec z, vec n, const float *h, float *to, size_t count)
 {
     n = candidate_of(g, n);
-    store_upto(to, n + gate_of(g, z) * (load_upto(h, count) - n), count);
+    vec h_new = n + gate_of(g, z) * (load_upto(h, count) - n);
+    store_upto(to, VNORMAL(h_new), count);
 }
 
 static void run_any_gates(const grus_gates *g)
@@ -161,7 +163,8 @@ static void update_gates(const grus_gates *g)
             }
             vec a = vexp(-z);
             tanh_parts(x, &p, &q);
-            store_upto(g->h_new[row] + i, (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q), count);
+            vec h_new = (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q);
+            store_upto(g->h_new[row] + i, VNORMAL(h_new), count);
         }
     }
 }

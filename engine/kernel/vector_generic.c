@@ -15,4 +15,5 @@ static inline unsigned four_bits(four_ints mask)
 #define VMIN(a, b) VSELECT((a) < (b), a, b)
 #define VMAX(a, b) VSELECT((a) > (b), a, b)
 #define VAT_LEAST(a, b) four_bits((a) >= (b))
+#define VNORMAL(a) ((vec)((veci)(a) & (((veci)(a)&0x7f800000) != 0)))
 #include "engine/kernel/vector_impl.h"

@@ -2,7 +2,8 @@
 //   VECTOR_TABLE  the table's name          VECTOR_NAME  its text
 //   LANES         floats a vector           VMIN, VMAX   of two vectors; the second operand where one is NaN
 //   VAT_LEAST     of two vectors, an unsigned whose bits tell where a >= b
-#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST
+//   VNORMAL       of a vector, 0 where |x| < FLT_MIN (base/denormal.h), that is where the exponent is 0; NaN in, NaN out
+#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST || !defined VNORMAL
 #error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, V... defined"
 #endif
 

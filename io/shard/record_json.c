@@ -4,6 +4,7 @@
 
 #include "io/shard/record_json.h"
 
+#include "base/denormal.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/json/number.h"
@@ -129,6 +130,7 @@ static grus_status take_row(const grus_json_span *row, float *to, size_t number,
         if (!numeric || !grus_json_to_float(&item, to + i))
             return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
                              "value %zu in row %zu of \"features\" is not a finite number", i, number);
+        to[i] = grus_no_denormal(to[i]);
     }
     return GRUS_OK;
 }

@@ -46,6 +46,8 @@ static void expect_all(grus_dtype dtype, int exponent_bits, int fraction_bits)
     grus_tensor_floats(&tensor, 0, 65536, values);
     for (unsigned i = 0; i < 65536; i++) {
         float expected = value_of(i, exponent_bits, fraction_bits);
+        if (dtype == GRUS_BF16 && fabsf(expected) < 0x1p-126f)
+            expected = 0;
         if (isnan(expected))
             ck_assert_msg(isnan(values[i]), "%04x is not NaN", i);
         else
@@ -63,14 +65,17 @@ END_TEST
 
 START_TEST(floats)
 {
-    // 1, -2.5, the smallest subnormal, and a NaN of some payload, little-endian.
-    static const unsigned char data[] = {0, 0, 128, 63, 0, 0, 32, 192, 1, 0, 0, 0, 5, 0, 192, 127};
-    grus_tensor tensor = {.dtype = GRUS_F32, .rank = 1, .shape = {4}, .count = 4, .data = data};
-    float values[3];
-    grus_tensor_floats(&tensor, 1, 3, values);
+    // 1, -2.5, a NaN of some payload, -FLT_MIN, and the greatest and least denormal, little-endian.
+    static const unsigned char data[] = {0, 0, 128, 63,  0,   0,   32,  192, 5, 0, 192, 127,
+                                         0, 0, 128, 128, 255, 255, 127, 0,   1, 0, 0,   128};
+    grus_tensor tensor = {.dtype = GRUS_F32, .rank = 1, .shape = {6}, .count = 6, .data = data};
+    float values[5];
+    grus_tensor_floats(&tensor, 1, 5, values);
     ck_assert_uint_eq(bits_of(values[0]), bits_of(-2.5f));
-    ck_assert_uint_eq(bits_of(values[1]), 1);
-    ck_assert_uint_eq(bits_of(values[2]), 0x7fc00005);
+    ck_assert_uint_eq(bits_of(values[1]), 0x7fc00005);
+    ck_assert_uint_eq(bits_of(values[2]), bits_of(-0x1p-126f));
+    ck_assert_uint_eq(bits_of(values[3]), 0);
+    ck_assert_uint_eq(bits_of(values[4]), 0);
     ck_assert_str_eq(grus_dtype_name(GRUS_BF16), "BF16");
     ck_assert_uint_eq(grus_dtype_size(GRUS_I64), 8);
 }
