@@ -150,6 +150,17 @@ DIR *grus_dir_open(const char *path)
     return stream;
 }
 
+// Some file systems keep their directories in order by themselves, and refuse in many ways to be told so. EIO and ENOSPC
+// are a loss.
+static bool keeps_order(int reason)
+{
+    static const int refusals[] = {EINVAL, ENOTSUP, ENOSYS, ENOTTY, EBADF, EACCES, EPERM, ENOENT};
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (reason == refusals[i])
+            return true;
+    return false;
+}
+
 grus_status grus_dir_sync_of(const char *path, grus_error *error)
 {
     char *dir = grus_path_dir(path);
@@ -160,10 +171,9 @@ grus_status grus_dir_sync_of(const char *path, grus_error *error)
     do
         fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd < 0 && errno == EINTR);
-    // Some file systems keep their directories in order by themselves and refuse with EINVAL.
     if (fd < 0)
         status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be opened");
-    else if (!grus_fd_sync(fd) && errno != EINVAL)
+    else if (!grus_fd_sync(fd) && !keeps_order(errno))
         status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be brought to the disk (fsync)");
     int reason = errno;
     if (fd >= 0)

@@ -25,7 +25,7 @@ static int rename_to_number(const grus_aside *aside, const char *path, const cha
                             grus_error *error)
 {
     char *to = grus_outdir_aside(aside->outdir, aside->stem, aside->number, suffix);
-    int reason = to ? grus_rename_new(aside->dir, path + aside->below, aside->dir, to + aside->below) : ENOMEM;
+    int reason = to ? grus_rename_new(aside->dir, path + aside->below, aside->dir, to + aside->below, NULL) : ENOMEM;
     if (reason == 0)
         *status = grus_dir_sync_of(to, error);
     free(to);

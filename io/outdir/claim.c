@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/names.h"
@@ -219,6 +220,15 @@ static grus_status compare_run(const char *path, const char *text, grus_error *e
     return status;
 }
 
+// Processes of one run that begin together may have replaced one another's run.json, each looking before the first
+// renamed: when they look again, it is the last one's for all of them.
+static void let_others_settle(void)
+{
+    struct timespec wait = {.tv_sec = 1};
+    while (nanosleep(&wait, &wait) != 0 && errno == EINTR)
+        continue;
+}
+
 static grus_status write_run(const char *outdir, const char *path, const char *text, bool *exists, grus_error *error)
 {
     char *partial = grus_outdir_partials(outdir);
@@ -235,6 +245,10 @@ static grus_status write_run(const char *outdir, const char *path, const char *t
         status = grus_temp_sync(&temp, error);
     if (!status)
         status = grus_temp_place(&temp, path, exists, error);
+    if (!status && !*exists && temp.unsure) {
+        let_others_settle();
+        *exists = true;
+    }
     grus_temp_discard(&temp);
     return status;
 }

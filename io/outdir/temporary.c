@@ -88,23 +88,49 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error)
     return close_fails(fd) ? refused(error, temp->path, "cannot be closed") : GRUS_OK;
 }
 
-// File systems that know no renameat2 flags can mostly link.
-int grus_rename_new(int from_dir, const char *from, int dir, const char *to)
+// What file systems say to what they cannot do at all: BeeGFS links inside one directory alone, exFAT, CIFS and those of
+// object stores never.
+static bool is_unknown(int reason)
+{
+    return reason == EINVAL || reason == ENOSYS || reason == ENOTSUP || reason == ENOTTY;
+}
+
+static bool is_without_links(int reason)
+{
+    return is_unknown(reason) || reason == EPERM || reason == EACCES || reason == EXDEV || reason == EMLINK;
+}
+
+static int rename_after_look(int from_dir, const char *from, int dir, const char *to)
+{
+    struct stat about;
+    if (fstatat(dir, to, &about, AT_SYMLINK_NOFOLLOW) == 0)
+        return EEXIST;
+    if (errno != ENOENT)
+        return errno;
+    return renameat(from_dir, from, dir, to) == 0 ? 0 : errno;
+}
+
+int grus_rename_new(int from_dir, const char *from, int dir, const char *to, bool *unsure)
 {
     if (renameat2(from_dir, from, dir, to, RENAME_NOREPLACE) == 0)
         return 0;
-    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+    if (!is_unknown(errno))
         return errno;
-    if (linkat(from_dir, from, dir, to, 0) != 0)
+    if (linkat(from_dir, from, dir, to, 0) == 0) {
+        unlinkat(from_dir, from, 0);
+        return 0;
+    }
+    if (!is_without_links(errno))
         return errno;
-    unlinkat(from_dir, from, 0);
-    return 0;
+    if (unsure)
+        *unsure = true;
+    return rename_after_look(from_dir, from, dir, to);
 }
 
 static void forget(grus_temp *temp)
 {
     free(temp->path);
-    *temp = (grus_temp){.fd = -1};
+    *temp = (grus_temp){.fd = -1, .unsure = temp->unsure};
 }
 
 grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error)
@@ -112,7 +138,7 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
     int reason = 0;
     GRUS_ASSERT(temp->fd < 0 && temp->path); // on the disk before it has its name
     if (exists)
-        reason = grus_rename_new(AT_FDCWD, temp->path, temp->target, path + temp->below);
+        reason = grus_rename_new(AT_FDCWD, temp->path, temp->target, path + temp->below, &temp->unsure);
     else if (renameat(AT_FDCWD, temp->path, temp->target, path + temp->below) != 0)
         reason = errno;
     if (exists)

@@ -15,6 +15,7 @@ typedef struct grus_temp {
     char *path;
     int target;   // the directory that final names are below; AT_FDCWD after grus_temp_open
     size_t below; // bytes of a final path that lead to it
+    bool unsure;  // it was placed by a look and a plain rename; stays when it is placed
 } grus_temp;
 
 uint64_t grus_temp_random(void);
@@ -34,8 +35,9 @@ grus_status grus_temp_sync(grus_temp *temp, grus_error *error);
 grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, grus_error *error);
 
 // Renames a file unless there is one of the other name; each name is one in its directory (or AT_FDCWD). 0 or errno,
-// EEXIST where there is.
-int grus_rename_new(int from_dir, const char *from, int dir, const char *to);
+// EEXIST where there is. *unsure (may be NULL): the file system can neither rename without replacing nor link, so that a
+// file that came between a look and the rename was replaced.
+int grus_rename_new(int from_dir, const char *from, int dir, const char *to, bool *unsure);
 
 // Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
 void grus_temp_discard(grus_temp *temp);
