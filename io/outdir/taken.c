@@ -3,6 +3,7 @@
 
 #include "io/outdir/taken.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
@@ -38,11 +39,13 @@ static grus_status digest_file(const char *path, grus_extent *content, grus_exte
     return status;
 }
 
-static bool find_file(const char *path, grus_file_facts *facts)
+// What is not there has the facts of no regular file.
+static grus_status find_file(const char *path, grus_file_facts *facts, grus_error *error)
 {
     struct stat about;
-    *facts = lstat(path, &about) == 0 ? grus_file_facts_of(&about) : (grus_file_facts){0};
-    return facts->regular;
+    bool found = lstat(path, &about) == 0;
+    *facts = found ? grus_file_facts_of(&about) : (grus_file_facts){0};
+    return found || errno == ENOENT ? GRUS_OK : grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be examined");
 }
 
 grus_status grus_taken_compare(const char *path, const grus_extent *content, bool *same, grus_extent *file,
@@ -51,9 +54,10 @@ grus_status grus_taken_compare(const char *path, const grus_extent *content, boo
     grus_file_facts facts;
     grus_extent found = {0};
     *same = false;
-    if (!find_file(path, &facts))
-        return GRUS_OK;
-    grus_status status = digest_file(path, &found, file, error);
+    grus_status status = find_file(path, &facts, error);
+    if (status || !facts.regular)
+        return status;
+    status = digest_file(path, &found, file, error);
     if (status == GRUS_E_MEMORY)
         return status;
     *same = !status && found.bytes == content->bytes && found.xxh64 == content->xxh64;
@@ -68,14 +72,16 @@ static grus_status replaced(const grus_placed *placed, grus_error *error)
 
 grus_status grus_placed_note(grus_placed *placed, grus_error *error)
 {
-    return find_file(placed->path, &placed->file) ? GRUS_OK : replaced(placed, error);
+    grus_status status = find_file(placed->path, &placed->file, error);
+    return status || placed->file.regular ? status : replaced(placed, error);
 }
 
 // Some file systems give a file another inode when it is asked for again.
 grus_status grus_placed_check(const grus_placed *placed, grus_error *error)
 {
     grus_file_facts found;
-    bool same = find_file(placed->path, &found) && found.bytes == placed->file.bytes &&
+    grus_status status = find_file(placed->path, &found, error);
+    bool same = found.regular && found.bytes == placed->file.bytes &&
                 (found.inode == placed->file.inode || found.modified == placed->file.modified);
-    return same ? GRUS_OK : replaced(placed, error);
+    return status || same ? status : replaced(placed, error);
 }

@@ -11,7 +11,7 @@ typedef struct grus_extent {
 } grus_extent;
 
 // Whether path is a regular file that holds this content, compressed or not as its name says, and if so the file's own
-// extent. One that cannot be read to its end holds other content. GRUS_E_MEMORY.
+// extent. One that cannot be read to its end holds other content. GRUS_E_OUTPUT: it cannot be examined. GRUS_E_MEMORY.
 grus_status grus_taken_compare(const char *path, const grus_extent *content, bool *same, grus_extent *file,
                                grus_error *error);
 
@@ -21,7 +21,7 @@ typedef struct grus_placed {
     grus_file_facts file;
 } grus_placed;
 
-// GRUS_E_FAILED: path is no file, or no more the one that was put there.
+// GRUS_E_FAILED: path is no file, or no more the one that was put there. GRUS_E_OUTPUT: it cannot be examined.
 grus_status grus_placed_note(grus_placed *placed, grus_error *error); // fills file
 grus_status grus_placed_check(const grus_placed *placed, grus_error *error);
 
