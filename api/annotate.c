@@ -98,6 +98,7 @@ static grus_status settle(grus_annotation *state, const grus_model *model, const
 
 static void free_state(grus_annotation *state)
 {
+    grus_job_free(&state->job);
     grus_buffer_free(&state->output);
     grus_parsed_free(&state->parsed);
     grus_batcher_free(&state->batcher);

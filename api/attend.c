@@ -223,6 +223,7 @@ static grus_status make_map(attending *state, grus_error *error)
 
 static void free_state(attending *state)
 {
+    grus_job_free(&state->job);
     grus_arena_free(state->results);
     grus_arena_free(state->arena);
     grus_parsed_free(&state->parsed);

@@ -469,6 +469,7 @@ static void free_benchmark(benchmark *b)
     }
     free(b->threads);
     grus_benchmark_work_free(&b->work);
+    grus_job_free(&b->job);
     free(b->memory);
     free(b);
 }

@@ -17,6 +17,8 @@ enum option_number {
     OPT_RECORDS,
     OPT_SECONDS,
     OPT_TEXT_KEY,
+    OPT_OUTPUT_KEY,
+    OPT_FIELD_PREFIX,
     OPT_LONG,
     OPT_JSON,
     OPT_LOAD,
@@ -35,6 +37,10 @@ static const grus_option options[N_OPTIONS] = {
                                "records that the parts are measured on [20000]"),
     [OPT_SECONDS] = GRUS_REAL("seconds", "S", BENCHMARK(seconds), "for each part, at least three repetitions [2]"),
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
+    [OPT_OUTPUT_KEY] =
+        GRUS_TEXT("output-key", 0, "KEY", RUN(output_key), "JSON field of the main result [its own name]"),
+    [OPT_FIELD_PREFIX] =
+        GRUS_TEXT("field-prefix", 0, "P", RUN(field_prefix), "before the names of the result's other fields"),
     [OPT_LONG] = GRUS_COUNT("long", 0, "N", 10, 31, RUN(window_log), "read zstd windows of up to 2^N bytes [27]"),
     [OPT_JSON] = GRUS_TEXT("json", 0, "FILE", GRUS_INTO_NOTHING, "write the figures as JSON; - is standard output"),
     GRUS_LOAD_ROWS(OPT_LOAD),

@@ -26,6 +26,8 @@ enum option_number {
     OPT_TEXT_KEY,
     OPT_ID_KEY,
     OPT_TARGET_KEY,
+    OPT_OUTPUT_KEY,
+    OPT_FIELD_PREFIX,
     OPT_TEXT_COLUMN,
     OPT_TARGET_COLUMN,
     OPT_THREADS,
@@ -72,6 +74,10 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_ID_KEY] = GRUS_TEXT("id-key", 0, "KEY", RUN(id_key), "JSON field of the record's name [id]"),
     [OPT_TARGET_KEY] = GRUS_TEXT("target-key", 0, "KEY", RUN(target_key), "JSON field of the target [target]"),
+    [OPT_OUTPUT_KEY] =
+        GRUS_TEXT("output-key", 0, "KEY", RUN(output_key), "JSON field of the main result [its own name]"),
+    [OPT_FIELD_PREFIX] =
+        GRUS_TEXT("field-prefix", 0, "P", RUN(field_prefix), "before the names of the result's other fields"),
     [OPT_TEXT_COLUMN] = GRUS_COUNT("text-column", 0, "N", 1, 1000000, RUN(text_column), "TSV column of the text [1]"),
     [OPT_TARGET_COLUMN] =
         GRUS_COUNT("target-column", 0, "N", 1, 1000000, RUN(target_column), "TSV column of the target [2]"),

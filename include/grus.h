@@ -251,6 +251,9 @@ typedef struct grus_run_options {
     bool more_reserved[4];     // false
     uint64_t max_errors;       // records in error that a shard may have
     double max_errors_percent; // and of 100 of its records
+    // Names of the result's fields. output_key: of the main one (the text, the embedding, the one head, the score);
+    // field_prefix: stands before the names of the others. NULL: their own.
+    const char *output_key, *field_prefix;
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

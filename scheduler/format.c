@@ -55,7 +55,8 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
-    size_t bytes = grus_add_sat(jsonl ? bounds->bytes : 0, grus_mul_sat(bounds->records, RECORD_BYTES));
+    size_t record = grus_add_sat(RECORD_BYTES, job->names.more_bytes);
+    size_t bytes = grus_add_sat(jsonl ? bounds->bytes : 0, grus_mul_sat(bounds->records, record));
     if (job->embedding)
         bytes =
             grus_add_sat(bytes, grus_mul_sat(bounds->records,
@@ -94,7 +95,7 @@ static void put_label(grus_buffer *out, const grus_vocab *labels, uint32_t label
 static void put_prediction(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
 {
     const grus_vocab *labels = job->model->labels[head];
-    grus_json_member(out, job->model->config.heads[head].name);
+    grus_json_member(out, job->names.list[GRUS_N_RESULTS + head]);
     if (job->model->config.heads[head].on_token) {
         grus_buffer_byte(out, '[');
         for (size_t i = 0; i < prediction->n; i++) {
@@ -121,7 +122,6 @@ static size_t printed(const grus_hypothesis *hypothesis)
 static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
 {
     size_t n = printed(hypothesis);
-    grus_json_member(out, "output");
     if (grus_tokenizer_takes_ids(job->model->target)) {
         grus_buffer_byte(out, '[');
         for (size_t i = 0; i < n; i++)
@@ -142,13 +142,16 @@ static void put_number(grus_buffer *out, const char *name, double value)
     grus_json_float(out, (float)value);
 }
 
-static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
+// Under these names.
+static void put_item(grus_buffer *out, const grus_job *job, const char *const *names, const grus_hypothesis *hypothesis,
+                     grus_buffer *scratch)
 {
+    grus_json_member(out, names[GRUS_RESULT_OUTPUT]);
     put_output(out, job, hypothesis, scratch);
-    put_number(out, "score", hypothesis->score);
-    put_number(out, "logprob", hypothesis->logprob);
+    put_number(out, names[GRUS_RESULT_SCORE], hypothesis->score);
+    put_number(out, names[GRUS_RESULT_LOGPROB], hypothesis->logprob);
     if (job->options->mark_truncated && !hypothesis->ended) {
-        grus_json_member(out, "truncated");
+        grus_json_member(out, names[GRUS_RESULT_TRUNCATED]);
         grus_buffer_text(out, "true");
     }
 }
@@ -156,23 +159,24 @@ static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesi
 static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
 {
     const grus_hypothesis *best = &result->hypotheses[0];
+    const char *const *names = job->names.list;
     if (job->infer.force) {
-        put_number(out, "logprob", best->logprob);
-        put_number(out, "score", best->score);
+        put_number(out, names[GRUS_RESULT_LOGPROB], best->logprob);
+        put_number(out, names[GRUS_RESULT_SCORE], best->score);
         if (job->infer.token_scores) {
-            grus_json_member(out, "token_logprobs");
+            grus_json_member(out, names[GRUS_RESULT_TOKEN_LOGPROBS]);
             put_floats(out, best->token_logprobs, best->length);
         }
         return;
     }
-    put_item(out, job, best, scratch);
+    put_item(out, job, names, best, scratch);
     if (job->infer.search.n_best == 1)
         return;
-    grus_json_member(out, "nbest");
+    grus_json_member(out, names[GRUS_RESULT_NBEST]);
     grus_buffer_byte(out, '[');
     for (size_t i = 0; i < result->n_hypotheses; i++) {
         grus_buffer_text(out, i ? ", {" : "{");
-        put_item(out, job, &result->hypotheses[i], scratch);
+        put_item(out, job, grus_result_own_names, &result->hypotheses[i], scratch);
         grus_buffer_byte(out, '}');
     }
     grus_buffer_byte(out, ']');
@@ -180,7 +184,6 @@ static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_res
 
 static void put_rows(grus_buffer *out, const float *weights, size_t rows, size_t columns)
 {
-    grus_json_member(out, "attention");
     grus_buffer_byte(out, '[');
     for (size_t i = 0; i < rows; i++) {
         if (i)
@@ -193,7 +196,6 @@ static void put_rows(grus_buffer *out, const float *weights, size_t rows, size_t
 // "source-target" pairs of all steps, the end token's included.
 static void put_alignment(grus_buffer *out, const grus_hypothesis *hypothesis, size_t columns)
 {
-    grus_json_member(out, "alignment");
     grus_buffer_byte(out, '"');
     for (size_t i = 0; columns && i < hypothesis->length; i++) {
         const float *row = hypothesis->attention + i * columns;
@@ -208,9 +210,11 @@ static void put_alignment(grus_buffer *out, const grus_hypothesis *hypothesis, s
 
 static void put_attention(grus_buffer *out, const grus_job *job, const grus_result *result, size_t length)
 {
+    bool hard = job->options->attention == GRUS_ATTENTION_HARD;
+    grus_json_member(out, job->names.list[hard ? GRUS_RESULT_ALIGNMENT : GRUS_RESULT_ATTENTION]);
     if (!job->hypotheses)
         put_rows(out, result->attention, 1, length);
-    else if (job->options->attention == GRUS_ATTENTION_SOFT)
+    else if (!hard)
         put_rows(out, result->hypotheses[0].attention, result->hypotheses[0].length, length);
     else
         put_alignment(out, &result->hypotheses[0], length);
@@ -220,7 +224,7 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
                         grus_buffer *scratch)
 {
     if (job->embedding) {
-        grus_json_member(out, "embedding");
+        grus_json_member(out, job->names.list[GRUS_RESULT_EMBEDDING]);
         put_floats(out, result->embedding, grus_config_output_size(&job->model->config));
     }
     for (size_t i = 0; i < job->model->config.n_heads; i++)

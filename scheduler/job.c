@@ -100,45 +100,96 @@ static grus_status settle_format(grus_job *job, grus_error *error)
 
 // ---- names of the result ----
 
-static void add_field(grus_job *job, const char *name)
+static void add_field(grus_job *job, size_t field)
 {
-    job->result_fields[job->record.n_result_fields++] = name;
+    job->result_fields[job->record.n_result_fields++] = job->names.list[field];
+}
+
+// The fields that are printed, in the order in which a record that has one of them is told.
+static void list_fields(grus_job *job)
+{
+    const grus_run_options *options = job->options;
+    job->record.result_fields = job->result_fields;
+    if (options->attention != GRUS_ATTENTION_NONE)
+        add_field(job, options->attention == GRUS_ATTENTION_SOFT ? GRUS_RESULT_ATTENTION : GRUS_RESULT_ALIGNMENT);
+    if (job->embedding)
+        add_field(job, GRUS_RESULT_EMBEDDING);
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        if (job->heads[i])
+            add_field(job, GRUS_N_RESULTS + i);
+    if (!job->hypotheses)
+        return;
+    add_field(job, GRUS_RESULT_LOGPROB);
+    add_field(job, GRUS_RESULT_SCORE);
+    if (!job->infer.force)
+        add_field(job, GRUS_RESULT_OUTPUT);
+    if (!job->infer.force && options->search->n_best > 1)
+        add_field(job, GRUS_RESULT_NBEST);
+    if (options->token_scores)
+        add_field(job, GRUS_RESULT_TOKEN_LOGPROBS);
+    if (options->mark_truncated)
+        add_field(job, GRUS_RESULT_TRUNCATED);
+}
+
+// The field that run.output_key names: what txt would print.
+static grus_status name_main_result(grus_job *job, grus_error *error)
+{
+    size_t main = GRUS_RESULT_EMBEDDING, heads = 0;
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        if (job->heads[i]) {
+            main = GRUS_N_RESULTS + i;
+            heads++;
+        }
+    if (heads > 1)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.output_key",
+                         "names one head and the task selects %zu; choose with run.task, or take run.field_prefix",
+                         heads);
+    if (job->hypotheses)
+        main = job->infer.force ? GRUS_RESULT_SCORE : GRUS_RESULT_OUTPUT;
+    job->names.list[main] = job->options->output_key;
+    return GRUS_OK;
+}
+
+// A field of a record's frame, or one of the result twice.
+static grus_status check_names(const grus_job *job, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    const char *const frame[] = {options->id_key, "error", "grus_error"};
+    const char *field = options->output_key     ? "run.output_key"
+                        : options->field_prefix ? "run.field_prefix"
+                                                : "run.format";
+    for (size_t i = 0; i < job->record.n_result_fields; i++) {
+        const char *name = job->result_fields[i];
+        bool taken = false;
+        for (size_t j = 0; j < sizeof frame / sizeof *frame; j++)
+            taken = taken || strcmp(name, frame[j]) == 0;
+        for (size_t j = 0; j < i; j++)
+            taken = taken || strcmp(name, job->result_fields[j]) == 0;
+        if (taken)
+            return grus_fail(
+                error, GRUS_E_USAGE, NULL, field,
+                "\"%s\" is a field that grus writes itself, too; run.output_key and run.field_prefix name results",
+                name);
+    }
+    return GRUS_OK;
 }
 
 static grus_status name_results(grus_job *job, grus_error *error)
 {
     const grus_run_options *options = job->options;
-    const grus_config *config = &job->model->config;
-    job->record.result_fields = job->result_fields;
+    bool renamed = options->output_key || options->field_prefix;
     if (options->format != GRUS_FORMAT_JSONL)
-        return GRUS_OK;
-    if (options->attention != GRUS_ATTENTION_NONE)
-        add_field(job, options->attention == GRUS_ATTENTION_SOFT ? "attention" : "alignment");
-    if (job->embedding)
-        add_field(job, "embedding");
-    for (size_t i = 0; i < config->n_heads; i++) {
-        const char *name = config->heads[i].name;
-        if (!job->heads[i])
-            continue;
-        if (strcmp(name, "id") == 0 || strcmp(name, "error") == 0 ||
-            (strcmp(name, "attention") == 0 && options->attention != GRUS_ATTENTION_NONE))
-            return grus_fail(error, GRUS_E_USAGE, NULL, "run.format",
-                             "the head \"%s\" of this model would take a field that grus writes itself", name);
-        add_field(job, name);
-    }
-    if (job->hypotheses) {
-        add_field(job, "logprob");
-        add_field(job, "score");
-        if (!job->infer.force)
-            add_field(job, "output");
-        if (!job->infer.force && options->search->n_best > 1)
-            add_field(job, "nbest");
-        if (options->token_scores)
-            add_field(job, "token_logprobs");
-        if (options->mark_truncated)
-            add_field(job, "truncated");
-    }
-    return GRUS_OK;
+        return renamed
+                   ? grus_fail(error, GRUS_E_USAGE, NULL, options->output_key ? "run.output_key" : "run.field_prefix",
+                               "names fields, and run.format %s has none", grus_format_names[options->format])
+                   : GRUS_OK;
+    grus_status status = grus_result_names_make(&job->names, &job->model->config, options, error);
+    if (status == GRUS_OK && options->output_key)
+        status = name_main_result(job, error);
+    if (status != GRUS_OK)
+        return status;
+    list_fields(job);
+    return check_names(job, error);
 }
 
 static void describe_records(grus_job *job)
@@ -176,6 +227,11 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
     describe_records(job);
     status = settle_format(job, error);
     return status == GRUS_OK ? name_results(job, error) : status;
+}
+
+void grus_job_free(grus_job *job)
+{
+    grus_result_names_free(&job->names);
 }
 
 // ---- sizes ----

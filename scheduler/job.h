@@ -6,8 +6,7 @@
 #include "engine/engine.h"
 #include "io/shard/record.h"
 #include "scheduler/model.h"
-
-#define GRUS_MAX_RESULT_FIELDS (GRUS_MAX_HEADS + 9)
+#include "scheduler/result_names.h"
 
 typedef struct grus_job {
     const grus_model *model;
@@ -22,13 +21,16 @@ typedef struct grus_job {
 
     bool feature_shards; // some of the shards are safetensors; set once they are listed
 
+    grus_result_names names;   // of the result's fields
     grus_record_format record; // kind is to be set for each shard; its result_fields point into this job
-    const char *result_fields[GRUS_MAX_RESULT_FIELDS];
+    const char *result_fields[GRUS_N_RESULTS + GRUS_MAX_HEADS];
 } grus_job;
 
 // options are of grus_run_settings_read and outlive the job. GRUS_E_USAGE names the field that does not go with another or
-// with the model. A job must not be copied.
+// with the model. A job must not be copied; it is to be freed in every case.
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
+// Safe on one that is zero-initialised.
+void grus_job_free(grus_job *job);
 
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.
 size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);

@@ -93,6 +93,10 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
     // What came later than the first runs is told where it is asked for, so that a run that was begun before goes on.
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
+    if (options->output_key)
+        put_text(text, 1, "output_key", options->output_key);
+    if (options->field_prefix)
+        put_text(text, 1, "field_prefix", options->field_prefix);
     if (options->input_type)
         put_text(text, 1, "input_type", options->input_type == GRUS_INPUT_TXT ? "txt" : "tsv");
 }

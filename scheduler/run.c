@@ -274,6 +274,7 @@ grus_status grus_run(const grus_model *model, const grus_run_options *options, c
         grus_shared_destroy(shared);
     }
     grus_portion_free(&state->portion);
+    grus_job_free(&state->job);
     grus_shards_free(&state->shards);
     free(state);
     return status;

@@ -4,6 +4,8 @@
 #include "scheduler/run_options.h"
 
 #include <math.h>
+#include <string.h>
+#include <unistr.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -14,7 +16,7 @@
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + sizeof(uint32_t), "padding");
-_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, max_errors_percent) + sizeof(double), "padding");
+_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, field_prefix) + sizeof(char *), "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, world_size) + sizeof(size_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");
 
@@ -103,10 +105,20 @@ static grus_status check_search(const grus_search *search, grus_error *error)
     return GRUS_OK;
 }
 
+// Of a field of a record.
+static bool is_name(const char *text)
+{
+    return *text && !u8_check((const uint8_t *)text, strlen(text));
+}
+
 static grus_status check_run(const grus_run_options *run, grus_error *error)
 {
     if (!run->text_key || !run->id_key || !run->target_key)
         return refuse(error, "run.text_key", "a key is missing");
+    if (run->output_key && !is_name(run->output_key))
+        return refuse(error, "run.output_key", "must be UTF-8, and not empty");
+    if (run->field_prefix && !is_name(run->field_prefix))
+        return refuse(error, "run.field_prefix", "must be UTF-8, and not empty");
     if (run->text_column == 0 || run->target_column == 0)
         return refuse(error, "run.text_column", "columns count from 1");
     if (run->max_record == 0)

@@ -171,7 +171,7 @@ static grus_status take_all(const grus_record_format *format, const struct field
 {
     if (fields->result < format->n_result_fields)
         return bad(error, "result_field", format->result_fields[fields->result],
-                   "is there already, and is the result's name");
+                   "is there already, and is the result's name (--output-key, --field-prefix)");
     const struct id_list text_ids = {&record->ids, &record->n_ids, &record->ids_capacity};
     const struct id_list target_ids = {&record->target_ids, &record->n_target_ids, &record->target_ids_capacity};
     grus_status status;
