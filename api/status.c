@@ -58,8 +58,10 @@ static void take_partial(const grus_partials *partials, const char *stem, grus_s
         if (!grus_partial_is_of(partial, stem))
             continue;
         bool dead = partial->owner == GRUS_OWNER_DEAD;
-        snprintf(shard->detail, sizeof shard->detail, "%s %ld on %s, %" PRIu64 " s ago",
-                 dead ? "given up by process" : "process", partial->pid, partial->host, partial->age);
+        bool other_boot = partial->owner == GRUS_OWNER_ELSEWHERE && partial->same_host;
+        snprintf(shard->detail, sizeof shard->detail, "%s %ld on %s%s, %" PRIu64 " s ago",
+                 dead ? "given up by process" : "process", partial->pid, partial->host,
+                 other_boot ? " in another boot or pid namespace" : "", partial->age);
         if (!dead) {
             shard->state = GRUS_STATE_PARTIAL;
             return;

@@ -41,7 +41,7 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
             put_shard_line(overview->shards[i], text);
     for (size_t i = 0; i < overview->n_stale; i++)
         grus_buffer_printf(text,
-                           "stale     " GRUS_OUTDIR_PARTIAL_NAME "/%s: of another host and untouched for over 7 days\n",
+                           "stale     " GRUS_OUTDIR_PARTIAL_NAME "/%s: of another host, boot or pid namespace and untouched for over 7 days\n",
                            overview->stale[i]);
     grus_buffer_printf(text, "shards    %zu: %zu done, %zu partial, %zu broken, %zu missing\n", overview->n,
                        overview->done, overview->partial, overview->broken, overview->missing);

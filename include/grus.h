@@ -309,7 +309,7 @@ GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_optio
 
 typedef enum grus_shard_state {
     GRUS_STATE_DONE,    // its output is there, as long as its manifest says
-    GRUS_STATE_PARTIAL, // a process that is alive, or on another host, has begun it
+    GRUS_STATE_PARTIAL, // a process that is alive, or on another host, boot or pid namespace, has begun it
     GRUS_STATE_BROKEN,  // of output and manifest one is missing, or they do not fit
     GRUS_STATE_MISSING,
 } grus_shard_state;
@@ -338,7 +338,7 @@ typedef struct grus_overview {
     // ranks where it began in none.
     const char *retry;
     size_t n_stale;
-    const char *const *stale; // (n_stale) partial files of other hosts, untouched for more than 7 days
+    const char *const *stale; // (n_stale) partial files of other hosts, boots or pid namespaces, untouched for over 7 days
 } grus_overview;
 
 // Looks at run.json, manifests, reports and the names of partial files, and changes nothing. The caller frees

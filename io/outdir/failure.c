@@ -40,7 +40,7 @@ static void stamp(grus_failure *failure)
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(failure->time, sizeof failure->time, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    grus_temp_host(failure->host);
+    grus_origin_host(failure->host);
 }
 
 static grus_status write_text(const grus_hold *hold, const char *partial, const char *stem, const char *path,

@@ -3,6 +3,7 @@
 #define GRUS_IO_OUTDIR_FAILURE_H
 
 #include "io/outdir/hold.h"
+#include "io/outdir/origin.h"
 
 #define GRUS_FAILURE_TIME 32
 

@@ -125,16 +125,16 @@ static grus_status make_parts(grus_journal *journal, grus_error *error)
     return GRUS_OK;
 }
 
-// Removes the journals of a shard, or of dead processes alone, but not this one.
-static void drop(const char *outdir, const char *stem, bool dead_alone, const char *own)
+// Removes the journals that dead processes have left of a shard, but not this one. On some file systems a process elsewhere
+// could not go on without its own.
+static void drop(const char *outdir, const char *stem, const char *own)
 {
     grus_partials partials;
     grus_error ignored;
     grus_partials_list(outdir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++) {
         const grus_partial *partial = &partials.list[i];
-        bool wanted = partial->journal && grus_partial_is_of(partial, stem) &&
-                      (partial->owner == GRUS_OWNER_DEAD || (!dead_alone && partial->owner == GRUS_OWNER_ELSEWHERE));
+        bool wanted = partial->journal && grus_partial_is_of(partial, stem) && partial->owner == GRUS_OWNER_DEAD;
         char *path = wanted ? grus_outdir_partial(outdir, partial->name) : NULL;
         if (path && (!own || strcmp(path, own) != 0))
             unlink(path);
@@ -164,7 +164,7 @@ grus_status grus_journal_open(const grus_journal_key *key, grus_resume *resume, 
         return status;
     }
     if (resume)
-        drop(key->outdir, key->stem, true, journal->temp.path);
+        drop(key->outdir, key->stem, journal->temp.path);
     *journal_out = journal;
     return GRUS_OK;
 }
@@ -220,7 +220,7 @@ void grus_journal_close(grus_journal *journal, bool done)
 
 void grus_journals_drop(const char *outdir, const char *stem)
 {
-    drop(outdir, stem, false, NULL);
+    drop(outdir, stem, NULL);
 }
 
 size_t grus_journal_memory(void)

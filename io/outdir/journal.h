@@ -22,7 +22,7 @@ grus_status grus_journal_checkpoint(grus_journal *journal, const grus_checkpoint
 // Closes. The file stays where it has a checkpoint in it and the shard is not done. NULL is allowed.
 void grus_journal_close(grus_journal *journal, bool done);
 
-// Removes the journals of a shard that is done, but for those of other living processes on this host.
+// Removes the journals of a shard that is done, but for those of processes that live or may live elsewhere.
 void grus_journals_drop(const char *outdir, const char *stem);
 
 // Bytes of memory that writing one and reading one take; saturated.

@@ -1,6 +1,6 @@
-// partial.c: lists and sweeps temporary files. An owner is dead when its host is this one, its process is gone, and its
-// lock on the file too: two containers may share a host's name and not see one another's processes. What another host
-// has written is never removed here: from afar nobody can tell.
+// partial.c: lists and sweeps temporary files. An owner is dead when its origin is this process's, its process is gone, and
+// its lock on the file too. What another host, boot or pid namespace has written is never removed here: from afar nobody
+// can tell, and a boot that is over cannot be told from another machine of the same name.
 #include "config.h"
 
 #include "io/outdir/partial.h"
@@ -32,10 +32,10 @@ static bool parse_name(grus_partial *partial)
     const char *name = partial->name, *at = strrchr(name, '@');
     if (!at || at - name < RANDOM_DIGITS + 4)
         return false;
-    const char *end_of_host = strchrnul(at, '+');
-    size_t host_length = (size_t)(end_of_host - at) - 1;
-    partial->journal = strcmp(end_of_host, GRUS_OUTDIR_JOURNAL_TAIL) == 0;
-    if (host_length == 0 || host_length >= sizeof partial->host || (*end_of_host && !partial->journal))
+    size_t host_length, origin_length = grus_origin_length(at + 1, &host_length);
+    const char *end_of_origin = at + 1 + origin_length;
+    partial->journal = strcmp(end_of_origin, GRUS_OUTDIR_JOURNAL_TAIL) == 0;
+    if (origin_length == 0 || (*end_of_origin && !partial->journal))
         return false;
     memcpy(partial->host, at + 1, host_length);
     const char *random = at - RANDOM_DIGITS, *dot = random - 1;
@@ -61,15 +61,16 @@ static bool is_locked(int dir, const char *name)
     return locked;
 }
 
-static grus_owner find_owner(int dir, const grus_partial *partial, const char *this_host, time_t written)
+static grus_owner find_owner(int dir, const grus_partial *partial, const char *this_origin, time_t written)
 {
-    if (strcmp(partial->host, this_host) != 0)
+    const char *origin = strrchr(partial->name, '@') + 1;
+    if (!grus_origin_is(origin, strcspn(origin, "+"), this_origin))
         return GRUS_OWNER_ELSEWHERE;
     bool gone = grus_process_is_gone(partial->pid, written);
     return gone && !is_locked(dir, partial->name) ? GRUS_OWNER_DEAD : GRUS_OWNER_ALIVE;
 }
 
-static grus_status add(grus_partials *partials, int dir, const char *name, const char *this_host, grus_error *error)
+static grus_status add(grus_partials *partials, int dir, const char *name, const char *this_origin, grus_error *error)
 {
     struct stat about;
     grus_partial partial = {.name = strdup(name)};
@@ -81,7 +82,8 @@ static grus_status add(grus_partials *partials, int dir, const char *name, const
     }
     time_t now = time(NULL);
     partial.age = now > about.st_mtime ? (uint64_t)(now - about.st_mtime) : 0;
-    partial.owner = find_owner(dir, &partial, this_host, about.st_mtime);
+    partial.owner = find_owner(dir, &partial, this_origin, about.st_mtime);
+    partial.same_host = grus_origin_is(partial.host, strlen(partial.host), this_origin);
     void *list = partials->list;
     if (!grus_grow(&list, &partials->capacity, partials->n + 1, sizeof partial)) {
         free(partial.name);
@@ -94,8 +96,10 @@ static grus_status add(grus_partials *partials, int dir, const char *name, const
 
 static grus_status read_dir(DIR *stream, const char *path, grus_partials *partials, grus_error *error)
 {
-    char host[GRUS_HOST_MAX];
-    grus_temp_host(host);
+    char origin[GRUS_ORIGIN_MAX];
+    grus_status known = grus_origin_this(origin, error);
+    if (known)
+        return known;
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(stream);
@@ -103,7 +107,7 @@ static grus_status read_dir(DIR *stream, const char *path, grus_partials *partia
             return grus_fail_errno(error, GRUS_E_OUTPUT, path, "cannot be read");
         if (!entry)
             return GRUS_OK;
-        grus_status status = add(partials, dirfd(stream), entry->d_name, host, error);
+        grus_status status = add(partials, dirfd(stream), entry->d_name, origin, error);
         if (status)
             return status;
     }

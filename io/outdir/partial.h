@@ -2,19 +2,20 @@
 #ifndef GRUS_IO_OUTDIR_PARTIAL_H
 #define GRUS_IO_OUTDIR_PARTIAL_H
 
-#include "grus.h"
+#include "io/outdir/origin.h"
 
 typedef enum grus_owner {
     GRUS_OWNER_ALIVE,
-    GRUS_OWNER_DEAD,      // it ran on this host, and is gone
-    GRUS_OWNER_ELSEWHERE, // another host's: nobody can tell from here
+    GRUS_OWNER_DEAD,      // it ran where this process does, and is gone
+    GRUS_OWNER_ELSEWHERE, // of another host, boot or pid namespace: nobody can tell from here
 } grus_owner;
 
 typedef struct grus_partial {
-    char *name; // STEM.PID-RANDOM@HOST, with GRUS_OUTDIR_JOURNAL_TAIL where it is a journal
+    char *name; // STEM.PID-RANDOM@ORIGIN, with GRUS_OUTDIR_JOURNAL_TAIL where it is a journal
     size_t stem_length;
     long pid;
-    char host[64];
+    char host[GRUS_HOST_MAX];
+    bool same_host; // as this process's
     bool journal;
     grus_owner owner;
     uint64_t age; // seconds since it was written to

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file.h"
+#include "io/outdir/origin.h"
 
 static grus_status refused(grus_error *error, const char *path, const char *what)
 {
@@ -34,24 +35,16 @@ uint64_t grus_temp_random(void)
     return (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&number;
 }
 
-void grus_temp_host(char host[GRUS_HOST_MAX])
-{
-    if (gethostname(host, GRUS_HOST_MAX) != 0)
-        strcpy(host, "unknown");
-    host[GRUS_HOST_MAX - 1] = '\0';
-    for (char *at = host; *at; at++)
-        if (!((*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || *at == '.'))
-            *at = '-';
-}
-
 grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
 {
-    char host[GRUS_HOST_MAX];
-    grus_temp_host(host);
+    char origin[GRUS_ORIGIN_MAX];
     *temp = (grus_temp){.fd = -1, .target = AT_FDCWD};
+    grus_status status = grus_origin_this(origin, error);
+    if (status)
+        return status;
     for (int attempt = 0; attempt < 8; attempt++) {
         if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
-                     grus_temp_random(), host, tail) < 0) {
+                     grus_temp_random(), origin, tail) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }
@@ -67,7 +60,7 @@ grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, 
         free(temp->path);
         temp->path = NULL;
     }
-    grus_status status = refused(error, temp->path ? temp->path : dir, "cannot be created");
+    status = refused(error, temp->path ? temp->path : dir, "cannot be created");
     free(temp->path);
     temp->path = NULL;
     return status;

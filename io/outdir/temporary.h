@@ -6,9 +6,8 @@
 #include "grus.h"
 
 #define GRUS_TEMP_STEM_MAX ((size_t)120) // bytes of a stem in a temporary name, whose whole must stay under 255
-#define GRUS_HOST_MAX 64
 
-// A file being written. Its name is DIR/STEM.PID-RANDOM@HOST and a tail, "" or one that begins with a plus, so that no
+// A file being written. Its name is DIR/STEM.PID-RANDOM@ORIGIN (origin.h) and a tail, "" or one that begins with a plus, so that no
 // two attempts share it and the owner can be told from it; it is made with O_EXCL, and no symbolic link is followed.
 typedef struct grus_temp {
     int fd; // -1: none
@@ -19,9 +18,6 @@ typedef struct grus_temp {
 } grus_temp;
 
 uint64_t grus_temp_random(void);
-
-// Letters, digits, dots and dashes of this machine's name.
-void grus_temp_host(char host[GRUS_HOST_MAX]);
 
 // GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
 // until it is closed.

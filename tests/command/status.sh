@@ -306,6 +306,12 @@ prints "partial files" "^shards +7: 3 done, 3 partial, 0 broken, 1 missing"
 prints "a dead process" "^missing +rank 1 +s1.jsonl  \(given up by process $dead on $host"
 prints "a live process" "^partial +rank 2 +s2.jsonl  \(process $$ on $host"
 prints "another host" "^partial +rank 3 +s3.jsonl  \(process 77 on elsewhere"
+container=$partial/s3.77-0123456789abcdef@$host~0123456789ab~1
+mv "$theirs" "$container"
+expect 1 "a file of another container" status "$out"
+prints "another container" "^partial +rank 3 +s3.jsonl  \(process 77 on $host in another boot or pid namespace, "
+mv "$container" "$theirs"
+expect 1 "partial files again" status "$out"
 prints "a stale file" "^stale .*/${stale##*/}: "
 check "one file is stale" test "$(grep -c ^stale "$work/out")" = 1
 check "status removes nothing" test "$(find "$partial" -type f | wc -l)" = 5

@@ -190,7 +190,22 @@ void fuzz_claim(const uint8_t *data, size_t size)
 
 // ---- temporary files ----
 
-// STEM.PID-RANDOM@HOST, read from its end, and perhaps the tail of a journal.
+// HOST, or HOST~BOOT~NAMESPACE.
+static bool is_origin(const char *text, size_t length)
+{
+    const char *boot = memchr(text, '~', length),
+               *space = boot ? memchr(boot + 1, '~', length - (size_t)(boot + 1 - text)) : NULL;
+    if (length == 0 || memchr(text, '+', length) || boot == text ||
+        (boot ? boot - text : (ptrdiff_t)length) >= GRUS_HOST_MAX)
+        return false;
+    if (!boot || !space)
+        return !boot;
+    size_t rest = length - (size_t)(space + 1 - text), digits = (size_t)(space - boot) - 1;
+    return digits >= 1 && digits <= 12 && strspn(boot + 1, "0123456789abcdef") >= digits && rest >= 1 && rest <= 20 &&
+           strspn(space + 1, "0123456789") >= rest;
+}
+
+// STEM.PID-RANDOM@ORIGIN, read from its end, and perhaps the tail of a journal.
 static bool is_temporary(const char *name, size_t *stem_length)
 {
     size_t length = strlen(name), at = length, tail = strlen(GRUS_OUTDIR_JOURNAL_TAIL);
@@ -198,7 +213,7 @@ static bool is_temporary(const char *name, size_t *stem_length)
     if (plus && strcmp(plus, GRUS_OUTDIR_JOURNAL_TAIL) != 0)
         return false;
     length -= plus ? tail : 0;
-    if (last && length - (size_t)(last - name) - 1 >= 64) // no host's name is so long
+    if (last && !is_origin(last + 1, length - (size_t)(last - name) - 1))
         return false;
     at = length;
     while (at > 0 && name[at - 1] != '@')
@@ -225,7 +240,7 @@ static void make_name(const uint8_t *data, size_t size, char name[256])
     size_t length = size < sizeof text - 1 ? size : sizeof text - 1;
     memcpy(text, data, length);
     text[length] = '\0';
-    grus_temp_host(host);
+    grus_origin_host(host);
     const char *here = strstr(text, "@here");
     if (here)
         snprintf(name, 256, "%.*s@%s%s", (int)(here - text), text, host, here + strlen("@here"));
@@ -236,9 +251,13 @@ static void make_name(const uint8_t *data, size_t size, char name[256])
 // One of this host and no process goes, unless it is a journal of a shard that is not done.
 static void check_sweep(const grus_partial *partial, const char *path)
 {
-    char host[GRUS_HOST_MAX], beside[1024];
-    grus_temp_host(host);
-    bool here = !strcmp(partial->host, host);
+    char origin[GRUS_ORIGIN_MAX], beside[1024];
+    grus_error error;
+    FUZZ_CHECK(!grus_origin_this(origin, &error));
+    const char *theirs = strrchr(partial->name, '@') + 1, *plus = strchr(theirs, '+');
+    size_t length = plus ? (size_t)(plus - theirs) : strlen(theirs);
+    bool whole = memchr(theirs, '~', length);
+    bool here = length == (whole ? strlen(origin) : strcspn(origin, "~")) && !memcmp(theirs, origin, length);
     bool gone = partial->pid > INT_MAX || (kill((pid_t)partial->pid, 0) != 0 && errno == ESRCH);
     FUZZ_CHECK(partial->owner == GRUS_OWNER_ELSEWHERE || here);
     FUZZ_CHECK(!here || !gone || partial->owner == GRUS_OWNER_DEAD);
@@ -276,7 +295,8 @@ void fuzz_partial(const uint8_t *data, size_t size)
         FUZZ_CHECK(!strcmp(partials.list[0].name, name) && partials.list[0].stem_length == stem_length);
         size_t host = strlen(partials.list[0].host);
         FUZZ_CHECK(!strncmp(partials.list[0].host, strrchr(name, '@') + 1, host));
-        FUZZ_CHECK(partials.list[0].journal == !strcmp(strrchr(name, '@') + 1 + host, GRUS_OUTDIR_JOURNAL_TAIL));
+        const char *tail = strchr(strrchr(name, '@') + 1 + host, '+');
+        FUZZ_CHECK(partials.list[0].journal == (tail && !strcmp(tail, GRUS_OUTDIR_JOURNAL_TAIL)));
         name[stem_length] = '\0';
         FUZZ_CHECK(grus_partial_is_of(&partials.list[0], name) == (stem_length <= 120));
         check_sweep(&partials.list[0], path);

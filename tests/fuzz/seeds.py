@@ -150,6 +150,8 @@ def directories():
     yield "partial", "name", b"shard.1.123-0123456789abcdef@host.example"
     yield "partial", "of-the-dead", b"s.4194305-0123456789abcdef@here"
     yield "partial", "journal-of-the-dead", b"s.4194305-0123456789abcdef@here+journal"
+    yield "partial", "origin", b"s.4194305-0123456789abcdef@here~0123456789ab~4026531836"
+    yield "partial", "origin-journal", b"s.4194305-0123456789abcdef@h~0~0+journal"
     yield "partial", "of-the-living", b"s.1-0123456789abcdef@here"
     yield "partial", "no-host", b"s.1-0123456789abcdef@"
     yield "partial", "no-hexadecimal", b"s.1-0123456789abcdeg@h"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/outdir/claim.h"
+#include "io/outdir/journal.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
@@ -110,7 +111,7 @@ START_TEST(swept)
     grus_error error;
     memset(stem, 'x', sizeof stem - 1);
     stem[sizeof stem - 1] = '\0';
-    grus_temp_host(host);
+    grus_origin_host(host);
     pid_t dead = leave_partial(stem);
     ck_assert_int_eq(grus_partials_list(outdir, &list, &error), GRUS_OK);
     ck_assert_uint_eq(list.n, 1);
@@ -148,13 +149,61 @@ START_TEST(swept)
 }
 END_TEST
 
+// A dead process's number, from another boot, pid namespace or host, may be that of a living one there; journals too, also of
+// a shard that is done.
+START_TEST(elsewhere_is_left_alone)
+{
+    char name[400], host[GRUS_HOST_MAX], here[GRUS_ORIGIN_MAX], boot[13] = "", space[24] = "";
+    grus_error error;
+    pid_t dead = leave_partial("s");
+    grus_partials_sweep(outdir, SUFFIX);
+    grus_origin_host(host);
+    ck_assert_int_eq(grus_origin_this(here, &error), GRUS_OK);
+    ck_assert_int_eq(sscanf(here + strlen(host), "~%12[0-9a-f]~%23[0-9]", boot, space), 2);
+    const char *origins[][3] = {{host, "0123456789ab", space}, {host, boot, "1"},  {host, boot, "40265318360"},
+                                {"other", boot, space},        {host, "0", space}, {host, boot, "0"}};
+    for (size_t journal = 0; journal < 2; journal++)
+        for (size_t i = 0; i < sizeof origins / sizeof *origins; i++) {
+            snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s~%s~%s%s", (long)dead, origins[i][0],
+                     origins[i][1], origins[i][2], journal ? "+journal" : "");
+            ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+        }
+    grus_partials list;
+    ck_assert_int_eq(grus_partials_list(outdir, &list, &error), GRUS_OK);
+    ck_assert_uint_eq(list.n, 12);
+    for (size_t i = 0; i < list.n; i++) {
+        ck_assert_int_eq(list.list[i].owner, GRUS_OWNER_ELSEWHERE);
+        ck_assert_int_eq(list.list[i].same_host, strcmp(list.list[i].host, host) == 0);
+    }
+    grus_partials_free(&list);
+    grus_partials_sweep(outdir, SUFFIX);
+    grus_journals_drop(outdir, "s");
+    ck_assert_uint_eq(partials(), 12);
+    // Of here it goes.
+    snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, here);
+    ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    grus_partials_sweep(outdir, SUFFIX);
+    ck_assert(!file_exists(in_outdir(name)));
+    ck_assert_uint_eq(partials(), 12);
+    // What is no origin is nobody's.
+    static const char *const none[] = {"h~", "h~a", "h~a~", "h~g~1", "h~0123456789abc~1", "h~a~1x", "h~a~1~1", "~a~1"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, none[i]);
+        ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
+    }
+    ck_assert_int_eq(grus_partials_list(outdir, &list, &error), GRUS_OK);
+    ck_assert_uint_eq(list.n, 12);
+    grus_partials_free(&list);
+}
+END_TEST
+
 // Whose number has been given again, or who has ended and was not waited for, is no owner.
 START_TEST(swept_though_the_number_lives)
 {
     char name[400], host[GRUS_HOST_MAX];
     grus_error error;
     const struct timespec past[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
-    grus_temp_host(host);
+    grus_origin_host(host);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)getpid(), host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     grus_partials_sweep(outdir, SUFFIX);
@@ -182,7 +231,7 @@ START_TEST(swept_beside_a_file)
     grus_error error;
     pid_t dead = leave_partial("s");
     grus_partials_sweep(outdir, SUFFIX);
-    grus_temp_host(host);
+    grus_origin_host(host);
     snprintf(name, sizeof name, "report.json.%ld-0123456789abcdef@%s", (long)dead, host);
     snprintf(other, sizeof other, "other.json.%ld-0123456789abcdef@%s", (long)dead, host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
@@ -241,6 +290,7 @@ Suite *outdir_suite(void)
     tcase_add_checked_fixture(tests, make_outdir, remove_test_dir);
     tcase_add_test(tests, claimed);
     tcase_add_test(tests, swept);
+    tcase_add_test(tests, elsewhere_is_left_alone);
     tcase_add_test(tests, swept_though_the_number_lives);
     tcase_add_test(tests, swept_beside_a_file);
     tcase_add_test(tests, replaced_file);
