@@ -7,4 +7,9 @@
 // Those of the model contract's "generation".
 extern const grus_search grus_search_defaults;
 
+// The length penalty is between this and its negative: beyond, a score of a long hypothesis is no number.
+#define GRUS_LENGTH_PENALTY_MOST 16
+// And max_length_factor is at most this: no output has more steps.
+#define GRUS_LENGTH_FACTOR_MOST 1000000
+
 #endif

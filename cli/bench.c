@@ -35,7 +35,8 @@ static const grus_option options[N_OPTIONS] = {
         GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens), "source positions of a batch [16384]"),
     [OPT_RECORDS] = GRUS_COUNT("records", 0, "N", 1, 10000000, BENCHMARK(records),
                                "records that the parts are measured on [20000]"),
-    [OPT_SECONDS] = GRUS_REAL("seconds", "S", BENCHMARK(seconds), "for each part, at least three repetitions [2]"),
+    [OPT_SECONDS] =
+        GRUS_REAL("seconds", "S", 0, 1e6, BENCHMARK(seconds), "for each part, at least three repetitions [2]"),
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_OUTPUT_KEY] =
         GRUS_TEXT("output-key", 0, "KEY", RUN(output_key), "JSON field of the main result [its own name]"),

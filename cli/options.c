@@ -80,7 +80,10 @@ static bool parse_real(const grus_option *option, const char *text, grus_option_
     value->real = strtod(text, &end);
     if (end == text || *end || !isfinite(value->real))
         return bad_value(option, text, "a number");
-    return true;
+    if (value->real >= option->low && value->real <= option->high)
+        return true;
+    grus_usage_error("--%s: %s is not between %g and %g", option->name, text, option->low, option->high);
+    return false;
 }
 
 static const char *const *words_of(const grus_option *option)

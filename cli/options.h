@@ -13,7 +13,7 @@ typedef enum grus_option_type {
     GRUS_OPTION_FLAG,   // no argument
     GRUS_OPTION_COUNT,  // a whole number, min … max
     GRUS_OPTION_SIZE,   // bytes, with K, M, G or T behind the number for 1024, 1024², …
-    GRUS_OPTION_REAL,   // a finite number
+    GRUS_OPTION_REAL,   // a number, low … high
     GRUS_OPTION_TEXT,   // anything but nothing
     GRUS_OPTION_CHOICE, // one of choices
 } grus_option_type;
@@ -34,6 +34,7 @@ typedef struct grus_option {
     const char *argument;       // for the help text
     const char *help;           // of a choice that begins with "[": the words go before it
     uint64_t min, max;          // of a count or a size; max 0: no limit
+    double low, high;           // of a real
     const char *const *choices; // of a choice: its words, ended by NULL; NULL: those of `names`
     grus_name_list names;
     grus_option_target target;
@@ -50,8 +51,8 @@ typedef struct grus_option {
     {.name = (name_), .letter = (letter_), .type = GRUS_OPTION_COUNT, .argument = (argument_), .min = (min_), .max = (max_), into, .help = (help_)}
 #define GRUS_SIZE(name_, min_, into, help_) \
     {.name = (name_), .type = GRUS_OPTION_SIZE, .argument = "SIZE", .min = (min_), into, .help = (help_)}
-#define GRUS_REAL(name_, argument_, into, help_) \
-    {.name = (name_), .type = GRUS_OPTION_REAL, .argument = (argument_), into, .help = (help_)}
+#define GRUS_REAL(name_, argument_, low_, high_, into, help_) \
+    {.name = (name_), .type = GRUS_OPTION_REAL, .argument = (argument_), .low = (low_), .high = (high_), into, .help = (help_)}
 #define GRUS_TEXT(name_, letter_, argument_, into, help_) \
     {.name = (name_), .letter = (letter_), .type = GRUS_OPTION_TEXT, .argument = (argument_), into, .help = (help_)}
 #define GRUS_CHOICE(name_, choices_, into, help_) \

@@ -29,11 +29,11 @@ enum grus_search_option {
         "hypotheses that are printed [the model's]"), \
     [(first) + GRUS_SEARCH_LENGTH_NORM] = GRUS_CHOICE_OF("length-norm", GRUS_NAMES_LENGTH_NORM, \
         GRUS_SEARCH_FIELD(length_norm), "[the model's]"), \
-    [(first) + GRUS_SEARCH_LENGTH_PENALTY] = GRUS_REAL("length-penalty", "NUMBER", GRUS_SEARCH_FIELD(length_penalty), \
+    [(first) + GRUS_SEARCH_LENGTH_PENALTY] = GRUS_REAL("length-penalty", "NUMBER", -16, 16, GRUS_SEARCH_FIELD(length_penalty), \
         "exponent of the length normalisation [the model's]"), \
     [(first) + GRUS_SEARCH_MAX_LENGTH] = GRUS_COUNT("max-length", 0, "N", 1, 1000000, GRUS_SEARCH_FIELD(max_length), \
         "most steps of an output [the model's]"), \
-    [(first) + GRUS_SEARCH_MAX_LENGTH_FACTOR] = GRUS_REAL("max-length-factor", "NUMBER", \
+    [(first) + GRUS_SEARCH_MAX_LENGTH_FACTOR] = GRUS_REAL("max-length-factor", "NUMBER", 0, 1e6, \
         GRUS_SEARCH_FIELD(max_length_factor), "most steps for each source position [the model's]"), \
     [(first) + GRUS_SEARCH_MIN_LENGTH] = GRUS_COUNT("min-length", 0, "N", 0, 1000000, GRUS_SEARCH_FIELD(min_length), \
         "least tokens of an output [the model's]")

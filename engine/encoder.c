@@ -47,13 +47,16 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
         return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->cells);
     grus_status status = config->features ? GRUS_OK : read_embedding(config, reading, encoder, error);
     grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
+    bool biased = grus_cells_are_biased(reading->tensors, "encoder.rnn", encoder->layers, directions);
     for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
         size_t layer = i / directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
         bool tokens = layer == 0 && !config->features;
-        encoder->cells[i] = (grus_cell){
-            .config = config->encoder.cell, .input = layer ? encoder->output : encoder->input, .hidden = hidden};
+        encoder->cells[i] = (grus_cell){.config = config->encoder.cell,
+                                        .input = layer ? encoder->output : encoder->input,
+                                        .hidden = hidden,
+                                        .biased = biased};
         status = grus_cell_read(encoder->cells + i, reading, "encoder.rnn", suffix,
                                 &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
     }

@@ -98,10 +98,12 @@ static grus_status check_search(const grus_search *search, grus_error *error)
                          search->n_best, search->beam_size);
     if (search->max_length == 0)
         return refuse(error, "search.max_length", "must be at least 1");
-    if (!isfinite(search->max_length_factor) || search->max_length_factor < 0)
-        return refuse(error, "search.max_length_factor", "must be a number from 0 up");
-    if (!isfinite(search->length_penalty))
-        return refuse(error, "search.length_penalty", "must be a finite number");
+    if (!(search->max_length_factor >= 0 && search->max_length_factor <= GRUS_LENGTH_FACTOR_MOST))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "search.max_length_factor", "%g is not between 0 and %d",
+                         search->max_length_factor, GRUS_LENGTH_FACTOR_MOST);
+    if (!(fabs(search->length_penalty) <= GRUS_LENGTH_PENALTY_MOST))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "search.length_penalty", "%g is not between -%d and %d",
+                         search->length_penalty, GRUS_LENGTH_PENALTY_MOST, GRUS_LENGTH_PENALTY_MOST);
     return GRUS_OK;
 }
 

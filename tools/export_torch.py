@@ -4,9 +4,10 @@
 From Python:   export(module_or_state_dict, config, "models/mine", files={"source.vocab": "path/of/it"}, dtype="f16")
 Command line:  export_torch.py model.pt config.json models/mine --dtype f16 --rename enc.gru=encoder.rnn
 
-model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key). config is the
-config.json that grus will read (doc/model-format.md). Every tensor that the configuration needs is checked for presence
-and shape; those that it does not use are left out, and listed.
+model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key; "state_dict",
+"model_state_dict" and "model" are found without). config is the config.json that grus will read (doc/model-format.md). Every
+tensor that the configuration needs is checked for presence and shape; those that it does not use are left out, and listed.
+Weights under torch.nn.utils.weight_norm are folded.
 """
 import argparse
 import json
@@ -28,8 +29,95 @@ CELL = {"cell": ("gru",), "reset": ("after", "before"), "gate_activation": ("sig
         "activation": ("tanh", "relu", "none")}
 
 
+# The keys of each section of a configuration; a section that stands under a name of its own is "*".
+TOKENIZER = ("type", "codes", "model", "lowercase")
+KEYS = {
+    "": ("model_type", "source", "encoder", "pooling", "heads", "attention", "decoder", "generation", "tensors"),
+    "source": ("input", "tokenizer", "embedding_dim", "feature_dim"),
+    "source.tokenizer": (*TOKENIZER, "vocab", "bos", "eos"),
+    "encoder": ("hidden_size", "num_layers", "bidirectional", *CELL),
+    "pooling": ("type", "score", "size", "temperature", "query", "normalize"),
+    "heads.*": ("on", "labels", "inputs"),
+    "attention": ("score", "size", "temperature"),
+    "decoder": ("vocab", "tokenizer", "bos", "eos", "embedding_dim", "hidden_size", "num_layers", *CELL, "bridge", "attention",
+                "input", "readout", "tied"),
+    "decoder.tokenizer": TOKENIZER,
+    "decoder.attention": ("query",),
+    "decoder.readout": ("inputs", "size", "activation"),
+    "generation": ("beam_size", "n_best", "length_norm", "length_penalty", "max_length_factor", "max_length", "min_length"),
+}
+
+# Where a checkpoint keeps its weights, by the name that trainers give them.
+HOLDERS = ("state_dict", "model_state_dict", "model")
+
+
 class ExportError(Exception):
     pass
+
+
+def sections(config):
+    """(path, path with "*" for names, section) of all that KEYS speaks of."""
+    found = [("", "", config)]
+    for path in KEYS:
+        at, inner = config, path.split(".")
+        if "*" in inner or not path:
+            continue
+        for name in inner:
+            at = at.get(name) if isinstance(at, dict) else None
+        if at is not None:
+            found.append((path, path, at))
+    heads = config.get("heads")
+    return found + [(f"heads.{n}", "heads.*", h) for n, h in heads.items()] if isinstance(heads, dict) else found
+
+
+def meaningless(config):
+    """(section, keys, why) of the keys that the loader refuses beside what the configuration says."""
+    source, pooling = config.get("source", {}), config.get("pooling") or {}
+    encoder = config.get("model_type") == "encoder"
+    yield "", ("attention", "decoder", "generation") if encoder else ("pooling", "heads"), \
+        f"the model_type is {config.get('model_type')!r}"
+    features = source.get("input", "tokens") == "features"
+    yield "source", ("tokenizer", "embedding_dim") if features else ("feature_dim",), \
+        f"the input is {'features' if features else 'tokens'!r}"
+    if pooling.get("type") != "attention":
+        yield "pooling", ("score", "size", "temperature", "query"), "only the type 'attention' has it"
+    for path, section in (("pooling", pooling), ("attention", config.get("attention") or {})):
+        if section.get("score") != "additive":
+            yield path, ("size",), "only the score 'additive' has a size"
+    for name, head in (config.get("heads") or {}).items():
+        if head.get("on") == "sequence":
+            yield f"heads.{name}", ("inputs",), "a sequence head reads the pooled vector"
+    for path, section in (("source.tokenizer", source), ("decoder.tokenizer", config.get("decoder") or {})):
+        kind = (section.get("tokenizer") or {}).get("type")
+        none = [k for k, of in (("codes", "bpe"), ("model", "sentencepiece")) if kind != of]
+        yield path, none, f"a tokenizer of type {kind!r} uses none"
+
+
+def check_keys(config):
+    """Raises ExportError for every key that grus refuses to load."""
+    faults, by_path = [], {}
+    for path, kind, section in sections(config):
+        place = f"{path}: " if path else ""
+        if not isinstance(section, dict):
+            faults.append(f"config: {place}expected an object, found {section!r}")
+            continue
+        by_path[path] = section
+        faults += [f"config: {place}unknown key {k!r}; known here are {', '.join(KEYS[kind])}" for k in section if k not in KEYS[kind]]
+    if not faults:
+        for path, keys, why in meaningless(config):
+            faults += [f"config: {path + '.' if path else ''}{k}: has no meaning here: {why}" for k in keys
+                       if k in by_path.get(path, {})]
+    if faults:
+        raise ExportError("\n".join(faults))
+
+
+def keep_one(pairs):
+    """json's object_pairs_hook: a key that is given twice is an error, as it is for grus."""
+    keys = [k for k, _ in pairs]
+    twice = sorted({k for k in keys if keys.count(k) > 1})
+    if twice:
+        raise ExportError(f"config: {twice[0]!r} is given twice in one object")
+    return dict(pairs)
 
 
 def write_safetensors(path, tensors, metadata=None):
@@ -100,6 +188,7 @@ class Wanted:
 
     def __init__(self, sizes):
         self.sizes, self.tensors = sizes, {}
+        self.biases = []    # for each stack of cells the names of its biases, of which it has all or none
 
     def need(self, name, *shape):
         self.tensors[name] = (shape, True)
@@ -113,13 +202,15 @@ class Wanted:
         for key, values in CELL.items():
             if spec.get(key, values[0]) not in values:
                 raise ExportError(f"config: {part}.{key}: expected {' or '.join(map(repr, values))}, found {spec[key]!r}")
-        prefix = part + ".rnn"
+        prefix, biases = part + ".rnn", []
+        self.biases.append(biases)
         for k in range(layers):
             for suffix in ("", "_reverse")[:1 + both]:
                 self.need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
                 self.need(f"{prefix}.weight_hh_l{k}{suffix}", 3 * hidden, hidden)
-                self.may(f"{prefix}.bias_ih_l{k}{suffix}", 3 * hidden)
-                self.may(f"{prefix}.bias_hh_l{k}{suffix}", 3 * hidden)
+                for which in ("ih", "hh"):
+                    self.may(f"{prefix}.bias_{which}_l{k}{suffix}", 3 * hidden)
+                    biases.append(f"{prefix}.bias_{which}_l{k}{suffix}")
 
     def attention(self, a, Dk, Dq, learned=False):
         kind, A = a.get("score"), a.get("size")
@@ -189,7 +280,7 @@ class Wanted:
 
 
 def expected_tensors(config, sizes):
-    """As Wanted.tensors. sizes: lines of each named file."""
+    """What is Wanted. sizes: lines of each named file."""
     wanted = Wanted(sizes)
     try:
         e = config["encoder"]
@@ -200,11 +291,19 @@ def expected_tensors(config, sizes):
             wanted.decoder(config["decoder"], config["attention"], D, e.get("num_layers", 1))
     except KeyError as k:
         raise ExportError(f"config: key or value {k} is missing or unknown") from None
-    return wanted.tensors
+    return wanted
+
+
+def is_state(obj):
+    return isinstance(obj, torch.nn.Module) or isinstance(obj, dict) and bool(obj) and \
+        all(isinstance(v, torch.Tensor) for v in obj.values())
 
 
 def as_state(obj, key=None):
-    """A state_dict out of a module, a state_dict, or a dictionary that holds one under key."""
+    """A state_dict out of a module, a state_dict, or a dictionary that holds one under key, or under one of HOLDERS alone."""
+    if not key and isinstance(obj, dict):
+        held = [k for k in HOLDERS if is_state(obj.get(k))]
+        key = held[0] if len(held) == 1 else None
     if key:
         if not isinstance(obj, dict) or key not in obj:
             raise ExportError(f"no entry {key!r} in the saved object")
@@ -218,14 +317,47 @@ def as_state(obj, key=None):
     return obj
 
 
-def check(state, want):
-    """Returns the tensors of state that want names; raises ExportError with every fault."""
+def fold_weight_norm(state):
+    """NAME_g and NAME_v of torch.nn.utils.weight_norm, and what its successor in torch.nn.utils.parametrizations calls them,
+    become NAME = g v / |v|, the norm over the dimensions that g lacks."""
+    for name in list(state):
+        if name.endswith("_g"):
+            base, other = name[:-2], name[:-2] + "_v"
+        elif ".parametrizations." in "." + name and name.endswith(".original0"):
+            base, other = ("." + name[:-len(".original0")]).replace(".parametrizations.", ".", 1)[1:], name[:-1] + "1"
+        else:
+            continue
+        if base in state or other not in state:
+            continue
+        g, v = state[name].double(), state[other].double()
+        if g.dim() not in (0, v.dim()) or not v.dim():
+            continue
+        over = [d for d in range(v.dim()) if g.dim() == 0 or g.shape[d] == 1 < v.shape[d]]
+        norm = v.pow(2).sum(over, keepdim=True).sqrt() if over else v.abs()
+        state[base] = (v * (g / norm)).to(state.pop(other).dtype)
+        del state[name]
+
+
+def near(name, state):
+    """Where a tensor that is missing may be: under a prefix of a wrapper, DataParallel's or torch.compile's say."""
+    found = [n for n in state if n.endswith("." + name)]
+    if not found:
+        return ""
+    prefix = found[0][:-len(name) - 1]
+    return f"; there is {found[0]}: --rename {prefix}="
+
+
+def check(state, wanted):
+    """Returns the tensors of state that are wanted; raises ExportError with every fault."""
     faults, used = [], {}
-    for name, (shape, required) in want.items():
+    biased = {n for names in wanted.biases for n in names if any(other in state for other in names)}
+    for name, (shape, required) in wanted.tensors.items():
         text = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
         if name not in state:
             if required:
-                faults.append(f"{name}: missing, expected {text}")
+                faults.append(f"{name}: missing, expected {text}{near(name, state)}")
+            elif name in biased:
+                faults.append(f"{name}: missing, and others of its biases are there; expected {text}{near(name, state)}")
             continue
         got = state[name]
         if got.dim() != len(shape) or any(n is not None and n != m for n, m in zip(shape, got.shape)):
@@ -243,6 +375,7 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
     """Writes the model directory out; files: name in the configuration -> path (default: none to copy, they lie in out).
     Returns the names of the tensors that were left out."""
     files = files or {}
+    check_keys(config)
     paths = {n: files.get(n, os.path.join(out, n)) for n in named_files(config)}
     for n, path in paths.items():
         if not os.path.isfile(path):
@@ -253,6 +386,7 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
         if new in state:
             raise ExportError(f"two tensors would be called {new}")
         state[new] = t.detach().cpu()
+    fold_weight_norm(state)
     decoder = config.get("decoder", {})
     tied = ("decoder.output.weight", "decoder.embedding.weight")
     if decoder.get("tied") and all(n in state for n in tied) and not torch.equal(*(state[n] for n in tied)):
@@ -295,7 +429,7 @@ def main():
     a = p.parse_args()
     try:
         with open(a.config, encoding="utf-8") as f:
-            config = json.load(f)
+            config = json.load(f, object_pairs_hook=keep_one)
         folder = a.files or os.path.dirname(os.path.abspath(a.config))
         renames = {}
         for r in a.rename:

@@ -47,10 +47,68 @@ static arch_t requested(const char *value)
     return (arch_t)id;
 }
 
+// The kernels that are in this BLIS: asked for another one, it aborts. Debian's for aarch64 has no generic one.
+static const arch_t built[] = {
+#ifdef BLIS_CONFIG_SKX
+    BLIS_ARCH_SKX,
+#endif
+#ifdef BLIS_CONFIG_KNL
+    BLIS_ARCH_KNL,
+#endif
+#ifdef BLIS_CONFIG_HASWELL
+    BLIS_ARCH_HASWELL,
+#endif
+#ifdef BLIS_CONFIG_SANDYBRIDGE
+    BLIS_ARCH_SANDYBRIDGE,
+#endif
+#ifdef BLIS_CONFIG_PENRYN
+    BLIS_ARCH_PENRYN,
+#endif
+#ifdef BLIS_CONFIG_ZEN4
+    BLIS_ARCH_ZEN4,
+#endif
+#ifdef BLIS_CONFIG_ZEN3
+    BLIS_ARCH_ZEN3,
+#endif
+#ifdef BLIS_CONFIG_ZEN2
+    BLIS_ARCH_ZEN2,
+#endif
+#ifdef BLIS_CONFIG_ZEN
+    BLIS_ARCH_ZEN,
+#endif
+#ifdef BLIS_CONFIG_EXCAVATOR
+    BLIS_ARCH_EXCAVATOR,
+#endif
+#ifdef BLIS_CONFIG_FIRESTORM
+    BLIS_ARCH_FIRESTORM,
+#endif
+#ifdef BLIS_CONFIG_THUNDERX2
+    BLIS_ARCH_THUNDERX2,
+#endif
+#ifdef BLIS_CONFIG_CORTEXA57
+    BLIS_ARCH_CORTEXA57,
+#endif
+#ifdef BLIS_CONFIG_CORTEXA53
+    BLIS_ARCH_CORTEXA53,
+#endif
+#ifdef BLIS_CONFIG_POWER10
+    BLIS_ARCH_POWER10,
+#endif
+#ifdef BLIS_CONFIG_POWER9
+    BLIS_ARCH_POWER9,
+#endif
+#ifdef BLIS_CONFIG_GENERIC
+    BLIS_ARCH_GENERIC,
+#endif
+};
+
 const char *grus_blis_find(const char *value)
 {
     arch_t id = requested(value);
-    return id < BLIS_NUM_ARCHS ? bli_arch_string(id) : NULL;
+    for (size_t i = 0; i < sizeof built / sizeof *built; i++)
+        if (built[i] == id)
+            return bli_arch_string(id);
+    return NULL;
 }
 
 // The environment is the host's, and is changed for the time of BLIS's first call alone: BLIS 0.9 has no look-up by a

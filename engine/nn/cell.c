@@ -30,10 +30,12 @@ grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, 
     char name[64];
     size_t rows = cell->type->gates * cell->hidden;
     snprintf(name, sizeof name, "bias_ih_%s", suffix);
-    grus_status status = grus_read_optional(reading, (grus_wanted){prefix, name, rows, 0}, &biases->ih, error);
+    grus_status (*read)(grus_reading *, grus_wanted, float **, grus_error *) =
+        cell->biased ? grus_read_tensor : grus_read_optional;
+    grus_status status = read(reading, (grus_wanted){prefix, name, rows, 0}, &biases->ih, error);
     snprintf(name, sizeof name, "bias_hh_%s", suffix);
     if (!status)
-        status = grus_read_optional(reading, (grus_wanted){prefix, name, rows, 0}, &biases->hh, error);
+        status = read(reading, (grus_wanted){prefix, name, rows, 0}, &biases->hh, error);
     return status;
 }
 

@@ -15,6 +15,7 @@ typedef struct grus_cell {
     grus_cell_config config;
     const grus_kernel *kernel;
     size_t input, hidden;
+    bool biased;             // it has both of its biases; else none
     size_t groups;           // of kernel->units hidden units
     size_t width;            // gates * groups * units: floats of an input product's row
     grus_linear ih;          // W_ih
@@ -72,7 +73,7 @@ typedef struct grus_cell_type {
 grus_status grus_cell_read_recurrent(const grus_cell *cell, grus_reading *reading, grus_wanted wanted,
                                      grus_gate_range gates, grus_weights **weights, grus_error *error);
 
-// <prefix>.bias_ih_<suffix> and .bias_hh_<suffix> as they lie in the file; zeros where they are absent.
+// <prefix>.bias_ih_<suffix> and .bias_hh_<suffix> as they lie in the file; zeros where the cell is not biased.
 typedef struct grus_cell_biases {
     float *ih, *hh; // (gates * hidden)
 } grus_cell_biases;

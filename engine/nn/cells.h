@@ -4,8 +4,11 @@
 
 #include "engine/nn/cell.h"
 
-// Reads <prefix>.weight_ih_<suffix> and its companions; cell->config, input and hidden are set, parts are those of the
-// input.
+// Whether any cell of a stack has a bias; then all must have both, as PyTorch's modules do.
+bool grus_cells_are_biased(const grus_tensors *tensors, const char *prefix, size_t layers, size_t directions);
+
+// Reads <prefix>.weight_ih_<suffix> and its companions; cell->config, input, hidden and biased are set, parts are those of
+// the input.
 grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                            const grus_linear_parts *parts, grus_error *error);
 

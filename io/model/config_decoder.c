@@ -126,10 +126,12 @@ void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
     check_score(&attention, config);
 }
 
-static void check_number(const grus_json_object *object, const char *key, double value, bool negative)
+static void check_number(const grus_json_object *object, const char *key, double value, int least, int most)
 {
-    if (!isfinite(value) || (value < 0 && !negative))
-        grus_json_wrong(object, key, negative ? "a finite number" : "a finite number, not negative");
+    char expected[64];
+    snprintf(expected, sizeof expected, "a number from %d to %d", least, most);
+    if (!(value >= least && value <= most))
+        grus_json_wrong(object, key, expected);
 }
 
 // What is absent stays as it is.
@@ -153,8 +155,9 @@ void grus_config_read_generation(const grus_json_object *root, grus_search *sear
     search->max_length_factor = grus_json_number(&object, "max_length_factor", search->max_length_factor);
     read_size(&object, "max_length", 1, &search->max_length);
     read_size(&object, "min_length", 0, &search->min_length);
-    check_number(&object, "length_penalty", search->length_penalty, true);
-    check_number(&object, "max_length_factor", search->max_length_factor, false);
+    check_number(&object, "length_penalty", search->length_penalty, -GRUS_LENGTH_PENALTY_MOST,
+                 GRUS_LENGTH_PENALTY_MOST);
+    check_number(&object, "max_length_factor", search->max_length_factor, 0, GRUS_LENGTH_FACTOR_MOST);
     if (search->n_best > search->beam_size)
         grus_json_refuse(&object, "n_best", "cannot be above beam_size: expected at most %zu, found %zu",
                          search->beam_size, search->n_best);

@@ -3,7 +3,7 @@
 
 #include "io/model/config_parts.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ void grus_config_read_attention(const grus_json_object *object, grus_attention_c
     else
         grus_json_forbid(object, "size", "only the score \"additive\" has a size");
     attention->temperature = grus_json_number(object, "temperature", 1);
-    if (!(attention->temperature > 0) || !isfinite(attention->temperature))
+    if (!(attention->temperature >= (double)FLT_MIN && attention->temperature <= (double)FLT_MAX))
         grus_json_wrong(object, "temperature", "a finite number above 0");
 }
 

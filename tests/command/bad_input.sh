@@ -254,7 +254,10 @@ run --task tag
 run --n-best 2
 run --n-best 3 --beam-size 2
 run --length-penalty nan
+run --length-penalty -1e308
+run --length-penalty 16.5
 run --max-length-factor -1
+run --max-length-factor 1e300
 run --token-scores
 run --format npy
 run --format txt --attention soft

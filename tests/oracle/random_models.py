@@ -182,6 +182,8 @@ class Draw:
                 for which in ("ih", "hh"):
                     if bias == "both" or bias == which:
                         self.normal(f"{prefix}.bias_{which}{tail}", 3 * hidden, scale=0.3)
+                    elif bias != "none":
+                        self.tensors[f"{prefix}.bias_{which}{tail}"] = np.zeros(3 * hidden, np.float32)
 
     @staticmethod
     def gain(cell, gain=1.0):

@@ -385,7 +385,7 @@ START_TEST(missing_and_misshapen_tensors_are_named)
     grus_tensors tensors = random_model_tensors(&model);
     for (size_t i = 0; i < model.n; i++) {
         random_tensor *tensor = &model.tensors[i];
-        bool optional = strstr(tensor->name, "bias") != NULL;
+        bool optional = strstr(tensor->name, "bias") && !strstr(tensor->name, "rnn"); // a cell has both or none
         grus_engine *engine = NULL;
         grus_error error = {0};
         tensor->shape[0]++; // the test's data is not read before the shape is checked

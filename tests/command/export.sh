@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# tools/export_torch.py: checkpoints as trainers and wrappers leave them, and that it takes no configuration and no weights
+# which grus refuses to load.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
+    ! "$python" -c 'import torch' 2>/dev/null || break
+done
+if [[ $python = none ]]; then
+    echo "this test needs PyTorch (Debian package: python3-torch)" >&2
+    exit 77
+fi
+"$python" "$srcdir/tests/support/export_models.py" "$work/in"
+cd "$work/in"
+# Loading PyTorch takes seconds: one process, which is told what to export by lines of words.
+coproc tool { exec "$python" -c '
+import contextlib, io, shlex, sys
+sys.path.insert(0, sys.argv[1])
+import export_torch
+for line in sys.stdin:
+    sys.argv[1:] = shlex.split(line)
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+        code = export_torch.main()
+    with open("said", "w") as file:
+        file.write(out.getvalue())
+    print(code, flush=True)
+' "$srcdir/tools"; }
+
+# export_model CODE STATE CONFIG OUT OPTION...: what the tool says is in the file said.
+export_model() {
+    local code wanted=$1
+    shift
+    checks=$((checks + 1))
+    echo "$@" >&"${tool[1]}"
+    read -r code <&"${tool[0]}"
+    if [[ $code != "$wanted" ]]; then
+        fail "export $*: exit $code, expected $wanted"
+        sed 's/^/    /' said >&2
+    fi
+}
+
+export_model 0 plain.pt config.json plain
+expect 0 "what was exported loads" inspect plain --strict
+for name in state_dict model model_state_dict; do
+    export_model 0 "$name.pt" config.json "$name"
+    check "weights under $name" cmp plain/model.safetensors "$name/model.safetensors"
+done
+export_model 1 both.pt config.json none
+check "two that could be meant" grep -q 'it holds model, state_dict (--key)' said
+export_model 0 both.pt config.json both --key model
+check "weights by --key" cmp plain/model.safetensors both/model.safetensors
+
+for wrapped in module:module orig:_orig_mod; do
+    name=${wrapped%:*} prefix=${wrapped#*:}
+    export_model 1 "$name.pt" config.json none
+    check "$prefix: what is there, and what helps" grep -qF \
+        "encoder.rnn.weight_ih_l0: missing, expected [9, 4]; there is $prefix.encoder.rnn.weight_ih_l0: --rename $prefix=" said
+    export_model 0 "$name.pt" config.json "$name" --rename "$prefix="
+    check "$prefix: without the prefix" cmp plain/model.safetensors "$name/model.safetensors"
+done
+
+# The norm of a row times its direction, to the last digits of a float32.
+for name in norm parametrized; do
+    export_model 0 "$name.pt" config.json "$name"
+    check "$name: folded" "$python" - plain "$name" <<'END'
+import struct, sys
+def numbers(name):
+    data = open(f"{name}/model.safetensors", "rb").read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    return data[:start], struct.unpack(f"<{(len(data) - start) // 4}f", data[start:])
+(header, a), (other, b) = map(numbers, sys.argv[1:])
+assert header == other and all(abs(x - y) <= 2e-7 * abs(x) for x, y in zip(a, b)), "other weights"
+END
+done
+
+export_model 1 half-biased.pt config.json none
+check "the bias that is missing" grep -q 'encoder.rnn.bias_hh_l0_reverse: missing, and others of its biases are there' said
+check "no other fault" test "$(wc -l <said)" = 1
+export_model 0 unbiased.pt config.json unbiased
+expect 0 "without any bias" inspect unbiased --strict
+
+# A key is refused by both or by none.
+refused=0
+for config in [0-9]*.json; do
+    cp -r plain edited
+    cp "$config" edited/config.json
+    code=0
+    "$GRUS" inspect edited >/dev/null 2>"$work/err" || code=$?
+    rm -rf edited
+    [[ $code = 0 ]] || refused=$((refused + 1))
+    # A renamed prefix is the file's matter, which lacks it here.
+    [[ $config != *tensors* ]] || code=0
+    export_model "$((code != 0))" plain.pt "$config" "out-$config"
+done
+check "most are mistakes, not $refused" test "$refused" = 21
+finish

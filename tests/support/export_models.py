@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""export_models.py DIR: a small tagger as torch.save writes it, bare and wrapped in the ways of the field, its configuration, and
+configurations with one key that has no place there, for tests/command/export.sh. Needs PyTorch."""
+import copy
+import json
+import os
+import sys
+
+import torch
+
+CONFIG = {
+    "model_type": "encoder",
+    "source": {"tokenizer": {"type": "whitespace", "vocab": "words"}, "embedding_dim": 4},
+    "encoder": {"hidden_size": 3, "bidirectional": True},
+    "pooling": {"type": "mean"},
+    "heads": {"kind": {"on": "sequence", "labels": "kinds"}, "tags": {"on": "token", "labels": "kinds"}},
+}
+# Path of keys, and what is put there; the first ones are no mistakes.
+EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normalize", True), ("heads.tags.inputs", ["state"]),
+         ("extra", 1), ("source.lower", True), ("source.feature_dim", 4), ("source.tokenizer.lower", True),
+         ("source.tokenizer.codes", "x"), ("source.tokenizer.model", "x"), ("encoder.dropout", 0.1), ("encoder.hidden", 3),
+         ("pooling.size", 3), ("pooling.score", "dot"), ("pooling.query", "learned"), ("pooling.temperature", 1),
+         ("pooling.kind", "mean"), ("heads.kind.inputs", ["state"]), ("heads.kind.weight", 1), ("attention", {"score": "dot"}),
+         ("decoder", {}), ("generation", {"beam_size": 2}), ("decoder.vocab", "words"), ("tensors.encoder", "enc")]
+
+
+class Tagger(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.heads = torch.nn.Module(), torch.nn.ModuleDict()
+        self.encoder.embedding = torch.nn.Embedding(6, 4)
+        self.encoder.rnn = torch.nn.GRU(4, 3, bidirectional=True)
+        self.heads["kind"], self.heads["tags"] = torch.nn.Linear(6, 2), torch.nn.Linear(6, 2)
+
+
+def prefixed(state, prefix):
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def without(state, *names):
+    return {name: tensor for name, tensor in state.items() if name not in names}
+
+
+def normed(state, name, g, v):
+    """The tensor as g times a direction v of another length, row by row."""
+    weight = state[name]
+    length = weight.norm(dim=1, keepdim=True)
+    return {**without(state, name), g: length, v: weight * 3}
+
+
+def write(top):
+    torch.manual_seed(1)
+    state = Tagger().state_dict()
+    heads = "heads.kind"
+    states = {
+        "plain": state, "state_dict": {"state_dict": state, "epoch": 3}, "model": {"model": state, "optimizer": {}},
+        "model_state_dict": {"model_state_dict": state, "loss": 0.1}, "both": {"model": state, "state_dict": state},
+        "module": prefixed(state, "module."), "orig": prefixed(state, "_orig_mod."),
+        "norm": normed(state, "encoder.rnn.weight_hh_l0", "encoder.rnn.weight_hh_l0_g", "encoder.rnn.weight_hh_l0_v"),
+        "parametrized": normed(state, heads + ".weight", heads + ".parametrizations.weight.original0",
+                               heads + ".parametrizations.weight.original1"),
+        "half-biased": without(state, "encoder.rnn.bias_hh_l0_reverse"),
+        "unbiased": without(state, *(n for n in state if "rnn.bias" in n)),
+    }
+    for name, saved in states.items():
+        torch.save(saved, f"{top}/{name}.pt")
+    for name, lines in (("words", "a b c d e <unk>"), ("kinds", "x y")):
+        with open(f"{top}/{name}", "w") as file:
+            file.write(lines.replace(" ", "\n") + "\n")
+    for i, (path, value) in enumerate([("model_type", "encoder"), *EDITS]):
+        config = copy.deepcopy(CONFIG)
+        *outer, key = path.split(".")
+        at = config
+        for name in outer:
+            at = at.setdefault(name, {})
+        at[key] = value
+        with open(f"{top}/{i:02d}-{path}.json" if i else f"{top}/config.json", "w") as file:
+            json.dump(config, file)
+    with open(f"{top}/99-twice.json", "w") as file:
+        file.write(json.dumps(CONFIG)[:-1] + ', "encoder": {"hidden_size": 3, "bidirectional": true}}')
+
+
+if __name__ == "__main__":
+    os.makedirs(sys.argv[1], exist_ok=True)
+    write(sys.argv[1])
