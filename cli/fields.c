@@ -51,6 +51,7 @@ static const field_flag flags[] = {
     {"search.max_length_factor", "--max-length-factor"},
     {"search.min_length", "--min-length"},
     {"search.n_best", "--n-best"},
+    {"search.unique_nbest", "--unique-nbest"},
 };
 
 // Of a word that may be a field's name, and nothing else: a quoted word and a path have other neighbours.

@@ -19,7 +19,8 @@ enum option_number {
     OPT_OUTPUT,
     OPT_TASK,
     OPT_SEARCH,
-    OPT_ATTENTION = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
+    OPT_UNIQUE_NBEST = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
+    OPT_ATTENTION,
     OPT_TOKEN_SCORES,
     OPT_MARK_TRUNCATED,
     OPT_INPUT_TYPE,
@@ -64,6 +65,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_OUTPUT] = GRUS_TEXT("output", 'o', "OUTDIR", RUN(outdir), "where the results go; - with the input -"),
     [OPT_TASK] = GRUS_CHOICE_OF("task", GRUS_NAMES_TASK, RUN(task), "[own: the model's]"),
     GRUS_SEARCH_ROWS(OPT_SEARCH),
+    [OPT_UNIQUE_NBEST] = GRUS_FLAG("unique-nbest", 0, GRUS_SEARCH_FIELD(unique_nbest),
+                                   "of hypotheses with the same text the best alone"),
     [OPT_ATTENTION] = GRUS_CHOICE_OF("attention", GRUS_NAMES_ATTENTION, RUN(attention),
                                      "none, soft (weights), hard (alignment) [none]"),
     [OPT_TOKEN_SCORES] =

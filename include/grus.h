@@ -147,7 +147,8 @@ typedef struct grus_search {
     size_t max_length;        // steps, the end token's included
     size_t min_length;        // tokens before the end token may come
     grus_length_norm length_norm;
-    uint32_t reserved; // 0
+    bool unique_nbest; // of hypotheses with one text the best is printed alone, and fewer than n_best may come out
+    bool reserved[3];  // false
 } grus_search;
 
 // Those of the model; model NULL, or an encoder: what config.json need not say.

@@ -4,6 +4,7 @@
 #include "scheduler/format.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -74,6 +75,16 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 
 // ---- JSON ----
 
+// Where the text of an item of "nbest" lies in the output.
+typedef struct grus_text_place {
+    size_t at, length;
+} grus_text_place;
+
+typedef struct grus_format_scratch {
+    grus_buffer text;   // of one output
+    grus_buffer places; // of the items of one record whose texts differ
+} grus_format_scratch;
+
 static void put_floats(grus_buffer *out, const float *values, size_t n)
 {
     grus_buffer_byte(out, '[');
@@ -119,9 +130,11 @@ static size_t printed(const grus_hypothesis *hypothesis)
     return hypothesis->length - (hypothesis->ended ? 1 : 0);
 }
 
-static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis, grus_buffer *scratch)
+static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis,
+                       grus_format_scratch *scratch)
 {
     size_t n = printed(hypothesis);
+    grus_buffer *text = &scratch->text;
     if (grus_tokenizer_takes_ids(job->model->target)) {
         grus_buffer_byte(out, '[');
         for (size_t i = 0; i < n; i++)
@@ -129,10 +142,10 @@ static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothe
         grus_buffer_byte(out, ']');
         return;
     }
-    grus_buffer_clear(scratch);
-    grus_tokenizer_decode(job->model->target, hypothesis->tokens, n, scratch);
-    out->failed |= scratch->failed;
-    grus_json_string(out, scratch->data ? scratch->data : "", scratch->size);
+    grus_buffer_clear(text);
+    grus_tokenizer_decode(job->model->target, hypothesis->tokens, n, text);
+    out->failed |= text->failed;
+    grus_json_string(out, text->data ? text->data : "", text->size);
 }
 
 // Summed in double, told as float: what the tokens' log-probabilities are.
@@ -142,12 +155,10 @@ static void put_number(grus_buffer *out, const char *name, double value)
     grus_json_float(out, (float)value);
 }
 
-// Under these names.
-static void put_item(grus_buffer *out, const grus_job *job, const char *const *names, const grus_hypothesis *hypothesis,
-                     grus_buffer *scratch)
+// What stands behind the output.
+static void put_scores(grus_buffer *out, const grus_job *job, const char *const *names,
+                       const grus_hypothesis *hypothesis)
 {
-    grus_json_member(out, names[GRUS_RESULT_OUTPUT]);
-    put_output(out, job, hypothesis, scratch);
     put_number(out, names[GRUS_RESULT_SCORE], hypothesis->score);
     put_number(out, names[GRUS_RESULT_LOGPROB], hypothesis->logprob);
     if (job->options->mark_truncated && !hypothesis->ended) {
@@ -156,29 +167,66 @@ static void put_item(grus_buffer *out, const grus_job *job, const char *const *n
     }
 }
 
-static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
+static bool is_repeated(const grus_buffer *out, const grus_buffer *places, const grus_text_place *text)
+{
+    for (size_t at = 0; at < places->size; at += sizeof *text) {
+        grus_text_place other;
+        memcpy(&other, places->data + at, sizeof other);
+        if (other.length == text->length && memcmp(out->data + other.at, out->data + text->at, text->length) == 0)
+            return true;
+    }
+    return false;
+}
+
+// An item of "nbest". Nothing where texts are to differ and this one is there already.
+static void put_item(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis,
+                     grus_format_scratch *scratch)
+{
+    const char *const *names = grus_result_own_names;
+    size_t before = out->size;
+    grus_buffer_text(out, out->data[before - 1] == '[' ? "{" : ", {");
+    grus_json_member(out, names[GRUS_RESULT_OUTPUT]);
+    grus_text_place text = {.at = out->size};
+    put_output(out, job, hypothesis, scratch);
+    text.length = out->size - text.at;
+    if (job->infer.search.unique_nbest && !out->failed) {
+        if (is_repeated(out, &scratch->places, &text)) {
+            out->size = before;
+            return;
+        }
+        grus_buffer_append(&scratch->places, &text, sizeof text);
+        out->failed |= scratch->places.failed;
+    }
+    put_scores(out, job, names, hypothesis);
+    grus_buffer_byte(out, '}');
+}
+
+static void put_forced(grus_buffer *out, const grus_job *job, const grus_hypothesis *best)
+{
+    const char *const *names = job->names.list;
+    put_number(out, names[GRUS_RESULT_LOGPROB], best->logprob);
+    put_number(out, names[GRUS_RESULT_SCORE], best->score);
+    if (job->infer.token_scores) {
+        grus_json_member(out, names[GRUS_RESULT_TOKEN_LOGPROBS]);
+        put_floats(out, best->token_logprobs, best->length);
+    }
+}
+
+static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_result *result,
+                           grus_format_scratch *scratch)
 {
     const grus_hypothesis *best = &result->hypotheses[0];
     const char *const *names = job->names.list;
-    if (job->infer.force) {
-        put_number(out, names[GRUS_RESULT_LOGPROB], best->logprob);
-        put_number(out, names[GRUS_RESULT_SCORE], best->score);
-        if (job->infer.token_scores) {
-            grus_json_member(out, names[GRUS_RESULT_TOKEN_LOGPROBS]);
-            put_floats(out, best->token_logprobs, best->length);
-        }
-        return;
-    }
-    put_item(out, job, names, best, scratch);
+    grus_json_member(out, names[GRUS_RESULT_OUTPUT]);
+    put_output(out, job, best, scratch);
+    put_scores(out, job, names, best);
     if (job->infer.search.n_best == 1)
         return;
     grus_json_member(out, names[GRUS_RESULT_NBEST]);
     grus_buffer_byte(out, '[');
-    for (size_t i = 0; i < result->n_hypotheses; i++) {
-        grus_buffer_text(out, i ? ", {" : "{");
-        put_item(out, job, grus_result_own_names, &result->hypotheses[i], scratch);
-        grus_buffer_byte(out, '}');
-    }
+    grus_buffer_clear(&scratch->places);
+    for (size_t i = 0; i < result->n_hypotheses && !out->failed; i++)
+        put_item(out, job, &result->hypotheses[i], scratch);
     grus_buffer_byte(out, ']');
 }
 
@@ -221,7 +269,7 @@ static void put_attention(grus_buffer *out, const grus_job *job, const grus_resu
 }
 
 static void put_members(grus_buffer *out, const grus_job *job, const grus_result *result, size_t length,
-                        grus_buffer *scratch)
+                        grus_format_scratch *scratch)
 {
     if (job->embedding) {
         grus_json_member(out, job->names.list[GRUS_RESULT_EMBEDDING]);
@@ -230,7 +278,9 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i])
             put_prediction(out, job, i, &result->predictions[i]);
-    if (job->hypotheses)
+    if (job->infer.force)
+        put_forced(out, job, &result->hypotheses[0]);
+    else if (job->hypotheses)
         put_hypotheses(out, job, result, scratch);
     if (job->infer.attention)
         put_attention(out, job, result, length);
@@ -271,7 +321,7 @@ static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_h
     put_plain(out, scratch->data, scratch->size);
 }
 
-static void put_line(grus_buffer *out, const grus_job *job, const grus_result *result, grus_buffer *scratch)
+static void put_line(grus_buffer *out, const grus_job *job, const grus_result *result, grus_format_scratch *scratch)
 {
     const grus_config *config = &job->model->config;
     for (size_t i = 0; job->embedding && i < grus_config_output_size(config); i++) {
@@ -285,7 +335,7 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
     if (job->infer.force)
         grus_json_float(out, (float)result->hypotheses[0].score);
     else if (job->hypotheses)
-        put_plain_output(out, job, &result->hypotheses[0], scratch);
+        put_plain_output(out, job, &result->hypotheses[0], &scratch->text);
     grus_buffer_byte(out, '\n');
 }
 
@@ -309,7 +359,7 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
 }
 
 static void put_result(grus_buffer *out, const grus_job *job, const grus_record_format *format,
-                       const grus_slot_entry *entry, const grus_result *result, grus_buffer *scratch)
+                       const grus_slot_entry *entry, const grus_result *result, grus_format_scratch *scratch)
 {
     if (job->options->format == GRUS_FORMAT_TXT) {
         put_line(out, job, result, scratch);
@@ -338,7 +388,7 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
     static const char not_finite[] = "the model's result is not finite";
     grus_record_format format = job->record;
     format.kind = kind;
-    grus_buffer scratch = {0};
+    grus_format_scratch scratch = {0};
     grus_status status = GRUS_OK;
     grus_slot_place place = {0};
     grus_slot_entry entry;
@@ -361,6 +411,7 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
     }
     if (status == GRUS_OK && slot->out.failed)
         status = grus_fail_memory(error, slot->out.size);
-    grus_buffer_free(&scratch);
+    grus_buffer_free(&scratch.places);
+    grus_buffer_free(&scratch.text);
     return status;
 }

@@ -221,6 +221,8 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
         return refuse(error, "run.token_scores", "goes with run.task score");
     if (options->mark_truncated && (!job->hypotheses || job->infer.force))
         return refuse(error, "run.mark_truncated", "goes with run.task translate");
+    if (job->hypotheses && options->search->unique_nbest && (job->infer.force || options->search->n_best == 1))
+        return refuse(error, "search.unique_nbest", "goes with run.task translate and search.n_best above 1");
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;

@@ -91,6 +91,8 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
     put_count(text, 1, "level", (uint64_t)options->level);
     put_count(text, 1, "world_size", options->world_size);
     // What came later than the first runs is told where it is asked for, so that a run that was begun before goes on.
+    if (search->unique_nbest)
+        put_flag(text, 1, "unique_nbest", true);
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
     if (options->output_key)

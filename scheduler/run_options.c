@@ -15,7 +15,7 @@
 #include "scheduler/model.h"
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
-_Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + sizeof(uint32_t), "padding");
+_Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + 3, "padding");
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, field_prefix) + sizeof(char *), "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, world_size) + sizeof(size_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");

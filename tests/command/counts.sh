@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is counted of records that went well, and told: hypotheses that were cut at their limit, tokens that the vocabulary has
-# not.
+# not; and hypotheses whose texts are equal.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -60,6 +60,51 @@ echo '{"text": "og", "truncated": 1}' >"$work/taken.jsonl"
 echo '{"text": "og"}' >>"$work/taken.jsonl"
 expect 0 "a field of that name" run "$model" "$work/taken.jsonl" -q -o "$work/taken" --mark-truncated
 check "it is in error" grep -q '"truncated": 1, "error": "field \\"truncated\\" is there already' <(plain "$work/taken/taken.jsonl.zst")
+
+# ---- hypotheses with one text ----
+
+# unique: of the items of each "nbest" those whose "output" is no earlier one's.
+unique() {
+    awk '{
+        at = index($0, ", \"nbest\": [")
+        line = substr($0, 1, at - 1)
+        rest = substr($0, at)
+        separator = ", \"nbest\": ["
+        split("", seen)
+        while (match(rest, /\{"output": "([^"\\]|\\.)*", [^}]*\}/)) {
+            item = substr(rest, RSTART, RLENGTH)
+            rest = substr(rest, RSTART + RLENGTH)
+            text = item
+            sub(/", "score".*/, "", text)
+            if (text in seen)
+                continue
+            seen[text] = 1
+            line = line separator item
+            separator = ", "
+        }
+        print line "]}"
+    }'
+}
+# Subwords: one text can be cut in two ways.
+model=${MODELS:=$srcdir/models}/multi30k-en-de
+plain "$model/demo.jsonl.zst" | sed -n 1,150p >"$work/b.jsonl"
+search=(-b 5 --n-best 5)
+expect 0 "n-best" run "$model" "$work/b.jsonl" -q -o "$work/nbest" "${search[@]}"
+expect 0 "n-best, unique" run "$model" "$work/b.jsonl" -q -o "$work/unique" "${search[@]}" --unique-nbest
+plain "$work/nbest/b.jsonl.zst" >"$work/all"
+plain "$work/nbest/b.jsonl.zst" | unique >"$work/expected"
+items=$(grep -o '{"output"' "$work/all" | wc -l)
+left=$(grep -o '{"output"' "$work/expected" | wc -l)
+check "of $items items $left have texts of their own" test "$left" -lt "$items" -a "$left" -gt 700
+check "the first of equal texts are left" cmp "$work/expected" <(plain "$work/unique/b.jsonl.zst")
+expect 0 "small batches" run "$model" "$work/b.jsonl" -q -o "$work/unique3" "${search[@]}" --unique-nbest -t 3 --batch-tokens 20
+check "they do not depend on batches" cmp "$work/unique/b.jsonl.zst" "$work/unique3/b.jsonl.zst"
+expect 0 "with marks" run "$model" "$work/b.jsonl" -q -o "$work/uniquem" "${search[@]}" --unique-nbest --mark-truncated
+check "marks beside it" cmp "$work/expected" <(plain "$work/uniquem/b.jsonl.zst" | sed 's/, "truncated": true//g')
+expect 2 "one hypothesis" run "$model" "$work/b.jsonl" -q -o "$work/o" -b 6 --unique-nbest
+says "one hypothesis" "--unique-nbest: goes with --task translate and --n-best above 1"
+expect 2 "forced" run "$model" "$work/b.jsonl" -q -o "$work/o" "${search[@]}" --unique-nbest --task score
+expect 2 "another run" run "$model" "$work/b.jsonl" -q -o "$work/unique" "${search[@]}"
 
 # ---- tokens that the vocabulary has not ----
 

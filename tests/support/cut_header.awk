@@ -2,7 +2,7 @@
 # grow, without the fields of its last 8 bytes.
 BEGIN {
     lines["grus_load_options"] = 3 # strict, allow_nonfinite, reserved
-    lines["grus_search"] = 2       # length_norm, reserved
+    lines["grus_search"] = 3       # length_norm, unique_nbest, reserved
     lines["grus_run_options"] = 1  # output_key, field_prefix
     lines["grus_progress"] = 1     # rank, world_size
     lines["grus_run_events"] = 1   # on_warning
