@@ -6,11 +6,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define REDRAW_SECONDS 0.09
-#define LINE_SECONDS 1.0 // where lines are not redrawn
+#define LINE_SECONDS 1.0  // where lines are not redrawn
+#define LEAST_SECONDS 1.0 // before which nobody can tell what is left
 #define TEXT 32
+#define PART 64
+#define SEPARATOR ", "
+#define USUAL_COLUMNS 80
 
 void grus_display_init(grus_display *display, grus_progress_mode mode, bool quiet)
 {
@@ -74,6 +79,20 @@ static uint64_t rate(uint64_t amount, double seconds)
     return seconds > 0 ? (uint64_t)((double)amount / seconds + 0.5) : 0;
 }
 
+double grus_progress_rate(const grus_progress *progress)
+{
+    return progress->seconds > 0 ? (double)(progress->records - progress->records_resumed) / progress->seconds : 0;
+}
+
+bool grus_progress_left(const grus_progress *progress, double *seconds)
+{
+    uint64_t done = progress->bytes_in, before = progress->bytes_resumed;
+    if (progress->bytes_total <= done || done <= before || progress->seconds <= LEAST_SECONDS)
+        return false;
+    *seconds = progress->seconds * (double)(progress->bytes_total - done) / (double)(done - before);
+    return true;
+}
+
 void grus_display_plan(const grus_display *display, const grus_progress *plan)
 {
     char memory[TEXT], input[TEXT];
@@ -102,31 +121,78 @@ void grus_display_clear(grus_display *display)
     display->drawn = false;
 }
 
-static void print_line(const grus_display *display, const grus_progress *progress)
+// ---- the line ----
+
+enum { RECORDS, RECORDS_RATE, TOKENS_RATE, SHARDS, FAILED, LEFT, N_PARTS };
+
+// What is left out first where the terminal is narrow.
+static const int leaving[] = {TOKENS_RATE, RECORDS_RATE, SHARDS, FAILED, LEFT};
+
+typedef struct line_parts {
+    char text[N_PARTS][PART]; // "" is not there
+} line_parts;
+
+static size_t columns(void)
 {
-    char records[TEXT], per_second[TEXT], tokens[TEXT], left[TEXT];
-    const char *red = display->color ? "\033[31m" : "", *plain = display->color ? "\033[0m" : "";
-    fprintf(stderr, "%s records, %s/s, %s tokens/s, shards %zu/%zu", grouped(progress->records, records),
-            grouped(rate(progress->records, progress->seconds), per_second),
-            grouped(rate(progress->tokens_in + progress->tokens_out, progress->seconds), tokens),
-            progress->shards_done + progress->shards_skipped, progress->shards);
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
+}
+
+static size_t length(const line_parts *parts)
+{
+    size_t sum = 0;
+    for (int i = 0; i < N_PARTS; i++)
+        if (parts->text[i][0])
+            sum += (sum ? strlen(SEPARATOR) : 0) + strlen(parts->text[i]);
+    return sum;
+}
+
+static void fill_parts(const grus_progress *progress, line_parts *parts)
+{
+    char number[TEXT];
+    double left;
+    uint64_t tokens =
+        progress->tokens_in - progress->tokens_in_resumed + progress->tokens_out - progress->tokens_out_resumed;
+    *parts = (line_parts){0};
+    snprintf(parts->text[RECORDS], PART, "%s records", grouped(progress->records, number));
+    snprintf(parts->text[RECORDS_RATE], PART, "%s/s", grouped((uint64_t)(grus_progress_rate(progress) + 0.5), number));
+    snprintf(parts->text[TOKENS_RATE], PART, "%s tokens/s", grouped(rate(tokens, progress->seconds), number));
+    snprintf(parts->text[SHARDS], PART, "shards %zu/%zu", progress->shards_done + progress->shards_skipped,
+             progress->shards);
     if (progress->shards_failed)
-        fprintf(stderr, ", %s%zu failed%s", red, progress->shards_failed, plain);
-    if (progress->bytes_total > progress->bytes_in && progress->bytes_in && progress->seconds > 1)
-        fprintf(stderr, ", %s left",
-                duration(progress->seconds * (double)(progress->bytes_total - progress->bytes_in) /
-                             (double)progress->bytes_in,
-                         left));
+        snprintf(parts->text[FAILED], PART, "%zu failed", progress->shards_failed);
+    if (grus_progress_left(progress, &left))
+        snprintf(parts->text[LEFT], PART, "%s left", duration(left, number));
+}
+
+// width: columns that it may take.
+static void print_line(const grus_display *display, const grus_progress *progress, size_t width)
+{
+    line_parts parts;
+    fill_parts(progress, &parts);
+    for (size_t i = 0; i < sizeof leaving / sizeof *leaving && length(&parts) > width; i++)
+        parts.text[leaving[i]][0] = '\0';
+    if (length(&parts) > width)
+        parts.text[RECORDS][width] = '\0';
+    const char *separator = "";
+    for (int i = 0; i < N_PARTS; i++) {
+        if (!parts.text[i][0])
+            continue;
+        bool red = i == FAILED && display->color;
+        fprintf(stderr, "%s%s%s%s", separator, red ? "\033[31m" : "", parts.text[i], red ? "\033[0m" : "");
+        separator = SEPARATOR;
+    }
 }
 
 void grus_display_progress(grus_display *display, const grus_progress *progress)
 {
-    double pause = display->redraw ? REDRAW_SECONDS : LINE_SECONDS;
+    double pause = display->interval > 0 ? display->interval : display->redraw ? REDRAW_SECONDS : LINE_SECONDS;
     if (!display->line || progress->seconds - display->shown < pause)
         return;
     display->shown = progress->seconds;
     fputs(display->redraw ? "\r\033[K" : "grus: ", stderr);
-    print_line(display, progress);
+    // In its last column a terminal may wrap already.
+    print_line(display, progress, display->redraw ? columns() - 1 : SIZE_MAX);
     if (!display->redraw)
         fputc('\n', stderr);
     display->drawn = display->redraw;
@@ -146,7 +212,7 @@ void grus_display_summary(grus_display *display, const grus_progress *last, cons
     }
     fprintf(stderr, "grus: %s %s in %s, %s/s; %s tokens in", grouped(last->records, records),
             plural(last->records, "record", "records"), duration(last->seconds, time),
-            grouped(rate(last->records, last->seconds), per_second), grouped(last->tokens_in, in));
+            grouped((uint64_t)(grus_progress_rate(last) + 0.5), per_second), grouped(last->tokens_in, in));
     if (last->tokens_unknown)
         fprintf(stderr, " (%s unknown)", grouped(last->tokens_unknown, failed));
     if (last->tokens_out)

@@ -13,12 +13,18 @@ typedef struct grus_display {
     bool redraw; // on a terminal: the line is drawn over itself
     bool color;
     bool drawn;                        // there is a line to be cleared
+    double interval;                   // seconds between two of them; 0: the usual
     double shown;                      // seconds at which the last one was shown
     char source[GRUS_LAUNCHER_SOURCE]; // where the process's part of the run comes from; "" for nowhere
 } grus_display;
 
 // auto: a line where standard error is a terminal that can redraw it.
 void grus_display_init(grus_display *display, grus_progress_mode mode, bool quiet);
+
+// Records a second of this process, without what it took from an earlier one's checkpoints.
+double grus_progress_rate(const grus_progress *progress);
+// The time left, by the bytes that are done; false where that cannot be told.
+bool grus_progress_left(const grus_progress *progress, double *seconds);
 
 void grus_display_plan(const grus_display *display, const grus_progress *plan);
 void grus_display_progress(grus_display *display, const grus_progress *progress);

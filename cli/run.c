@@ -11,9 +11,9 @@
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
-#include "cli/progress.h"
 #include "cli/search.h"
 #include "cli/signals.h"
+#include "cli/watch.h"
 
 enum option_number {
     OPT_OUTPUT,
@@ -46,6 +46,10 @@ enum option_number {
     OPT_LAUNCHER,
     OPT_CHECKPOINT_RECORDS,
     OPT_PROGRESS,
+    OPT_PROGRESS_INTERVAL,
+    OPT_LOG,
+    OPT_LOG_FORMAT,
+    OPT_METRICS,
     OPT_QUIET,
     OPT_REPORT,
     OPT_SEED,
@@ -58,6 +62,8 @@ static const char *const policies[] = {"skip", "fail", NULL};         // fail_on
 static const char *const changes[] = {"fail", "redo", "keep", NULL};  // grus_on_changed
 static const char *const types[] = {"jsonl", "txt", "tsv", NULL};     // grus_input_type
 static const char *const modes[] = {"auto", "always", "never", NULL}; // grus_progress_mode
+
+static const char *const log_formats[] = {"text", "json", NULL};
 
 #define RUN(member) GRUS_INTO(GRUS_INTO_RUN, grus_run_options, member)
 
@@ -106,6 +112,13 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_CHECKPOINT_RECORDS] = GRUS_COUNT("checkpoint-records", 0, "N", 0, 0, RUN(checkpoint_records),
                                           "records between two checkpoints of a shard"),
     [OPT_PROGRESS] = GRUS_CHOICE("progress", modes, GRUS_INTO_NOTHING, "auto, always, never [auto]"),
+    [OPT_PROGRESS_INTERVAL] = GRUS_REAL("progress-interval", "S", 0.01, 1e6, GRUS_INTO_NOTHING,
+                                        "seconds between progress lines [1], log lines and metrics [10]"),
+    [OPT_LOG] =
+        GRUS_TEXT("log", 0, "FILE", GRUS_INTO_NOTHING, "append events to FILE, one a line; - is standard error"),
+    [OPT_LOG_FORMAT] = GRUS_CHOICE("log-format", log_formats, GRUS_INTO_NOTHING, "text (key=value), json [text]"),
+    [OPT_METRICS] =
+        GRUS_TEXT("metrics", 0, "FILE", GRUS_INTO_NOTHING, "keep metrics in FILE, in Prometheus' text format"),
     [OPT_QUIET] = GRUS_FLAG("quiet", 'q', GRUS_INTO_NOTHING, "no plan, no progress, no summary"),
     [OPT_REPORT] = GRUS_TEXT("report", 0, "FILE", RUN(report), "what the run did, as JSON [OUTDIR/report.json]"),
     [OPT_SEED] = GRUS_COUNT("seed", 0, "N", 0, 0, RUN(seed), "for tasks that draw random numbers; none does yet"),
@@ -165,62 +178,55 @@ static bool take_max_errors(const grus_option_value *value, grus_run_options *ru
     return false;
 }
 
-// ---- events ----
-
-static void on_plan(void *context, const grus_progress *plan)
+// Opens what the run is watched by. false after a message.
+static bool watch_run(const grus_option_value *values, const grus_run_options *run, grus_watch *watch)
 {
-    grus_display_plan(context, plan);
+    watch->interval = GRUS_WATCH_INTERVAL;
+    if (values[OPT_PROGRESS_INTERVAL].set)
+        watch->interval = watch->display.interval = values[OPT_PROGRESS_INTERVAL].real;
+    grus_metrics_init(&watch->metrics, run->dry_run ? NULL : values[OPT_METRICS].text, run->outdir);
+    if (!grus_log_open(&watch->log, run->dry_run ? NULL : values[OPT_LOG].text, values[OPT_LOG_FORMAT].count == 1))
+        return false;
+    watch->log.rank = run->rank;
+    const grus_progress nothing = {.rank = run->rank};
+    if (grus_metrics_write(&watch->metrics, &nothing, -1))
+        return true;
+    grus_log_close(&watch->log);
+    return false;
 }
 
-static void on_progress(void *context, const grus_progress *progress, bool final)
-{
-    if (final)
-        grus_display_clear(context);
-    else
-        grus_display_progress(context, progress);
-}
-
-static void on_shard_error(void *context, const grus_error *error)
-{
-    grus_display_clear(context);
-    grus_print_error(error);
-}
-
-static int execute(const grus_model *model, const grus_run_options *run, grus_display *display)
+static int execute(const grus_model *model, const grus_run_options *run, grus_watch *watch)
 {
     grus_error error;
     grus_progress last;
     grus_run_events events;
     grus_progress_init(&last, sizeof last);
     grus_run_events_init(&events, sizeof events);
-    events.context = display;
-    events.on_plan = on_plan;
-    events.on_progress = on_progress;
-    events.on_shard_error = on_shard_error;
-    events.on_warning = grus_print_warning;
+    grus_watch_events(watch, &events);
     grus_status status = grus_run(model, run, &events, &last, &error);
-    grus_display_clear(display);
-    bool ran = status == GRUS_OK || status == GRUS_E_FAILED || last.records > 0;
-    if (ran && last.shards && !run->dry_run)
-        grus_display_summary(display, &last, run->outdir);
-    if (status == GRUS_OK)
-        return GRUS_OK;
-    grus_print_error(&error);
     int signal_number = grus_signals_caught();
-    return status == GRUS_E_INTERRUPTED && signal_number ? 128 + signal_number : grus_exit_code(status);
+    int code = status == GRUS_E_INTERRUPTED && signal_number ? 128 + signal_number : grus_exit_code(status);
+    if (!run->dry_run)
+        grus_watch_end(watch, &last, run->outdir, status == GRUS_OK ? NULL : &error, code);
+    else if (status != GRUS_OK)
+        grus_print_error(&error);
+    return code;
 }
 
-static int load_and_run(const char *dir, const grus_option_value *values, grus_run_options *run, grus_display *display)
+static int load_and_run(const char *dir, const grus_option_value *values, grus_run_options *run, grus_watch *watch)
 {
     grus_model *model;
     grus_search search;
     int code = grus_load_model(dir, options, N_OPTIONS, values, &model);
-    if (code != GRUS_OK)
+    if (code != GRUS_OK) {
+        const grus_progress nothing = {.rank = run->rank};
+        grus_watch_end(watch, &nothing, run->outdir, NULL, code);
         return code;
+    }
     grus_search_init(&search, sizeof search, model);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
     run->search = &search;
-    code = execute(model, run, display);
+    code = execute(model, run, watch);
     grus_model_free(model);
     return code;
 }
@@ -237,11 +243,11 @@ int grus_command_run(int argc, char **argv)
     if (!values[OPT_OUTPUT].set)
         return grus_usage_error("run: -o OUTDIR is needed");
 
-    grus_display display;
-    grus_display_init(&display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
+    grus_watch watch = {0};
+    grus_display_init(&watch.display, (grus_progress_mode)values[OPT_PROGRESS].count, values[OPT_QUIET].set);
     grus_run_options run;
     grus_run_options_init(&run, sizeof run);
-    if (!find_rank(values, &run, &display))
+    if (!find_rank(values, &run, &watch.display))
         return GRUS_E_USAGE;
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
     if (!take_max_errors(&values[OPT_MAX_ERRORS], &run))
@@ -250,5 +256,11 @@ int grus_command_run(int argc, char **argv)
     run.inputs = (const char *const *)argv + first + 1;
     run.n_inputs = (size_t)(argc - first - 1);
     run.stop = grus_signals_install();
-    return run.stop ? load_and_run(argv[first], values, &run, &display) : GRUS_E_FAILED;
+    if (!run.stop)
+        return GRUS_E_FAILED;
+    if (!watch_run(values, &run, &watch))
+        return GRUS_E_OUTPUT;
+    code = load_and_run(argv[first], values, &run, &watch);
+    grus_log_close(&watch.log);
+    return code;
 }

@@ -274,13 +274,29 @@ typedef struct grus_progress {
     uint64_t records_resumed;               // of the records: taken from the checkpoints of an earlier run
     // Source tokens that the vocabulary has not; records whose best hypothesis ended at its limit and not with an end token.
     uint64_t tokens_unknown, records_truncated;
-    size_t rank, world_size; // of the process, as the run has them
+    size_t rank, world_size;                                       // of the process, as the run has them
+    uint64_t tokens_in_resumed, tokens_out_resumed, bytes_resumed; // like records_resumed, of the tokens and bytes
 } grus_progress;
 
 GRUS_API void grus_progress_init(grus_progress *progress, size_t size);
 
+typedef enum grus_shard_event_kind {
+    GRUS_SHARD_BEGUN,  // reading has
+    GRUS_SHARD_DONE,   // committed
+    GRUS_SHARD_FAILED, // error says why
+} grus_shard_event_kind;
+
+typedef struct grus_shard_event {
+    size_t size;
+    grus_shard_event_kind kind;
+    const char *path, *name;                           // of the input; name without its directory
+    uint64_t records, records_failed, records_resumed; // of the shard, when it is done
+    const grus_error *error;                           // NULL unless it has failed
+} grus_shard_event;
+
 // on_progress is called about ten times a second from one thread, and once at the end with final = true;
-// on_shard_error once for each shard that failed. Any may be NULL. What they are given lives as long as the call.
+// on_shard_error once for each shard that failed; on_shard for each event of a shard. One at a time, from threads of the run.
+// Any may be NULL. What they are given lives as long as the call.
 typedef struct grus_run_events {
     size_t size;
     void *context;
@@ -288,6 +304,7 @@ typedef struct grus_run_events {
     void (*on_progress)(void *context, const grus_progress *progress, bool final);
     void (*on_shard_error)(void *context, const grus_error *error);
     grus_warning_fn *on_warning;
+    void (*on_shard)(void *context, const grus_shard_event *event);
 } grus_run_events;
 
 GRUS_API void grus_run_events_init(grus_run_events *events, size_t size);

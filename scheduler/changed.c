@@ -33,7 +33,7 @@ static grus_status judge_done(grus_shared *shared, const grus_shard *shard, cons
     if (*kind != GRUS_DONE_FAILS)
         return GRUS_OK;
     tell_way_out(error);
-    grus_shared_shard_error(shared, error);
+    grus_shared_shard_error(shared, shard, error);
     return GRUS_OK;
 }
 

@@ -75,6 +75,8 @@ void grus_checkpoint_take(const grus_checkpoint *checkpoint, grus_figures *done,
         .records = checkpoint->records,
         .records_resumed = checkpoint->records,
         .tokens_in = counters[COUNTER_TOKENS_IN],
+        .tokens_in_resumed = counters[COUNTER_TOKENS_IN],
+        .tokens_out_resumed = counters[COUNTER_TOKENS_OUT],
         .tokens_unknown = counters[COUNTER_TOKENS_UNKNOWN],
         .records_truncated = counters[COUNTER_RECORDS_TRUNCATED],
         .stats =

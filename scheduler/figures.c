@@ -9,6 +9,9 @@ void grus_figures_add(grus_figures *to, const grus_figures *from)
     to->records_failed += from->records_failed;
     to->records_resumed += from->records_resumed;
     to->tokens_in += from->tokens_in;
+    to->tokens_in_resumed += from->tokens_in_resumed;
+    to->tokens_out_resumed += from->tokens_out_resumed;
+    to->bytes_resumed += from->bytes_resumed;
     to->tokens_unknown += from->tokens_unknown;
     to->records_truncated += from->records_truncated;
     to->bytes_in += from->bytes_in;

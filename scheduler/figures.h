@@ -7,9 +7,10 @@
 typedef struct grus_figures {
     uint64_t records, records_failed, records_resumed; // of the records: in error; taken from an earlier run
     uint64_t tokens_in;                                // source positions
-    uint64_t tokens_unknown;                           // of them: <unk>
-    uint64_t records_truncated;                        // whose best hypothesis ended at its limit
-    uint64_t bytes_in;                                 // of the files
+    uint64_t tokens_in_resumed, tokens_out_resumed, bytes_resumed; // of those here: of an earlier run
+    uint64_t tokens_unknown;                                       // of them: <unk>
+    uint64_t records_truncated;                                    // whose best hypothesis ended at its limit
+    uint64_t bytes_in;                                             // of the files
     grus_infer_stats stats;
     uint64_t causes[GRUS_N_CAUSES];
     double read_seconds;    // reading, parsing, tokenizing

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "scheduler/batcher.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
@@ -31,13 +32,26 @@ typedef struct grus_reader {
     double waited;       // seconds, since the last count, for a free slot or for standard input
     double counted;      // when the figures were brought up to date last
     uint64_t bytes_in;   // of the shard, as counted
+    uint64_t n_read;     // records of it, skipped ones too
     uint64_t taken;      // bytes of its lines; too few where a line ended with \r or was too long
 } grus_reader;
+
+// Of the shard, with the slot that is filled: all that was read where it is the last, else what its records and those before
+// take, as far as that can be told. Records that wait are taken to be of the usual size.
+static uint64_t bytes_done(const grus_reader *reader)
+{
+    if (!reader->is_open)
+        return reader->bytes_in;
+    if (reader->slot->last || reader->n_read == 0)
+        return grus_records_count(&reader->records).bytes_in;
+    double waiting = (double)grus_batcher_records(&reader->batcher) / (double)reader->n_read;
+    return (uint64_t)((double)grus_records_passed(&reader->records) * (waiting < 1 ? 1 - waiting : 0));
+}
 
 static void count(grus_reader *reader)
 {
     double now = grus_seconds();
-    uint64_t bytes = reader->is_open ? grus_records_count(&reader->records).bytes_in : reader->bytes_in;
+    uint64_t bytes = grus_max(bytes_done(reader), reader->bytes_in);
     reader->slot->bytes_in = bytes - reader->bytes_in;
     reader->bytes_in = bytes;
     grus_shared_add_read(reader->shared, now - reader->counted - reader->waited);
@@ -186,6 +200,7 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
         if (status != GRUS_OK || end)
             return status;
         reader->taken += reader->parsed.entry.length + 1;
+        reader->n_read++;
         if (reader->parsed.entry.error && job->options->fail_on_error)
             return record_error(reader, error);
         status = place_record(reader, error);
@@ -244,6 +259,9 @@ static grus_status go_on(grus_reader *reader, grus_error *error)
     bool same = false;
     status = skip_done(reader, grus_resume_checkpoint(resume), &same, error);
     if (same) {
+        const grus_figures resumed = {.bytes_resumed = grus_records_passed(&reader->records)};
+        reader->n_read = grus_resume_checkpoint(resume)->records;
+        grus_shared_add(reader->shared, &resumed);
         reader->resume = resume;
         return GRUS_OK;
     }
@@ -261,8 +279,9 @@ static bool read_shard(grus_reader *reader, size_t index)
     reader->index = index;
     reader->shard = &reader->shared->shards->list[index];
     reader->first = true;
-    reader->bytes_in = reader->taken = 0;
+    reader->bytes_in = reader->taken = reader->n_read = 0;
     reader->is_open = false;
+    grus_shared_shard_event(reader->shared, reader->shard, GRUS_SHARD_BEGUN, &(grus_figures){0});
     grus_status status = grus_batcher_begin(&reader->batcher, &error);
     if (status == GRUS_OK && reader->shard->fault)
         status = grus_shard_fault(reader->shard, &error);

@@ -84,6 +84,14 @@ static grus_stream *stream_of(const grus_records *records)
     return records->features ? grus_feature_shard_stream(records->features) : grus_lines_stream(records->lines);
 }
 
+uint64_t grus_records_passed(const grus_records *records)
+{
+    grus_stream_counts counts = grus_stream_count(stream_of(records));
+    size_t ahead = records->features ? grus_feature_shard_ahead(records->features) : grus_lines_ahead(records->lines);
+    return counts.bytes_out ? (uint64_t)((double)counts.bytes_used * (1 - (double)ahead / (double)counts.bytes_out))
+                            : 0;
+}
+
 grus_slot_mark grus_records_mark(const grus_records *records)
 {
     grus_stream_counts counts = grus_stream_count(stream_of(records));

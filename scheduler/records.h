@@ -27,6 +27,8 @@ void grus_records_close(grus_records *records);
 grus_status grus_records_next(grus_records *records, grus_parsed *parsed, bool *end, grus_error *error);
 
 grus_stream_counts grus_records_count(const grus_records *records);
+// Bytes of the file that the records so far lie in, about; skipped ones too.
+uint64_t grus_records_passed(const grus_records *records);
 
 // How far the shard has been read, behind the record that was given last.
 grus_slot_mark grus_records_mark(const grus_records *records);

@@ -174,8 +174,10 @@ static void put_speed(const grus_progress *progress, const grus_figures *figures
     end_group(text);
     put_measure(text, 1, "records_per_second",
                 rate((double)(progress->records - progress->records_resumed), progress->seconds));
-    put_measure(text, 1, "tokens_in_per_second", rate((double)progress->tokens_in, progress->seconds));
-    put_measure(text, 1, "tokens_out_per_second", rate((double)progress->tokens_out, progress->seconds));
+    put_measure(text, 1, "tokens_in_per_second",
+                rate((double)(progress->tokens_in - progress->tokens_in_resumed), progress->seconds));
+    put_measure(text, 1, "tokens_out_per_second",
+                rate((double)(progress->tokens_out - progress->tokens_out_resumed), progress->seconds));
     put_measure(text, 1, "workers_busy", rate(figures->compute_seconds, progress->seconds * (double)progress->threads));
     put_count(text, 1, "encoder_positions", progress->positions);
     put_count(text, 1, "encoder_positions_computed", progress->positions_computed);

@@ -66,7 +66,7 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
         for (size_t i = 0; i < state->shards.n; i++) {
             grus_error fault;
             grus_shard_fault(&state->shards.list[i], &fault);
-            grus_shared_shard_error(&state->shared, &fault);
+            grus_shared_shard_error(&state->shared, &state->shards.list[i], &fault);
         }
     return status == GRUS_OK ? grus_remark_others(&state->shared, error) : status;
 }

@@ -17,8 +17,8 @@
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + 3, "padding");
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, field_prefix) + sizeof(char *), "padding");
-_Static_assert(sizeof(grus_progress) == offsetof(grus_progress, world_size) + sizeof(size_t), "padding");
-_Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_warning) + sizeof(grus_warning_fn *), "padding");
+_Static_assert(sizeof(grus_progress) == offsetof(grus_progress, bytes_resumed) + sizeof(uint64_t), "padding");
+_Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_shard) + sizeof(void (*)(void)), "padding");
 
 static const grus_run_options run_defaults = {
     .task = GRUS_TASK_OWN,

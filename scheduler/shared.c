@@ -26,6 +26,9 @@ static void fill_progress(const grus_figures *figures, grus_progress *progress)
     progress->records = figures->records;
     progress->records_failed = figures->records_failed;
     progress->records_resumed = figures->records_resumed;
+    progress->tokens_in_resumed = figures->tokens_in_resumed;
+    progress->tokens_out_resumed = figures->tokens_out_resumed;
+    progress->bytes_resumed = figures->bytes_resumed;
     progress->tokens_in = figures->tokens_in;
     progress->tokens_unknown = figures->tokens_unknown;
     progress->records_truncated = figures->records_truncated;
@@ -91,13 +94,39 @@ void grus_shared_warning(grus_shared *shared, const char *text)
     pthread_mutex_unlock(&shared->events_lock);
 }
 
-void grus_shared_shard_error(grus_shared *shared, const grus_error *error)
+// Under events_lock.
+static void tell_shard(const grus_run_events *events, const grus_shard *shard, grus_shard_event *event)
+{
+    event->size = sizeof *event;
+    event->path = shard->path;
+    event->name = shard->name;
+    if (events->on_shard)
+        events->on_shard(events->context, event);
+}
+
+void grus_shared_shard_error(grus_shared *shared, const grus_shard *shard, const grus_error *error)
 {
     const grus_run_events *events = shared->events;
-    if (!events || !events->on_shard_error)
+    if (!events)
         return;
     pthread_mutex_lock(&shared->events_lock);
-    events->on_shard_error(events->context, error);
+    if (events->on_shard_error)
+        events->on_shard_error(events->context, error);
+    tell_shard(events, shard, &(grus_shard_event){.kind = GRUS_SHARD_FAILED, .error = error});
+    pthread_mutex_unlock(&shared->events_lock);
+}
+
+void grus_shared_shard_event(grus_shared *shared, const grus_shard *shard, grus_shard_event_kind kind,
+                             const grus_figures *figures)
+{
+    if (!shared->events)
+        return;
+    grus_shard_event event = {.kind = kind,
+                              .records = figures->records,
+                              .records_failed = figures->records_failed,
+                              .records_resumed = figures->records_resumed};
+    pthread_mutex_lock(&shared->events_lock);
+    tell_shard(shared->events, shard, &event);
     pthread_mutex_unlock(&shared->events_lock);
 }
 

@@ -57,7 +57,10 @@ bool grus_shared_stopping(const grus_shared *shared);
 
 // The events, one at a time; each is left out where the caller gave no function.
 void grus_shared_warning(grus_shared *shared, const char *text);
-void grus_shared_shard_error(grus_shared *shared, const grus_error *error);
+// A shard has failed.
+void grus_shared_shard_error(grus_shared *shared, const grus_shard *shard, const grus_error *error);
+void grus_shared_shard_event(grus_shared *shared, const grus_shard *shard, grus_shard_event_kind kind,
+                             const grus_figures *figures);
 void grus_shared_progress(grus_shared *shared, bool final);
 
 #endif

@@ -75,7 +75,7 @@ typedef struct grus_slot {
     size_t n_positions, n_targets;
     grus_resume *resume;      // in a shard's first slot: what is done of it already; the slot's own
     grus_slot_mark mark;      // behind the last record
-    uint64_t bytes_in;        // of the file, read since the slot before
+    uint64_t bytes_in;        // of the file, done with it since the slot before
     grus_stream_counts input; // of the whole shard, where last
 
     // slot.c's alone.

@@ -28,6 +28,7 @@ typedef struct grus_writer {
     grus_figures done;     // of this shard, with what was done of it before
     grus_slot_mark mark;   // behind its last record that was written
     uint64_t unsaved;      // records since the last checkpoint
+    uint64_t counted;      // bytes of this shard
     bool had_failures;     // outdir may have causes of failures
 } grus_writer;
 
@@ -75,7 +76,7 @@ static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_er
     }
     if (error->status != GRUS_E_OUTPUT) {
         keep_cause(writer, &writer->shared->shards->list[slot->shard], error);
-        grus_shared_shard_error(writer->shared, error);
+        grus_shared_shard_error(writer->shared, &writer->shared->shards->list[slot->shard], error);
         return;
     }
     writer->shared->has_fatal = true;
@@ -239,7 +240,12 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
 static void count(grus_writer *writer, const grus_slot *slot, bool wanted, double seconds)
 {
     grus_figures figures = wanted ? grus_figures_of_slot(slot) : (grus_figures){0};
-    figures.bytes_in = slot->bytes_in;
+    // What is not read of a shard that has failed is done with too.
+    uint64_t size = writer->shared->shards->list[slot->shard].bytes, bytes = slot->bytes_in;
+    if (slot->last && writer->failed && size > writer->counted + bytes)
+        bytes = size - writer->counted;
+    writer->counted += bytes;
+    figures.bytes_in = bytes;
     figures.compute_seconds = slot->seconds;
     figures.write_seconds = seconds;
     grus_shared_add(writer->shared, &figures);
@@ -252,7 +258,7 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
     if (slot->first) {
         writer->failed = false;
         writer->done = (grus_figures){0};
-        writer->unsaved = 0;
+        writer->unsaved = writer->counted = 0;
     }
     bool wanted = !writer->failed;
     if (wanted && write_slot(writer, slot, &error) != GRUS_OK)
@@ -260,8 +266,12 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
     grus_resume_close(slot->resume);
     slot->resume = NULL;
     count(writer, slot, wanted, grus_seconds() - from);
-    if (slot->last && !writer->interrupted)
+    if (slot->last && !writer->interrupted) {
         grus_shared_add_shard(writer->shared, writer->failed);
+        if (!writer->failed)
+            grus_shared_shard_event(writer->shared, &writer->shared->shards->list[slot->shard], GRUS_SHARD_DONE,
+                                    &writer->done);
+    }
 }
 
 void *grus_writer_main(void *argument)

@@ -289,6 +289,11 @@ grus_status grus_feature_shard_values(grus_feature_shard *shard, float *values, 
     return GRUS_OK;
 }
 
+size_t grus_feature_shard_ahead(const grus_feature_shard *shard)
+{
+    return shard->features_cursor.chunk_size;
+}
+
 grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard)
 {
     return shard->features_cursor.stream;

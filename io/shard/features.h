@@ -31,6 +31,8 @@ grus_status grus_feature_shard_pass(grus_feature_shard *shard, grus_error *error
 
 // What counts the file's bytes. It reads every one of them, in order.
 grus_stream *grus_feature_shard_stream(const grus_feature_shard *shard);
+// Bytes of bytes_out that are in no sequence so far.
+size_t grus_feature_shard_ahead(const grus_feature_shard *shard);
 
 // Of the file as far as it was read; complete after the end.
 grus_stream_counts grus_feature_shard_count(const grus_feature_shard *shard);

@@ -152,6 +152,11 @@ grus_stream_counts grus_lines_count(const grus_lines *lines)
     return grus_stream_count(lines->stream);
 }
 
+size_t grus_lines_ahead(const grus_lines *lines)
+{
+    return lines->chunk_size - lines->chunk_at;
+}
+
 grus_stream *grus_lines_stream(const grus_lines *lines)
 {
     return lines->stream;

@@ -24,6 +24,8 @@ grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char 
 
 grus_stream_counts grus_lines_count(const grus_lines *lines);
 grus_stream *grus_lines_stream(const grus_lines *lines);
+// Bytes of bytes_out that are in no line so far.
+size_t grus_lines_ahead(const grus_lines *lines);
 
 // Bytes that they take of memory at most.
 size_t grus_lines_memory(size_t max_record, unsigned window_log);

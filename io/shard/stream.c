@@ -82,6 +82,7 @@ grus_stream_counts grus_stream_count(const grus_stream *stream)
         counts = stream->codec->count(stream->state);
     return (grus_stream_counts){
         .bytes_in = stream->raw.bytes,
+        .bytes_used = grus_raw_offset(&stream->raw),
         .bytes_out = stream->bytes_out,
         .frames = counts.frames,
         .skippable_frames = counts.skippable_frames,

@@ -8,8 +8,9 @@
 typedef struct grus_stream grus_stream;
 
 typedef struct grus_stream_counts {
-    uint64_t bytes_in;  // of the file itself
-    uint64_t bytes_out; // after decompression
+    uint64_t bytes_in;   // of the file itself, as far as it was read
+    uint64_t bytes_used; // and as far as it was needed for bytes_out
+    uint64_t bytes_out;  // after decompression
     uint64_t frames, skippable_frames;
     uint64_t window;      // bytes, the largest of the frames'
     uint64_t xxh64;       // of the file's bytes read so far
