@@ -10,9 +10,10 @@
 #include "cli/message.h"
 #include "cli/options.h"
 
-enum option_number { OPT_MAX_RECORD, OPT_LOAD, N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS };
+enum option_number { OPT_JSON, OPT_MAX_RECORD, OPT_LOAD, N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS };
 
 static const grus_option options[N_OPTIONS] = {
+    [OPT_JSON] = GRUS_FLAG("json", 0, GRUS_INTO_NOTHING, "as JSON"),
     [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, GRUS_INTO(GRUS_INTO_RUN, grus_run_options, max_record),
                                  "longest line of a shard [16M]"),
     GRUS_LOAD_ROWS(OPT_LOAD),
@@ -34,7 +35,7 @@ static int inspect_model(const char *dir, const grus_option_value *values)
     if (code != GRUS_OK)
         return code;
     grus_text text;
-    grus_status status = grus_model_describe(model, false, &text, &error);
+    grus_status status = grus_model_describe(model, values[OPT_JSON].set, &text, &error);
     grus_model_free(model);
     return status == GRUS_OK ? grus_print_text(&text) : grus_fail_command(&error);
 }
@@ -46,7 +47,7 @@ static int inspect_shard(const char *path, const grus_option_value *values)
     grus_error error;
     grus_run_options_init(&run, sizeof run);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_RUN, &run);
-    if (grus_shard_describe(path, run.max_record, false, &text, &error) != GRUS_OK)
+    if (grus_shard_describe(path, run.max_record, values[OPT_JSON].set, &text, &error) != GRUS_OK)
         return grus_fail_command(&error);
     return grus_print_text(&text);
 }

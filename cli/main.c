@@ -7,6 +7,7 @@
 #include "cli/affinity.h"
 #include "cli/commands.h"
 #include "cli/message.h"
+#include "cli/suggest.h"
 #include <grus.h>
 
 static const struct {
@@ -28,9 +29,38 @@ static int print_help(void)
     printf("usage: grus COMMAND [ARGUMENT]...\n\nTrained GRU and attention models over large corpora, on CPUs.\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
         printf("  grus %-8s %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    printf("\n  grus COMMAND --help                  what the command takes\n"
-           "  grus --version                       version and kernel\n");
+    printf("\n  grus help COMMAND                    what the command takes, as grus COMMAND --help\n"
+           "  grus version                         version and kernel\n");
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
+typedef int command_function(int argc, char **argv);
+
+// NULL after a message.
+static command_function *find_command(const char *name)
+{
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].command;
+        names[i] = commands[i].name;
+    }
+    const char *meant = grus_suggest(name, strlen(name), names, N_COMMANDS);
+    if (meant)
+        grus_usage_error("%s: no such command; did you mean %s? grus --help lists them", name, meant);
+    else
+        grus_usage_error("%s: no such command; grus --help lists them", name);
+    return NULL;
+}
+
+// `grus help COMMAND` is `grus COMMAND --help`.
+static int help(int argc, char **argv)
+{
+    static char option[] = "--help";
+    if (argc < 2)
+        return print_help();
+    command_function *command = find_command(argv[1]);
+    return command ? command(2, (char *[]){argv[1], option, NULL}) : GRUS_E_USAGE;
 }
 
 static int print_version(void)
@@ -46,12 +76,12 @@ int main(int argc, char **argv)
         return grus_usage_error("no command is given; grus --help lists them");
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+    if (strcmp(name, "help") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 || strcmp(name, "version") == 0)
         return print_version();
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].command(argc - 1, argv + 1);
-    return grus_usage_error("%s: no such command; grus --help lists them", name);
+    command_function *command = find_command(name);
+    return command ? command(argc - 1, argv + 1) : GRUS_E_USAGE;
 }

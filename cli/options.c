@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "cli/message.h"
+#include "cli/size.h"
+#include "cli/suggest.h"
 
-#define MOST_OPTIONS 64
 #define FIRST_LONG 256 // getopt's value of option i is FIRST_LONG + i
 #define HELP 'h'       // and that of --help
 
@@ -57,21 +58,15 @@ static bool parse_count(const grus_option *option, const char *text, grus_option
 
 static bool parse_size(const grus_option *option, const char *text, grus_option_value *value)
 {
-    static const char suffixes[] = "KMGT";
-    static const char expected[] = "a size: a whole number, perhaps with K, M, G or T";
-    char *end;
-    if (!parse_digits(text, &end, &value->count))
-        return bad_value(option, text, expected);
-    if (*end) {
-        const char *suffix = strchr(suffixes, toupper((unsigned char)*end));
-        if (!suffix || end[1])
-            return bad_value(option, text, expected);
-        int shift = 10 * (int)(suffix - suffixes + 1);
-        if (value->count > (SIZE_MAX >> shift))
-            return bad_value(option, text, "a size that this machine can hold");
-        value->count <<= shift;
+    switch (grus_size_read(text, &value->count)) {
+    case GRUS_SIZE_READ:
+        return check_range(option, text, value->count);
+    case GRUS_SIZE_TOO_GREAT:
+        return bad_value(option, text, "a size that this machine can hold");
+    case GRUS_SIZE_NONE:
+        break;
     }
-    return check_range(option, text, value->count);
+    return bad_value(option, text, GRUS_SIZE_FORM);
 }
 
 static bool parse_real(const grus_option *option, const char *text, grus_option_value *value)
@@ -128,24 +123,62 @@ static bool parse_value(const grus_option *option, const char *text, grus_option
     return false;
 }
 
-static void report_refused(int kind, char **argv, const char *letters)
+// getopt's own lists of a table's options and --help behind them.
+typedef struct getopt_lists {
+    struct option *longs; // ended by zeros
+    char *letters;
+    const char **names; // (n + 1) of longs
+} getopt_lists;
+
+static void free_lists(getopt_lists *lists)
+{
+    free(lists->longs);
+    free(lists->letters);
+    free(lists->names);
+}
+
+// A long option that is none, or may be several since it is cut short.
+static void report_unknown(const char *given, const getopt_lists *lists, size_t n)
+{
+    const char *word = given + 2;
+    size_t length = strcspn(word, "=");
+    char several[256] = "";
+    for (size_t i = 0; i < n; i++)
+        if (length && strncmp(lists->names[i], word, length) == 0) {
+            size_t used = strlen(several);
+            snprintf(several + used, sizeof several - used, "%s--%s", used ? ", " : "", lists->names[i]);
+        }
+    const char *meant = grus_suggest(word, length, lists->names, n);
+    if (*several)
+        grus_usage_error("%.*s: may be any of %s", (int)length + 2, given, several);
+    else if (meant)
+        grus_usage_error("%.*s: no such option; did you mean --%s?", (int)length + 2, given, meant);
+    else
+        grus_usage_error("%.*s: no such option", (int)length + 2, given);
+}
+
+static void report_refused(int kind, char **argv, const getopt_lists *lists, size_t n)
 {
     if (kind == ':' && optopt >= FIRST_LONG)
         grus_usage_error("%s: needs a value", argv[optind - 1]);
     else if (kind == ':')
         grus_usage_error("-%c: needs a value", optopt);
-    else if (optopt > 0 && optopt < FIRST_LONG && !strchr(letters, optopt))
+    else if (optopt > 0 && optopt < FIRST_LONG && !strchr(lists->letters, optopt))
         grus_usage_error("-%c: no such option", optopt);
     else if (optopt >= FIRST_LONG)
         grus_usage_error("%s: takes no value", argv[optind - 1]);
     else
-        grus_usage_error("%s: no such option, or more than one", argv[optind - 1]);
+        report_unknown(argv[optind - 1], lists, n + 1);
 }
 
-// The two lists of getopt_long: options (n), and --help behind them.
-static void list_options(const grus_option *options, size_t n, struct option longs[MOST_OPTIONS + 2],
-                         char letters[2 * MOST_OPTIONS + 3])
+// false: no memory.
+static bool list_options(const grus_option *options, size_t n, getopt_lists *lists)
 {
+    struct option *longs = lists->longs = calloc(n + 2, sizeof *longs);
+    char *letters = lists->letters = calloc(2 * n + 3, 1);
+    lists->names = calloc(n + 1, sizeof *lists->names);
+    if (!longs || !letters || !lists->names)
+        return false;
     size_t n_letters = 0;
     letters[n_letters++] = ':';
     for (size_t i = 0; i < n; i++) {
@@ -158,23 +191,22 @@ static void list_options(const grus_option *options, size_t n, struct option lon
         }
     }
     letters[n_letters++] = HELP;
-    letters[n_letters] = '\0';
     longs[n] = (struct option){"help", no_argument, NULL, HELP};
-    longs[n + 1] = (struct option){0};
+    for (size_t i = 0; i <= n; i++)
+        lists->names[i] = longs[i].name;
+    return true;
 }
 
-int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first)
+static int parse_all(const grus_option_table *table, const getopt_lists *lists, int argc, char **argv,
+                     grus_option_value *values)
 {
     const grus_option *options = table->options;
     size_t n = table->n;
-    struct option longs[MOST_OPTIONS + 2];
-    char letters[2 * MOST_OPTIONS + 3];
-    list_options(options, n < MOST_OPTIONS ? n : MOST_OPTIONS, longs, letters);
     opterr = 0;
     optind = 1;
-    for (int found; (found = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+    for (int found; (found = getopt_long(argc, argv, lists->letters, lists->longs, NULL)) != -1;) {
         if (found == '?' || found == ':') {
-            report_refused(found, argv, letters);
+            report_refused(found, argv, lists, n);
             return GRUS_E_USAGE;
         }
         if (found == HELP)
@@ -185,8 +217,20 @@ int grus_options_parse(const grus_option_table *table, int argc, char **argv, gr
         if (i == n || !parse_value(&options[i], optarg, &values[i]))
             return GRUS_E_USAGE;
     }
-    *first = optind;
     return -1;
+}
+
+int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first)
+{
+    getopt_lists lists = {0};
+    int code = GRUS_E_FAILED;
+    if (list_options(table->options, table->n, &lists))
+        code = parse_all(table, &lists, argc, argv, values);
+    else
+        grus_usage_error("out of memory");
+    free_lists(&lists);
+    *first = optind;
+    return code;
 }
 
 static void store(const grus_option *option, const grus_option_value *value, void *to)

@@ -12,7 +12,7 @@
 typedef enum grus_option_type {
     GRUS_OPTION_FLAG,   // no argument
     GRUS_OPTION_COUNT,  // a whole number, min … max
-    GRUS_OPTION_SIZE,   // bytes, with K, M, G or T behind the number for 1024, 1024², …
+    GRUS_OPTION_SIZE,   // bytes, as size.h reads them
     GRUS_OPTION_REAL,   // a number, low … high
     GRUS_OPTION_TEXT,   // anything but nothing
     GRUS_OPTION_CHOICE, // one of choices

@@ -120,7 +120,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_METRICS] =
         GRUS_TEXT("metrics", 0, "FILE", GRUS_INTO_NOTHING, "keep metrics in FILE, in Prometheus' text format"),
     [OPT_QUIET] = GRUS_FLAG("quiet", 'q', GRUS_INTO_NOTHING, "no plan, no progress, no summary"),
-    [OPT_REPORT] = GRUS_TEXT("report", 0, "FILE", RUN(report), "what the run did, as JSON [OUTDIR/report.json]"),
+    [OPT_REPORT] = GRUS_TEXT("report", 0, "FILE", RUN(report),
+                             "what the run did, as JSON; - for standard output [OUTDIR/report.json]"),
     [OPT_SEED] = GRUS_COUNT("seed", 0, "N", 0, 0, RUN(seed), "for tasks that draw random numbers; none does yet"),
     GRUS_LOAD_ROWS(OPT_LOAD),
     [OPT_DRY_RUN] = GRUS_FLAG("dry-run", 0, RUN(dry_run), "print the plan and the memory it takes; run nothing"),

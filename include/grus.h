@@ -236,7 +236,7 @@ typedef struct grus_run_options {
     size_t max_memory;                          // bytes; 0: no bound asked
     size_t max_record;                          // bytes of one record
     size_t checkpoint_records; // between two checkpoints of a shard, at most; 0: none. Never changes a result
-    const char *report;        // NULL: OUTDIR/report.json
+    const char *report;        // NULL: OUTDIR/report.json; "-": standard output
     size_t rank, world_size;
     grus_array_place array; // where launched
     bool launched;      // rank and array are a launcher's: where the run has another world size already, that one holds

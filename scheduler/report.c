@@ -4,13 +4,16 @@
 #include "scheduler/report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/error.h"
 #include "base/names.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
 #include "io/outdir/outdir.h"
+#include "io/outdir/temporary.h"
 
 // ---- members, one a line ----
 
@@ -221,6 +224,20 @@ void grus_report_text(const grus_shared *shared, const grus_progress *progress, 
     put_text(text, 1, "kernel", grus_kernel_name());
     put_text(text, 1, "version", grus_version());
     grus_buffer_text(text, "\n}\n");
+}
+
+static bool is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+grus_status grus_report_write(const char *path, const grus_buffer *text, grus_error *error)
+{
+    if (!is_stdout(path))
+        return grus_temp_replace(path, text->data, text->size, error);
+    if (fwrite(text->data, 1, text->size, stdout) == text->size && fflush(stdout) == 0)
+        return GRUS_OK;
+    return grus_fail_errno(error, GRUS_E_OUTPUT, "standard output", "the report cannot be written");
 }
 
 char *grus_report_path(const grus_run_options *options)

@@ -12,6 +12,9 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, const char 
 // Where report.json of a run with these options goes, in a fresh string; NULL when memory is short.
 char *grus_report_path(const grus_run_options *options);
 
+// Writes it there; "-" is standard output. GRUS_E_OUTPUT.
+grus_status grus_report_write(const char *path, const grus_buffer *text, grus_error *error);
+
 // report.json, of the run's progress, figures and status.
 void grus_report_text(const grus_shared *shared, const grus_progress *progress, const grus_figures *figures,
                       grus_status status, grus_buffer *text);

@@ -179,8 +179,7 @@ static grus_status write_report(grus_run_state *state, const char *outdir, grus_
     grus_figures figures;
     grus_shared_account(&state->shared, &progress, &figures);
     grus_report_text(&state->shared, &progress, &figures, outcome, &text);
-    grus_status status =
-        text.failed ? grus_fail_memory(error, text.size) : grus_temp_replace(path, text.data, text.size, error);
+    grus_status status = text.failed ? grus_fail_memory(error, text.size) : grus_report_write(path, &text, error);
     grus_buffer_free(&text);
     free(path);
     return status;

@@ -128,6 +128,8 @@ static grus_status check_run(const grus_run_options *run, grus_error *error)
     if (run->window_log < 10 || run->window_log > GRUS_WINDOW_LOG_MOST)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.window_log", "%u is not between 10 and %u", run->window_log,
                          GRUS_WINDOW_LOG_MOST);
+    if (run->report && run->outdir && strcmp(run->report, "-") == 0 && strcmp(run->outdir, "-") == 0)
+        return refuse(error, "run.report", "standard output has the records already");
     if (!(run->max_errors_percent >= 0 && run->max_errors_percent <= 100))
         return refuse(error, "run.max_errors", "a share is between 0 and 100 %");
     if (run->level < 1 || run->level > 22)
