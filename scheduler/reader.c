@@ -9,12 +9,14 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/outdir/outdir.h"
 #include "scheduler/batcher.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
 #include "scheduler/records.h"
 
 #define POLL_MS 100
+#define LINGER 0.2        // seconds that a record waits for others in its batch, where standard output is waited for
 #define SKIP_RECORDS 4096 // between two looks at whether the run is stopped
 
 typedef struct grus_reader {
@@ -33,7 +35,8 @@ typedef struct grus_reader {
     double counted;      // when the figures were brought up to date last
     uint64_t bytes_in;   // of the shard, as counted
     uint64_t n_read;     // records of it, skipped ones too
-    uint64_t taken;      // bytes of its lines; too few where a line ended with \r or was too long
+    bool linger;         // records that wait are sent when nothing comes
+    double since;        // when the first of those that wait came, or earlier
 } grus_reader;
 
 // Of the shard, with the slot that is filled: all that was read where it is the last, else what its records and those before
@@ -116,9 +119,9 @@ static void fail_slot(grus_reader *reader, const grus_error *error)
     grus_error_in_file(&reader->slot->error, reader->shard->path);
 }
 
-// The next batch to the queue. ended: no records come behind those that are there. GRUS_E_INTERRUPTED: stopped. When
-// anything else fails the slot is still the reader's.
-static grus_status send_batch(grus_reader *reader, bool ended, grus_error *error)
+// The next batch to the queue. ended: no records come behind those that are there, for now; the shard may end there.
+// GRUS_E_INTERRUPTED: stopped. When anything else fails the slot is still the reader's.
+static grus_status send_batch(grus_reader *reader, bool ended, bool shard_ended, grus_error *error)
 {
     grus_cut cut = grus_batcher_cut(&reader->batcher, ended);
     if (!begin_slot(reader) || (cut.big && !make_big(reader)))
@@ -129,16 +132,16 @@ static grus_status send_batch(grus_reader *reader, bool ended, grus_error *error
     }
     grus_status status = grus_batcher_move(&reader->batcher, cut.records, reader->slot, error);
     if (status == GRUS_OK)
-        end_slot(reader, ended && grus_batcher_records(&reader->batcher) == 0);
+        end_slot(reader, shard_ended && grus_batcher_records(&reader->batcher) == 0);
     return status;
 }
 
-// Sends what is left, as one slot at least.
-static grus_status send_rest(grus_reader *reader, grus_error *error)
+// Sends all that wait, as one slot at least.
+static grus_status send_all(grus_reader *reader, bool shard_ended, grus_error *error)
 {
     grus_status status;
     do
-        status = send_batch(reader, true, error);
+        status = send_batch(reader, true, shard_ended, error);
     while (status == GRUS_OK && grus_batcher_records(&reader->batcher) > 0);
     return status;
 }
@@ -154,20 +157,25 @@ static bool send_failure(grus_reader *reader, const grus_error *error)
 }
 
 // Waits until standard input has something, so that a stop, or an output that nobody reads any more, need not wait for
-// it. What was read before is taken first; where that cannot be told, as in a compressed stream, there is no waiting
-// here but in the read itself. false after a stop.
-static bool wait_for_stdin(grus_reader *reader)
+// it. What was read before is taken first. Where results are waited for, the records that are there are sent meanwhile.
+static grus_status wait_for_stdin(grus_reader *reader, grus_error *error)
 {
-    grus_stream_counts counts = grus_records_count(&reader->records);
-    if (counts.bytes_in != counts.bytes_out || counts.bytes_out != reader->taken)
-        return true;
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
-    double from = grus_seconds();
-    while (poll(&stdin_poll, 1, POLL_MS) == 0)
+    if (!grus_records_is_drained(&reader->records))
+        return GRUS_OK;
+    for (;;) {
+        double from = grus_seconds();
+        bool due = reader->linger && grus_batcher_records(&reader->batcher) > 0 && from - reader->since >= LINGER;
+        int found = poll(&stdin_poll, 1, due ? 0 : POLL_MS);
+        reader->waited += grus_seconds() - from;
+        if (found != 0)
+            return GRUS_OK;
         if (grus_queue_is_stopped(reader->shared->queue))
-            return false;
-    reader->waited += grus_seconds() - from;
-    return true;
+            return GRUS_E_INTERRUPTED;
+        grus_status status = due ? send_all(reader, false, error) : GRUS_OK;
+        if (status != GRUS_OK)
+            return status;
+    }
 }
 
 // The parsed record to those that wait, some of which go to the queue where there is no room.
@@ -176,7 +184,9 @@ static grus_status place_record(grus_reader *reader, grus_error *error)
     const grus_slot_entry *entry = &reader->parsed.entry;
     grus_status status = GRUS_OK;
     while (status == GRUS_OK && !grus_batcher_has_room(&reader->batcher, entry))
-        status = send_batch(reader, false, error);
+        status = send_batch(reader, false, false, error);
+    if (reader->linger && grus_batcher_records(&reader->batcher) == 0)
+        reader->since = grus_seconds();
     return status == GRUS_OK ? grus_batcher_add(&reader->batcher, entry, error) : status;
 }
 
@@ -193,13 +203,12 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
     const grus_job *job = reader->shared->job;
     bool from_stdin = grus_shard_is_stdin(reader->shard);
     for (size_t waiting = 0;;) {
-        bool end;
-        if (from_stdin && !wait_for_stdin(reader))
-            return GRUS_E_INTERRUPTED;
-        grus_status status = grus_records_next(&reader->records, &reader->parsed, &end, error);
+        bool end = false;
+        grus_status status = from_stdin ? wait_for_stdin(reader, error) : GRUS_OK;
+        if (status == GRUS_OK)
+            status = grus_records_next(&reader->records, &reader->parsed, &end, error);
         if (status != GRUS_OK || end)
             return status;
-        reader->taken += reader->parsed.entry.length + 1;
         reader->n_read++;
         if (reader->parsed.entry.error && job->options->fail_on_error)
             return record_error(reader, error);
@@ -218,7 +227,7 @@ static grus_status read_records(grus_reader *reader, grus_error *error)
 static grus_status read_open_shard(grus_reader *reader, grus_error *error)
 {
     grus_status status = read_records(reader, error);
-    return status == GRUS_OK ? send_rest(reader, error) : status;
+    return status == GRUS_OK ? send_all(reader, true, error) : status;
 }
 
 static grus_status open_records(grus_reader *reader, grus_error *error)
@@ -279,7 +288,8 @@ static bool read_shard(grus_reader *reader, size_t index)
     reader->index = index;
     reader->shard = &reader->shared->shards->list[index];
     reader->first = true;
-    reader->bytes_in = reader->taken = reader->n_read = 0;
+    reader->bytes_in = reader->n_read = 0;
+    reader->linger = grus_outdir_is_stdout(reader->shared->outdir);
     reader->is_open = false;
     grus_shared_shard_event(reader->shared, reader->shard, GRUS_SHARD_BEGUN, &(grus_figures){0});
     grus_status status = grus_batcher_begin(&reader->batcher, &error);

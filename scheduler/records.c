@@ -77,6 +77,11 @@ grus_status grus_records_next(grus_records *records, grus_parsed *parsed, bool *
     return records->features ? next_sequence(records, parsed, end, error) : next_line(records, parsed, end, error);
 }
 
+bool grus_records_is_drained(const grus_records *records)
+{
+    return records->lines && grus_lines_is_drained(records->lines);
+}
+
 // ---- going on ----
 
 static grus_stream *stream_of(const grus_records *records)

@@ -25,6 +25,8 @@ void grus_records_close(grus_records *records);
 // The next record into parsed, valid until the one behind it; *end: there is none. GRUS_E_INPUT: the shard has failed.
 // GRUS_E_MEMORY.
 grus_status grus_records_next(grus_records *records, grus_parsed *parsed, bool *end, grus_error *error);
+// Whether the next record may have to be waited for, of standard input.
+bool grus_records_is_drained(const grus_records *records);
 
 grus_stream_counts grus_records_count(const grus_records *records);
 // Bytes of the file that the records so far lie in, about; skipped ones too.

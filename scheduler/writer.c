@@ -179,6 +179,8 @@ static grus_status write_results(grus_writer *writer, const grus_slot *slot, gru
     grus_status status = GRUS_OK;
     if (slot->out.size)
         status = grus_output_write(writer->output, slot->out.data, slot->out.size, error);
+    if (status == GRUS_OK)
+        status = grus_output_flush(writer->output, error);
     if (status == GRUS_OK && slot->out.size && writer->journal)
         status = grus_journal_write(writer->journal, slot->out.data, slot->out.size, error);
     if (status != GRUS_OK)

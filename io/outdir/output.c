@@ -190,6 +190,12 @@ grus_status grus_output_write(grus_output *output, const char *data, size_t size
     return GRUS_OK;
 }
 
+grus_status grus_output_flush(grus_output *output, grus_error *error)
+{
+    bool waits = output->standard && !output->compressor && output->block_size > 0;
+    return waits ? flush_block(output, false, error) : GRUS_OK;
+}
+
 // Hashes what the file holds now, in output->block.
 static grus_status hash_file(grus_output *output, grus_error *error)
 {

@@ -12,6 +12,8 @@ typedef struct grus_output grus_output;
 grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level, grus_output **output,
                              grus_error *error);
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error);
+// Writes what has come so far, so that nothing waits for more: of what goes to standard output as it is.
+grus_status grus_output_flush(grus_output *output, grus_error *error);
 // Puts data over the first size bytes, which were written before, of a shard that is neither compressed nor on standard
 // output: for a format whose beginning tells how much follows. Reads the file once, for its hash. Only the commit may
 // come after it.

@@ -24,6 +24,14 @@ const grus_codec *grus_codec_of_name(const char *name)
     return codecs[i];
 }
 
+bool grus_codec_may_begin(const grus_raw *raw)
+{
+    bool may = false;
+    for (size_t i = 0; i < N_CODECS; i++)
+        may = may || (codecs[i]->may_begin && codecs[i]->may_begin(raw));
+    return may;
+}
+
 const grus_codec *grus_codec_of_content(const grus_raw *raw)
 {
     size_t i = 0;

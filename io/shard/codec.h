@@ -28,6 +28,8 @@ typedef struct grus_codec {
     // ---- reading ----
     // Whether the bytes available, GRUS_CODEC_MAGIC_BYTES or all that there are, begin such a file.
     bool (*begins)(const grus_raw *raw);
+    // Whether fewer bytes than that may become such a beginning; NULL: never.
+    bool (*may_begin)(const grus_raw *raw);
     const char *not_begun; // what is wrong with a file of this suffix that does not begin so
     const char *no_bytes;  // and with one that has no bytes
     // Frames whose window is over 2^window_log bytes are refused. *state is taken down by close, also after a failure, where
@@ -53,6 +55,8 @@ extern const grus_codec grus_codec_plain, grus_codec_zstd;
 
 // By the suffix of a name; plain for all others.
 const grus_codec *grus_codec_of_name(const char *name);
+// Whether the bytes available are too few to tell, and may become what a codec's file begins with.
+bool grus_codec_may_begin(const grus_raw *raw);
 // By what the file begins with.
 const grus_codec *grus_codec_of_content(const grus_raw *raw);
 // Bytes that reading any of them takes at most, raw's apart.

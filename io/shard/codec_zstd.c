@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef HAVE_ZSTD_ESTIMATECSTREAMSIZE_USINGCCTXPARAMS
 #define ZSTD_STATIC_LINKING_ONLY // for the estimate of memory alone
 #endif
@@ -48,6 +49,16 @@ static enum magic magic_ahead(const grus_raw *raw)
     if (magic == ZSTD_MAGICNUMBER)
         return MAGIC_FRAME;
     return (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START ? MAGIC_SKIPPABLE : MAGIC_NONE;
+}
+
+static bool may_begin(const grus_raw *raw)
+{
+    static const unsigned char frame[] = {0x28, 0xb5, 0x2f}, skippable[] = {0x50, 0x2a, 0x4d};
+    size_t n = grus_raw_available(raw);
+    const unsigned char *at = raw->data + raw->at;
+    if (n == 0 || n >= GRUS_CODEC_MAGIC_BYTES)
+        return false;
+    return memcmp(at, frame, n) == 0 || ((at[0] & 0xf0) == skippable[0] && memcmp(at + 1, skippable + 1, n - 1) == 0);
 }
 
 static bool begins(const grus_raw *raw)
@@ -278,6 +289,7 @@ static size_t compressor_memory(int level)
 const grus_codec grus_codec_zstd = {
     .suffix = ".zst",
     .begins = begins,
+    .may_begin = may_begin,
     .not_begun = "is named .zst and does not begin with a zstd frame",
     .no_bytes = "is named .zst and has no bytes: a file that was cut (zstd makes 9 bytes or more of nothing)",
     .open = open_reader,

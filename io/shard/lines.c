@@ -147,6 +147,12 @@ grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char 
     return status;
 }
 
+bool grus_lines_is_drained(const grus_lines *lines)
+{
+    size_t left = lines->chunk_size - lines->chunk_at;
+    return grus_stream_is_drained(lines->stream) && (left == 0 || !memchr(lines->chunk + lines->chunk_at, '\n', left));
+}
+
 grus_stream_counts grus_lines_count(const grus_lines *lines)
 {
     return grus_stream_count(lines->stream);

@@ -22,6 +22,9 @@ typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } gru
 grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char **line, size_t *length,
                             grus_error *error);
 
+// The end of the next line is not among what was read: it may have to be waited for.
+bool grus_lines_is_drained(const grus_lines *lines);
+
 grus_stream_counts grus_lines_count(const grus_lines *lines);
 grus_stream *grus_lines_stream(const grus_lines *lines);
 // Bytes of bytes_out that are in no line so far.

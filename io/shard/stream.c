@@ -44,7 +44,12 @@ void grus_stream_close(grus_stream *stream)
 
 static grus_status start(grus_stream *stream, grus_error *error)
 {
-    grus_status status = grus_raw_fill(&stream->raw, GRUS_CODEC_MAGIC_BYTES, error);
+    // No more than it takes to tell: a first line may be shorter, and nothing come behind it.
+    size_t need = 1;
+    grus_status status;
+    do
+        status = grus_raw_fill(&stream->raw, need, error);
+    while (!status && ++need <= GRUS_CODEC_MAGIC_BYTES && grus_codec_may_begin(&stream->raw));
     if (status)
         return status;
     const grus_codec *codec = grus_codec_of_content(&stream->raw), *named = grus_codec_of_name(stream->raw.path);
@@ -73,6 +78,11 @@ grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *siz
     GRUS_ASSERT(*size == 0 || !stream->end);
     stream->bytes_out += *size;
     return status;
+}
+
+bool grus_stream_is_drained(const grus_stream *stream)
+{
+    return !stream->end && grus_raw_available(&stream->raw) == 0;
 }
 
 grus_stream_counts grus_stream_count(const grus_stream *stream)

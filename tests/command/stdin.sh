@@ -83,6 +83,81 @@ done
 check "a closed pipe while standard input is silent" test "$(cat "$work/code" 2>/dev/null || true)" = 5
 exec 9>&-
 
+# What has come is answered though no more comes, and the bytes are those of a file.
+
+# begin OPTION...: a run from the pipe, descriptor 9, to $work/slow.
+begin() {
+    : >"$work/slow"
+    "$GRUS" run "$model" - -q -o - "$@" <"$work/pipe" >"$work/slow" 2>"$work/err" &
+    child=$!
+    exec 9>"$work/pipe"
+}
+
+# answered WHAT LINES: so many results are there, while standard input is open. It takes some tenths of a second; a machine
+# that is busy with others is given ten.
+answered() {
+    local lines=0
+    for _ in {1..200}; do
+        lines=$(wc -l <"$work/slow")
+        [[ $lines -ge $2 ]] && break
+        sleep 0.05
+    done
+    check "$1: $lines of $2 lines" test "$lines" = "$2"
+}
+
+# ended WHAT EXPECTED
+ended() {
+    exec 9>&-
+    code=0
+    wait "$child" || code=$?
+    check "$1: exit $code" test "$code" = 0
+    check "$1: the bytes are those of a file" cmp "$2" "$work/slow"
+}
+begin -t 2
+sed -n 1,3p "$work/a.jsonl" >&9
+answered "three records" 3
+sed -n 4p "$work/a.jsonl" | tr -d '\n' >&9
+sleep 0.5
+answered "and a part of one" 3
+{ echo && sed -n 5,60p "$work/a.jsonl"; } >&9
+answered "and the rest of it, and others" 60
+for i in {61..75}; do
+    sed -n "${i}p" "$work/a.jsonl" >&9
+    sleep 0.05
+done
+check "records that keep coming: $(wc -l <"$work/slow") of 75 are answered" test "$(wc -l <"$work/slow")" -gt 60
+sed -n '76,$p' "$work/a.jsonl" >&9
+ended "slow standard input" "$work/expected"
+
+begin
+sed -n 1,2p "$work/a.jsonl" | sed 's/$/\r/' >&9
+answered "lines that end with \\r\\n" 2
+sed -n '3,$p' "$work/a.jsonl" >&9
+ended "lines that end with \\r\\n" "$work/expected"
+
+begin
+sed -n 1,40p "$work/a.jsonl" | zstd -q >&9
+answered "a frame of zstd" 40
+sed -n '41,$p' "$work/a.jsonl" | zstd -q >&9
+ended "frames of zstd" "$work/expected"
+
+{ echo a && echo P && printf '(\n' && cat "$work/a.txt"; } >"$work/short.txt"
+expect 0 "short lines, a file" run "$model" "$work/short.txt" -q -o "$work/short" --format txt
+plain "$work/short/short.txt.zst" >"$work/short.expected"
+for first in 1 2 3; do
+    sed "1,${first}!d" "$work/short.txt" | tail -n 1 >"$work/one.txt"
+    begin --input-type txt --format txt
+    cat "$work/one.txt" >&9
+    answered "a first line of two bytes" 1
+    expect 0 "the same, a file" run "$model" "$work/one.txt" -q -o "$work/one$first" --format txt
+    plain "$work/one$first/one.txt.zst" >"$work/one.expected"
+    ended "a first line of two bytes" "$work/one.expected"
+done
+begin --input-type txt --format txt
+cat "$work/short.txt" >&9
+answered "lines of text" 303
+ended "lines of text" "$work/short.expected"
+
 # A stop while nothing comes.
 "$GRUS" run "$model" - -q -o "$work/stopped" <"$work/pipe" 2>"$work/err" &
 child=$!
