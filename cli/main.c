@@ -7,6 +7,7 @@
 #include "cli/affinity.h"
 #include "cli/commands.h"
 #include "cli/message.h"
+#include "cli/stack.h"
 #include "cli/suggest.h"
 #include <grus.h>
 
@@ -69,9 +70,8 @@ static int print_version(void)
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    grus_affinity_restore();
     if (argc < 2) {
         return grus_usage_error("no command is given; grus --help lists them");
     }
@@ -84,4 +84,10 @@ int main(int argc, char **argv)
         return print_version();
     command_function *command = find_command(name);
     return command ? command(argc - 1, argv + 1) : GRUS_E_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    grus_affinity_restore();
+    return grus_stack_call(run_command, argc, argv);
 }

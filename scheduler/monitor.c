@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "scheduler/thread.h"
+
 #define TICK_NANOSECONDS 100000000L
 
 static struct timespec next_tick(void)
@@ -55,7 +57,7 @@ bool grus_monitor_start(grus_monitor *monitor, grus_shared *shared)
         return false;
     if (pthread_mutex_init(&monitor->lock, NULL) != 0)
         goto no_lock;
-    if (pthread_create(&monitor->thread, NULL, monitor_main, monitor) != 0)
+    if (!grus_thread_start(&monitor->thread, monitor_main, monitor))
         goto no_thread;
     return true;
 

@@ -25,6 +25,7 @@
 #include "scheduler/run_options.h"
 #include "scheduler/stop.h"
 #include "scheduler/team.h"
+#include "scheduler/thread.h"
 #include "scheduler/worker.h"
 #include "scheduler/writer.h"
 
@@ -111,7 +112,7 @@ static void work(void *shared, size_t number)
 // Signals are for the threads of the caller.
 static bool start_thread(pthread_t *thread, void *(*function)(void *), grus_shared *shared)
 {
-    return pthread_create(thread, NULL, function, shared) == 0;
+    return grus_thread_start(thread, function, shared);
 }
 
 static grus_status run_threads(grus_shared *shared, grus_error *error)

@@ -6,10 +6,14 @@
 #include <omp.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "scheduler/affinity.h"
+#include "scheduler/thread.h"
+
+#define LEAST_STACK ((size_t)48 << 10) // bytes, twice what the deepest calls of a worker were seen to take
 
 // What the threads wait for. Written by is_granted, under lock.
 typedef struct grus_gate {
@@ -50,11 +54,27 @@ static bool is_granted(size_t threads)
     return started == wanted;
 }
 
+// Of those that OpenMP gives its threads; the calling thread has its own.
+static size_t least_stack(size_t threads)
+{
+    size_t least = SIZE_MAX;
+#pragma omp parallel num_threads((int)threads) reduction(min : least)
+    if (omp_get_thread_num() > 0)
+        least = grus_thread_stack();
+    return least;
+}
+
 grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
                           grus_error *error)
 {
     if (!is_granted(threads))
         return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
+    size_t stack = least_stack(threads);
+    if (stack < LEAST_STACK)
+        return grus_fail(
+            error, GRUS_E_MEMORY, NULL, NULL,
+            "OpenMP's threads have stacks of %zu kB, which is too little; OMP_STACKSIZE=1M gives them more",
+            stack >> 10);
     grus_affinity all;
     grus_affinity_find(&all);
 #pragma omp parallel num_threads((int)threads)

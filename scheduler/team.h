@@ -7,7 +7,8 @@
 #include "grus.h"
 
 // Calls work(argument, number) in so many threads at once, numbers from 0; the calling thread is one of them.
-// GRUS_E_MEMORY, with nothing called: the system refuses a thread. OpenMP itself would end the process then.
+// GRUS_E_MEMORY, with nothing called: the system refuses a thread, for which OpenMP itself would end the process, or OpenMP
+// gives its threads stacks that are too small.
 grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
                           grus_error *error);
 
