@@ -215,7 +215,7 @@ grus_status grus_file_read(const char *path, size_t limit, grus_status status, g
 
 grus_status grus_file_digest(const char *path, grus_status status, uint64_t *bytes, uint64_t *xxh64, grus_error *error)
 {
-    int fd = grus_fd_open(path, status, error);
+    int fd = grus_fd_open_regular(path, status, error);
     if (fd < 0)
         return status;
     char *block = malloc(DIGEST_BLOCK);

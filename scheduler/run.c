@@ -18,6 +18,7 @@
 #include "scheduler/cpus.h"
 #include "scheduler/monitor.h"
 #include "scheduler/outcome.h"
+#include "scheduler/places.h"
 #include "scheduler/portion.h"
 #include "scheduler/reader.h"
 #include "scheduler/remarks.h"
@@ -40,18 +41,6 @@ typedef struct grus_run_state {
     grus_portion portion;
     grus_shared shared;
 } grus_run_state;
-
-static grus_status check_places(const grus_shards *shards, const char *outdir, grus_format format, grus_error *error)
-{
-    if (!outdir || !*outdir)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir", "no output directory is given");
-    if (grus_outdir_is_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
-        return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir",
-                         "standard output takes the records of standard input alone");
-    if (grus_outdir_is_stdout(outdir) && format == GRUS_FORMAT_NPY)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy needs an output directory, not standard output");
-    return GRUS_OK;
-}
 
 // Faulty shards are told even when none is left to run.
 static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs, grus_error *error)
@@ -194,7 +183,7 @@ static grus_status run(grus_run_state *state, grus_error *error)
     grus_shared *shared = &state->shared;
     grus_status status = list_shards(state, options->inputs, options->n_inputs, error);
     if (status == GRUS_OK)
-        status = check_places(&state->shards, outdir, options->format, error);
+        status = grus_places_check(options, &state->shards, state->job.suffix, error);
     if (status == GRUS_OK)
         status = make_plan(state, error);
     if (status == GRUS_OK)

@@ -88,6 +88,8 @@ static grus_status add_file(grus_shards *shards, char *path, grus_error *error)
         return add_shard(shards, path, strerror(errno), NULL, error);
     if (S_ISDIR(facts.st_mode))
         return add_shard(shards, path, "is a directory, not a shard", &facts, error);
+    if (!S_ISREG(facts.st_mode))
+        return add_shard(shards, path, "is not a regular file; - reads standard input", &facts, error);
     const char *fault = access(path, R_OK) == 0 ? NULL : strerror(errno);
     return add_shard(shards, path, fault, &facts, error);
 }

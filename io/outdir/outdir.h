@@ -16,6 +16,7 @@
 #define GRUS_OUTDIR_MANIFEST_SUFFIX ".json"
 #define GRUS_OUTDIR_JOURNAL_TAIL "+journal" // no host's name has a plus
 // What messages call files below an output directory whose name is said elsewhere.
+#define GRUS_OUTDIR_OWN_NAME ".grus"
 #define GRUS_OUTDIR_RUN_NAME ".grus/run.json"
 #define GRUS_OUTDIR_PARTIAL_NAME ".grus/partial"
 

@@ -17,7 +17,7 @@
 grus_status grus_raw_open(const char *path, grus_raw *raw, grus_error *error)
 {
     *raw = (grus_raw){.fd = -1, .standard = strcmp(path, "-") == 0};
-    raw->fd = raw->standard ? STDIN_FILENO : grus_fd_open(path, GRUS_E_INPUT, error);
+    raw->fd = raw->standard ? STDIN_FILENO : grus_fd_open_regular(path, GRUS_E_INPUT, error);
     if (raw->fd < 0)
         return GRUS_E_INPUT;
     raw->path = strdup(path);
