@@ -100,8 +100,10 @@ printf 'as it was\n' >"$victim"
 untouched() { [[ $(<"$victim") = "as it was" ]]; }
 mkdir -p "$work/p"
 ln -s "$victim" "$work/p/in.jsonl.zst"
-expect 5 "link in the output's place" run "$base" "$work/in.jsonl" -o "$work/p" --quiet
+expect 0 "link in the output's place" run "$base" "$work/in.jsonl" -o "$work/p" --quiet
 check "written through a link" untouched
+check "the link is set aside" test -L "$work/p/.grus/aside/in.1.jsonl.zst"
+check "the output is a file" test -f "$work/p/in.jsonl.zst" -a ! -L "$work/p/in.jsonl.zst"
 rm "$work/p/in.jsonl.zst"
 ln -s "$victim" "$work/p/report.link"
 expect 0 "link in the report's place" run "$base" "$work/in.jsonl" -o "$work/p" --quiet --report "$work/p/report.link"
