@@ -101,6 +101,8 @@ def contents(outdir):
         for file in files:
             path = os.path.join(folder, file)
             name = steady_name(os.path.relpath(path, outdir))
+            if name.startswith(".grus/failed/"):  # version 0.1.0 kept no causes
+                continue
             found[name] = read(path)
             if re.fullmatch(r"report.*\.json", name):
                 found[name] = steady_report(found[name])
