@@ -251,6 +251,7 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
     overview->n = claim->n;
     overview->shards = memory->list;
     overview->retry = memory->retry.data;
+    overview->in_array = memory->claim.in_array;
     return status;
 }
 

@@ -24,6 +24,15 @@ static bool has_failed(const grus_shard_overview *shard)
 
 // ---- for people ----
 
+// What is to be started again, and by what.
+static void put_retry(const grus_overview *overview, grus_buffer *text)
+{
+    size_t parts = overview->world_size;
+    const char *by = overview->in_array ? "for --array" : parts > 1 ? "for run.rank" : "by the same command";
+    grus_buffer_printf(text, "retry     %s  (%s; %zu part%s in all)\n", overview->retry, by, parts,
+                       parts == 1 ? "" : "s");
+}
+
 static void put_shard_line(const grus_shard_overview *shard, grus_buffer *text)
 {
     grus_buffer_printf(text, "%-9s rank %-4zu %s", grus_state_names[shard->state], shard->rank, shard->input);
@@ -41,7 +50,8 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
             put_shard_line(overview->shards[i], text);
     for (size_t i = 0; i < overview->n_stale; i++)
         grus_buffer_printf(text,
-                           "stale     " GRUS_OUTDIR_PARTIAL_NAME "/%s: of another host, boot or pid namespace and untouched for over 7 days\n",
+                           "stale     " GRUS_OUTDIR_PARTIAL_NAME
+                           "/%s: of another host, boot or pid namespace and untouched for over 7 days\n",
                            overview->stale[i]);
     grus_buffer_printf(text, "shards    %zu: %zu done, %zu partial, %zu broken, %zu missing\n", overview->n,
                        overview->done, overview->partial, overview->broken, overview->missing);
@@ -50,8 +60,7 @@ static void put_table(const grus_overview *overview, grus_buffer *text)
     grus_buffer_printf(text, "records   %" PRIu64 ", %" PRIu64 " of them in error\n", overview->records,
                        overview->records_failed);
     if (*overview->retry)
-        grus_buffer_printf(text, "retry     %s  (for --array; %zu parts in all)\n", overview->retry,
-                           overview->world_size);
+        put_retry(overview, text);
 }
 
 // ---- JSON ----

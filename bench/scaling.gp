@@ -31,14 +31,17 @@ do for [group in groups] {
     set ylabel "s"
     plot for [k = 1:words(names)] $data index k - 1 using 1:2:3:4:xtic(1) with yerrorlines pt 7 ps 0.5 lc k \
              title word(names, k), \
+         keyentry with lines dashtype 2 lc 'black' title "FLOPs at the FMA rate", \
+         keyentry with lines dashtype 3 lc 'black' title "the same with padding", \
          for [k = 1:words(names)] $data index k - 1 using 1:5 with lines dashtype 2 lc k notitle, \
          for [k = 1:words(names)] $data index k - 1 using 1:6 with lines dashtype 3 lc k notitle
     set title "share by ".group
-    unset key
+    set key right bottom font 'sans,8'
     unset logscale y
     set yrange [0:110]
     set ylabel "% of the FMA rate"
     plot for [k = 1:words(names)] $data index k - 1 using 1:7:xtic(1) with linespoints pt 7 ps 0.5 lc k notitle, \
+         keyentry with lines dashtype 3 lc 'black' title "what padding leaves of it", \
          for [k = 1:words(names)] $data index k - 1 using 1:(100 * $5 / $6) with lines dashtype 3 lc k notitle
 }
 unset multiplot

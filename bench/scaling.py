@@ -73,7 +73,8 @@ def table(cases, group, variant):
 
 def markdown(result):
     print("# Growth of time\n")
-    print("Made by `make bench-scaling`; the picture is [scaling.svg](scaling.svg). "
+    print("Made by `make bench-scaling`; the picture is [scaling.svg](scaling.svg): points with their least and most, dashed what the "
+          "FLOPs would take at the FMA rate, dotted the same with padding. "
           f"Kernel {result['kernel']}, grus {result['version']}; FMA rate {result['fma'] / 1e9:.0f} GFLOP/s, bare "
           f"micro-kernel {result['bare_kernel'] / 1e9:.0f} at the start.\n")
     print("Seconds are CPU time of one run (wall time by threads), medians. *Growth* is the exponent from the row above: "

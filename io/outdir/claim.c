@@ -83,6 +83,7 @@ static grus_status take_run(grus_claim *claim, const char *path, const json_t *r
 // {"first": 1, "step": 2, "tasks": 4}; where there was no array, nothing.
 static grus_status take_array(grus_claim *claim, const char *path, const json_t *array, grus_error *error)
 {
+    claim->in_array = array != NULL;
     size_t *const to[] = {&claim->array_first, &claim->array_step, &claim->array_tasks};
     static const char *const keys[] = {"first", "step", "tasks"};
     for (size_t i = 0; i < 3; i++) {

@@ -14,6 +14,7 @@ grus_status grus_claim_take(const char *outdir, const char *text, grus_error *er
 
 typedef struct grus_claim {
     size_t world_size;                           // at least 1
+    bool in_array;                               // the run began in a job array
     size_t array_first, array_step, array_tasks; // how the job array was numbered that the run began in; 0, 1, 1
     char run[GRUS_RUN_IDENTITY];                 // of the run; "" where it has none
     const char *suffix;                          // of the outputs

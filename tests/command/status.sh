@@ -63,7 +63,7 @@ left() {
     shift 2
     expect 1 "$n done" status "$out"
     prints "$n done" "^shards +7: $n done, 0 partial, 0 broken, $((7 - n)) missing"
-    prints "$n done" "^retry +$expression  "
+    prints "$n done" "^retry +$expression  \(for --rank; 5 parts in all\)$"
     for shard in "$@"; do
         prints "$n done" "^missing +rank $((${shard#s} % 5)) +$shard.jsonl$"
     done
@@ -148,6 +148,9 @@ again 0,3-5,9
 prints "again 0,3-5,9" "^records +24, 5 of them in error"
 made 10 10
 again 0-9
+made 3 1 1
+again 0
+prints "one part" "^retry +0  \(by the same command; 1 part in all\)$"
 made 10 10 0 1 2 3 4 5 6 7 8
 again 9
 made 10 10 1 3 5 7 9
@@ -232,7 +235,7 @@ damaged "a truncated output" 3 "$shard:byte $((size - 7)): " \
     "$shard:output_bytes: the size is $((size - 7)), the manifest says $size" "$shard:output_xxh64: "
 expect 1 "a truncated output: status" status "$out"
 prints "a truncated output: status" "^broken +rank 0 +s5.jsonl  "
-prints "a truncated output: status" "^retry +0  "
+prints "a truncated output: status" "^retry +0  \(for --rank; 5 parts in all\)$"
 afresh
 : >"$shard"
 damaged "an empty output" 3 "$shard:byte 0: is named .zst and has no bytes: a file that was cut" \

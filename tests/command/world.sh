@@ -181,6 +181,8 @@ check "status lists the elements" grep -qF '"retry": "15-25:5"' "$work/out"
 element 20 10 4 1 2 5 && part "element 20, task 1" 0 "5" "${variables[@]}"
 expect 1 "status" status "$out" --json
 check "status lists the elements that are left" grep -qF '"retry": "15,25"' "$work/out"
+expect 1 "status, to read" status "$out"
+check "status says that they are elements" grep -q '^retry  *15,25  (for --array; 8 parts in all)$' "$work/out"
 # Sent off again, they are an array of two, in steps of one.
 element 25 15 2 0 2 1 && part "element 25 again" 0 "6" "${variables[@]}"
 says "element 25 again" "this is number 6"

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The documents keep up with what they speak of: commands and their options in the manual pages, models that ship, kinds of
+# shards, the number of golden cases, the key of the picture.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+
+expect 0 "help" help
+sed -n 's/^  grus \([a-z]*\) .*[A-Z].*/\1/p' "$work/out" | grep -vx 'help\|version' >"$work/commands"
+check "commands were found" test "$(wc -l <"$work/commands")" -ge 6
+while read -r command; do
+    check "grus(1) has $command in its synopsis" grep -qx ".Cm $command" <(sed '/^.Sh DESCRIPTION/q' "$srcdir/doc/grus.1")
+    check "grus(1) tells of $command" grep -qx ".It Cm $command" "$srcdir/doc/grus.1"
+    check "grus(1) sends to grus-$command(1)" grep -q "^.Xr grus-$command 1" <(sed -n '/^.Sh SEE ALSO/,$p' "$srcdir/doc/grus.1")
+    expect 0 "help $command" help "$command"
+    grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$work/out" | sed 's/.*--//' | grep -vx help >"$work/options"
+    while read -r option; do
+        check "grus-$command(1) has --$option" grep -qE "(Fl|,) -$option( |$)" "$srcdir/doc/grus-$command.1"
+    done <"$work/options"
+done <"$work/commands"
+for suffix in jsonl txt tsv safetensors zst; do
+    check "run --help names .$suffix" grep -q "\.$suffix" <("$GRUS" run --help)
+done
+
+for model in "$srcdir"/models/*/; do
+    name=$(basename "$model")
+    check "grus(1) names $name" grep -qx ".It Pa $name" "$srcdir/doc/grus.1"
+    for file in "$model"*; do
+        check "$name/$(basename "$file") is installed" grep -qE "models/$name/$(basename "$file")( \\\\)?$" "$srcdir/models/local.am"
+    done
+done
+
+cases=$(find "$srcdir/tests/golden" -name '*.case' | wc -l)
+check "the README counts $cases golden cases" grep -q "^| $cases golden configurations" "$srcdir/README.md"
+for line in "FLOPs at the FMA rate" "the same with padding"; do
+    check "the picture says which line is \"$line\"" grep -qF "$line" "$srcdir/bench/scaling.svg"
+done
+finish
