@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/power.h"
 #include "engine/kernel/product.h"
 
 #define GREEDY_ROWS 96
@@ -31,9 +32,9 @@ double grus_normalize(const grus_search *search, double logprob, size_t length)
 {
     switch (search->length_norm) {
     case GRUS_NORM_AVG:
-        return logprob / pow((double)length, search->length_penalty);
+        return logprob / grus_power((double)length, search->length_penalty);
     case GRUS_NORM_GNMT:
-        return logprob / pow((5 + (double)length) / 6, search->length_penalty);
+        return logprob / grus_power((5 + (double)length) / 6, search->length_penalty);
     case GRUS_NORM_NONE:
         break;
     }

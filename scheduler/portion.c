@@ -174,8 +174,8 @@ static void sweep(const grus_portion *portion, const char *outdir)
 
 static void name_run(grus_shared *shared, const grus_buffer *claim)
 {
-    snprintf(shared->run_id, sizeof shared->run_id, "%016" PRIx64 " %s %s",
-             (uint64_t)XXH64(claim->data, claim->size, 0), grus_version(), grus_kernel_name());
+    snprintf(shared->run_id, sizeof shared->run_id, "%016" PRIx64 " %s", (uint64_t)XXH64(claim->data, claim->size, 0),
+             grus_version());
 }
 
 static grus_status claim(grus_portion *portion, const char *outdir, grus_error *error)

@@ -22,7 +22,7 @@ typedef struct grus_shared {
     const char *run;       // the identity that manifests of this run have, "" for one of version 0.1.0
     const grus_hold *hold; // of outdir; NULL for standard output
     bool had_failures;     // outdir may have causes of failures of earlier runs
-    char run_id[128];      // tells this run, this version and this kernel from all others
+    char run_id[128];      // tells this run and this version from all others
     const grus_run_events *events;
     const atomic_bool *stop; // the caller's wish to stop this run; passed to the engine
     double started;

@@ -1,4 +1,4 @@
-// blis.c: calling BLIS's micro-kernel on panels that are packed here. The only file that knows BLIS.
+// blis.c: calling BLIS's micro-kernel on panels that float32.c packs. The only file that knows BLIS.
 #include "config.h"
 
 #include "engine/kernel/blis.h"
@@ -10,11 +10,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/kernel/product.h"
-
-// Sums over k are cut into passes of this depth, in order, so that a tile of activations stays in the L1 cache while
-// weight panels pass over it. A constant: the order of summation is the same for every batch.
-#define DEPTH ((size_t)512)
+#include "engine/kernel/float32.h"
 
 // ABI of sgemm micro-kernels since BLIS 0.9; from 1.0 on the pointers are declared const void *.
 typedef void gemm_fn(dim_t m, dim_t n, dim_t k, const float *alpha, const float *a, const float *b, const float *beta,
@@ -160,88 +156,16 @@ grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *er
     return GRUS_OK;
 }
 
-// ---- weights: (groups, columns, units), rows beyond the last zero, one spare group behind ----
-
-static size_t group_bytes(const grus_kernel *kernel, size_t columns)
-{
-    return grus_mul_sat(kernel->units * sizeof(float), columns);
-}
-
-static size_t weights_bytes(const grus_kernel *kernel, size_t groups, size_t columns)
-{
-    return grus_mul_sat(group_bytes(kernel, columns), grus_add_sat(groups, 1));
-}
-
-static void pack_weights(grus_matrix matrix, const grus_weights *weights)
-{
-    size_t units = weights->kernel->units, group_floats = units * matrix.columns;
-    float *data = weights->data;
-    size_t whole = matrix.rows / units * group_floats; // the groups behind are filled up with zeros
-    memset(data + whole, 0, ((weights->groups + 1) * group_floats - whole) * sizeof *data);
-    for (size_t row = 0; row < matrix.rows; row++) {
-        float *to = data + row / units * group_floats + row % units;
-        for (size_t k = 0; k < matrix.columns; k++)
-            to[k * units] = matrix.data[row * matrix.ld + k];
-    }
-}
-
-// ---- rows: (tiles, columns, tile), the lanes beyond the last zero, a spare tile behind ----
-
-static size_t panels_bytes(const grus_kernel *kernel, size_t n, size_t columns)
-{
-    return grus_mul_sat(grus_mul_sat(grus_whole_tiles(kernel, n) + kernel->tile, columns), sizeof(float));
-}
-
-// One lane behind the last row: no pointer to follow, zeros in the panel.
-static void clear_lanes(float *panel, size_t tile, size_t from, size_t columns)
-{
-    for (size_t k = 0; k < columns; k++)
-        for (size_t lane = from; lane < tile; lane++)
-            panel[k * tile + lane] = 0;
-}
-
-// Rows may come from anywhere in memory, one of a table each: asked for all at once, they come at the pace of its
-// bandwidth and not of its latency.
-static void fetch_rows(const grus_part_rows *part, size_t first, size_t n)
-{
-    for (size_t row = first; row < first + n; row++)
-        grus_fetch(part->rows[row], part->columns);
-}
-
-static void pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels)
-{
-    size_t tile = panels->kernel->tile, n = panels->n;
-    float *panel = panels->data;
-    for (size_t first = 0; first < n; first += tile) {
-        size_t lanes = grus_min(tile, n - first);
-        for (size_t part = 0; part < n_parts; part++) {
-            const float *rows[GRUS_MAX_TILE];
-            for (size_t lane = 0; lane < tile; lane++)
-                rows[lane] = parts[part].rows[first + grus_min(lane, lanes - 1)];
-            if (first + tile < n)
-                fetch_rows(parts + part, first + tile, grus_min(tile, n - first - tile));
-            panels->kernel->vector->pack(tile, parts[part].columns, rows, panel);
-            clear_lanes(panel, tile, lanes, parts[part].columns);
-            panel += parts[part].columns * tile;
-        }
-    }
-}
-
 // ---- products ----
-
-static size_t passes(size_t columns)
-{
-    return grus_div_up(columns, DEPTH);
-}
 
 static void multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                      size_t ldy)
 {
     static const float one = 1, zero = 0;
     const grus_kernel *kernel = weights->kernel;
-    size_t units = kernel->units, tile = kernel->tile, in = weights->in, first = block.pass * DEPTH;
-    const float *w = (const float *)weights->data + (block.group * in + first) * units;
-    const float *x = (const float *)panels->data + (block.tile * in + first) * tile;
+    size_t units = kernel->units, tile = kernel->tile;
+    grus_float32_block at = grus_float32_find(weights, panels, block);
+    const float *w = at.weights, *x = at.rows;
     const float *a = micro.weights_as_a ? w : x, *b = micro.weights_as_a ? x : w;
     auxinfo_t data;
     memset(&data, 0, sizeof data);
@@ -249,18 +173,17 @@ static void multiply(const grus_weights *weights, const grus_panels *panels, gru
     bli_auxinfo_set_next_b((void *)(uintptr_t)b, &data);
     size_t m = micro.weights_as_a ? units : tile, n = micro.weights_as_a ? tile : units;
     inc_t row = micro.weights_as_a ? 1 : (inc_t)ldy, column = micro.weights_as_a ? (inc_t)ldy : 1;
-    const float *onto = first ? &one : beta != 0 ? &one : &zero;
-    micro.gemm((dim_t)m, (dim_t)n, (dim_t)grus_min(DEPTH, in - first), &one, a, b, onto, y, row, column, &data,
-               micro.context);
+    const float *onto = block.pass || beta != 0 ? &one : &zero;
+    micro.gemm((dim_t)m, (dim_t)n, (dim_t)at.depth, &one, a, b, onto, y, row, column, &data, micro.context);
 }
 
 const grus_number_type grus_blis_float32 = {
     .name = "float32",
-    .group_bytes = group_bytes,
-    .weights_bytes = weights_bytes,
-    .pack_weights = pack_weights,
-    .panels_bytes = panels_bytes,
-    .pack_rows = pack_rows,
-    .passes = passes,
+    .group_bytes = grus_float32_group_bytes,
+    .weights_bytes = grus_float32_weights_bytes,
+    .pack_weights = grus_float32_pack_weights,
+    .panels_bytes = grus_float32_panels_bytes,
+    .pack_rows = grus_float32_pack_rows,
+    .passes = grus_float32_passes,
     .multiply = multiply,
 };

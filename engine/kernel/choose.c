@@ -1,5 +1,4 @@
-// choose.c: the table of number types, and the choice of instruction sets: of the micro-kernel, and of the vector functions
-// that go with it.
+// choose.c: the choice of instruction sets: of the micro-kernel, and of the vector functions that go with it.
 #include "config.h"
 
 #include "engine/kernel/choose.h"
@@ -16,9 +15,7 @@
 #include "base/error.h"
 #include "engine/kernel/blis.h"
 #include "engine/kernel/number_type.h"
-
-// The number types; the first is the one in use.
-static const grus_number_type *const types[] = {&grus_blis_float32};
+#include "engine/kernel/portable.h"
 
 static grus_kernel chosen;           // written once, under once
 static grus_status choice = GRUS_OK; // likewise
@@ -49,15 +46,25 @@ static cpu detect_cpu(void)
     return found;
 }
 
-// The instruction sets that a BLIS sub-configuration's kernels need.
+#define PORTABLE "generic" // the name of what is not BLIS's
+
+// The instruction sets that a BLIS sub-configuration's kernels need. Those that do not fuse give other bytes than all
+// others do: in their place stands portable.c, under their name.
 static const struct family {
     const char *name;
-    bool avx2, avx512, avx512er;
+    bool avx2, avx512, avx512er, fused;
 } families[] = {
-    {"skx", true, true, false},      {"knl", true, false, true},        {"haswell", true, false, false},
-    {"zen", true, false, false},     {"zen2", true, false, false},      {"zen3", true, false, false},
-    {"zen4", true, true, false},     {"excavator", true, false, false}, {"sandybridge", false, false, false},
-    {"penryn", false, false, false}, {"generic", false, false, false},
+    {"skx", true, true, false, true},
+    {"knl", true, false, true, true},
+    {"haswell", true, false, false, true},
+    {"zen", true, false, false, true},
+    {"zen2", true, false, false, true},
+    {"zen3", true, false, false, true},
+    {"zen4", true, true, false, true},
+    {"excavator", true, false, false, true},
+    {"sandybridge", false, false, false, false},
+    {"penryn", false, false, false, false},
+    {PORTABLE, false, false, false, false},
 };
 
 static const struct family *find_family(const char *name)
@@ -71,7 +78,7 @@ static const struct family *find_family(const char *name)
 // Checks what BLIS_ARCH_TYPE asks for and gives its name.
 static grus_status check_request(const char *value, cpu found, const char **name)
 {
-    *name = grus_blis_find(value);
+    *name = strcmp(value, PORTABLE) == 0 ? PORTABLE : grus_blis_find(value);
     const struct family *family = *name ? find_family(*name) : NULL;
 #ifdef GRUS_X86
     if (!family)
@@ -102,6 +109,21 @@ static const grus_vector *vector_for(const char *name)
     return &grus_vector_generic;
 }
 
+static void take_portable(const char *name)
+{
+    chosen = (grus_kernel){.type = &grus_portable_float32,
+                           .tile = GRUS_PORTABLE_TILE,
+                           .units = GRUS_PORTABLE_UNITS,
+                           .name = name,
+                           .vector = &grus_vector_generic};
+}
+
+static bool fuses(const char *name)
+{
+    const struct family *family = find_family(name);
+    return !family || family->fused;
+}
+
 static void choose(void)
 {
     cpu found = detect_cpu();
@@ -109,15 +131,23 @@ static void choose(void)
     // BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
     if (asked)
         choice = check_request(asked, found, &name);
-    else if (found.avx2)
-        name = found.avx512 ? "skx" : "haswell";
+#ifdef GRUS_X86
+    else
+        name = found.avx512 ? "skx" : found.avx2 ? "haswell" : PORTABLE;
+#endif
     if (choice)
         return;
-    chosen.type = types[0];
+    if (name && !fuses(name)) {
+        take_portable(name);
+        return;
+    }
+    chosen.type = &grus_blis_float32;
     choice = grus_blis_open(name, &chosen, &choice_error);
     if (choice)
         return;
     chosen.vector = vector_for(chosen.name);
+    if (!fuses(chosen.name))
+        take_portable(PORTABLE);
     GRUS_ASSERT(chosen.tile <= GRUS_MAX_TILE);
 }
 

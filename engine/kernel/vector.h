@@ -1,7 +1,8 @@
 // vector.h: the element-wise arithmetic around the products, in one table of functions for each instruction set.
 //
 // vector_impl.h is written once and instantiated by vector_avx512.c, vector_avx2.c and vector_generic.c; choose.c says
-// which table goes with which micro-kernel. Every sum runs in an order that depends on its length alone.
+// which table goes with which micro-kernel. Every sum runs in an order that depends on its length alone, and all tables give the
+// same bits.
 // exp: |relative error| <= 2e-7; sigmoid: <= 3e-7; tanh: <= 6e-7 (formulas in vector_impl.h; check_vector proves them).
 #ifndef GRUS_ENGINE_KERNEL_VECTOR_H
 #define GRUS_ENGINE_KERNEL_VECTOR_H
@@ -38,8 +39,10 @@ typedef struct grus_gates {
     float *const *reset, *const *update;
 } grus_gates;
 
-// The sum of exp(x - shift), shift being the largest x so far, in as many parts as a vector has floats.
+// Sums run over so many virtual lanes, whatever the width of the machine's vectors.
 #define GRUS_MAX_VECTOR 16
+
+// The sum of exp(x - shift), shift being the largest x so far, in as many parts.
 typedef struct grus_exp_sum {
     float shift, part[GRUS_MAX_VECTOR];
 } grus_exp_sum;

@@ -12,4 +12,5 @@
 // A builtin for the last step, since gcc 12 makes a masked division of a selected quotient, beside the quotient itself.
 #define VNORMAL(a) \
     ((vec)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)(a), _mm512_set1_epi32(0x7f800000)), (__m512)(a)))
+#define VFMA(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #include "engine/kernel/vector_impl.h"

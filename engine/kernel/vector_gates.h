@@ -27,7 +27,7 @@ static inline vec add_up(gate_input g, size_t i, size_t count)
 static inline void reset_gate(gate_input r, gate_input n, const float *bias_hn, size_t i, float *to, size_t count)
 {
     vec recurrent = load_upto(n.acc + i, count) + load_upto(bias_hn + i, count);
-    store_upto(to + i, biased_input(n, i, count) + vsigmoid(add_up(r, i, count)) * recurrent, count);
+    store_upto(to + i, VFMA(vsigmoid(add_up(r, i, count)), recurrent, biased_input(n, i, count)), count);
 }
 
 // With a = e^-z and tanh(n) = P / Q the new state tanh(n) + sigma(z) (h - tanh(n)) is (a P + h Q) / ((1 + a) Q): one
@@ -36,7 +36,7 @@ static inline void update_gate(gate_input z, const float *n, const float *h, siz
 {
     vec a = vexp(-add_up(z, i, count)), p, q;
     tanh_parts(load_upto(n + i, count), &p, &q);
-    vec h_new = (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q);
+    vec h_new = VFMA(a, p, load_upto(h + i, count) * q) / ((1.0f + a) * q);
     store_upto(to + i, VNORMAL(h_new), count);
 }
 
@@ -49,7 +49,7 @@ static inline gate_input input_of(const grus_gates *g, bool more, size_t row, si
 // A gate, and the activation of a candidate, as they are asked for.
 static inline vec gate_of(const grus_gates *g, vec x)
 {
-    return g->hard ? VMIN(splat(1), VMAX(splat(0), x * 0.2f + 0.5f)) : vsigmoid(x);
+    return g->hard ? VMIN(splat(1), VMAX(splat(0), VFMA(x, splat(0.2f), splat(0.5f)))) : vsigmoid(x);
 }
 
 // 0 where x < 0; NaN in, NaN out.
@@ -62,14 +62,14 @@ static inline vec candidate_of(const grus_gates *g, vec x)
 static inline void any_reset_gate(const grus_gates *g, gate_input r, gate_input n, size_t i, float *to, size_t count)
 {
     vec recurrent = load_upto(n.acc + i, count) + load_upto(g->bias_hn + i, count);
-    store_upto(to + i, biased_input(n, i, count) + gate_of(g, add_up(r, i, count)) * recurrent, count);
+    store_upto(to + i, VFMA(gate_of(g, add_up(r, i, count)), recurrent, biased_input(n, i, count)), count);
 }
 
 // h_new of what z is taken of and what the candidate is: n + z (h - n).
 static inline void any_update(const grus_gates *g, vec z, vec n, const float *h, float *to, size_t count)
 {
     n = candidate_of(g, n);
-    vec h_new = n + gate_of(g, z) * (load_upto(h, count) - n);
+    vec h_new = VFMA(gate_of(g, z), load_upto(h, count) - n, n);
     store_upto(to, VNORMAL(h_new), count);
 }
 
@@ -163,7 +163,7 @@ static void update_gates(const grus_gates *g)
             }
             vec a = vexp(-z);
             tanh_parts(x, &p, &q);
-            vec h_new = (a * p + load_upto(h + i, count) * q) / ((1.0f + a) * q);
+            vec h_new = VFMA(a, p, load_upto(h + i, count) * q) / ((1.0f + a) * q);
             store_upto(g->h_new[row] + i, VNORMAL(h_new), count);
         }
     }

@@ -1,6 +1,8 @@
 // vector_generic.c: vector.h in plain four-float vectors, for every other CPU.
 #include "config.h"
 
+#include "engine/kernel/fused.h"
+
 typedef int four_ints __attribute__((vector_size(16)));
 
 static inline unsigned four_bits(four_ints mask)
@@ -16,4 +18,5 @@ static inline unsigned four_bits(four_ints mask)
 #define VMAX(a, b) VSELECT((a) > (b), a, b)
 #define VAT_LEAST(a, b) four_bits((a) >= (b))
 #define VNORMAL(a) ((vec)((veci)(a) & (((veci)(a)&0x7f800000) != 0)))
+#define VFMA(a, b, c) grus_fused(a, b, c)
 #include "engine/kernel/vector_impl.h"

@@ -3,7 +3,11 @@
 //   LANES         floats a vector           VMIN, VMAX   of two vectors; the second operand where one is NaN
 //   VAT_LEAST     of two vectors, an unsigned whose bits tell where a >= b
 //   VNORMAL       of a vector, 0 where |x| < FLT_MIN (base/denormal.h), that is where the exponent is 0; NaN in, NaN out
-#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST || !defined VNORMAL
+//   VFMA          of three vectors, a * b + c rounded once
+// Every instruction set gives the same bits: what is fused is written as VFMA, and the compiler fuses nothing else; what
+// is summed over is summed in 16 virtual lanes, however many a vector has.
+#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST || \
+    !defined VNORMAL || !defined VFMA
 #error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, V... defined"
 #endif
 
@@ -55,35 +59,66 @@ static inline vec splat(float x)
     return x - (vec){0};
 }
 
+// 16 virtual lanes: those of an AVX-512 vector, of two vectors or of four.
+#define PARTS (GRUS_MAX_VECTOR / LANES)
+typedef struct wide {
+    vec part[PARTS];
+} wide;
+
+static inline wide wide_zero(void)
+{
+    return (wide){{{0}}};
+}
+
+// Of the first n floats, the others 0.
+static inline wide wide_load(const float *p, size_t n)
+{
+    wide x = wide_zero();
+    for (size_t i = 0; i < PARTS; i++)
+        if (n >= (i + 1) * LANES)
+            x.part[i] = load(p + i * LANES);
+        else if (n > i * LANES)
+            x.part[i] = load_part(p + i * LANES, n - i * LANES);
+    return x;
+}
+
+static inline wide wide_fma(wide x, wide y, wide z)
+{
+    for (size_t i = 0; i < PARTS; i++)
+        z.part[i] = VFMA(x.part[i], y.part[i], z.part[i]);
+    return z;
+}
+
 // Halves added to halves, down to four.
-static inline quad sum_to_quad(vec x)
+static inline quad sum_to_quad(wide x)
 {
 #if LANES == 16
     typedef float octet __attribute__((vector_size(32)));
-    octet y = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
-              __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+    octet y = __builtin_shufflevector(x.part[0], x.part[0], 0, 1, 2, 3, 4, 5, 6, 7) +
+              __builtin_shufflevector(x.part[0], x.part[0], 8, 9, 10, 11, 12, 13, 14, 15);
     return __builtin_shufflevector(y, y, 0, 1, 2, 3) + __builtin_shufflevector(y, y, 4, 5, 6, 7);
 #elif LANES == 8
-    return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+    vec y = x.part[0] + x.part[1];
+    return __builtin_shufflevector(y, y, 0, 1, 2, 3) + __builtin_shufflevector(y, y, 4, 5, 6, 7);
 #else
-    return x;
+    return (x.part[0] + x.part[2]) + (x.part[1] + x.part[3]);
 #endif
 }
 
-// One order for every length.
-static inline float sum(vec x)
+// One order for every length and every width.
+static inline float sum(wide x)
 {
     quad y = sum_to_quad(x);
     return (y[0] + y[2]) + (y[1] + y[3]);
 }
 
-// The sums of four vectors, each in the order of sum().
-static inline quad sum_each(vec a, vec b, vec c, vec d)
+// The sums of four, each in the order of sum().
+static inline quad sum_each(const wide x[4])
 {
-    quad x = sum_to_quad(a), y = sum_to_quad(b), z = sum_to_quad(c), w = sum_to_quad(d);
-    quad xy_02 = __builtin_shufflevector(x, y, 0, 1, 4, 5) + __builtin_shufflevector(x, y, 2, 3, 6, 7);
-    quad zw_02 = __builtin_shufflevector(z, w, 0, 1, 4, 5) + __builtin_shufflevector(z, w, 2, 3, 6, 7);
-    return __builtin_shufflevector(xy_02, zw_02, 0, 2, 4, 6) + __builtin_shufflevector(xy_02, zw_02, 1, 3, 5, 7);
+    quad a = sum_to_quad(x[0]), b = sum_to_quad(x[1]), c = sum_to_quad(x[2]), d = sum_to_quad(x[3]);
+    quad ab_02 = __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    quad cd_02 = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
+    return __builtin_shufflevector(ab_02, cd_02, 0, 2, 4, 6) + __builtin_shufflevector(ab_02, cd_02, 1, 3, 5, 7);
 }
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q the minimax of degree 4 (3e-9), its
@@ -93,14 +128,14 @@ static inline vec vexp(vec x)
 {
     const vec magic = splat(0x1.8p23f); // x + magic holds round(x) in its lowest bits
     x = VMIN(splat(88.3f), VMAX(splat(-87.3f), x));
-    vec shifted = x * 1.44269504f + magic;
+    vec shifted = VFMA(x, splat(1.44269504f), magic);
     vec n = shifted - magic;
-    vec r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
+    vec r = VFMA(n, splat(-0.693359375f), x);
+    r = VFMA(n, splat(2.12194440e-4f), r);
     vec r2 = r * r;
-    vec low = r * 1.66665211e-1f + 4.99999940e-1f;
-    vec high = r2 * 1.38145988e-3f + (r * 8.36871658e-3f + 4.16683890e-2f);
-    vec p = (r2 * high + low) * r2 + r + 1.0f;
+    vec low = VFMA(r, splat(1.66665211e-1f), splat(4.99999940e-1f));
+    vec high = VFMA(r2, splat(1.38145988e-3f), VFMA(r, splat(8.36871658e-3f), splat(4.16683890e-2f)));
+    vec p = VFMA(VFMA(r2, high, low), r2, r) + 1.0f;
     return (vec)((veci)p + ((veci)shifted << 23));
 }
 
@@ -115,14 +150,14 @@ static inline void tanh_parts(vec x, vec *numerator, vec *denominator)
 {
     x = VMIN(splat(7.90531110763549805f), VMAX(splat(-7.90531110763549805f), x));
     vec x2 = x * x, x4 = x2 * x2;
-    vec p0 = x2 * 6.37261928875436e-04f + 4.89352455891786e-03f;
-    vec p1 = x2 * 5.12229709037114e-08f + 1.48572235717979e-05f;
-    vec p2 = x2 * 2.00018790482477e-13f + -8.60467152213735e-11f;
-    vec q0 = x2 * 2.26843463243900e-03f + 4.89352518554385e-03f;
-    vec q1 = x2 * 1.19825839466702e-06f + 1.18534705686654e-04f;
-    p2 = x4 * -2.76076847742355e-16f + p2;
-    *denominator = x4 * q1 + q0;
-    *numerator = x * ((x4 * x4) * p2 + (x4 * p1 + p0));
+    vec p0 = VFMA(x2, splat(6.37261928875436e-04f), splat(4.89352455891786e-03f));
+    vec p1 = VFMA(x2, splat(5.12229709037114e-08f), splat(1.48572235717979e-05f));
+    vec p2 = VFMA(x2, splat(2.00018790482477e-13f), splat(-8.60467152213735e-11f));
+    vec q0 = VFMA(x2, splat(2.26843463243900e-03f), splat(4.89352518554385e-03f));
+    vec q1 = VFMA(x2, splat(1.19825839466702e-06f), splat(1.18534705686654e-04f));
+    p2 = VFMA(x4, splat(-2.76076847742355e-16f), p2);
+    *denominator = VFMA(x4, q1, q0);
+    *numerator = x * VFMA(x4 * x4, p2, VFMA(x4, p1, p0));
 }
 
 static inline vec vtanh(vec x)
@@ -137,12 +172,9 @@ static inline vec vtanh(vec x)
 
 static float dot(const float *a, const float *b, size_t n)
 {
-    vec total = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        total += load(a + i) * load(b + i);
-    if (i < n)
-        total += load_part(a + i, n - i) * load_part(b + i, n - i);
+    wide total = wide_zero();
+    for (size_t i = 0; i < n; i += GRUS_MAX_VECTOR)
+        total = wide_fma(wide_load(a + i, n - i), wide_load(b + i, n - i), total);
     return sum(total);
 }
 
@@ -151,24 +183,17 @@ static void dots(const float *a, const float *rows, size_t n_rows, size_t size, 
 {
     size_t row = 0;
     for (; row + 4 <= n_rows; row += 4) {
-        const float *b = rows + row * size, *c = b + size, *d = c + size, *e = d + size;
-        vec of_b = {0}, of_c = {0}, of_d = {0}, of_e = {0};
+        const float *b = rows + row * size;
+        wide total[4] = {wide_zero(), wide_zero(), wide_zero(), wide_zero()};
         size_t i = 0;
-        for (; i + LANES <= size; i += LANES) {
-            vec x = load(a + i);
-            of_b += x * load(b + i);
-            of_c += x * load(c + i);
-            of_d += x * load(d + i);
-            of_e += x * load(e + i);
+        for (; i + GRUS_MAX_VECTOR <= size; i += GRUS_MAX_VECTOR) {
+            wide x = wide_load(a + i, GRUS_MAX_VECTOR);
+            for (size_t j = 0; j < 4; j++)
+                total[j] = wide_fma(x, wide_load(b + j * size + i, GRUS_MAX_VECTOR), total[j]);
         }
-        if (i < size) {
-            vec x = load_part(a + i, size - i);
-            of_b += x * load_part(b + i, size - i);
-            of_c += x * load_part(c + i, size - i);
-            of_d += x * load_part(d + i, size - i);
-            of_e += x * load_part(e + i, size - i);
-        }
-        *(quad_any *)(out + row) = sum_each(of_b, of_c, of_d, of_e);
+        for (size_t j = 0; j < 4 && i < size; j++)
+            total[j] = wide_fma(wide_load(a + i, size - i), wide_load(b + j * size + i, size - i), total[j]);
+        *(quad_any *)(out + row) = sum_each(total);
     }
     for (; row < n_rows; row++)
         out[row] = dot(a, rows + row * size, size);
@@ -176,19 +201,25 @@ static void dots(const float *a, const float *rows, size_t n_rows, size_t size, 
 
 static float distance(const float *a, const float *b, size_t n)
 {
-    vec total = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        vec difference = load_upto(a + i, n - i) - load_upto(b + i, n - i);
-        total += difference * difference;
+    wide total = wide_zero();
+    for (size_t i = 0; i < n; i += GRUS_MAX_VECTOR) {
+        wide x = wide_load(a + i, n - i), y = wide_load(b + i, n - i);
+        for (size_t part = 0; part < PARTS; part++)
+            x.part[part] -= y.part[part];
+        total = wide_fma(x, x, total);
     }
     return sqrtf(sum(total));
 }
 
 static float energy(const float *v, const float *q, const float *k, size_t n)
 {
-    vec total = {0};
-    for (size_t i = 0; i < n; i += LANES)
-        total += load_upto(v + i, n - i) * vtanh(load_upto(q + i, n - i) + load_upto(k + i, n - i));
+    wide total = wide_zero();
+    for (size_t i = 0; i < n; i += GRUS_MAX_VECTOR) {
+        wide x = wide_load(q + i, n - i), y = wide_load(k + i, n - i);
+        for (size_t part = 0; part < PARTS && part * LANES < n - i; part++)
+            x.part[part] = vtanh(x.part[part] + y.part[part]);
+        total = wide_fma(wide_load(v + i, n - i), x, total);
+    }
     return sum(total);
 }
 
@@ -212,7 +243,7 @@ static inline __attribute__((always_inline)) void weigh_columns(size_t n, sums o
             __builtin_prefetch(row + part * LANES);
         for (size_t k = 0; k < n; k++)
             for (size_t part = 0; part < 4; part++)
-                total[k][part] += of.weight[k][t] * x[part];
+                total[k][part] = VFMA(splat(of.weight[k][t]), x[part], total[k][part]);
     }
     for (size_t k = 0; k < n; k++)
         for (size_t part = 0; part < 4; part++)
@@ -242,7 +273,7 @@ static void weighted_sums(size_t n, const float *const *weight, const float *row
         for (size_t k = 0; k < n; k++) {
             vec total = {0};
             for (size_t t = 0; t < n_rows; t++)
-                total += weight[k][t] * load_upto(rows + t * size + i, size - i);
+                total = VFMA(splat(weight[k][t]), load_upto(rows + t * size + i, size - i), total);
             store_upto(out[k] + i, total, size - i);
         }
 }
@@ -263,6 +294,16 @@ static void maximum(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i += LANES)
         store_upto(x + i, VMAX(load_upto(x + i, n - i), load_upto(y + i, n - i)), n - i);
+}
+
+static inline float largest(wide x)
+{
+    float part[GRUS_MAX_VECTOR];
+    memcpy(part, &x, sizeof x);
+    for (size_t step = GRUS_MAX_VECTOR / 2; step > 0; step /= 2)
+        for (size_t i = 0; i < step; i++)
+            part[i] = part[i + step] > part[i] ? part[i + step] : part[i];
+    return part[0];
 }
 
 static float max(const float *x, size_t n)
@@ -292,17 +333,6 @@ static uint64_t at_least(const float *x, size_t n, float least)
     return bits;
 }
 
-// The lanes of the last vector behind n must not count: they are set far below every shift.
-static inline vec load_or_low(const float *p, size_t n, float shift)
-{
-    if (n >= LANES)
-        return load(p);
-    float part[LANES];
-    for (size_t i = 0; i < LANES; i++)
-        part[i] = i < n ? p[i] : shift - 200.0f;
-    return load(part);
-}
-
 // exp at or below the lower end of vexp counts as 0, so that a weight that should vanish does.
 static inline vec exp_or_zero(vec x)
 {
@@ -310,73 +340,99 @@ static inline vec exp_or_zero(vec x)
     return (vec)((veci)vexp(x) & keep);
 }
 
-// The first n < LANES sums of x and y, the others as low as can be.
-static inline vec sum_part(const float *x, const float *y, size_t n)
+static inline wide wide_add_exp(wide total, wide x, float shift)
 {
-    float part[LANES];
-    for (size_t i = 0; i < LANES; i++)
-        part[i] = i < n ? x[i] + y[i] : -INFINITY;
-    return load(part);
+    for (size_t i = 0; i < PARTS; i++)
+        total.part[i] += exp_or_zero(x.part[i] - shift);
+    return total;
 }
 
-static inline float largest(vec x)
+static inline wide wide_max(wide x, wide y)
 {
-    float part[LANES];
-    memcpy(part, &x, sizeof x);
-    for (size_t step = LANES / 2; step > 0; step /= 2)
-        for (size_t i = 0; i < step; i++)
-            part[i] = part[i + step] > part[i] ? part[i + step] : part[i];
-    return part[0];
+    for (size_t i = 0; i < PARTS; i++)
+        x.part[i] = VMAX(x.part[i], y.part[i]);
+    return x;
+}
+
+// x + bias of the first n floats, also in x; the others as low as can be.
+static inline wide add_bias(float *x, const float *bias, size_t n)
+{
+    wide y = wide_load(x, n), b = wide_load(bias, n);
+    for (size_t i = 0; i < PARTS; i++)
+        y.part[i] += b.part[i];
+    if (n >= GRUS_MAX_VECTOR) {
+        memcpy(x, &y, sizeof y);
+        return y;
+    }
+    float part[GRUS_MAX_VECTOR];
+    memcpy(part, &y, sizeof y);
+    memcpy(x, part, n * sizeof *x);
+    for (size_t i = n; i < GRUS_MAX_VECTOR; i++)
+        part[i] = -INFINITY;
+    return wide_load(part, GRUS_MAX_VECTOR);
 }
 
 // Each block is read once: while its logits are near, its exponentials are added to a sum that is scaled down whenever a
 // block raises the shift. NaN raises nothing, and stays in the sum.
 static void add_exp_sum(float *x, const float *bias, size_t n, grus_exp_sum *sum, float *top)
 {
-    vec total = load(sum->part);
+    wide total = wide_load(sum->part, GRUS_MAX_VECTOR);
     float shift = sum->shift;
     for (size_t first = 0; first < n; first += GRUS_LOGIT_BLOCK) {
         size_t end = n - first < GRUS_LOGIT_BLOCK ? n : first + GRUS_LOGIT_BLOCK, i = first;
-        vec high = splat(-INFINITY), last = high;
-        for (; i + LANES <= end; i += LANES) {
-            vec y = load(x + i) + load(bias + i);
-            store(x + i, y);
-            high = VMAX(high, y);
-        }
-        if (i < end) {
-            last = sum_part(x + i, bias + i, end - i);
-            store_upto(x + i, last, end - i);
-            high = VMAX(high, last);
-        }
+        wide high, last;
+        for (size_t part = 0; part < PARTS; part++)
+            high.part[part] = splat(-INFINITY);
+        last = high;
+        for (; i + GRUS_MAX_VECTOR <= end; i += GRUS_MAX_VECTOR)
+            high = wide_max(high, add_bias(x + i, bias + i, GRUS_MAX_VECTOR));
+        if (i < end)
+            high = wide_max(high, last = add_bias(x + i, bias + i, end - i));
         float block_top = largest(high);
         if (top)
             top[first / GRUS_LOGIT_BLOCK] = block_top;
         if (block_top > shift) {
-            total *= exp_or_zero(splat(shift - block_top));
+            vec scale = exp_or_zero(splat(shift - block_top));
+            for (size_t part = 0; part < PARTS; part++)
+                total.part[part] *= scale;
             shift = block_top;
         }
-        for (i = first; i + LANES <= end; i += LANES)
-            total += exp_or_zero(load(x + i) - shift);
+        for (i = first; i + GRUS_MAX_VECTOR <= end; i += GRUS_MAX_VECTOR)
+            total = wide_add_exp(total, wide_load(x + i, GRUS_MAX_VECTOR), shift);
         if (i < end)
-            total += exp_or_zero(last - shift);
+            total = wide_add_exp(total, last, shift);
     }
-    store(sum->part, total);
+    memcpy(sum->part, &total, sizeof total);
     sum->shift = shift;
 }
 
 static float exp_sum(const grus_exp_sum *parts)
 {
-    return sum(load(parts->part));
+    return sum(wide_load(parts->part, GRUS_MAX_VECTOR));
+}
+
+// The lanes of the last vector behind n must not count: they are set far below every shift.
+static inline wide load_or_low(const float *p, size_t n, float shift)
+{
+    if (n >= GRUS_MAX_VECTOR)
+        return wide_load(p, GRUS_MAX_VECTOR);
+    float part[GRUS_MAX_VECTOR];
+    for (size_t i = 0; i < GRUS_MAX_VECTOR; i++)
+        part[i] = i < n ? p[i] : shift - 200.0f;
+    return wide_load(part, GRUS_MAX_VECTOR);
 }
 
 static void softmax(float *x, size_t n)
 {
     float shift = max(x, n);
-    vec total = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        vec e = exp_or_zero(load_or_low(x + i, n - i, shift) - shift);
-        total += e;
-        store_upto(x + i, e, n - i);
+    wide total = wide_zero();
+    for (size_t i = 0; i < n; i += GRUS_MAX_VECTOR) {
+        wide e = load_or_low(x + i, n - i, shift);
+        for (size_t part = 0; part < PARTS; part++) {
+            e.part[part] = exp_or_zero(e.part[part] - shift);
+            total.part[part] += e.part[part];
+        }
+        memcpy(x + i, &e, (n - i < GRUS_MAX_VECTOR ? n - i : GRUS_MAX_VECTOR) * sizeof *x);
     }
     float scale = 1.0f / sum(total);
     for (size_t i = 0; i < n; i += LANES)

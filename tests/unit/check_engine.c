@@ -7,6 +7,7 @@ int main(void)
 {
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, vector_case());
+    suite_add_tcase(suite, bits_case());
     suite_add_tcase(suite, product_case());
     suite_add_tcase(suite, lanes_case());
     suite_add_tcase(suite, encoder_case());

@@ -8,6 +8,7 @@
 #include <string.h>
 
 TCase *vector_case(void);
+TCase *bits_case(void);
 TCase *product_case(void);
 TCase *lanes_case(void);
 TCase *encoder_case(void);
