@@ -64,7 +64,7 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
 static grus_status make_plan(grus_run_state *state, grus_error *error)
 {
     const grus_run_options *options = state->job.options;
-    size_t threads = options->threads ? options->threads : grus_cpus();
+    size_t threads = grus_min(options->threads ? options->threads : grus_cpus(), grus_team_most());
     for (size_t i = 0; i < state->shards.n; i++)
         state->job.feature_shards |= state->shards.list[i].kind == GRUS_SHARD_SAFETENSORS;
     grus_status status = grus_costs_plan(&state->job, threads, &state->plan, error);

@@ -64,11 +64,15 @@ static size_t least_stack(size_t threads)
     return least;
 }
 
-grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
-                          grus_error *error)
+size_t grus_team_most(void)
 {
-    if (!is_granted(threads))
-        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
+    int most = omp_get_thread_limit();
+    return most > 0 ? (size_t)most : 1;
+}
+
+static grus_status run_team(size_t threads, void (*work)(void *argument, size_t number), void *argument,
+                            grus_error *error)
+{
     size_t stack = least_stack(threads);
     if (stack < LEAST_STACK)
         return grus_fail(
@@ -86,4 +90,17 @@ grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t nu
     }
     grus_affinity_free(&all);
     return GRUS_OK;
+}
+
+grus_status grus_team_run(size_t threads, void (*work)(void *argument, size_t number), void *argument,
+                          grus_error *error)
+{
+    if (!is_granted(threads))
+        return grus_fail(error, GRUS_E_MEMORY, NULL, NULL, "the system refused a thread; run.threads asks for fewer");
+    // By the load of the machine (OMP_DYNAMIC) the team would be smaller than was planned.
+    int dynamic = omp_get_dynamic();
+    omp_set_dynamic(0);
+    grus_status status = run_team(threads, work, argument, error);
+    omp_set_dynamic(dynamic);
+    return status;
 }

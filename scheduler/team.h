@@ -6,6 +6,9 @@
 
 #include "grus.h"
 
+// Threads that OpenMP gives a team at most, by OMP_THREAD_LIMIT.
+size_t grus_team_most(void);
+
 // Calls work(argument, number) in so many threads at once, numbers from 0; the calling thread is one of them.
 // GRUS_E_MEMORY, with nothing called: the system refuses a thread, for which OpenMP itself would end the process, or OpenMP
 // gives its threads stacks that are too small.

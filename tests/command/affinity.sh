@@ -34,6 +34,15 @@ for setting in "${settings[@]}"; do
     check "$setting on one CPU: $threads threads" test "$threads" = 1
 done
 
+# OpenMP's own limit holds, and the plan says so.
+check "OMP_THREAD_LIMIT=1" test "$(plan env OMP_THREAD_LIMIT=1)" = 1
+expect 0 "a plan of five threads" run "$model" "$work/in.txt" -o "$work/plan" --dry-run -t 5
+says "a plan of five threads" "; 5 threads, "
+export OMP_THREAD_LIMIT=3
+expect 0 "a plan of three threads" run "$model" "$work/in.txt" -o "$work/plan" --dry-run -t 5
+says "a plan of three threads" "; 3 threads, "
+unset OMP_THREAD_LIMIT
+
 # threads_of WHAT MASK PREFIX...: all threads of a run that waits for records may use these CPUs.
 threads_of() {
     local what=$1 mask=$2 i tasks=()
@@ -61,6 +70,8 @@ threads_of() {
     check "$what: its record" test "$(wc -l <"$work/out")" = 1
 }
 if [[ $(uname -s) = Linux ]]; then
+    # A machine under load gives a team fewer threads with this.
+    threads_of "OMP_DYNAMIC" "$allowed" env OMP_DYNAMIC=true
     for setting in "${settings[@]}"; do
         threads_of "$setting" "$allowed" env "$setting"
         threads_of "$setting on one CPU" "$first" taskset -c "$first" env "$setting"
