@@ -83,8 +83,13 @@ static bool escaped_key_is(const char *at, const char *end, const char *name, si
 
 bool grus_json_key_is(const grus_json_span *key, const char *name)
 {
+    return grus_json_key_equals(key, name, strlen(name));
+}
+
+bool grus_json_key_equals(const grus_json_span *key, const char *name, size_t length)
+{
     const char *at = key->text + 1;
-    size_t size = key->length - 2, length = strlen(name);
+    size_t size = key->length - 2;
     if (size == length)
         return memcmp(at, name, length) == 0 && !memchr(at, '\\', length);
     return size > length && size / ESCAPE_MOST <= length && escaped_key_is(at, at + size, name, length);

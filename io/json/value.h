@@ -9,6 +9,7 @@
 void grus_json_unescape(const grus_json_span *string, grus_buffer *out);
 // The key, escapes resolved, is this name.
 bool grus_json_key_is(const grus_json_span *key, const char *name);
+bool grus_json_key_equals(const grus_json_span *key, const char *name, size_t length);
 
 // The value of an integer; false when it is negative or does not fit.
 bool grus_json_to_uint64(const grus_json_span *integer, uint64_t *value);

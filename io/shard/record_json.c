@@ -4,15 +4,24 @@
 
 #include "io/shard/record_json.h"
 
+#include <string.h>
+
 #include "base/denormal.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/json/number.h"
 #include "io/json/value.h"
 
-// The fields that matter; of those with one name the last. Absent is GRUS_JSON_NONE.
+// What a path leads to in an object: the member of that whole name, and that of its part before the first dot. Absent is
+// GRUS_JSON_NONE.
+struct step {
+    grus_json_span whole, part;
+};
+
+// The fields that matter; of those with one name the last.
 struct fields {
-    grus_json_span text, target, features;
+    struct step text, target;
+    grus_json_span features;
     size_t result; // the first of format->result_fields that is there; n_result_fields: none
     bool error;
 };
@@ -30,15 +39,39 @@ static bool is_blank(const char *line, size_t length)
     return true;
 }
 
+static void note_step(const char *path, const grus_json_span *key, const grus_json_span *value, struct step *step)
+{
+    const char *dot = strchr(path, '.');
+    if (grus_json_key_is(key, path))
+        step->whole = *value;
+    else if (dot && grus_json_key_equals(key, path, (size_t)(dot - path)))
+        step->part = *value;
+}
+
+// The value at the end of the path, of which the first step is taken.
+static grus_json_span follow(const char *path, struct step step)
+{
+    while (step.whole.type == GRUS_JSON_NONE && step.part.type == GRUS_JSON_OBJECT) {
+        grus_json_scan scan;
+        grus_json_span key, value, object = step.part;
+        path = strchr(path, '.') + 1;
+        step = (struct step){0};
+        grus_json_scan_object(&scan, object.text, object.length, &value);
+        while (grus_json_next_member(&scan, &key, &value))
+            note_step(path, &key, &value, &step);
+    }
+    return step.whole;
+}
+
 static void note_field(const grus_record_format *format, const grus_json_span *key, const grus_json_span *value,
                        struct fields *fields)
 {
     if (format->want_features && grus_json_key_is(key, "features"))
         fields->features = *value;
-    if (!format->want_features && grus_json_key_is(key, format->text_key))
-        fields->text = *value;
-    if (format->want_target && grus_json_key_is(key, format->target_key))
-        fields->target = *value;
+    if (!format->want_features)
+        note_step(format->text_key, key, value, &fields->text);
+    if (format->want_target)
+        note_step(format->target_key, key, value, &fields->target);
     if (grus_json_key_is(key, "error"))
         fields->error = true;
     for (size_t i = 0; i < fields->result; i++)
@@ -174,18 +207,20 @@ static grus_status take_all(const grus_record_format *format, const struct field
                    "is there already, and is the result's name (--output-key, --field-prefix)");
     const struct id_list text_ids = {&record->ids, &record->n_ids, &record->ids_capacity};
     const struct id_list target_ids = {&record->target_ids, &record->n_target_ids, &record->target_ids_capacity};
+    grus_json_span text = follow(format->text_key, fields->text);
+    grus_json_span target = format->want_target ? follow(format->target_key, fields->target) : (grus_json_span){0};
     grus_status status;
     if (format->want_features)
         status = take_features(&fields->features, format->feature_dim, record, error);
     else if (format->want_ids)
-        status = take_ids(&fields->text, format->text_key, "no_text", &text_ids, error);
+        status = take_ids(&text, format->text_key, "no_text", &text_ids, error);
     else
-        status = take_text(&fields->text, format->text_key, "no_text", &record->text, error);
+        status = take_text(&text, format->text_key, "no_text", &record->text, error);
     if (status || !format->want_target)
         return status;
     if (format->want_target_ids)
-        return take_ids(&fields->target, format->target_key, "no_target", &target_ids, error);
-    return take_text(&fields->target, format->target_key, "no_target", &record->target, error);
+        return take_ids(&target, format->target_key, "no_target", &target_ids, error);
+    return take_text(&target, format->target_key, "no_target", &record->target, error);
 }
 
 grus_status grus_record_parse_json(const grus_record_format *format, const char *line, size_t length,

@@ -71,6 +71,40 @@ taken p_output "$work/escaped.jsonl" --field-prefix p_
 expect 0 "another name" run "$model" "$work/output.jsonl" -q -o "$work/o" --output-key other
 expect 0 "a prefix" run "$model" "$work/output.jsonl" -q -o "$work/o2" --field-prefix p_
 
+# ---- where the text is ----
+
+# What stands at the end of a path gives what the same text gives elsewhere; which of two it is, the output tells.
+model=$golden/bahdanau/model
+words 20 7 >"$work/texts"
+to_jsonl <"$work/texts" >"$work/flat.jsonl"
+expect 0 "a text" run "$model" "$work/flat.jsonl" -q -o "$work/flat"
+# leads WHAT BEFORE BEHIND KEY: texts between BEFORE and BEHIND are found by KEY.
+leads() {
+    awk -v before="$2" -v behind="$3" '{ print before $0 behind }' "$work/texts" >"$work/deep.jsonl"
+    rm -rf "$work/deep"
+    expect 0 "$1" run "$model" "$work/deep.jsonl" -q -o "$work/deep" --text-key "$4"
+    check "$1" cmp <(plain "$work/flat/flat.jsonl.zst" | sed 's/.*", "output"/"output"/') \
+        <(plain "$work/deep/deep.jsonl.zst" | sed 's/.*, "output"/"output"/')
+}
+leads "a member of an object" '{"meta": {"x": 1, "text": "' '"}, "text": "q"}' meta.text
+leads "three levels" '{"a": {"b": {"c": "' '"}, "c": "q"}}' a.b.c
+leads "the whole name goes before" '{"a.b": "' '", "a": {"b": "q"}}' a.b
+leads "the whole name goes before, behind" '{"a": {"b": "q"}, "a.b": "' '"}' a.b
+leads "the whole name inside" '{"a": {"b": {"c": "q"}, "b.c": "' '"}}' a.b.c
+leads "the last object of the name" '{"a": {"b": "q"}, "a": {"b": "' '"}}' a.b
+leads "names by escapes" '{"m\\u0065ta": {"te\\u0078t": "' '"}}' meta.text
+leads "a name that begins another" '{"metal": {"text": "q"}, "meta": {"text": "' '", "textual": "q"}}' meta.text
+for record in '{"meta": "og"}' '{"meta": {"txt": "og"}}' '{"meta": {"text": "og"}, "meta": 1}' '{"meta": null, "text": "og"}' '{"meta": [{"text": "og"}]}'; do
+    { echo "$record" && echo '{"meta": {"text": "og"}}'; } >"$work/none.jsonl"
+    rm -rf "$work/none"
+    expect 0 "$record" run "$model" "$work/none.jsonl" -q -o "$work/none" --text-key meta.text
+    check "$record" grep -q '"error": "field \\"meta.text\\" is missing"}$' <(plain "$work/none/none.jsonl.zst" | head -n 1)
+done
+sed 's/"text": "\([^"]*\)", "target": "\([^"]*\)"/"in": {"s": "\1", "t": "\2"}/' "$work/a.jsonl" >"$work/pairs.jsonl"
+expect 0 "forced" run "$model" "$work/a.jsonl" -q -o "$work/forced" --task score
+expect 0 "forced, by paths" run "$model" "$work/pairs.jsonl" -q -o "$work/pairs" --task score --text-key in.s --target-key in.t
+check "forced, by paths" cmp <(plain "$work/forced/a.jsonl.zst" | sed 's/.*"logprob"//') <(plain "$work/pairs/pairs.jsonl.zst" | sed 's/.*"logprob"//')
+
 # Lines of text.
 echo og >"$work/lines.txt"
 expect 0 "lines" run "$model" "$work/lines.txt" -q -o "$work/lines" --field-prefix p_
