@@ -21,6 +21,7 @@ static const field_flag flags[] = {
     {"run.fail_on_error", "--on-error"},
     {"run.field_prefix", "--field-prefix"},
     {"run.format", "--format"},
+    {"run.grow", "--grow"},
     {"run.id_key", "--id-key"},
     {"run.input_type", "--input-type"},
     {"run.level", "--level"},

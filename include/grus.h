@@ -249,7 +249,8 @@ typedef struct grus_run_options {
     bool mark_truncated; // a hypothesis that ended at its limit says so
     uint64_t seed;
     uint32_t window_log;       // zstd frames with a window of up to 2^window_log bytes are read. Never changes a result
-    bool more_reserved[4];     // false
+    bool grow;                 // inputs that are not in the run's list are added to it
+    bool more_reserved[3];     // false
     uint64_t max_errors;       // records in error that a shard may have
     double max_errors_percent; // and of 100 of its records
     // Names of the result's fields. output_key: of the main one (the text, the embedding, the one head, the score);

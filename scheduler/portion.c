@@ -191,8 +191,8 @@ static grus_status claim(grus_portion *portion, const char *outdir, grus_error *
     grus_claim_text(portion->shared->job, portion->shards, fresh, &text);
     grus_buffer_byte(&text, '\0');
     grus_claim_text(portion->shared->job, portion->shards, NULL, &same);
-    status =
-        text.failed || same.failed ? grus_fail_memory(error, text.size) : grus_claim_take(outdir, text.data, error);
+    status = text.failed || same.failed ? grus_fail_memory(error, text.size)
+                                        : grus_claim_take(outdir, text.data, portion->options->grow, error);
     if (status == GRUS_OK)
         status = grus_hold_take(outdir, &portion->hold, error);
     if (status == GRUS_OK) {

@@ -13,6 +13,7 @@
 #include "base/names.h"
 #include "io/file.h"
 #include "io/json/tree.h"
+#include "io/outdir/grow.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
 #include "io/shard/shard_name.h"
@@ -201,26 +202,6 @@ static grus_status name_difference(const char *path, const char *above, json_t *
     return differs(path, above, was, is, error);
 }
 
-// Compares text with what path holds.
-static grus_status compare_run(const char *path, const char *text, grus_error *error)
-{
-    json_t *was = NULL, *is = NULL;
-    grus_status status = grus_json_read_file(path, RUN_MAX, GRUS_E_OUTPUT, &was, error);
-    if (!status)
-        status = grus_json_read_text(path, text, strlen(text), GRUS_E_OUTPUT, &is, error);
-    if (!status) {
-        json_object_del(was, "array"); // how the first process was started
-        json_object_del(is, "array");
-        json_object_del(was, "run");
-        json_object_del(is, "run");
-        if (!json_equal(was, is))
-            status = name_difference(path, "", was, is, error);
-    }
-    json_decref(is);
-    json_decref(was);
-    return status;
-}
-
 // Processes of one run that begin together may have replaced one another's run.json, each looking before the first
 // renamed: when they look again, it is the last one's for all of them.
 static void let_others_settle(void)
@@ -230,6 +211,7 @@ static void let_others_settle(void)
         continue;
 }
 
+// *exists as of grus_temp_place.
 static grus_status write_run(const char *outdir, const char *path, const char *text, bool *exists, grus_error *error)
 {
     char *partial = grus_outdir_partials(outdir);
@@ -246,7 +228,7 @@ static grus_status write_run(const char *outdir, const char *path, const char *t
         status = grus_temp_sync(&temp, error);
     if (!status)
         status = grus_temp_place(&temp, path, exists, error);
-    if (!status && !*exists && temp.unsure) {
+    if (!status && exists && !*exists && temp.unsure) {
         let_others_settle();
         *exists = true;
     }
@@ -254,18 +236,69 @@ static grus_status write_run(const char *outdir, const char *path, const char *t
     return status;
 }
 
-grus_status grus_claim_take(const char *outdir, const char *text, grus_error *error)
+// Two run.json, of which whole has all of its members and is the other's in effect.
+typedef struct grus_claim_pair {
+    const char *outdir, *path;
+    json_t *whole, *was, *is;
+    bool grow;
+} grus_claim_pair;
+
+static grus_status settle_difference(const grus_claim_pair *pair, grus_error *error)
+{
+    size_t more;
+    const char *first;
+    if (!grus_grow_adds(pair->was, pair->is, &more, &first))
+        return name_difference(pair->path, "", pair->was, pair->is, error);
+    if (!pair->grow)
+        return grus_fail(error, GRUS_E_USAGE, pair->path, "inputs",
+                         "the run has other inputs: %zu of this run's %s not among them, %s%s; run.grow adds %s", more,
+                         more == 1 ? "is" : "are", first, more == 1 ? "" : " the first", more == 1 ? "it" : "them");
+    grus_buffer text = {0};
+    grus_status status = grus_grow_text(pair->whole, pair->is, &text, error);
+    grus_buffer_byte(&text, '\0');
+    if (!status && text.failed)
+        status = grus_fail_memory(error, text.size);
+    if (!status)
+        status = write_run(pair->outdir, pair->path, text.data, NULL, error);
+    grus_buffer_free(&text);
+    return status;
+}
+
+// Compares text with what path holds.
+static grus_status compare_run(grus_claim_pair *pair, const char *text, grus_error *error)
+{
+    grus_status status = grus_json_read_file(pair->path, RUN_MAX, GRUS_E_OUTPUT, &pair->was, error);
+    if (!status)
+        status = grus_json_read_text(pair->path, text, strlen(text), GRUS_E_OUTPUT, &pair->is, error);
+    if (!status && !(pair->whole = json_copy(pair->was)))
+        status = grus_fail_memory(error, strlen(text));
+    if (!status) {
+        json_object_del(pair->was, "array"); // how the first process was started
+        json_object_del(pair->is, "array");
+        json_object_del(pair->was, "run");
+        json_object_del(pair->is, "run");
+        if (!json_equal(pair->was, pair->is))
+            status = settle_difference(pair, error);
+    }
+    json_decref(pair->whole);
+    json_decref(pair->is);
+    json_decref(pair->was);
+    return status;
+}
+
+grus_status grus_claim_take(const char *outdir, const char *text, bool grow, grus_error *error)
 {
     char *path = grus_outdir_run(outdir);
     if (!path)
         return grus_fail_memory(error, strlen(outdir));
+    grus_claim_pair pair = {.outdir = outdir, .path = path, .grow = grow};
     struct stat about;
     bool exists = lstat(path, &about) == 0;
     grus_status status = GRUS_OK;
     if (!exists)
         status = write_run(outdir, path, text, &exists, error);
     if (!status && exists)
-        status = compare_run(path, text, error);
+        status = compare_run(&pair, text, error);
     free(path);
     return status;
 }

@@ -9,8 +9,9 @@
 
 // Compares text with the run.json of outdir: writes it when there is none (temporary, fsync, link), succeeds when equal,
 // else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose keys "array" and "run" are not
-// compared.
-grus_status grus_claim_take(const char *outdir, const char *text, grus_error *error);
+// compared. grow: where text has all inputs of run.json and more, and equals it otherwise, they are added to it in its
+// place, in text's order.
+grus_status grus_claim_take(const char *outdir, const char *text, bool grow, grus_error *error);
 
 typedef struct grus_claim {
     size_t world_size;                           // at least 1

@@ -180,7 +180,7 @@ void fuzz_claim(const uint8_t *data, size_t size)
     char *other = strndup(zero ? zero + 1 : "", zero ? size - first - 1 : 0);
     json_t *is = json_loads(other, JSON_REJECT_DUPLICATES, NULL);
     error = (grus_error){0};
-    status = grus_claim_take(fuzz_dir(), other, &error);
+    status = grus_claim_take(fuzz_dir(), other, false, &error);
     fuzz_check_error(status, &error);
     FUZZ_CHECK((status == GRUS_OK) == (json_is_object(was) && json_equal(was, is)));
     json_decref(was);

@@ -61,8 +61,9 @@ static pid_t leave_partial(const char *stem)
 START_TEST(claimed)
 {
     grus_error error;
-    ck_assert_int_eq(grus_claim_take(outdir, "{\"model\": \"a\", \"options\": {\"beam\": 5}}\n", &error), GRUS_OK);
-    ck_assert_int_eq(grus_claim_take(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, "{\"model\": \"a\", \"options\": {\"beam\": 5}}\n", false, &error),
+                     GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", false, &error), GRUS_OK);
     static const struct {
         const char *text, *place, *cause;
     } others[] = {
@@ -73,11 +74,11 @@ START_TEST(claimed)
         {"{\"model\": \"a\"}", "options", "this run nothing"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        ck_assert_int_eq(grus_claim_take(outdir, others[i].text, &error), GRUS_E_USAGE);
+        ck_assert_int_eq(grus_claim_take(outdir, others[i].text, false, &error), GRUS_E_USAGE);
         expect_error(&error, "/.grus/run.json", others[i].place, others[i].cause);
     }
     ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/run.json"), "{\"mod", 5, &error), GRUS_OK);
-    ck_assert_int_eq(grus_claim_take(outdir, "{}", &error), GRUS_E_OUTPUT);
+    ck_assert_int_eq(grus_claim_take(outdir, "{}", false, &error), GRUS_E_OUTPUT);
     expect_error(&error, "/.grus/run.json", "", "damaged");
     ck_assert_uint_eq(partials(), 0);
 }

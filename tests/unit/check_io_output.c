@@ -464,7 +464,7 @@ START_TEST(read_back)
     expect_error(&error, "/out", "", "no .grus/run.json");
     grus_claim_free(&claim);
     static const char run[] = "{\"world_size\": 3, \"format\": \"txt\", \"inputs\": [\"b.jsonl.zst\", \"-\", \"odd\"]}";
-    ck_assert_int_eq(grus_claim_take(outdir, run, &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_take(outdir, run, false, &error), GRUS_OK);
     ck_assert_int_eq(grus_claim_read(outdir, &claim, &error), GRUS_OK);
     ck_assert_uint_eq(claim.world_size, 3);
     ck_assert_str_eq(claim.suffix, ".txt.zst");
