@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,9 +14,29 @@
 #include "io/json/tree.h"
 #include "io/shard/raw.h"
 
+// For a file that is gone: the whole path of its folder, and its name.
+static char *path_in_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *folder = slash ? strndup(path, (size_t)(name - path)) : strdup(".");
+    char *whole = folder ? realpath(folder, NULL) : NULL;
+    free(folder);
+    size_t length = whole ? strlen(whole) : 0, size = length + strlen(name) + 2;
+    char *longer = whole ? realloc(whole, size) : NULL;
+    if (!longer) {
+        free(whole);
+        return NULL;
+    }
+    const char *between = longer[length - 1] == '/' ? "" : "/";
+    snprintf(longer + length, size - length, "%s%s", between, name);
+    return longer;
+}
+
 char *grus_input_whole_path(const char *path)
 {
     char *whole = realpath(path, NULL);
+    if (!whole)
+        whole = path_in_folder(path);
     json_t *text = whole ? json_string(whole) : NULL; // none of what is not UTF-8
     if (!text) {
         free(whole);

@@ -14,7 +14,8 @@
 grus_status grus_input_compare(const grus_manifest *manifest, const char *path, const atomic_bool *stop, bool *changed,
                                grus_error *how);
 
-// The path by which the file is found from everywhere, in a fresh string; NULL where it cannot be told or is not UTF-8.
+// The path by which the file is found from everywhere, or was where it is gone, in a fresh string; NULL where it cannot be
+// told or is not UTF-8.
 char *grus_input_whole_path(const char *path);
 
 #endif

@@ -127,19 +127,24 @@ large() {
         words 500 5 | to_jsonl
     done >"$work/large.jsonl"
 }
-# during WHAT ACTION TEXT
-during() {
+# meanwhile ACTION: in a run that has a checkpoint; its exit code is in code.
+meanwhile() {
     rm -rf "$work/meanwhile"
     large
     "$GRUS" run "$model" "$work/large.jsonl" -q -o "$work/meanwhile" -t 1 --attention soft --batch-tokens 200 \
         --checkpoint-records 50 2>"$work/err" &
-    local child=$! code=0
+    local child=$!
+    code=0
     for _ in {1..400}; do
         [[ -n $(ls "$work/meanwhile/.grus/partial/"*+journal 2>/dev/null) ]] && break
         sleep 0.02
     done
-    eval "$2"
+    eval "$1"
     wait "$child" || code=$?
+}
+# during WHAT ACTION TEXT: the shard fails.
+during() {
+    meanwhile "$2"
     check "$1: exit $code" test "$code" = 1
     says "$1" "grus: $work/large.jsonl: changed while it was read: $3"
     check "$1: no output" test ! -e "$work/meanwhile/large.jsonl.zst"
@@ -152,6 +157,13 @@ during "an input that grows" 'echo "{}" >>"$work/large.jsonl"' \
     "it had $size bytes when it was opened and has $((size + 3)) at its end; "
 during "an input that is written to" 'printf " " | dd of="$work/large.jsonl" conv=notrunc bs=1 status=none' \
     "its $size bytes were written to"
+meanwhile 'mv "$work/large.jsonl" "$work/large.away"'
+check "an input that is moved away: exit $code" test "$code" = 0
+mv "$work/large.away" "$work/large.jsonl"
+expect 0 "an input that was moved away, and back: verify" verify "$work/meanwhile"
+echo '{}' >>"$work/large.jsonl"
+expect 1 "an input that was moved away, back, and changed: verify" verify "$work/meanwhile"
+large
 expect 0 "once it is quiet" run "$model" "$work/large.jsonl" -q -o "$work/meanwhile" --attention soft --checkpoint-records 50
 expect 0 "once it is quiet: verify" verify "$work/meanwhile" --inputs "$work/large.jsonl"
 finish
