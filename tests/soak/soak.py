@@ -10,7 +10,8 @@ nothing by the thread: there what it has given out after a job must stay where i
 
     GRUS=build/grus builddir=build srcdir=. python3 tests/soak/soak.py --minutes 60
 
-With --library only these processes work, and nothing is killed.
+Then inputs and directories of the same job change while it is run (meddling.py). With --library only these processes
+work, and nothing is killed; with --meddled nothing but the changes is tried.
 """
 import argparse
 import collections
@@ -26,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from meddling import Meddling
 
 REPEATS = 4  # of a job, by each process
 LEAST_JOBS = 60
@@ -52,7 +55,7 @@ def outputs(outdir):
 class Job:
     """A model and shards made of its golden records, some of them damaged."""
 
-    def __init__(self, case, root, rng):
+    def __init__(self, case, root, rng, folder="shards"):
         self.model = os.path.join(case, "model")
         with open(os.path.join(case, "options")) as f:
             words = f.read().split()
@@ -64,7 +67,7 @@ class Job:
         self.is_plain = len(self.options) == (2 if self.task else 0)
         with open(os.path.join(case, "input.jsonl"), "rb") as f:
             self.lines = f.read().splitlines(keepends=True)
-        self.folder = os.path.join(root, "shards")
+        self.folder = os.path.join(root, folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         self.inputs = [self.write_shard(i, rng) for i in range(rng.choice([1, 1, 2, 3, 5]))]
@@ -89,9 +92,10 @@ class Soak:
         self.grus, self.root, self.rng = grus, root, rng
         self.jobs = self.runs = self.kills = self.records = 0
         self.failures = []
+        self.meddled = collections.Counter()
 
-    def command(self, job, outdir, threads, batch, rank=None):
-        words = [self.grus, "run", job.model, *job.inputs, "-o", outdir, "--quiet", "-t", str(threads), *job.options]
+    def command(self, job, outdir, threads, batch, rank=None, more=()):
+        words = [self.grus, "run", job.model, *job.inputs, "-o", outdir, "--quiet", "-t", str(threads), *job.options, *more]
         if batch:
             words += ["--batch-tokens", str(batch)]
         if rank:
@@ -130,9 +134,19 @@ class Soak:
 
     def compare(self, what, job, expected, found):
         if expected != found:
-            keep = tempfile.mkdtemp(prefix="grus-soak-failed-")
-            shutil.copytree(self.root, os.path.join(keep, "files"))
-            self.failures.append("%s of %s %s differs: %s; files in %s" % (what, job.model, job.options, found, keep))
+            self.keep("%s of %s %s differs: %s" % (what, job.model, job.options, found))
+
+    def keep(self, failure):
+        folder = tempfile.mkdtemp(prefix="grus-soak-failed-")
+        shutil.copytree(self.root, os.path.join(folder, "files"), symlinks=True)
+        self.failures.append("%s; files in %s" % (failure, folder))
+        print("FAIL: %s" % self.failures[-1], flush=True)
+
+    def meddled_job(self, case, other):
+        """A job that changes, and another run, of another folder, that wants its directory."""
+        theirs = Job(other, self.root, self.rng, "theirs")
+        self.jobs += 1
+        Meddling(self, Job(case, self.root, self.rng), theirs, outputs).run()
 
     def one_job(self, case, living, library_alone):
         job = Job(case, self.root, self.rng)
@@ -269,6 +283,16 @@ def cpu_seconds():
     return sum(r.ru_utime + r.ru_stime for r in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
+def behind_wrapper(grus):
+    """The program itself: libtool's wrapper is a shell script, which takes signals until it is replaced."""
+    with open(grus, "rb") as f:
+        if f.read(2) != b"#!":
+            return grus
+    libraries = os.path.join(os.path.dirname(grus), ".libs")
+    os.environ["LD_LIBRARY_PATH"] = libraries
+    return os.path.join(libraries, "grus")
+
+
 def is_known(case):
     """Whether this build has the tokenizer of a golden case."""
     with open(os.path.join(case, "model/config.json"), encoding="utf-8") as f:
@@ -282,30 +306,37 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=1, help="of one core, at most [1]")
     parser.add_argument("--library", action="store_true", help="no command that is killed")
+    parser.add_argument("--meddled", action="store_true", help="only jobs whose inputs and directories change")
     parser.add_argument("--log", help="what the processes hold after each of their jobs, a line each")
     options = parser.parse_args()
-    grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
+    grus = behind_wrapper(os.path.abspath(os.environ.get("GRUS", "build/grus")))
     golden = os.path.join(os.environ.get("builddir", "build"), "tests", "cases")
     cases = sorted(c for c in glob.glob(os.path.join(os.path.abspath(golden), "*")) if os.path.isdir(c) and is_known(c))
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grus-soak-") as root:
         soak = Soak(grus, root, random.Random(options.seed))
         jobs = os.path.join(os.environ.get("builddir", "build"), "tests", "soak", "jobs")
-        living = [Living(jobs), Living(jobs, ONE_ARENA)]
+        living = [] if options.meddled else [Living(jobs), Living(jobs, ONE_ARENA)]
         for process in living:
             process.warm_up(cases, soak)
-        logged = 0
-        while len(soak.failures) < 10 and (time.monotonic() - start < 60 * options.minutes or living[0].is_new()):
+        logged, told = 0, start
+        while len(soak.failures) < 10 and (time.monotonic() - start < 60 * options.minutes or any(p.is_new() for p in living)):
             before, cpu = time.monotonic(), cpu_seconds()
-            soak.one_job(soak.rng.choice(cases), living, options.library)
+            if not options.meddled:
+                soak.one_job(soak.rng.choice(cases), living, options.library)
+            if not options.library:
+                soak.meddled_job(*soak.rng.sample(cases, 2))
             spent = cpu_seconds() - cpu
             if options.share < 1:
                 time.sleep(max(0, min(30, spent / options.share - (time.monotonic() - before))))
-            if options.log:
+            if options.log and living:
                 with open(options.log, "a") as f:
                     for pair in zip(*(process.held[logged:] for process in living)):
                         f.write("%.0f  %s\n" % (time.monotonic() - start, "  ".join(" ".join(map(str, held)) for held in pair)))
                 logged = min(len(process.held) for process in living)
+            if time.monotonic() > told + 300:
+                told = time.monotonic()
+                print("%d jobs, %d runs, %d changes, %d failures" % (soak.jobs, soak.runs, sum(soak.meddled.values()), len(soak.failures)), flush=True)
         for process in living:
             process.end(soak)
         texts = [process.verdict(soak) for process in living]
@@ -313,6 +344,8 @@ def main():
         print("FAIL seed %d: %s" % (options.seed, failure))
     print("%.1f minutes: %d jobs, %d runs of the command, %d kills, %d records; %d failures" %
           ((time.monotonic() - start) / 60, soak.jobs, soak.runs, soak.kills, soak.records, len(soak.failures)))
+    if soak.meddled:
+        print("changes: %s" % ", ".join("%d %s" % (n, name) for name, n in sorted(soak.meddled.items())))
     print("\n".join(texts))
     return 1 if soak.failures else 0
 
