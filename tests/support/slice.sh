@@ -8,6 +8,7 @@ command -v zstd >/dev/null || { echo "this test needs zstd (Debian package: zstd
 seconds=15 options=()
 case $1 in
 */redone.py) seconds=8 ;;
+*/takeover.py) seconds=6 ;;
 */threads.py) seconds=12 options=(--only repeat) ;;
 */soak.py) seconds=12 options=(--library) ;; # jobs in one process, one after the other, without kills
 esac
