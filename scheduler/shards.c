@@ -214,6 +214,18 @@ static grus_status add_directory(grus_shards *shards, const char *dir, grus_erro
     return status;
 }
 
+// /dev/stdin, <(…) and the like have no ending that names a kind; they are told what reads them.
+static grus_status refuse_name(const char *input, const struct stat *facts, grus_error *error)
+{
+    if (!S_ISREG(facts->st_mode))
+        return grus_fail(error, GRUS_E_INPUT, input, NULL, "is not a regular file; - reads standard input");
+    if (strncmp(input, "/dev/", 5) == 0 || strncmp(input, "/proc/", 6) == 0)
+        return grus_fail(error, GRUS_E_USAGE, input, NULL,
+                         "not the name of a shard; name the file itself, or - for standard input");
+    return grus_fail(error, GRUS_E_USAGE, input, NULL,
+                     "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
+}
+
 static grus_status add_input(grus_shards *shards, const char *input, grus_error *error)
 {
     struct stat facts;
@@ -225,8 +237,7 @@ static grus_status add_input(grus_shards *shards, const char *input, grus_error 
     if (S_ISDIR(facts.st_mode))
         return add_directory(shards, input, error);
     if (!grus_shard_kind_of(input, &kind))
-        return grus_fail(error, GRUS_E_USAGE, input, NULL,
-                         "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
+        return refuse_name(input, &facts, error);
     return add_file(shards, strdup(input), error);
 }
 

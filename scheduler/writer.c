@@ -137,10 +137,8 @@ static grus_status finish_npy(grus_writer *writer, grus_error *error)
 
 static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
 {
-    bool from_stdin = grus_shard_is_stdin(shard);
     grus_manifest manifest = {
         .input = strdup(shard->name),
-        .input_path = from_stdin ? NULL : grus_input_whole_path(shard->path),
         .input_file = slot->input.file,
         .input_bytes = slot->input.bytes_in,
         .input_xxh64 = slot->input.xxh64,
@@ -151,10 +149,10 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .version = grus_version(),
     };
     memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);
-    grus_status status = GRUS_OK;
-    if (!manifest.input) {
-        status = grus_fail_memory(error, strlen(shard->name) + 1);
-    } else {
+    grus_status status = manifest.input ? GRUS_OK : grus_fail_memory(error, strlen(shard->name) + 1);
+    if (!status && !grus_shard_is_stdin(shard))
+        status = grus_input_whole_path(shard->path, &manifest.input_path, error);
+    if (!status) {
         status = grus_output_commit(writer->output, &manifest, error);
         writer->output = NULL;
     }

@@ -5,13 +5,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistr.h>
 
 #include "base/error.h"
-#include "io/json/tree.h"
 #include "io/shard/raw.h"
 
 // For a file that is gone: the whole path of its folder, and its name.
@@ -32,23 +33,25 @@ static char *path_in_folder(const char *path)
     return longer;
 }
 
-char *grus_input_whole_path(const char *path)
+grus_status grus_input_whole_path(const char *path, char **whole, grus_error *error)
 {
-    char *whole = realpath(path, NULL);
-    if (!whole)
-        whole = path_in_folder(path);
-    json_t *text = whole ? json_string(whole) : NULL; // none of what is not UTF-8
-    if (!text) {
-        free(whole);
-        return NULL;
+    *whole = realpath(path, NULL);
+    if (!*whole && errno != ENOMEM)
+        *whole = path_in_folder(path);
+    if (!*whole)
+        return errno == ENOMEM ? grus_fail_memory(error, PATH_MAX) : GRUS_OK;
+    if (u8_check((const uint8_t *)*whole, strlen(*whole))) {
+        free(*whole);
+        *whole = NULL;
     }
-    json_decref(text);
-    return whole;
+    return GRUS_OK;
 }
 
 static void tell_change(const grus_manifest *manifest, const char *path, uint64_t bytes, grus_error *how)
 {
-    char *whole = grus_input_whole_path(path);
+    char *whole;
+    grus_error ignored;
+    grus_input_whole_path(path, &whole, &ignored);
     const char *from = manifest->input_path;
     bool moved = from && !(whole && strcmp(from, whole) == 0);
     if (bytes != manifest->input_bytes)

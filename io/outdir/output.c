@@ -280,7 +280,8 @@ static grus_status clear(grus_output *output, const char *path, const char *run,
     if (!status)
         tell(output, path,
              done ? "was done already, of other content; it was set aside to .grus/aside"
-                  : "was there already with other content and no manifest; it was set aside to .grus/aside");
+                  : "was there already with other content, or not to be read, and no manifest; it was set aside to "
+                    ".grus/aside");
     return status;
 }
 

@@ -210,9 +210,16 @@ class Job:
             elif "/" not in path and data is not None:
                 need(path in self.outputs or path.startswith("report"), "a stranger in OUTDIR: %s" % path)
 
-    def check_finished(self, outdir, leftovers=False):
-        """All is there, byte by byte, and nothing else; but for leftovers, where they may be."""
+    def check_finished(self, outdir, leftovers=False, unread=False):
+        """All is there, byte by byte, and nothing else; but for leftovers, where they may be. unread: an output of an
+        earlier run could not be read, so it may have been set aside, and must be whole there."""
         files = self.settled(tree(outdir))
+        for path in self.outputs if unread else []:
+            aside = ".grus/aside/%s.1%s" % (stem_of(path), path[len(stem_of(path)):])
+            if files.get(aside) == self.wanted[path]:
+                del files[aside]
+        if unread and not any(path.startswith(".grus/aside/") for path in files):
+            files.pop(".grus/aside", None)
         if leftovers:
             files = {p: data for p, data in files.items() if not p.startswith(".grus/partial/")}
         for path in self.wanted:
@@ -221,7 +228,7 @@ class Job:
         for path in files:
             need(path in self.wanted, "%s is left over" % path)
 
-    def rerun(self, outdir):
+    def rerun(self, outdir, unread=False):
         """Runs every rank again, undisturbed; how many records were computed is returned."""
         records = 0
         for rank in range(self.world):
@@ -233,16 +240,16 @@ class Job:
             if os.path.exists(report):  # there is none where nothing was left to do
                 told = json.loads(read(report))
                 records += told["records"] - told["records_resumed"]
-        self.check_finished(outdir)
+        self.check_finished(outdir, unread=unread)
         return records
 
-    def rerun_unless_known(self, outdir):
+    def rerun_unless_known(self, outdir, unread=False):
         """As rerun, but for a directory like one that a rerun has settled: what a rerun does follows from what it finds.
         Whether it was run is returned. No process of the directory may be alive."""
         state = state_of(outdir)
         if state in self.known:
             return False
-        self.rerun(outdir)
+        self.rerun(outdir, unread)
         self.known.add(state)
         return True
 

@@ -139,7 +139,10 @@ class RunTarget:
             if result.code == 0:
                 for path in self.job.wanted:
                     need(os.path.exists(os.path.join(outdir, path)), "exit 0, and %s is missing" % path)
-            if not self.job.rerun_unless_known(outdir):
+            # What was there and could not be read is set aside, and told; or the run has ended with an error amid that.
+            unread = mode[0] in ("open", "read") and not mode[4] and (
+                result.code != 0 or "set aside to .grus/aside" in result.err)
+            if not self.job.rerun_unless_known(outdir, unread):
                 attack.note("directories in a state from which a rerun had made all before")
         return result
 

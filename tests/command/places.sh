@@ -91,6 +91,18 @@ check "a pipe beside a file: the file is done" test -s "$work/o/a.jsonl.zst"
 soon 4 "verify with a pipe" "not a regular file" verify "$work/o" --inputs "$work/pipe.jsonl"
 soon 4 "inspect of a pipe" "is not a regular file" inspect "$work/pipe.jsonl"
 soon 4 "bench with a pipe" "is not a regular file" bench "$model" "$work/pipe.jsonl"
+# Pipes by the names that the system and the shell give them, and standard input that is a file.
+mkfifo "$work/bare"
+soon 4 "a pipe without an ending" "bare: is not a regular file; - reads standard input" run "$model" "$work/bare" -o "$work/o2"
+exec 8<>"$work/bare"
+soon 4 "a pipe by its descriptor" "/dev/fd/8: is not a regular file; - reads standard input" run "$model" /dev/fd/8 -o "$work/o2"
+exec 8>&-
+soon 4 "a substituted process" "is not a regular file; - reads standard input" run "$model" <(cat "$work/in/a.jsonl") -o "$work/o2"
+soon 4 "/dev/stdin" "/dev/stdin: is not a regular file; - reads standard input" run "$model" /dev/stdin -o "$work/o2"
+exec 8<"$work/in/a.jsonl"
+soon 2 "a file by its descriptor" "/dev/fd/8: not the name of a shard; name the file itself, or - for standard input" \
+    run "$model" /dev/fd/8 -o "$work/o2"
+exec 8<&-
 ln -s /dev/zero "$work/zero.jsonl"
 soon 4 "a device" "zero.jsonl: is not a regular file" run "$model" "$work/zero.jsonl" -o "$work/o2"
 rm "$work/o/a.jsonl.zst"
