@@ -178,6 +178,20 @@ static void name_run(grus_shared *shared, const grus_buffer *claim)
              grus_version());
 }
 
+// The identity that is held is of the run.json that was found; whether that is this run's is to be seen.
+static grus_status hold(grus_portion *portion, const char *outdir, const char *text, grus_error *error)
+{
+    grus_status status = grus_hold_take(outdir, &portion->hold, error);
+    if (status != GRUS_OK)
+        return status;
+    status = grus_claim_check(outdir, text, error);
+    if (status == GRUS_OK)
+        status = grus_hold_check(&portion->hold, error);
+    if (status != GRUS_OK)
+        grus_hold_release(&portion->hold);
+    return status;
+}
+
 static grus_status claim(grus_portion *portion, const char *outdir, grus_error *error)
 {
     if (grus_outdir_is_stdout(outdir))
@@ -194,7 +208,7 @@ static grus_status claim(grus_portion *portion, const char *outdir, grus_error *
     status = text.failed || same.failed ? grus_fail_memory(error, text.size)
                                         : grus_claim_take(outdir, text.data, portion->options->grow, error);
     if (status == GRUS_OK)
-        status = grus_hold_take(outdir, &portion->hold, error);
+        status = hold(portion, outdir, text.data, error);
     if (status == GRUS_OK) {
         name_run(portion->shared, &same);
         memcpy(portion->run, portion->hold.run, sizeof portion->run);

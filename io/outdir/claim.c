@@ -302,3 +302,14 @@ grus_status grus_claim_take(const char *outdir, const char *text, bool grow, gru
     free(path);
     return status;
 }
+
+grus_status grus_claim_check(const char *outdir, const char *text, grus_error *error)
+{
+    char *path = grus_outdir_run(outdir);
+    if (!path)
+        return grus_fail_memory(error, strlen(outdir));
+    grus_claim_pair pair = {.outdir = outdir, .path = path};
+    grus_status status = compare_run(&pair, text, error);
+    free(path);
+    return status;
+}

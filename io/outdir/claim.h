@@ -12,6 +12,9 @@
 // compared. grow: where text has all inputs of run.json and more, and equals it otherwise, they are added to it in its
 // place, in text's order.
 grus_status grus_claim_take(const char *outdir, const char *text, bool grow, grus_error *error);
+// Compares them once more and writes nothing: GRUS_E_OUTPUT where there is no run.json. To be asked when a handle of outdir
+// is held: between the claim and the handle another run may have taken it.
+grus_status grus_claim_check(const char *outdir, const char *text, grus_error *error);
 
 typedef struct grus_claim {
     size_t world_size;                           // at least 1

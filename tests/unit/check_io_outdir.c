@@ -64,6 +64,7 @@ START_TEST(claimed)
     ck_assert_int_eq(grus_claim_take(outdir, "{\"model\": \"a\", \"options\": {\"beam\": 5}}\n", false, &error),
                      GRUS_OK);
     ck_assert_int_eq(grus_claim_take(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", false, &error), GRUS_OK);
+    ck_assert_int_eq(grus_claim_check(outdir, "{\"options\": {\"beam\": 5}, \"model\": \"a\"}", &error), GRUS_OK);
     static const struct {
         const char *text, *place, *cause;
     } others[] = {
@@ -75,6 +76,7 @@ START_TEST(claimed)
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         ck_assert_int_eq(grus_claim_take(outdir, others[i].text, false, &error), GRUS_E_USAGE);
+        ck_assert_int_eq(grus_claim_check(outdir, others[i].text, &error), GRUS_E_USAGE);
         expect_error(&error, "/.grus/run.json", others[i].place, others[i].cause);
     }
     ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/run.json"), "{\"mod", 5, &error), GRUS_OK);
