@@ -35,16 +35,31 @@ def partial_of(outdir):
 
 
 def wait_until_amid(attack, job, process, outdir, rng):
-    """Waits for a random moment, or until the process has begun a shard and a moment more."""
-    if rng.random() < 0.3:
+    """Waits for a random moment, or until the process has claimed the directory, or begun a shard and a moment more."""
+    moment, ends = rng.random(), time.monotonic() + LIMIT
+    claim = os.path.join(outdir, ".grus", "run.json")
+    if moment < 0.2:
         time.sleep(rng.uniform(0, job.seconds))
-    else:
-        ends = time.monotonic() + LIMIT
-        while process.poll() is None and not partial_of(outdir) and time.monotonic() < ends:
-            time.sleep(0.002)
+    while moment >= 0.2 and process.poll() is None and time.monotonic() < ends and \
+            not (os.path.exists(claim) if moment < 0.5 else partial_of(outdir)):
+        time.sleep(0.001 if moment >= 0.35 else 0)  # the claim is there, and its maker has not looked at it again
+    if moment >= 0.5:
         time.sleep(rng.random() ** 2 * job.seconds / 2)
     is_amid = process.poll() is None and partial_of(outdir)
     attack.note("processes %s" % ("that were at work" if is_amid else "before or after their work"))
+
+
+def stop(pid):
+    """Returns when every thread has stopped: one that is in the midst of a call ends it first."""
+    def states():
+        return {read("/proc/%d/task/%s/stat" % (pid, tid)).rsplit(b")", 1)[1].split()[0] for tid in os.listdir("/proc/%d/task" % pid)}
+
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        while states() - {b"T", b"Z", b"X"}:
+            time.sleep(0.002)
+    except (OSError, IndexError):
+        pass  # it has ended
 
 
 def finish(job, process, allowed, what):
@@ -61,9 +76,9 @@ def verify(job, outdir):
 def vanish(outdir, how):
     """What becomes of OUTDIR; where it is afterwards, if it was moved."""
     away = outdir + ".away"
-    if how in ("removed", "remade"):
+    while how in ("removed", "remade") and os.path.isdir(outdir):  # a run may put something there meanwhile
         shutil.rmtree(outdir, ignore_errors=True)
-    elif how == "emptied" and os.path.isdir(outdir):
+    if how == "emptied" and os.path.isdir(outdir):
         for name in os.listdir(outdir):
             path = os.path.join(outdir, name)
             shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
@@ -122,7 +137,7 @@ def foreign(folder, attack, jobs, how, stopped, seed):
     process = first.command.start(first.run_arguments(outdir))
     wait_until_amid(attack, first, process, outdir, rng)
     if stopped:
-        process.send_signal(signal.SIGSTOP)
+        stop(process.pid)
     try:
         vanish(outdir, how)
         finish(second, second.command.start(second.run_arguments(outdir)), (DONE, USAGE, OUTPUT), "the second run")
@@ -177,7 +192,7 @@ def inputs_change(folder, attack, job, stopped, seed):
     process = job.command.start(arguments)
     wait_until_amid(attack, job, process, outdir, rng)
     if stopped:
-        process.send_signal(signal.SIGSTOP)
+        stop(process.pid)
     try:
         for _ in range(rng.choice((1, 1, 2))):
             change_one(inputs, rng)
@@ -194,7 +209,7 @@ def stopped_copy(folder, attack, job, seed):
     rng, outdir = random.Random(seed), os.path.join(folder, "out")
     process = job.command.start(job.run_arguments(outdir))
     wait_until_amid(attack, job, process, outdir, rng)
-    process.send_signal(signal.SIGSTOP)
+    stop(process.pid)
     try:
         finish(job, job.command.start(job.run_arguments(outdir)), (DONE,), "the second copy")
         job.check_finished(outdir, leftovers=True)
@@ -248,11 +263,12 @@ def other_namespace(folder, attack, job, namespace, killed, seed):
     rng, outdir = random.Random(seed), os.path.join(folder, "out")
     process, child = namespace.start(job.run_arguments(outdir))
     wait_until_amid(attack, job, process, outdir, rng)
-    send(child, signal.SIGKILL if killed else signal.SIGSTOP)
     try:
-        time.sleep(0.01)
         if killed:
+            send(child, signal.SIGKILL)
             process.wait(LIMIT)
+        elif child:
+            stop(child)
         theirs = partial_of(outdir)
         finish(job, job.command.start(job.run_arguments(outdir)), (DONE,), "the process of this namespace")
         if child and (killed or process.poll() is None):
@@ -268,11 +284,11 @@ def other_namespace(folder, attack, job, namespace, killed, seed):
 
 
 def make_jobs(command, root):
-    """Two runs over inputs of the same names, with other contents and options."""
+    """Two runs, with other contents and options; the inputs of the second have names of some of the first's."""
     jobs = []
-    for name, records, options in (("first", 400, OPTIONS), ("second", 250, ["--attention", "soft", "--beam-size", "2"])):
+    for name, shards, records, options in (("first", 6, 200, OPTIONS), ("second", 3, 250, ["--attention", "soft", "--beam-size", "2"])):
         inputs = os.path.join(root, name + "-in")
-        make_shards(inputs, 3, records)
+        make_shards(inputs, shards, records)
         jobs.append(Job(command, root, name, MODEL, [inputs], options))
     return jobs
 
