@@ -19,7 +19,7 @@ static const char *const kind_names[] = {"jsonl", "txt", "tsv", "safetensors"}; 
 static void put_text(grus_buffer *to, const char *name, const char *value)
 {
     grus_json_member(to, name);
-    grus_json_string(to, value, strlen(value));
+    grus_json_name(to, value, strlen(value));
 }
 
 static void put_count(grus_buffer *to, const char *name, uint64_t value)

@@ -69,18 +69,18 @@ static void put_shard(const grus_shard_overview *shard, grus_buffer *text)
 {
     grus_buffer_text(text, "\n    {");
     grus_json_member(text, "input");
-    grus_json_string(text, shard->input, strlen(shard->input));
+    grus_json_name(text, shard->input, strlen(shard->input));
     grus_json_member(text, "rank");
     grus_buffer_printf(text, "%zu", shard->rank);
     grus_json_member(text, "state");
     grus_json_string(text, grus_state_names[shard->state], strlen(grus_state_names[shard->state]));
     if (shard->detail[0]) {
         grus_json_member(text, "detail");
-        grus_json_string(text, shard->detail, strlen(shard->detail));
+        grus_json_name(text, shard->detail, strlen(shard->detail));
     }
     if (shard->cause) {
         grus_json_member(text, "cause");
-        grus_json_string(text, shard->cause, strlen(shard->cause));
+        grus_json_name(text, shard->cause, strlen(shard->cause));
         grus_json_member(text, "failed_at");
         grus_json_string(text, shard->cause_time, strlen(shard->cause_time));
     }
@@ -116,7 +116,7 @@ static void put_json(const grus_overview *overview, grus_buffer *text)
     grus_buffer_text(text, "],\n  \"stale\": [");
     for (size_t i = 0; i < overview->n_stale; i++) {
         grus_buffer_text(text, i ? ",\n    " : "\n    ");
-        grus_json_string(text, overview->stale[i], strlen(overview->stale[i]));
+        grus_json_name(text, overview->stale[i], strlen(overview->stale[i]));
     }
     grus_buffer_text(text, overview->n_stale ? "\n  ]\n}\n" : "]\n}\n");
 }

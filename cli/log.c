@@ -34,7 +34,7 @@ void grus_log_close(grus_log *log)
     log->fd = -1;
 }
 
-// As a JSON string; what is not UTF-8 becomes U+FFFD.
+// As a JSON string; a byte that is no part of valid UTF-8 becomes \udc80 to \udcff, as in the files of the library.
 static void put_quoted(FILE *to, const char *text)
 {
     fputc('"', to);
@@ -43,7 +43,7 @@ static void put_quoted(FILE *to, const char *text)
         int length = u8_mbtoucr(&character, (const uint8_t *)text, left);
         size_t size = length > 0 ? (size_t)length : 1;
         if (length < 0)
-            fputs("\xef\xbf\xbd", to);
+            fprintf(to, "\\udc%02x", (unsigned)(unsigned char)*text);
         else if (character < ' ' || character == 0x7f)
             fprintf(to, "\\u%04x", (unsigned)character);
         else if (character == '"' || character == '\\')

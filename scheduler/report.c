@@ -29,7 +29,7 @@ static void begin_member(grus_buffer *text, const char *name, int depth)
 static void put_text(grus_buffer *text, int depth, const char *name, const char *value)
 {
     begin_member(text, name, depth);
-    grus_json_string(text, value, strlen(value));
+    grus_json_name(text, value, strlen(value));
 }
 
 static void put_count(grus_buffer *text, int depth, const char *name, uint64_t value)
@@ -127,7 +127,7 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, const char 
     grus_buffer_byte(text, '[');
     for (size_t i = 0; i < shards->n; i++) {
         grus_buffer_text(text, i ? ",\n    " : "\n    ");
-        grus_json_string(text, shards->list[i].name, strlen(shards->list[i].name));
+        grus_json_name(text, shards->list[i].name, strlen(shards->list[i].name));
     }
     grus_buffer_text(text, "\n  ]\n}\n");
 }

@@ -50,7 +50,7 @@ static void append_valid(grus_buffer *out, const char *text, size_t length)
     grus_buffer_append(out, text + start, length - start);
 }
 
-void grus_json_string(grus_buffer *out, const char *text, size_t length)
+static void put_string(grus_buffer *out, const char *text, size_t length, bool is_name)
 {
     grus_buffer_byte(out, '"');
     while (length > 0) {
@@ -58,7 +58,10 @@ void grus_json_string(grus_buffer *out, const char *text, size_t length)
         size_t valid = bad ? (size_t)(bad - text) : length;
         append_valid(out, text, valid);
         if (bad) {
-            grus_buffer_text(out, "\xEF\xBF\xBD"); // U+FFFD for a byte that is not UTF-8
+            if (is_name)
+                grus_buffer_printf(out, "\\udc%02x", (unsigned)(unsigned char)*bad);
+            else
+                grus_buffer_text(out, "\xEF\xBF\xBD"); // U+FFFD
             valid++;
         }
         text += valid;
@@ -67,10 +70,26 @@ void grus_json_string(grus_buffer *out, const char *text, size_t length)
     grus_buffer_byte(out, '"');
 }
 
+void grus_json_string(grus_buffer *out, const char *text, size_t length)
+{
+    put_string(out, text, length, false);
+}
+
+void grus_json_name(grus_buffer *out, const char *name, size_t length)
+{
+    put_string(out, name, length, true);
+}
+
 void grus_json_text_member(grus_buffer *out, const char *name, const char *text)
 {
     grus_json_member(out, name);
     grus_json_string(out, text ? text : "", text ? strlen(text) : 0);
+}
+
+void grus_json_name_member(grus_buffer *out, const char *member, const char *name)
+{
+    grus_json_member(out, member);
+    grus_json_name(out, name ? name : "", name ? strlen(name) : 0);
 }
 
 void grus_json_count_member(grus_buffer *out, const char *name, uint64_t count)

@@ -102,6 +102,12 @@ static bool is_surrogate(const char *escape, bool low)
     return first == 'd' && second >= '8' && (second >= 'c') == low;
 }
 
+// \uDC80 to \uDCFF, which stands for a byte of a name.
+static bool is_name_byte(const char *escape)
+{
+    return (escape[3] | 0x20) == 'c' && escape[4] >= '8';
+}
+
 // `at` is a backslash; afterwards behind the escape, a pair of surrogates being one.
 static bool scan_escape(grus_json_scan *scan, const char **at)
 {
@@ -115,7 +121,7 @@ static bool scan_escape(grus_json_scan *scan, const char **at)
         return refuse(scan, escape, "\\u without four hexadecimal digits");
     *at += 4;
     if (is_surrogate(escape, true))
-        return refuse(scan, escape, "second half of a surrogate pair alone");
+        return (scan->names && is_name_byte(escape)) || refuse(scan, escape, "second half of a surrogate pair alone");
     if (!is_surrogate(escape, false))
         return true;
     if (!is_unicode_escape(*at, end) || !is_surrogate(*at, true))

@@ -38,6 +38,7 @@ typedef struct grus_json_scan {
     bool bad_utf8;      // the error is a byte that is not UTF-8
     char close;         // what ends the members or items
     bool begun;
+    bool names; // set behind the start of a scan: the escapes of json_write.h's names are valid
 } grus_json_scan;
 
 // The text is one value and white space around it. true: an object, whose members grus_json_next_member finds; false:

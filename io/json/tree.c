@@ -19,6 +19,7 @@ typedef struct builder {
     grus_status status;
     const char *reason, *at; // with GRUS_E_FAILED
     grus_buffer string;
+    bool names;      // of our own files: as in scan.h
     locale_t locale; // in which numbers have a decimal point
 } builder;
 
@@ -110,6 +111,7 @@ static json_t *build_object(builder *state, const char *text, size_t length, siz
     json_t *object = check_memory(state, json_object());
     if (object && !grus_json_scan_object(&scan, text, length, &value) && !scan.reason)
         refuse(state, text, "expected one JSON object");
+    scan.names = state->names;
     while (!state->status && !scan.reason && grus_json_next_member(&scan, &key, &value))
         add_member(state, object, &key, &value, depth);
     if (!state->status && scan.reason)
@@ -126,6 +128,7 @@ static json_t *build_array(builder *state, const grus_json_span *span, size_t de
     grus_json_span item;
     json_t *array = check_memory(state, json_array());
     grus_json_scan_items(&scan, span);
+    scan.names = state->names;
     while (!state->status && grus_json_next_item(&scan, &item)) {
         json_t *value = build(state, &item, depth);
         if (value && json_array_append_new(array, value) != 0)
@@ -173,9 +176,9 @@ static void find_fault(const builder *state, const char *text, grus_json_fault *
     }
 }
 
-grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_json_fault *fault)
+static grus_status build_tree(const char *text, size_t size, bool names, json_t **json, grus_json_fault *fault)
 {
-    builder state = {.locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+    builder state = {.names = names, .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
     *json = NULL;
     *fault = (grus_json_fault){.reason = "memory is short", .line = 1, .column = 1};
     if (!state.locale)
@@ -188,11 +191,16 @@ grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_js
     return state.status;
 }
 
+grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_json_fault *fault)
+{
+    return build_tree(text, size, false, json, fault);
+}
+
 grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
                                 grus_error *error)
 {
     grus_json_fault fault;
-    grus_status result = grus_json_tree(size ? text : "", size, json, &fault);
+    grus_status result = build_tree(size ? text : "", size, true, json, &fault);
     if (result == GRUS_E_MEMORY)
         return grus_fail_memory(error, size);
     return result ? grus_fail(error, status, path, NULL, "is damaged: not a JSON object") : GRUS_OK;

@@ -20,7 +20,9 @@ typedef struct grus_json_fault {
 // caller frees *json, which is NULL on failure: GRUS_E_MEMORY, or GRUS_E_FAILED, when fault tells what is wrong.
 grus_status grus_json_tree(const char *text, size_t size, json_t **json, grus_json_fault *fault);
 
-// Text that is one JSON object; the caller frees *json. This status where it is anything else; path is for the error.
+// Text of our own, which is one JSON object; the caller frees *json. This status where it is anything else; path is for the
+// error. The escapes of json_write.h's names become bytes: a string may not be UTF-8, which of jansson's functions those that
+// end with _nocheck take alone, and which dump.h writes.
 grus_status grus_json_read_text(const char *path, const char *text, size_t size, grus_status status, json_t **json,
                                 grus_error *error);
 // Reads a file that is one JSON object as a whole; the caller frees *json. This status when it cannot be read, has more

@@ -40,6 +40,10 @@ static size_t resolve_escape(const char **at, char bytes[4])
     }
     uint32_t code = read_hex(escape + 2);
     *at += 6;
+    if ((code & 0xFF80) == 0xDC80) {
+        bytes[0] = (char)(code & 0xFF);
+        return 1;
+    }
     if ((code & 0xF800) == 0xD800) {
         code = 0x10000 + ((code & 0x3FF) << 10) + (read_hex(*at + 2) & 0x3FF);
         *at += 6;

@@ -5,7 +5,7 @@
 #include "base/buffer.h"
 #include "io/json/scan.h"
 
-// Appends the text of a string, escapes resolved.
+// Appends the text of a string, escapes resolved; those of the bytes of a name, where the scan took them, to these bytes.
 void grus_json_unescape(const grus_json_span *string, grus_buffer *out);
 // The key, escapes resolved, is this name.
 bool grus_json_key_is(const grus_json_span *key, const char *name);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "io/file.h"
+#include "io/json/dump.h"
 #include "io/json/tree.h"
 #include "io/outdir/grow.h"
 #include "io/outdir/outdir.h"
@@ -163,14 +164,21 @@ void grus_claim_free(grus_claim *claim)
 
 // ---- claiming ----
 
-static void describe(const json_t *value, char *text, size_t size)
+static void describe(json_t *value, char *text, size_t size)
 {
-    char *dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    snprintf(text, size, "%.60s%s", dump ? dump : "nothing", dump && strlen(dump) > 60 ? "…" : "");
-    free(dump);
+    grus_buffer dump = {0};
+    if (value)
+        grus_json_dump(value, false, &dump);
+    size_t length = dump.failed ? 0 : dump.size, shown = length < 60 ? length : 60;
+    while (shown < length && (dump.data[shown] & 0xC0) == 0x80)
+        shown--;
+    snprintf(text, size, "%.*s%s", (int)shown, length ? dump.data : "", shown < length ? "…" : "");
+    if (!value)
+        snprintf(text, size, "nothing");
+    grus_buffer_free(&dump);
 }
 
-static grus_status differs(const char *path, const char *place, const json_t *was, const json_t *is, grus_error *error)
+static grus_status differs(const char *path, const char *place, json_t *was, json_t *is, grus_error *error)
 {
     char old[80], new[80];
     describe(was, old, sizeof old);
@@ -243,16 +251,8 @@ typedef struct grus_claim_pair {
     bool grow;
 } grus_claim_pair;
 
-static grus_status settle_difference(const grus_claim_pair *pair, grus_error *error)
+static grus_status replace_inputs(const grus_claim_pair *pair, grus_error *error)
 {
-    size_t more;
-    const char *first;
-    if (!grus_grow_adds(pair->was, pair->is, &more, &first))
-        return name_difference(pair->path, "", pair->was, pair->is, error);
-    if (!pair->grow)
-        return grus_fail(error, GRUS_E_USAGE, pair->path, "inputs",
-                         "the run has other inputs: %zu of this run's %s not among them, %s%s; run.grow adds %s", more,
-                         more == 1 ? "is" : "are", first, more == 1 ? "" : " the first", more == 1 ? "it" : "them");
     grus_buffer text = {0};
     grus_status status = grus_grow_text(pair->whole, pair->is, &text, error);
     grus_buffer_byte(&text, '\0');
@@ -262,6 +262,21 @@ static grus_status settle_difference(const grus_claim_pair *pair, grus_error *er
         status = write_run(pair->outdir, pair->path, text.data, NULL, error);
     grus_buffer_free(&text);
     return status;
+}
+
+static grus_status settle_difference(const grus_claim_pair *pair, grus_error *error)
+{
+    size_t more;
+    const char *first;
+    if (!json_object_get(pair->whole, "run") && grus_grow_restores(pair->was, pair->is))
+        return replace_inputs(pair, error);
+    if (!grus_grow_adds(pair->was, pair->is, &more, &first))
+        return name_difference(pair->path, "", pair->was, pair->is, error);
+    if (!pair->grow)
+        return grus_fail(error, GRUS_E_USAGE, pair->path, "inputs",
+                         "the run has other inputs: %zu of this run's %s not among them, %s%s; run.grow adds %s", more,
+                         more == 1 ? "is" : "are", first, more == 1 ? "" : " the first", more == 1 ? "it" : "them");
+    return replace_inputs(pair, error);
 }
 
 // Compares text with what path holds.

@@ -20,11 +20,11 @@
 static void put_text(const grus_failure *failure, grus_buffer *text)
 {
     grus_buffer_byte(text, '{');
-    grus_json_text_member(text, "input", failure->input);
+    grus_json_name_member(text, "input", failure->input);
     grus_json_count_member(text, "status", (uint64_t)failure->error.status);
-    grus_json_text_member(text, "file", failure->error.file);
-    grus_json_text_member(text, "place", failure->error.place);
-    grus_json_text_member(text, "cause", failure->error.cause);
+    grus_json_name_member(text, "file", failure->error.file);
+    grus_json_name_member(text, "place", failure->error.place);
+    grus_json_name_member(text, "cause", failure->error.cause);
     grus_json_count_member(text, "rank", failure->rank);
     grus_json_text_member(text, "host", failure->host);
     grus_json_text_member(text, "time", failure->time);

@@ -4,10 +4,11 @@
 
 #include "io/outdir/grow.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "io/json/dump.h"
+#include "io/json/json_write.h"
 
 static bool is_equal_but_inputs(json_t *was, json_t *is)
 {
@@ -27,12 +28,34 @@ static json_t *make_set(const json_t *list)
     bool fine = set && json_is_array(list);
     for (size_t i = 0; fine && i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        fine = name && json_object_set_new(set, name, json_true()) == 0;
+        fine = name && json_object_set_new_nocheck(set, name, json_true()) == 0;
     }
     if (fine)
         return set;
     json_decref(set);
     return NULL;
+}
+
+bool grus_grow_was_named(const char *written, const char *name)
+{
+    grus_buffer one = {0}, other = {0};
+    grus_json_string(&one, written, strlen(written));
+    grus_json_string(&other, name, strlen(name));
+    bool same = !one.failed && !other.failed && one.size == other.size && memcmp(one.data, other.data, one.size) == 0;
+    grus_buffer_free(&other);
+    grus_buffer_free(&one);
+    return same;
+}
+
+bool grus_grow_restores(json_t *was, json_t *is)
+{
+    const json_t *before = json_object_get(was, "inputs"), *after = json_object_get(is, "inputs");
+    bool restores = json_array_size(before) == json_array_size(after) && is_equal_but_inputs(was, is);
+    for (size_t i = 0; restores && i < json_array_size(after); i++) {
+        const char *name = json_string_value(json_array_get(before, i));
+        restores = name && grus_grow_was_named(name, json_string_value(json_array_get(after, i)));
+    }
+    return restores;
 }
 
 bool grus_grow_adds(json_t *was, json_t *is, size_t *more, const char **first)
@@ -61,13 +84,9 @@ bool grus_grow_adds(json_t *was, json_t *is, size_t *more, const char **first)
 
 grus_status grus_grow_text(json_t *was, const json_t *is, grus_buffer *text, grus_error *error)
 {
-    char *dump = NULL;
-    if (json_object_set(was, "inputs", json_object_get(is, "inputs")) == 0)
-        dump = json_dumps(was, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (dump)
-        grus_buffer_text(text, dump);
+    if (json_object_set(was, "inputs", json_object_get(is, "inputs")) != 0)
+        return grus_fail_memory(error, 0);
+    grus_json_dump(was, true, text);
     grus_buffer_byte(text, '\n');
-    bool fine = dump && !text->failed;
-    free(dump);
-    return fine ? GRUS_OK : grus_fail_memory(error, text->size);
+    return text->failed ? grus_fail_memory(error, text->size) : GRUS_OK;
 }

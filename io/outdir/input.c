@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistr.h>
 
 #include "base/error.h"
 #include "io/shard/raw.h"
@@ -38,13 +37,7 @@ grus_status grus_input_whole_path(const char *path, char **whole, grus_error *er
     *whole = realpath(path, NULL);
     if (!*whole && errno != ENOMEM)
         *whole = path_in_folder(path);
-    if (!*whole)
-        return errno == ENOMEM ? grus_fail_memory(error, PATH_MAX) : GRUS_OK;
-    if (u8_check((const uint8_t *)*whole, strlen(*whole))) {
-        free(*whole);
-        *whole = NULL;
-    }
-    return GRUS_OK;
+    return !*whole && errno == ENOMEM ? grus_fail_memory(error, PATH_MAX) : GRUS_OK;
 }
 
 static void tell_change(const grus_manifest *manifest, const char *path, uint64_t bytes, grus_error *how)

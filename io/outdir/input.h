@@ -15,7 +15,7 @@ grus_status grus_input_compare(const grus_manifest *manifest, const char *path, 
                                grus_error *how);
 
 // The path by which the file is found from everywhere, or was where it is gone, in a fresh string; NULL where it cannot be
-// told or is not UTF-8. GRUS_E_MEMORY, with *whole NULL.
+// told. GRUS_E_MEMORY, with *whole NULL.
 grus_status grus_input_whole_path(const char *path, char **whole, grus_error *error);
 
 #endif

@@ -38,9 +38,9 @@ static void file_members(grus_buffer *out, const grus_file_facts *file)
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
 {
     grus_buffer_byte(text, '{');
-    grus_json_text_member(text, "input", manifest->input);
+    grus_json_name_member(text, "input", manifest->input);
     if (manifest->input_path)
-        grus_json_text_member(text, "input_path", manifest->input_path);
+        grus_json_name_member(text, "input_path", manifest->input_path);
     grus_json_count_member(text, "input_bytes", manifest->input_bytes);
     if (manifest->input_file.regular)
         file_members(text, &manifest->input_file);

@@ -1,12 +1,15 @@
-// check_io_json_value.c: what strings, keys and numbers in JSON mean, and that a hostile line costs no memory.
+// check_io_json_value.c: what strings, names, keys and numbers in JSON mean, and that a hostile line costs no memory.
 #include "config.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
+#include "io/json/dump.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
+#include "io/json/tree.h"
 #include "io/json/value.h"
 #include "io/shard/record_parse.h"
 #include "tests/unit/check_io.h"
@@ -318,6 +321,118 @@ START_TEST(hostile_features_cost_little)
 }
 END_TEST
 
+// The bytes of the escapes by the rule that is written down, character by character as libunistring finds them.
+static void expect_escapes(const grus_buffer *json, const uint8_t *name, size_t size)
+{
+    grus_buffer expected = {0};
+    grus_buffer_text(&expected, "{\"n\": \"");
+    for (size_t at = 0; at < size;) {
+        ucs4_t point;
+        int length = u8_mbtoucr(&point, name + at, size - at);
+        if (length < 0)
+            grus_buffer_printf(&expected, "\\udc%x", (unsigned)name[at]);
+        else if (*(name + at) == '"' || *(name + at) == '\\')
+            grus_buffer_printf(&expected, "\\%c", name[at]);
+        else
+            grus_buffer_append(&expected, name + at, (size_t)length);
+        at += length < 0 ? 1 : (size_t)length;
+    }
+    grus_buffer_text(&expected, "\"}");
+    ck_assert_msg(json->size == expected.size && memcmp(json->data, expected.data, expected.size) == 0, "%.*s",
+                  (int)json->size, json->data);
+    grus_buffer_free(&expected);
+}
+
+// Written, read, dumped and read again, a name is the same bytes; the readers of what others write refuse its escapes.
+static void go_and_come(const uint8_t *name, size_t size)
+{
+    grus_buffer out = {0}, dump = {0};
+    json_t *json, *again, *none;
+    grus_error error;
+    grus_json_fault fault;
+    grus_buffer_byte(&out, '{');
+    grus_json_name_member(&out, "n", (const char *)name);
+    grus_buffer_byte(&out, '}');
+    expect_escapes(&out, name, size);
+    ck_assert(!u8_check((const uint8_t *)out.data, out.size));
+    ck_assert_int_eq(grus_json_read_text("f", out.data, out.size, GRUS_E_OUTPUT, &json, &error), GRUS_OK);
+    ck_assert_str_eq(json_string_value(json_object_get(json, "n")), (const char *)name);
+    grus_json_dump(json, false, &dump);
+    ck_assert_int_eq(grus_json_read_text("f", dump.data, dump.size, GRUS_E_OUTPUT, &again, &error), GRUS_OK);
+    ck_assert_str_eq(json_string_value(json_object_get(again, "n")), (const char *)name);
+    bool utf8 = !u8_check(name, size);
+    ck_assert_int_eq(grus_json_tree(out.data, out.size, &none, &fault), utf8 ? GRUS_OK : GRUS_E_FAILED);
+    json_decref(none);
+    json_decref(again);
+    json_decref(json);
+    grus_buffer_free(&dump);
+    grus_buffer_free(&out);
+}
+
+START_TEST(names)
+{
+    static const uint8_t bytes[] = {'a',  '"',  '\\', 'u',  'd',  'c',  0x7F, 0x80, 0x9F, 0xA0, 0xA9,
+                                    0xB3, 0xBF, 0xC0, 0xC2, 0xC3, 0xE0, 0xE2, 0xED, 0xEF, 0xF0, 0xFF};
+    srand(12);
+    for (int i = 0; i < 20000; i++) {
+        uint8_t name[17] = {0};
+        size_t size = (size_t)rand() % 17;
+        for (size_t at = 0; at < size; at++)
+            name[at] = i % 2 ? bytes[(size_t)rand() % sizeof bytes] : (uint8_t)(0x20 + rand() % 0xE0);
+        go_and_come(name, size);
+    }
+}
+END_TEST
+
+// Only what a name's byte becomes is taken, and only in files of our own.
+START_TEST(other_surrogates)
+{
+    static const struct {
+        const char *json, *name;
+    } cases[] = {
+        {"{\"n\": [[\"\\uDCFF\\udc80\"]]}", "\xFF\x80"},
+        {"{\"n\": [[\"\\udc7f\"]]}", NULL},
+        {"{\"n\": [[\"\\udd80\"]]}", NULL},
+        {"{\"n\": [[\"\\ud880\"]]}", NULL},
+        {"{\"n\": [[\"\\ud83d\\udc80\"]]}", "\xF0\x9F\x92\x80"},
+        {"{\"n\": [[\"\\ud83d\\udc80\\udc80\"]]}", "\xF0\x9F\x92\x80\x80"},
+        {"{\"n\": [[\"\xFF\"]]}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json;
+        grus_error error;
+        grus_status status =
+            grus_json_read_text("f", cases[i].json, strlen(cases[i].json), GRUS_E_OUTPUT, &json, &error);
+        ck_assert_msg(status == (cases[i].name ? GRUS_OK : GRUS_E_OUTPUT), "%s", cases[i].json);
+        if (cases[i].name)
+            ck_assert_str_eq(json_string_value(json_array_get(json_array_get(json_object_get(json, "n"), 0), 0)),
+                             cases[i].name);
+        json_decref(json);
+    }
+}
+END_TEST
+
+// As jansson writes a tree whose texts are UTF-8.
+START_TEST(dumps)
+{
+    static const char text[] =
+        "{\"a\": 1, \"b\": [], \"c\": {}, \"d\": [true, null, {\"e\": 0.1}, [-1e300]], \"f\": \"\xC3\xA9\\n\"}";
+    json_t *json;
+    grus_error error;
+    ck_assert_int_eq(grus_json_read_text("f", text, strlen(text), GRUS_E_OUTPUT, &json, &error), GRUS_OK);
+    for (int lines = 0; lines < 2; lines++) {
+        grus_buffer out = {0};
+        grus_json_dump(json, lines, &out);
+        grus_buffer_byte(&out, '\0');
+        char *expected = json_dumps(json, JSON_REAL_PRECISION(17) | (lines ? JSON_INDENT(2) : JSON_COMPACT));
+        ck_assert_str_eq(out.data, expected);
+        free(expected);
+        grus_buffer_free(&out);
+    }
+    json_decref(json);
+}
+END_TEST
+
 Suite *json_value_suite(void)
 {
     Suite *suite = suite_create("io/json_value");
@@ -329,6 +444,9 @@ Suite *json_value_suite(void)
     tcase_add_test(tests, random_floats);
     tcase_add_test(tests, long_numbers);
     tcase_add_test(tests, items);
+    tcase_add_test(tests, names);
+    tcase_add_test(tests, other_surrogates);
+    tcase_add_test(tests, dumps);
     tcase_add_test(tests, hostile_lines_cost_nothing);
     tcase_add_test(tests, hostile_features_cost_little);
     suite_add_tcase(suite, tests);
