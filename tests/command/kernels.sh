@@ -2,7 +2,7 @@
 # The models that ship, on each kernel that this machine can run: every output byte is the same for any number of threads,
 # any batch size and every kernel, and what tests/command/answers.txt says of all machines. Each pair of thread count and
 # batch size is tried with one of the models; with FULL=1, with all of them, and with every kernel that BLIS has. Then
-# the golden cases, on every kernel.
+# the golden cases. Not with FULL=1, the plain C runs half of the models.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -15,7 +15,7 @@ models=(
     "snips-en 80 9"
     "mnist-rows 66 28"
 )
-kernels=(skx haswell generic)
+kernels=(skx haswell cortexa57 generic)
 [[ -z ${FULL-} ]] || kernels+=(knl zen zen2 zen3 excavator sandybridge penryn)
 batches=(1 7 64 default) # records
 
@@ -47,31 +47,29 @@ sweep() {
     done
 }
 
-# compare_kernels: the first kernel's bytes of $model are this one's, and those of every machine.
+# compare_kernels NAME: the first kernel's bytes of this model are this one's, and those of every machine.
 compare_kernels() {
     local digest
-    check "$model: other bytes on $kernel than on ${tried[0]}" cmp \
-        "$work/$model-${tried[0]}.jsonl" "$work/$model-$kernel.jsonl"
-    digest=$(sha256sum <"$work/$model-$kernel.jsonl")
-    check "$model on $kernel: other bytes than elsewhere, ${digest%% *}" \
-        grep -qx "$model ${digest%% *}" "$srcdir/tests/command/answers.txt"
+    check "$1: other bytes on $kernel than on ${tried[0]}" cmp "$work/$1-${tried[0]}.jsonl" "$work/$1-$kernel.jsonl"
+    digest=$(sha256sum <"$work/$1-$kernel.jsonl")
+    check "$1 on $kernel: other bytes than elsewhere, ${digest%% *}" \
+        grep -qx "$1 ${digest%% *}" "$srcdir/tests/command/answers.txt"
 }
 
-# compare_golden: likewise of every golden case, all of whose records are in one file for each kernel.
+# compare_golden: likewise of every golden case that each build can run, all of whose records are in one file.
 compare_golden() {
     local case name
     for case in "$golden"/*/; do
         name=$(basename "$case")
-        [[ -n ${SENTENCEPIECE-} ]] || ! grep -q '"sentencepiece"' "$case/model/config.json" || continue
+        ! grep -q '"sentencepiece"' "$case/model/config.json" || continue
         read -r -a options <"$case/options" || true
         BLIS_ARCH_TYPE=$kernel expect 0 "$name, $kernel" run "$case/model" "$case/input.jsonl" -q -o "$work/golden.d" \
             ${options[@]+"${options[@]}"}
-        echo "$name" >>"$work/golden-$kernel"
-        plain "$work/golden.d/input.jsonl.zst" >>"$work/golden-$kernel" || fail "$name, $kernel: no output"
+        echo "$name" >>"$work/golden-$kernel.jsonl"
+        plain "$work/golden.d/input.jsonl.zst" >>"$work/golden-$kernel.jsonl" || fail "$name, $kernel: no output"
         rm -rf "$work/golden.d"
     done
-    check "golden cases: other bytes on $kernel than on ${tried[0]}" cmp \
-        "$work/golden-${tried[0]}" "$work/golden-$kernel"
+    compare_kernels golden
 }
 
 # A kernel is asked for by name or by number (skx is 0); what BLIS has not got is refused, and does not end in it.
@@ -96,6 +94,8 @@ for kernel in "${kernels[@]}"; do
     tried+=("$kernel")
     for i in "${!models[@]}"; do
         read -r model records positions line <<<"${models[i]}"
+        # The plain C is slow where large tables are made.
+        [[ -n ${FULL-} || $kernel != generic || $model != *-en-de && $model != snips-en ]] || continue
         read -r -a options <<<"$line"
         zstd -dcq "$MODELS/$model/demo.jsonl.zst" | sed "${records}q" >"$work/$model.jsonl"
         threads=(1 2 3 8)
@@ -106,7 +106,7 @@ for kernel in "${kernels[@]}"; do
             sweep "$shift"
         done
         check "$model, $kernel: not all records came out" test "$(wc -l <"$work/$model-$kernel.jsonl")" = "$records"
-        compare_kernels
+        compare_kernels "$model"
     done
     compare_golden
 done
