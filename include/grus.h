@@ -357,8 +357,9 @@ typedef struct grus_overview {
     // ranks where it began in none.
     const char *retry;
     size_t n_stale;
-    const char *const *stale; // (n_stale) partial files of other hosts, boots or pid namespaces, untouched for over 7 days
-    bool in_array;            // the run began in a job array
+    const char *const
+        *stale;    // (n_stale) partial files of other hosts, boots or pid namespaces, untouched for over 7 days
+    bool in_array; // the run began in a job array
 } grus_overview;
 
 // Looks at run.json, manifests, reports and the names of partial files, and changes nothing. The caller frees

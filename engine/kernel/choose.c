@@ -85,7 +85,8 @@ static grus_status check_request(const char *value, cpu found, const char **name
         *name = NULL;
 #endif
     if (!*name)
-        return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL, "no kernel is called '%s' in this build of BLIS", value);
+        return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
+                         "no kernel is called '%s' in this build of BLIS", value);
     if (family &&
         ((family->avx512 && !found.avx512) || (family->avx512er && !found.avx512er) || (family->avx2 && !found.avx2)))
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
