@@ -35,4 +35,15 @@ check "the README counts $cases golden cases" grep -q "^| $cases golden configur
 for line in "FLOPs at the FMA rate" "the same with padding"; do
     check "the picture says which line is \"$line\"" grep -qF "$line" "$srcdir/bench/scaling.svg"
 done
+# What the README shows is what comes out, on every machine.
+: "${MODELS:=$srcdir/models}"
+plain "$MODELS/g2p-en/demo.jsonl.zst" | head -n 3 >"$work/three.jsonl"
+expect 0 "the README's first records" run "$MODELS/g2p-en" "$work/three.jsonl" -q -o "$work/three"
+plain "$work/three/three.jsonl.zst" >"$work/shown"
+printf '%s\n' '{"id": 7, "text": "Attention"}' |
+    "$GRUS" run "$MODELS/g2p-en" - -o - -q --beam-size 5 --n-best 2 >>"$work/shown"
+while read -r line; do
+    check "README.md lacks $line" grep -qxF "    $line" "$srcdir/README.md"
+done <"$work/shown"
+
 finish
