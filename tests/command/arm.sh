@@ -26,5 +26,5 @@ LD_LIBRARY_PATH="$build/arm/.libs" exec qemu-aarch64 -L / "$build/arm/.libs/grus
 EOF
 chmod +x emulated
 
-GRUS=$build/arm/emulated MODELS=$source/models srcdir=$source builddir=$build SENTENCEPIECE='' \
+GRUS=$build/arm/emulated MODELS=$source/models srcdir=$source builddir=$build THREADS=2 \
     bash "$source/tests/command/kernels.sh"

@@ -2,7 +2,7 @@
 # The models that ship, on each kernel that this machine can run: every output byte is the same for any number of threads,
 # any batch size and every kernel, and what tests/command/answers.txt says of all machines. Each pair of thread count and
 # batch size is tried with one of the models; with FULL=1, with all of them, and with every kernel that BLIS has. Then
-# the golden cases. Not with FULL=1, the plain C runs half of the models.
+# the golden cases. Not with FULL=1, the plain C runs half of the models. THREADS are the counts of threads to try.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -98,7 +98,7 @@ for kernel in "${kernels[@]}"; do
         [[ -n ${FULL-} || $kernel != generic || $model != *-en-de && $model != snips-en ]] || continue
         read -r -a options <<<"$line"
         zstd -dcq "$MODELS/$model/demo.jsonl.zst" | sed "${records}q" >"$work/$model.jsonl"
-        threads=(1 2 3 8)
+        read -r -a threads <<<"${THREADS:-1 2 3 8}"
         [[ $kernel != generic ]] || threads=(2) # it is slow
         shifts=("$i")
         [[ -z ${FULL-} ]] || shifts=("${!batches[@]}")
