@@ -40,7 +40,7 @@ start 4 None None info
 shard_done 'a.jsonl' 1 0 info False
 shard_done 'b "c" = \\d.jsonl' 3 1 info False
 shard_failed 'c.jsonl.zst' None None error True
-shard_done 'd\ufffd\n\x01\xe9.jsonl' 1 0 info False
+shard_done 'd\udcff\n\x01\xe9.jsonl' 1 0 info False
 end 4 5 1 error
 END
 check "the log says what happened: $(diff "$work/wanted" "$work/found")" cmp -s "$work/wanted" "$work/found"
