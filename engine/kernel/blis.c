@@ -177,13 +177,4 @@ static void multiply(const grus_weights *weights, const grus_panels *panels, gru
     micro.gemm((dim_t)m, (dim_t)n, (dim_t)at.depth, &one, a, b, onto, y, row, column, &data, micro.context);
 }
 
-const grus_number_type grus_blis_float32 = {
-    .name = "float32",
-    .group_bytes = grus_float32_group_bytes,
-    .weights_bytes = grus_float32_weights_bytes,
-    .pack_weights = grus_float32_pack_weights,
-    .panels_bytes = grus_float32_panels_bytes,
-    .pack_rows = grus_float32_pack_rows,
-    .passes = grus_float32_passes,
-    .multiply = multiply,
-};
+const grus_number_type grus_blis_float32 = GRUS_FLOAT32_TYPE(multiply);
