@@ -228,11 +228,8 @@ class Meddling:
                  for rank in range(self.world)]
         found, verdict = self.made(self.outdir), self.verify()
         if self.may_be_taken and USAGE in codes:
-            theirs, wanted = self.fresh(self.other)
-            if codes != [USAGE] * self.world or differing(found, wanted) or (verdict == DONE and found != wanted):
-                self.wrong("another run's directory: exit %s, verify %d, or outputs that are not its own" % (codes, verdict))
             self.soak.meddled["ended as another run's"] += 1
-            return
+            return self.last_of_other(codes, found)
         # An output that has lost its manifest stays where its shard fails, and verify tells.
         is_right = found == wanted or (code == FAILED and verdict != DONE and not differing(wanted, found))
         worst = max(codes, key=lambda c: c or 0)
@@ -241,6 +238,17 @@ class Meddling:
         if worst != code or not is_right or (code == DONE and verdict != DONE):
             self.wrong("the last attempt ended with %s, verify with %d; a fresh run with %d; the outputs are %s" %
                        (codes, verdict, code, "right" if is_right else "not"))
+
+    def last_of_other(self, codes, found):
+        """The directory is another run's, though outputs and manifests of it may have been removed since it ended: what is
+        there is its own, and when it goes on it lacks nothing."""
+        theirs, wanted = self.fresh(self.other)
+        if codes != [USAGE] * self.world or differing(found, wanted):
+            self.wrong("another run's directory: exit %s, or outputs that are not its own" % codes)
+        code = self.finish(self.soak.command(self.other, self.outdir, 1, 0), "the other run, once more", (DONE, FAILED))
+        verdict = self.verify()
+        if code != theirs or verdict != DONE or self.made(self.outdir) != wanted:
+            self.wrong("another run goes on: exit %s, verify %d; a fresh run with %d" % (code, verdict, theirs))
 
     def run(self):
         shutil.rmtree(self.outdir, ignore_errors=True)
