@@ -69,7 +69,7 @@ static bool make(const bench_parameters *p, double flops, void (*run)(void *), b
     const grus_kernel *kernel;
     *why = "no kernel, or no memory";
     attending *a = calloc(1, sizeof *a);
-    if (!a || grus_kernel_get(&kernel, NULL) != GRUS_OK) {
+    if (!a || grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) != GRUS_OK) {
         free(a);
         return false;
     }

@@ -27,7 +27,7 @@ bool bench_make_kernel(const bench_parameters *p, bench_case *made, const char *
     const grus_kernel *kernel;
     *why = "no kernel, or no memory";
     bench_panels *panels = NULL;
-    if (grus_kernel_get(&kernel, NULL) == GRUS_OK)
+    if (grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) == GRUS_OK)
         panels = bench_panels_new(kernel, p->hidden, WEIGHT_BYTES, TILES * kernel->tile);
     if (!panels)
         return false;
@@ -70,8 +70,7 @@ static bool fill_product(product *p, size_t hidden)
     if (!dense || !rows)
         return false;
     memset(dense, 0, 3 * hidden * hidden * sizeof *dense);
-    if (grus_weights_pack(p->kernel, p->arena, (grus_matrix){dense, 3 * hidden, hidden, hidden}, &p->weights, NULL) !=
-        GRUS_OK)
+    if (grus_weights_pack(p->kernel, p->arena, grus_dense(dense, 3 * hidden, hidden), &p->weights, NULL) != GRUS_OK)
         return false;
     p->panels = grus_panels_new(p->kernel, p->arena, ROWS, hidden);
     p->y = grus_arena_alloc(p->arena, grus_whole_tiles(p->kernel, ROWS) * grus_weights_width(p->weights), sizeof *p->y);
@@ -79,7 +78,7 @@ static bool fill_product(product *p, size_t hidden)
         return false;
     for (size_t i = 0; i < ROWS; i++)
         rows[i] = dense;
-    grus_panels_pack(p->panels, &(grus_part_rows){rows, hidden}, 1, ROWS);
+    grus_panels_pack(p->panels, &(grus_part_rows){rows, hidden, false}, 1, ROWS);
     return true;
 }
 
@@ -89,7 +88,7 @@ bool bench_make_product(const bench_parameters *parameters, bench_case *made, co
     size_t hidden = parameters->hidden;
     product *p = calloc(1, sizeof *p);
     *why = "no kernel, or no memory";
-    if (!p || grus_kernel_get(&p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
+    if (!p || grus_kernel_get(GRUS_COMPUTE_FLOAT32, &p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
         !fill_product(p, hidden)) {
         if (p)
             free_product(p);

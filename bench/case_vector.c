@@ -40,7 +40,7 @@ static vectors *make_vectors(size_t n, size_t columns, const char **why)
 {
     vectors *v = calloc(1, sizeof *v);
     *why = "no kernel, or no memory";
-    if (!v || grus_kernel_get(&v->kernel, NULL) != GRUS_OK) {
+    if (!v || grus_kernel_get(GRUS_COMPUTE_FLOAT32, &v->kernel, NULL) != GRUS_OK) {
         free(v);
         return NULL;
     }
@@ -133,7 +133,7 @@ static void run_gates(void *state)
 bool bench_make_gates(const bench_parameters *p, bench_case *made, const char **why)
 {
     const grus_kernel *kernel;
-    size_t tile = grus_kernel_get(&kernel, NULL) == GRUS_OK ? kernel->tile : 1;
+    size_t tile = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) == GRUS_OK ? kernel->tile : 1;
     vectors *v = make_vectors(tile, 3 * p->hidden, why);
     if (!v)
         return false;
@@ -156,7 +156,7 @@ static void run_pack(void *state)
 bool bench_make_pack(const bench_parameters *p, bench_case *made, const char **why)
 {
     const grus_kernel *kernel;
-    size_t tile = grus_kernel_get(&kernel, NULL) == GRUS_OK ? kernel->tile : 1;
+    size_t tile = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) == GRUS_OK ? kernel->tile : 1;
     vectors *v = make_vectors(tile, p->hidden, why);
     if (!v)
         return false;

@@ -126,7 +126,7 @@ static bool run_all(program *p)
     const grus_kernel *kernel;
     grus_error error;
     char text[sizeof error];
-    if (grus_kernel_get(&kernel, &error) != GRUS_OK) {
+    if (grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, &error) != GRUS_OK) {
         fprintf(stderr, "grus-bench: %s\n", grus_error_text(&error, text, sizeof text));
         return false;
     }

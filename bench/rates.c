@@ -107,7 +107,7 @@ static const fma_loop *find_fma(void)
 {
     const grus_kernel *kernel;
     size_t n = sizeof fma_loops / sizeof *fma_loops;
-    if (grus_kernel_get(&kernel, NULL) == GRUS_OK)
+    if (grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) == GRUS_OK)
         for (size_t i = 0; i < n; i++)
             if (strcmp(fma_loops[i].name, kernel->vector->name) == 0)
                 return &fma_loops[i];
@@ -160,8 +160,8 @@ static bool fill_panels(bench_panels *p)
         row[i] = 0.5f;
     for (size_t i = 0; i < lanes; i++)
         rows[i] = row;
-    grus_panels_pack(p->panels, &(grus_part_rows){rows, p->k}, 1, lanes);
-    return grus_weights_pack(kernel, p->arena, (grus_matrix){dense, units, p->k, p->k}, &p->weights, NULL) == GRUS_OK;
+    grus_panels_pack(p->panels, &(grus_part_rows){rows, p->k, false}, 1, lanes);
+    return grus_weights_pack(kernel, p->arena, grus_dense(dense, units, p->k), &p->weights, NULL) == GRUS_OK;
 }
 
 bench_panels *bench_panels_new(const grus_kernel *kernel, size_t k, size_t weight_bytes, size_t lanes)

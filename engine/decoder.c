@@ -91,8 +91,7 @@ static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, si
                                columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT)};
     decoder->readout.kernel = reading->kernel;
     if (!status)
-        status = grus_linear_make(&decoder->readout, reading->arena, (grus_matrix){dense, rows, columns, columns},
-                                  &parts, error);
+        status = grus_linear_make(&decoder->readout, reading->arena, grus_dense(dense, rows, columns), &parts, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){"decoder.readout", "bias", rows, 0}, &decoder->readout_bias,
                                     error);
@@ -108,11 +107,10 @@ static grus_status read_output(grus_decoder *decoder, grus_reading *reading, gru
         return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, "decoder.tied",
                          "a tied output needs a readout as long as the embedding, expected %zu, found %zu",
                          decoder->embedding_size, size);
-    grus_status status =
-        tied ? grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){decoder->embedding, vocab, size, size},
-                                 &decoder->output, error)
-             : grus_read_weights(reading, (grus_wanted){"decoder.output", "weight", vocab, size}, &decoder->output,
-                                 error);
+    grus_status status = tied ? grus_weights_pack(reading->kernel, reading->arena,
+                                                  grus_dense(decoder->embedding, vocab, size), &decoder->output, error)
+                              : grus_read_weights(reading, (grus_wanted){"decoder.output", "weight", vocab, size},
+                                                  &decoder->output, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){"decoder.output", "bias", vocab, 0}, &decoder->output_bias,
                                     error);

@@ -290,15 +290,15 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
     const grus_decoder *decoder = d->decoder;
     switch (part) {
     case GRUS_PART_EMBEDDING:
-        return (grus_part_rows){d->embedding, decoder->embedding_size};
+        return (grus_part_rows){d->embedding, decoder->embedding_size, false};
     case GRUS_PART_CONTEXT:
-        return (grus_part_rows){contexts(d, into_cell), decoder->values};
+        return (grus_part_rows){contexts(d, into_cell), decoder->values, false};
     case GRUS_PART_READOUT:
-        return (grus_part_rows){d->readout_prev, decoder->readout_size};
+        return (grus_part_rows){d->readout_prev, decoder->readout_size, false};
     case GRUS_PART_STATE:
         break;
     }
-    return (grus_part_rows){d->h_read, decoder->hidden};
+    return (grus_part_rows){d->h_read, decoder->hidden, false};
 }
 
 static bool is_folded(const grus_decoding *d, const grus_linear *linear)
@@ -369,7 +369,7 @@ static void first_input(grus_decoding *d, size_t n)
 // gi_rows of the layers above, from the new states below.
 static void layer_input(grus_decoding *d, const grus_cell *cell, size_t n)
 {
-    input from = {cell->ih.rest, grus_cell_wanted(cell), 1, {{d->h_read, cell->input}}};
+    input from = {cell->ih.rest, grus_cell_wanted(cell), 1, {{d->h_read, cell->input, false}}};
     multiply(d, &from, n, 0, d->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * cell->width;
@@ -401,7 +401,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden}, 1, d->parents.n_lanes);
+        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden, false}, 1, d->parents.n_lanes);
         grus_cell_run(cell, &(grus_cell_step){grus_whole_tiles(cell->kernel, d->parents.n_lanes), d->panels,
                                               d->parents.first_row, d->parents.lane, d->gi_lane,
                                               d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,

@@ -181,7 +181,7 @@ static size_t input_products(const pass *p, size_t first, size_t last)
     }
     if (tabled)
         return n;
-    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input}, 1, n);
+    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, false}, 1, n);
     grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * cell->width;
@@ -202,7 +202,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
             s->h_prev[lane] = s->zeros;
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->encoder->output;
     }
-    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden}, 1, n);
+    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, false}, 1, n);
     grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
                                              &s->cell});
     for (size_t lane = 0; lane < n; lane++)

@@ -39,7 +39,7 @@ grus_status grus_engine_build(const grus_config *config, const grus_tensors *ten
                               grus_error *error)
 {
     const grus_kernel *kernel;
-    grus_status status = grus_kernel_get(&kernel, error);
+    grus_status status = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, error);
     if (status)
         return status;
     grus_engine *built = calloc(1, sizeof *built);

@@ -79,6 +79,10 @@ GRUS_API const char *grus_kernel_name(void);
 
 typedef struct grus_model grus_model;
 
+// What products are made of: the floats of the model, or its weights and what they are multiplied with rounded to
+// int8 and summed exactly (doc/model-format.md says how).
+typedef enum grus_compute_type { GRUS_COMPUTE_FLOAT32, GRUS_COMPUTE_INT8 } grus_compute_type;
+
 typedef void grus_warning_fn(void *context, const char *text);
 
 typedef struct grus_load_options {

@@ -95,7 +95,7 @@ static void read_weights(program *p)
     grus_error error;
     grus_safetensors *file;
     snprintf(path, sizeof path, "%s/weights.safetensors", p->dir);
-    grus_status status = grus_kernel_get(&p->kernel, &error);
+    grus_status status = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &p->kernel, &error);
     if (!status)
         status = grus_safetensors_open(path, NULL, 0, &file, &error);
     if (!status) {

@@ -168,9 +168,11 @@ static bool settle(void)
     return true;
 }
 
-grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error)
+grus_status grus_kernel_get(grus_compute_type type, const grus_kernel **kernel, grus_error *error)
 {
     grus_error unseen;
+    if (type != GRUS_COMPUTE_FLOAT32)
+        return grus_fail(error ? error : &unseen, GRUS_E_USAGE, NULL, NULL, "no kernel computes with int8");
     *kernel = &chosen;
     if (!settle())
         return grus_fail_memory(error ? error : &unseen, GRUS_BLIS_TABLES);
@@ -182,5 +184,5 @@ grus_status grus_kernel_get(const grus_kernel **kernel, grus_error *error)
 const char *grus_kernel_name(void)
 {
     const grus_kernel *kernel;
-    return grus_kernel_get(&kernel, NULL) ? "none" : kernel->name;
+    return grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) ? "none" : kernel->name;
 }

@@ -14,14 +14,14 @@
 
 // ---- weights: (groups, columns, units), rows beyond the last zero, one spare group behind ----
 
-size_t grus_float32_group_bytes(const grus_kernel *kernel, size_t columns)
+size_t grus_float32_group_bytes(const grus_kernel *kernel, const grus_parts *parts)
 {
-    return grus_mul_sat(kernel->units * sizeof(float), columns);
+    return grus_mul_sat(kernel->units * sizeof(float), grus_parts_columns(parts));
 }
 
-size_t grus_float32_weights_bytes(const grus_kernel *kernel, size_t groups, size_t columns)
+size_t grus_float32_weights_bytes(const grus_kernel *kernel, size_t groups, const grus_parts *parts)
 {
-    return grus_mul_sat(grus_float32_group_bytes(kernel, columns), grus_add_sat(groups, 1));
+    return grus_mul_sat(grus_float32_group_bytes(kernel, parts), grus_add_sat(groups, 1));
 }
 
 void grus_float32_pack_weights(grus_matrix matrix, const grus_weights *weights)
@@ -81,9 +81,9 @@ void grus_float32_pack_rows(const grus_part_rows *parts, size_t n_parts, const g
 
 // ---- blocks ----
 
-size_t grus_float32_passes(size_t columns)
+size_t grus_float32_passes(const grus_weights *weights)
 {
-    return grus_div_up(columns, DEPTH);
+    return grus_div_up(weights->in, DEPTH);
 }
 
 grus_float32_block grus_float32_find(const grus_weights *weights, const grus_panels *panels, grus_block block)

@@ -8,12 +8,12 @@
 #include "engine/kernel/number_type.h"
 
 // The functions of a number type (number_type.h) but for its multiply, and the row that they make with one.
-size_t grus_float32_group_bytes(const grus_kernel *kernel, size_t columns);
-size_t grus_float32_weights_bytes(const grus_kernel *kernel, size_t groups, size_t columns);
+size_t grus_float32_group_bytes(const grus_kernel *kernel, const grus_parts *parts);
+size_t grus_float32_weights_bytes(const grus_kernel *kernel, size_t groups, const grus_parts *parts);
 void grus_float32_pack_weights(grus_matrix matrix, const grus_weights *weights);
 size_t grus_float32_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns);
 void grus_float32_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
-size_t grus_float32_passes(size_t columns);
+size_t grus_float32_passes(const grus_weights *weights);
 #define GRUS_FLOAT32_TYPE(multiply_)                                                                             \
     {                                                                                                            \
         .name = "float32", .group_bytes = grus_float32_group_bytes, .weights_bytes = grus_float32_weights_bytes, \

@@ -8,8 +8,9 @@
 struct grus_weights {
     const grus_kernel *kernel;
     size_t out, in;
-    size_t groups; // of kernel->units rows
-    void *data;    // as the type packs it
+    size_t groups;    // of kernel->units rows
+    grus_parts parts; // n >= 1
+    void *data;       // as the type packs it
 };
 
 struct grus_panels {
@@ -22,15 +23,16 @@ struct grus_panels {
 // Sizes are SIZE_MAX where they overflow.
 typedef struct grus_number_type {
     const char *name;
-    // The bytes that one group of so many columns takes, and the whole of a matrix.
-    size_t (*group_bytes)(const grus_kernel *kernel, size_t columns);
-    size_t (*weights_bytes)(const grus_kernel *kernel, size_t groups, size_t columns);
+    // The bytes that one group of such rows takes, and the whole of a matrix.
+    size_t (*group_bytes)(const grus_kernel *kernel, const grus_parts *parts);
+    size_t (*weights_bytes)(const grus_kernel *kernel, size_t groups, const grus_parts *parts);
     // weights has its shape and room.
     void (*pack_weights)(grus_matrix matrix, const grus_weights *weights);
     size_t (*panels_bytes)(const grus_kernel *kernel, size_t n, size_t columns);
     // panels has its shape, the sum of the parts' columns; the lanes of the last tile beyond n become zero.
+    // At most GRUS_MAX_PARTS parts of so many columns in sum.
     void (*pack_rows)(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
-    size_t (*passes)(size_t columns);
+    size_t (*passes)(const grus_weights *weights);
     // As grus_multiply.
     void (*multiply)(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                      size_t ldy);

@@ -13,13 +13,16 @@
 grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus_matrix matrix, grus_weights **weights,
                               grus_error *error)
 {
+    if (matrix.parts.n == 0)
+        matrix.parts = (grus_parts){1, {matrix.columns}};
+    GRUS_ASSERT(grus_parts_columns(&matrix.parts) == matrix.columns);
     size_t groups = grus_div_up(matrix.rows, kernel->units);
-    size_t bytes = kernel->type->weights_bytes(kernel, groups, matrix.columns);
+    size_t bytes = kernel->type->weights_bytes(kernel, groups, &matrix.parts);
     grus_weights *packed = grus_arena_alloc(arena, 1, sizeof *packed);
     void *data = grus_arena_alloc(arena, bytes, 1);
     if (!packed || !data)
         return grus_fail_memory(error, bytes);
-    *packed = (grus_weights){kernel, matrix.rows, matrix.columns, groups, data};
+    *packed = (grus_weights){kernel, matrix.rows, matrix.columns, groups, matrix.parts, data};
     kernel->type->pack_weights(matrix, packed);
     *weights = packed;
     return GRUS_OK;
@@ -47,13 +50,14 @@ size_t grus_weights_groups(const grus_weights *weights)
 
 size_t grus_weights_block(const grus_weights *weights, size_t of)
 {
-    size_t groups = WEIGHT_BLOCK_BYTES / grus_max(1, weights->kernel->type->group_bytes(weights->kernel, weights->in));
+    size_t groups =
+        WEIGHT_BLOCK_BYTES / grus_max(1, weights->kernel->type->group_bytes(weights->kernel, &weights->parts));
     return grus_max(of, groups / of * of);
 }
 
 size_t grus_weights_passes(const grus_weights *weights)
 {
-    return weights->kernel->type->passes(weights->in);
+    return weights->kernel->type->passes(weights);
 }
 
 uint64_t grus_product_flops(size_t n, const grus_weights *weights, size_t wanted)
@@ -96,7 +100,7 @@ void grus_product_tile(const grus_weights *weights, const grus_panels *panels, g
                        float *y, size_t ldy)
 {
     const grus_number_type *type = weights->kernel->type;
-    size_t units = weights->kernel->units, passes = type->passes(weights->in);
+    size_t units = weights->kernel->units, passes = type->passes(weights);
     GRUS_ASSERT(weights->in == panels->columns && part.to <= weights->groups);
     for (size_t pass = 0; pass < passes; pass++)
         for (size_t group = part.from; group < part.to; group++)

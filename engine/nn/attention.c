@@ -93,10 +93,10 @@ static grus_status read_general(grus_attention *attention, grus_reading *reading
         for (size_t j = 0; j < query; j++)
             transposed[j * key + i] = dense[i * query + j];
     if (!status)
-        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){dense, key, query, query},
+        status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(dense, key, query),
                                    &attention->weight_query, error);
     if (!status)
-        status = grus_weights_pack(reading->kernel, reading->arena, (grus_matrix){transposed, query, key, key},
+        status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(transposed, query, key),
                                    &attention->weight_key, error);
     free(transposed);
     free(dense);
@@ -227,7 +227,7 @@ void grus_attention_project(const grus_keys *keys, const float *const *queries, 
     const grus_weights *weights = query_weights(keys);
     size_t width = grus_weights_width(weights);
     if (weights) {
-        grus_panels_pack(scratch->panels, &(grus_part_rows){queries, grus_weights_in(weights)}, 1, n);
+        grus_panels_pack(scratch->panels, &(grus_part_rows){queries, grus_weights_in(weights), false}, 1, n);
         grus_product(weights, scratch->panels, 0, scratch->product, width);
     }
     for (size_t i = 0; i < n; i++)

@@ -36,8 +36,7 @@ static grus_status pack_without(const grus_linear *linear, grus_arena *arena, gr
             memcpy(dense + row * left + at, matrix.data + row * matrix.ld + first, (end - first) * sizeof *dense);
         at += out ? 0 : end - first;
     }
-    grus_status status =
-        grus_weights_pack(linear->kernel, arena, (grus_matrix){dense, matrix.rows, left, left}, weights, error);
+    grus_status status = grus_weights_pack(linear->kernel, arena, grus_dense(dense, matrix.rows, left), weights, error);
     free(dense);
     return status;
 }

@@ -44,7 +44,7 @@ grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *c
            groups = grus_weights_groups(weights);
     size_t tile = kernel->tile, block = block_groups(layer);
     GRUS_ASSERT(n <= layer->max_rows);
-    grus_panels_pack(layer->panels, &(grus_part_rows){readouts, grus_weights_in(weights)}, 1, n);
+    grus_panels_pack(layer->panels, &(grus_part_rows){readouts, grus_weights_in(weights), false}, 1, n);
     for (size_t row = 0; row < n; row++)
         grus_logits_begin(layer->sums + row);
     for (size_t from = 0; from < groups; from += block) {

@@ -117,8 +117,8 @@ grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, grus_we
     float *dense = NULL;
     grus_status status = grus_read_dense(reading, wanted, &dense, error);
     if (!status)
-        status = grus_weights_pack(reading->kernel, reading->arena,
-                                   (grus_matrix){dense, wanted.rows, wanted.columns, wanted.columns}, weights, error);
+        status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(dense, wanted.rows, wanted.columns),
+                                   weights, error);
     free(dense);
     return status;
 }
@@ -144,6 +144,6 @@ grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate
             grus_tensor_floats(&tensor, ((gates.first + gate) * hidden + unit) * columns, columns,
                                *data + grus_gate_row(kernel, gates.n, gate, unit) * columns);
     reading->parameters += gates.n * hidden * columns;
-    *matrix = (grus_matrix){*data, rows, columns, columns};
+    *matrix = grus_dense(*data, rows, columns);
     return GRUS_OK;
 }

@@ -56,7 +56,7 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     random_model_make(&model, &config, seed);
     grus_tensors tensors = random_model_tensors(&model);
     const grus_kernel *kernel;
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     grus_encoder encoder;
     grus_error error = {0};
     grus_reading reading = {kernel, &tensors, grus_arena_new(0), 0};

@@ -43,7 +43,7 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
     float *matrix = noise(seed, out * k), *x = noise(seed, n * k);
     grus_weights *weights;
     grus_arena *arena = grus_arena_new(0);
-    ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_weights_pack(kernel, arena, grus_dense(matrix, out, k), &weights, NULL), GRUS_OK);
     grus_panels *panels = grus_panels_new(kernel, arena, n, k);
     size_t width = grus_weights_width(weights);
     float *y = noise(seed, whole * width), *before = grus_alloc(whole * width, sizeof *before);
@@ -53,7 +53,7 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
         first[i] = x + i * k;
         second[i] = x + i * k + k1;
     }
-    grus_part_rows parts[2] = {{first, k1}, {second, k2}};
+    grus_part_rows parts[2] = {{first, k1, false}, {second, k2, false}};
     grus_panels_pack(panels, parts, k2 ? 2 : 1, n);
     grus_product(weights, panels, beta, y, width);
     for (size_t i = 0; i < n; i++)
@@ -80,7 +80,7 @@ START_TEST(the_environment_is_the_hosts)
     const char *variable = "BLIS_ARCH_TYPE";
     bool set = _i == 1;
     ck_assert_int_eq(set ? setenv(variable, "generic", 1) : unsetenv(variable), 0);
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     const char *left = getenv(variable);
     ck_assert(set ? left && strcmp(left, "generic") == 0 : !left);
     unsetenv(variable);
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(products_of_every_edge_shape)
 {
     const grus_kernel *kernel;
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     size_t tile = kernel->tile, units = kernel->units;
     const size_t rows[] = {1, 2, tile - 1, tile, tile + 1, 3 * tile, 3 * tile + 2};
     const size_t outs[] = {1, units - 1, units, units + 1, 2 * units + 7};
@@ -128,13 +128,13 @@ END_TEST
 START_TEST(a_row_does_not_depend_on_its_company)
 {
     const grus_kernel *kernel;
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     size_t tile = kernel->tile, n = 3 * tile, k = 77, out = kernel->units + 9;
     uint64_t seed = 5;
     float *matrix = noise(&seed, out * k), *x = noise(&seed, k), *others = noise(&seed, n * k);
     grus_weights *weights;
     grus_arena *arena = grus_arena_new(0);
-    ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix, out, k, k}, &weights, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_weights_pack(kernel, arena, grus_dense(matrix, out, k), &weights, NULL), GRUS_OK);
     grus_panels *panels = grus_panels_new(kernel, arena, n, k);
     size_t width = grus_weights_width(weights);
     float *y = grus_alloc_zero(n * width, sizeof *y), *alone = grus_alloc_zero(width, sizeof *alone);
@@ -143,7 +143,7 @@ START_TEST(a_row_does_not_depend_on_its_company)
         size_t count = place == n ? 1 : n;
         for (size_t i = 0; i < count; i++)
             rows[i] = count == 1 || i == place ? x : others + i * k;
-        grus_panels_pack(panels, &(grus_part_rows){rows, k}, 1, count);
+        grus_panels_pack(panels, &(grus_part_rows){rows, k, false}, 1, count);
         grus_product(weights, panels, 0, y, width);
         const float *mine = y + (count == 1 ? 0 : place) * width;
         if (place == 0)
@@ -204,7 +204,7 @@ static void check_map_rows(const grus_kernel *kernel, size_t n, uint64_t *seed)
     grus_weights *weights[2];
     grus_arena *arena = grus_arena_new(0);
     for (size_t i = 0; i < 2; i++)
-        ck_assert_int_eq(grus_weights_pack(kernel, arena, (grus_matrix){matrix[i], out[i], in, in}, &weights[i], NULL),
+        ck_assert_int_eq(grus_weights_pack(kernel, arena, grus_dense(matrix[i], out[i], in), &weights[i], NULL),
                          GRUS_OK);
     size_t width = grus_weights_width(weights[0]), ldy = grus_weights_width(weights[1]) + 2;
     float *y = grus_alloc(grus_whole_tiles(kernel, n) * ldy, sizeof *y);
@@ -237,7 +237,7 @@ static void check_map_rows(const grus_kernel *kernel, size_t n, uint64_t *seed)
 START_TEST(rows_are_mapped_chunk_by_chunk)
 {
     const grus_kernel *kernel;
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     size_t chunk = grus_chunk_rows(kernel);
     const size_t rows[] = {1, chunk - 1, chunk, chunk + 1, 2 * chunk + 7};
     uint64_t seed = 7;

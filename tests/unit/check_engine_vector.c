@@ -16,7 +16,7 @@ static size_t n_tables;
 static void find_tables(void)
 {
     const grus_kernel *kernel;
-    ck_assert_int_eq(grus_kernel_get(&kernel, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     n_tables = 0;
     tables[n_tables++] = &grus_vector_generic;
 #ifdef GRUS_X86
