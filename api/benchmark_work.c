@@ -166,6 +166,14 @@ grus_status grus_benchmark_invent(grus_benchmark_work *work, size_t records, gru
     return status == GRUS_OK ? cut_rest(work, GRUS_SHARD_JSONL, error) : status;
 }
 
+uint64_t grus_benchmark_output_bytes(const grus_benchmark_work *work)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < work->n_slots; i++)
+        bytes += work->slots[i].out.size;
+    return bytes;
+}
+
 void grus_benchmark_work_free(grus_benchmark_work *work)
 {
     for (size_t i = 0; i < work->n_slots; i++)

@@ -23,6 +23,8 @@ grus_status grus_benchmark_read(grus_benchmark_work *work, const char *const *in
                                 grus_error *error);
 // Makes up as many: log-normal lengths, ids of the vocabulary, features that are noise. For a forced target too.
 grus_status grus_benchmark_invent(grus_benchmark_work *work, size_t records, grus_error *error);
+// Bytes of all slots' `out`.
+uint64_t grus_benchmark_output_bytes(const grus_benchmark_work *work);
 void grus_benchmark_work_free(grus_benchmark_work *work);
 
 #endif

@@ -1,0 +1,69 @@
+// benchmark_measure.c: repetitions, their seconds on the clock and of all CPUs.
+#include "config.h"
+
+#include "api/benchmark_measure.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "scheduler/clock.h"
+
+#define MOST_REPETITIONS 1000
+
+double grus_benchmark_cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static grus_benchmark_part *add_part(grus_benchmark_state *bench, const char *name, double *wall, double *cpu, size_t n)
+{
+    grus_benchmark_memory *memory = bench->memory;
+    GRUS_ASSERT(memory->result.n < GRUS_BENCHMARK_PARTS && n > 0);
+    grus_benchmark_part *part = &memory->parts[memory->result.n];
+    *part = (grus_benchmark_part){.size = sizeof *part,
+                                  .name = name,
+                                  .threads = bench->used,
+                                  .repetitions = n,
+                                  .records = (double)bench->work.records,
+                                  .tokens = (double)bench->work.positions,
+                                  .median = median(wall, n),
+                                  .cpu = median(cpu, n)};
+    part->min = wall[0];
+    part->max = wall[n - 1];
+    memory->list[memory->result.n++] = part;
+    return part;
+}
+
+grus_status grus_benchmark_measure(grus_benchmark_state *bench, const grus_benchmark_repeated *repeated,
+                                   grus_benchmark_part **part, grus_error *error)
+{
+    double wall[MOST_REPETITIONS], cpu[MOST_REPETITIONS], started = grus_seconds();
+    size_t n = 0;
+    bench->used = repeated->threads;
+    while (n < MOST_REPETITIONS && (n < repeated->least || grus_seconds() - started < bench->how.seconds)) {
+        bench->apart = bench->apart_cpu = 0;
+        double from = grus_seconds(), cpu_from = grus_benchmark_cpu_seconds();
+        grus_status status = repeated->function(bench, error);
+        if (status != GRUS_OK)
+            return status;
+        wall[n] = grus_seconds() - from - bench->apart;
+        cpu[n++] = grus_benchmark_cpu_seconds() - cpu_from - bench->apart_cpu;
+    }
+    *part = add_part(bench, repeated->name, wall, cpu, n);
+    return GRUS_OK;
+}
