@@ -7,13 +7,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef GRUS_X86
-#include <cpuid.h>
-#endif
 
 #include "base/assert.h"
 #include "base/error.h"
 #include "engine/kernel/blis.h"
+#include "engine/kernel/choose_int8.h"
+#include "engine/kernel/cpu.h"
 #include "engine/kernel/number_type.h"
 #include "engine/kernel/portable.h"
 
@@ -21,30 +20,10 @@ static grus_kernel chosen;           // written once, under once
 static grus_status choice = GRUS_OK; // likewise
 static grus_error choice_error;      // likewise
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-typedef struct cpu {
-    bool avx2, avx512, avx512er; // what both the CPU and the operating system (XCR0) support
-} cpu;
-
-static cpu detect_cpu(void)
-{
-    cpu found = {false, false, false};
-#ifdef GRUS_X86
-    unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA))
-        return found;
-    unsigned xcr0_low, xcr0_high;
-    __asm__("xgetbv" : "=a"(xcr0_low), "=d"(xcr0_high) : "c"(0));
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return found;
-    const unsigned ymm = 0x6, zmm = 0xe6; // XMM and YMM; those, opmask and both halves of ZMM
-    const unsigned f_dq_bw_vl = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
-    found.avx2 = (xcr0_low & ymm) == ymm && (b & bit_AVX2);
-    found.avx512 = found.avx2 && (xcr0_low & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl;
-    found.avx512er = found.avx2 && (xcr0_low & zmm) == zmm && (b & bit_AVX512ER);
-#endif
-    return found;
-}
+static grus_kernel chosen_int8;           // written once, under once_int8
+static grus_status choice_int8 = GRUS_OK; // likewise
+static grus_error choice_int8_error;      // likewise
+static pthread_once_t once_int8 = PTHREAD_ONCE_INIT;
 
 #define PORTABLE "generic" // the name of what is not BLIS's
 
@@ -52,19 +31,20 @@ static cpu detect_cpu(void)
 // others do: in their place stands portable.c, under their name.
 static const struct family {
     const char *name;
-    bool avx2, avx512, avx512er, fused;
+    unsigned needs;
+    bool fused;
 } families[] = {
-    {"skx", true, true, false, true},
-    {"knl", true, false, true, true},
-    {"haswell", true, false, false, true},
-    {"zen", true, false, false, true},
-    {"zen2", true, false, false, true},
-    {"zen3", true, false, false, true},
-    {"zen4", true, true, false, true},
-    {"excavator", true, false, false, true},
-    {"sandybridge", false, false, false, false},
-    {"penryn", false, false, false, false},
-    {PORTABLE, false, false, false, false},
+    {"skx", GRUS_CPU_AVX512, true},
+    {"knl", GRUS_CPU_AVX512ER, true},
+    {"haswell", GRUS_CPU_AVX2, true},
+    {"zen", GRUS_CPU_AVX2, true},
+    {"zen2", GRUS_CPU_AVX2, true},
+    {"zen3", GRUS_CPU_AVX2, true},
+    {"zen4", GRUS_CPU_AVX512, true},
+    {"excavator", GRUS_CPU_AVX2, true},
+    {"sandybridge", 0, false},
+    {"penryn", 0, false},
+    {PORTABLE, 0, false},
 };
 
 static const struct family *find_family(const char *name)
@@ -76,7 +56,7 @@ static const struct family *find_family(const char *name)
 }
 
 // Checks what BLIS_ARCH_TYPE asks for and gives its name.
-static grus_status check_request(const char *value, cpu found, const char **name)
+static grus_status check_request(const char *value, unsigned found, const char **name)
 {
     *name = strcmp(value, PORTABLE) == 0 ? PORTABLE : grus_blis_find(value);
     const struct family *family = *name ? find_family(*name) : NULL;
@@ -87,13 +67,9 @@ static grus_status check_request(const char *value, cpu found, const char **name
     if (!*name)
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
                          "no kernel is called '%s' in this build of BLIS", value);
-    if (family &&
-        ((family->avx512 && !found.avx512) || (family->avx512er && !found.avx512er) || (family->avx2 && !found.avx2)))
+    if (family && (family->needs & ~found))
         return grus_fail(&choice_error, GRUS_E_USAGE, "BLIS_ARCH_TYPE", NULL,
-                         "the kernel %s needs %s, which this machine lacks", *name,
-                         family->avx512     ? "AVX-512 F/DQ/BW/VL"
-                         : family->avx512er ? "AVX-512 ER"
-                                            : "AVX2 and FMA");
+                         "the kernel %s needs %s, which this machine lacks", *name, grus_cpu_words(family->needs));
     return GRUS_OK;
 }
 
@@ -101,9 +77,9 @@ static const grus_vector *vector_for(const char *name)
 {
 #ifdef GRUS_X86
     const struct family *family = find_family(name);
-    if (family && family->avx512)
+    if (family && family->needs == GRUS_CPU_AVX512)
         return &grus_vector_avx512;
-    if (family && family->avx2)
+    if (family && family->needs)
         return &grus_vector_avx2;
 #endif
     (void)name;
@@ -127,14 +103,14 @@ static bool fuses(const char *name)
 
 static void choose(void)
 {
-    cpu found = detect_cpu();
+    unsigned found = grus_cpu_find();
     const char *asked = getenv("BLIS_ARCH_TYPE"), *name = NULL;
     // BLIS 0.9–2.1 go by the CPU's brand string and fall back to haswell where it has no model number: we decide.
     if (asked)
         choice = check_request(asked, found, &name);
 #ifdef GRUS_X86
     else
-        name = found.avx512 ? "skx" : found.avx2 ? "haswell" : PORTABLE;
+        name = found & GRUS_CPU_AVX512 ? "skx" : found & GRUS_CPU_AVX2 ? "haswell" : PORTABLE;
 #endif
     if (choice)
         return;
@@ -168,11 +144,25 @@ static bool settle(void)
     return true;
 }
 
+static void choose_int8(void)
+{
+    choice_int8 = grus_int8_choose(&chosen_int8, &choice_int8_error);
+}
+
+static grus_status get_int8(const grus_kernel **kernel, grus_error *error)
+{
+    pthread_once(&once_int8, choose_int8);
+    *kernel = &chosen_int8;
+    if (choice_int8 && error)
+        *error = choice_int8_error;
+    return choice_int8;
+}
+
 grus_status grus_kernel_get(grus_compute_type type, const grus_kernel **kernel, grus_error *error)
 {
     grus_error unseen;
-    if (type != GRUS_COMPUTE_FLOAT32)
-        return grus_fail(error ? error : &unseen, GRUS_E_USAGE, NULL, NULL, "no kernel computes with int8");
+    if (type == GRUS_COMPUTE_INT8)
+        return get_int8(kernel, error);
     *kernel = &chosen;
     if (!settle())
         return grus_fail_memory(error ? error : &unseen, GRUS_BLIS_TABLES);

@@ -4,7 +4,8 @@
 
 #include "engine/kernel/kernel.h"
 
-// The kernel of this process for numbers of a type, chosen once by CPUID and XGETBV unless BLIS_ARCH_TYPE is set.
+// The kernel of this process for numbers of a type, chosen once by CPUID and XGETBV unless BLIS_ARCH_TYPE
+// (GRUS_INT8_KERNEL for int8) is set.
 // GRUS_E_USAGE where that names a kernel that is unknown or that the CPU cannot run.
 grus_status grus_kernel_get(grus_compute_type type, const grus_kernel **kernel, grus_error *error);
 

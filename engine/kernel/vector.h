@@ -47,6 +47,25 @@ typedef struct grus_exp_sum {
     float shift, part[GRUS_MAX_VECTOR];
 } grus_exp_sum;
 
+// What a number of 8 bits in a row of activations is to a kernel.
+typedef enum grus_int8_element {
+    GRUS_INT8_SIGNED, // int8_t
+    GRUS_INT8_OFFSET, // uint8_t, GRUS_INT8_OFFSET_BY more than the number
+    GRUS_INT8_WIDE    // int16_t
+} grus_int8_element;
+#define GRUS_INT8_OFFSET_BY 128
+
+// Sums of products of such numbers, and what they are to be scaled by: y[lane] (ldy floats apart, units written) becomes
+//   sum * (lane scale * unit scale), or fma(sum, lane scale * unit scale, y) onto what it holds.
+typedef struct grus_int8_sums {
+    size_t lanes, units; // units a multiple of the vectors' width
+    const int32_t *sums; // (lanes, units)
+    const float *lane_scales, *unit_scales;
+    bool onto;
+    float *y;
+    size_t ldy;
+} grus_int8_sums;
+
 typedef struct grus_vector {
     const char *name;
 
@@ -59,6 +78,12 @@ typedef struct grus_vector {
 
     // panel[k * lanes + lane] = rows[lane][k] for k < count.
     void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);
+
+    // The largest of the bits of |x|: infinity's, or more for NaN, where one is.
+    uint32_t (*magnitude)(const float *x, size_t n);
+    // x * factor, NaN as if infinite, rounded to the nearest integer in [-127, 127], ties to even.
+    void (*quantise)(grus_int8_element element, const float *x, size_t n, float factor, void *to);
+    void (*scale_sums)(const grus_int8_sums *sums);
 
     float (*dot)(const float *a, const float *b, size_t n);
     void (*dots)(const float *a, const float *rows, size_t n_rows, size_t size, float *out); // out[i] = a . rows[i]

@@ -4,10 +4,12 @@
 //   VAT_LEAST     of two vectors, an unsigned whose bits tell where a >= b
 //   VNORMAL       of a vector, 0 where |x| < FLT_MIN (base/denormal.h), that is where the exponent is 0; NaN in, NaN out
 //   VFMA          of three vectors, a * b + c rounded once
+//   VMAXI         of two vectors of integers
+//   VBYTES, VSHORTS  to, x: stores the lowest 8 or 16 bits of each integer
 // Every instruction set gives the same bits: what is fused is written as VFMA, and the compiler fuses nothing else; what
 // is summed over is summed in 16 virtual lanes, however many a vector has.
 #if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST || \
-    !defined VNORMAL || !defined VFMA
+    !defined VNORMAL || !defined VFMA || !defined VMAXI || !defined VBYTES || !defined VSHORTS
 #error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, V... defined"
 #endif
 
@@ -169,6 +171,7 @@ static inline vec vtanh(vec x)
 
 #include "engine/kernel/vector_gates.h"
 #include "engine/kernel/vector_pack.h"
+#include "engine/kernel/vector_quantise.h"
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -457,6 +460,9 @@ const grus_vector VECTOR_TABLE = {
     .reset_gates = reset_gates,
     .update_gates = update_gates,
     .pack = pack,
+    .magnitude = magnitude,
+    .quantise = quantise,
+    .scale_sums = scale_sums,
     .dot = dot,
     .dots = dots,
     .distance = distance,

@@ -23,6 +23,15 @@ static inline floats each_fused(floats a, floats b, floats c)
     return c;
 }
 
+static inline void store_each(void *to, size_t bytes, ints x)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        int16_t wide = (int16_t)x[i];
+        int8_t narrow = (int8_t)x[i];
+        memcpy((char *)to + i * bytes, bytes == 1 ? (const void *)&narrow : (const void *)&wide, bytes);
+    }
+}
+
 #define VECTOR_TABLE grus_vector_model
 #define VECTOR_NAME "model"
 #define LANES 16
@@ -32,4 +41,7 @@ static inline floats each_fused(floats a, floats b, floats c)
 #define VAT_LEAST(a, b) bits_of((a) >= (b))
 #define VNORMAL(a) ((vec)((veci)(a) & (((veci)(a)&0x7f800000) != 0)))
 #define VFMA(a, b, c) each_fused(a, b, c)
+#define VMAXI(a, b) ((((a) > (b)) & (a)) | (~((a) > (b)) & (b)))
+#define VBYTES(to, x) store_each(to, 1, x)
+#define VSHORTS(to, x) store_each(to, 2, x)
 #include "engine/kernel/vector_impl.h"

@@ -40,6 +40,9 @@ typedef struct answers {
     float gates[4][ROWS * 3 * MOST], top[MOST / GRUS_LOGIT_BLOCK + 1];
     grus_exp_sum sum;
     uint64_t at_least;
+    uint32_t magnitude;
+    int16_t rounded[3][MOST + 1]; // one more than is written
+    float scaled[2][3 * 16];
 } answers;
 
 static void fill(uint64_t *seed, float *x, size_t n, float scale)
@@ -84,6 +87,24 @@ static void answer_rows(const grus_vector *v, uint64_t seed, size_t n, answers *
     out->sum.shift = -INFINITY;
     v->add_exp_sum(out->rows[5], bias, n, &out->sum, out->top);
     out->numbers[4] = v->exp_sum(&out->sum);
+}
+
+// What goes into products of 8 bits and comes out of them, the ends of their range and beyond included.
+static void answer_bytes(const grus_vector *v, uint64_t seed, size_t n, answers *out)
+{
+    float x[MOST], scales[3 + 16];
+    int32_t sums[3 * 16];
+    fill(&seed, x, n, 2);
+    x[n / 2] = n % 4 == 0 ? -NAN : n % 4 == 1 ? INFINITY : n % 4 == 2 ? 126.5f / 100 : -125.5f / 100;
+    out->magnitude = v->magnitude(x, n);
+    for (unsigned i = 0; i < 3; i++)
+        v->quantise((grus_int8_element)i, x, n, 100, out->rounded[i]);
+    fill(&seed, scales, 3 + 16, 1);
+    for (size_t i = 0; i < 3 * 16; i++)
+        sums[i] = (int32_t)(2147483647.0 * (double)random_float(&seed));
+    memcpy(out->scaled[1], x, n < 3 * 16 ? n * sizeof *x : sizeof out->scaled[1]);
+    for (size_t onto = 0; onto < 2; onto++)
+        v->scale_sums(&(grus_int8_sums){3, 16, sums, scales, scales + 3, onto, out->scaled[onto], 16});
 }
 
 // A group of `width` units of which n count, in ROWS rows of as many lanes; how gives the activations.
@@ -146,6 +167,7 @@ START_TEST(vectors_give_the_bits_of_the_model)
                         continue;
                     answer_sums(vectors[i], 1000 * n + how, n, all[i]);
                     answer_rows(vectors[i], 3000 * n + how, n, all[i]);
+                    answer_bytes(vectors[i], 5000 * n + how, n, all[i]);
                 }
                 ck_assert_msg(memcmp(expected, found, sizeof *found) == 0, "%s, %zu floats, %u: other bits",
                               tables[t]->name, n, how);

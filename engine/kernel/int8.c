@@ -1,0 +1,340 @@
+// int8.c: the layout of weights and rows of 8 bits, and how they are rounded to them; int8.h.
+#include "config.h"
+
+#include "engine/kernel/int8.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "engine/kernel/product.h"
+
+// A sum of so many products of 8 bits fits 32, that of 8 bits without a sign by 8 with one too.
+#define PIECE ((size_t)1 << 16)
+
+#define LARGEST 127.0f
+
+static const grus_int8_type *type_of(const grus_kernel *kernel)
+{
+    return (const grus_int8_type *)(const void *)kernel->type;
+}
+
+// ---- columns: each part filled up to the quantum, and cut into pieces, of which each is a pass ----
+
+static size_t round_up(size_t n, size_t to)
+{
+    return grus_mul_sat(grus_div_up(n, to), to);
+}
+
+static size_t padded(const grus_int8_type *type, const grus_parts *parts)
+{
+    size_t columns = 0;
+    for (size_t part = 0; part < parts->n; part++)
+        columns = grus_add_sat(columns, round_up(parts->columns[part], type->quantum));
+    return columns;
+}
+
+static size_t count_pieces(const grus_parts *parts)
+{
+    size_t pieces = 0;
+    for (size_t part = 0; part < parts->n; part++)
+        pieces += grus_div_up(parts->columns[part], PIECE);
+    return pieces;
+}
+
+typedef struct piece {
+    size_t part;
+    size_t before, depth; // columns before it and of it, filled up
+} piece;
+
+static piece find_piece(const grus_int8_type *type, const grus_parts *parts, size_t pass)
+{
+    piece at = {0, 0, 0};
+    for (size_t pieces; pass >= (pieces = grus_div_up(parts->columns[at.part], PIECE)); at.part++) {
+        GRUS_ASSERT(at.part < parts->n);
+        pass -= pieces;
+        at.before += round_up(parts->columns[at.part], type->quantum);
+    }
+    at.before += pass * PIECE;
+    at.depth = round_up(grus_min(PIECE, parts->columns[at.part] - pass * PIECE), type->quantum);
+    return at;
+}
+
+// ---- weights: groups of (columns / interleave, units, interleave), their scales (units), the starts (passes, units);
+// rows beyond the last zero ----
+
+static size_t starts_bytes(const grus_kernel *kernel, const grus_parts *parts)
+{
+    size_t starts = type_of(kernel)->element == GRUS_INT8_OFFSET ? count_pieces(parts) : 0;
+    return grus_mul_sat(starts, kernel->units * sizeof(int32_t));
+}
+
+size_t grus_int8_group_bytes(const grus_kernel *kernel, const grus_parts *parts)
+{
+    size_t numbers = grus_mul_sat(padded(type_of(kernel), parts), kernel->units);
+    size_t scales = grus_add_sat(kernel->units * sizeof(float), starts_bytes(kernel, parts));
+    return round_up(grus_add_sat(numbers, scales), GRUS_ALIGN);
+}
+
+size_t grus_int8_weights_bytes(const grus_kernel *kernel, size_t groups, const grus_parts *parts)
+{
+    return grus_mul_sat(grus_int8_group_bytes(kernel, parts), groups);
+}
+
+// Where the numbers of a group lie.
+typedef struct group_data {
+    int8_t *numbers;
+    float *scales;
+    int32_t *starts;
+} group_data;
+
+static group_data find_group(const grus_weights *weights, size_t group)
+{
+    const grus_kernel *kernel = weights->kernel;
+    char *at = (char *)weights->data + group * grus_int8_group_bytes(kernel, &weights->parts);
+    char *scales = at + padded(type_of(kernel), &weights->parts) * kernel->units;
+    return (group_data){(int8_t *)at, (float *)(void *)scales,
+                        (int32_t *)(void *)(scales + kernel->units * sizeof(float))};
+}
+
+static float from_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static bool is_finite(uint32_t magnitude)
+{
+    return magnitude < 0x7f800000;
+}
+
+// What a row of weights is a multiple of, where nobody says.
+static float scale_of_weights(const grus_vector *vector, const float *row, size_t n)
+{
+    uint32_t magnitude = vector->magnitude(row, n);
+    return is_finite(magnitude) ? from_bits(magnitude) / LARGEST : from_bits(0x7fc00000);
+}
+
+// q = w / scale, rounded to the nearest, ties to even, and no less than `least`.
+static void divide(const float *w, size_t n, float scale, float least, int8_t *q)
+{
+    const float magic = 0x1.8p23f; // its last place is 1
+    for (size_t i = 0; i < n; i++) {
+        float x = w[i] / scale;
+        x = x < LARGEST ? x : LARGEST;
+        x = x > least ? x : least;
+        q[i] = (int8_t)(x + magic - magic);
+    }
+}
+
+// One part of a row: the numbers of a unit lie `interleave` together, those of the other units between them.
+static void place_weights(const grus_int8_type *type, const int8_t *q, size_t n, size_t units, int8_t *to)
+{
+    size_t interleave = type->interleave;
+    for (size_t k = 0; k < n; k++)
+        to[k / interleave * interleave * units + k % interleave] = q[k];
+}
+
+typedef struct packing {
+    const grus_weights *weights;
+    const grus_matrix *matrix;
+    size_t row;
+    float scale;
+} packing;
+
+// The columns [first, first + n) of a piece, in blocks that are rounded and then placed; gives their sum.
+static int32_t pack_columns(const packing *p, size_t first, size_t n, int8_t *to)
+{
+    const grus_int8_type *type = type_of(p->weights->kernel);
+    size_t units = p->weights->kernel->units;
+    const float *w = p->matrix->data + p->row * p->matrix->ld + first;
+    int8_t q[512];
+    int32_t sum = 0;
+    for (size_t k = 0; k < n; k += sizeof q) {
+        size_t count = grus_min(sizeof q, n - k);
+        divide(w + k, count, p->scale, p->matrix->scales ? -LARGEST - 1 : -LARGEST, q);
+        place_weights(type, q, count, units, to + k * units);
+        for (size_t i = 0; i < count; i++)
+            sum += q[i];
+    }
+    return sum;
+}
+
+static void pack_row(const packing *p)
+{
+    const grus_kernel *kernel = p->weights->kernel;
+    const grus_int8_type *type = type_of(kernel);
+    const grus_parts *parts = &p->weights->parts;
+    size_t unit = p->row % kernel->units, pieces = count_pieces(parts), first = 0;
+    group_data group = find_group(p->weights, p->row / kernel->units);
+    group.scales[unit] = p->scale;
+    if (p->scale == 0)
+        return;
+    for (size_t pass = 0, part = 0, done = 0; pass < pieces; pass++) {
+        piece at = find_piece(type, parts, pass);
+        done = at.part == part ? done : 0;
+        part = at.part;
+        size_t n = grus_min(PIECE, parts->columns[part] - done);
+        int32_t sum = pack_columns(p, first, n, group.numbers + at.before * kernel->units + unit * type->interleave);
+        if (type->element == GRUS_INT8_OFFSET)
+            group.starts[pass * kernel->units + unit] = -GRUS_INT8_OFFSET_BY * sum;
+        done += n;
+        first += n;
+    }
+}
+
+void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights)
+{
+    const grus_kernel *kernel = weights->kernel;
+    memset(weights->data, 0, grus_int8_weights_bytes(kernel, weights->groups, &weights->parts));
+    for (size_t row = 0; row < matrix.rows; row++) {
+        float scale = matrix.scales ? matrix.scales[row]
+                                    : scale_of_weights(kernel->vector, matrix.data + row * matrix.ld, matrix.columns);
+        pack_row(&(packing){weights, &matrix, row, scale});
+    }
+}
+
+// ---- rows: (tiles, passes, lanes, columns of the pass), then their scales (tiles, parts, lanes); lanes beyond the last
+// are zeros of scale 0 ----
+
+static size_t element_bytes(const grus_int8_type *type)
+{
+    return type->element == GRUS_INT8_WIDE ? sizeof(int16_t) : 1;
+}
+
+size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns)
+{
+    const grus_int8_type *type = type_of(kernel);
+    size_t lanes = grus_whole_tiles(kernel, n);
+    size_t row = grus_mul_sat(grus_add_sat(columns, GRUS_MAX_PARTS * type->quantum), element_bytes(type));
+    return grus_add_sat(grus_mul_sat(lanes, grus_add_sat(row, GRUS_MAX_PARTS * sizeof(float))), GRUS_ALIGN);
+}
+
+// Where the numbers and the scales of a tile lie.
+typedef struct tile_data {
+    char *numbers;
+    float *scales;
+} tile_data;
+
+static tile_data find_tile(const grus_panels *panels, const grus_parts *parts, size_t tile)
+{
+    const grus_kernel *kernel = panels->kernel;
+    size_t row = padded(type_of(kernel), parts) * element_bytes(type_of(kernel));
+    size_t scales = round_up(grus_whole_tiles(kernel, panels->n) * row, GRUS_ALIGN);
+    char *data = panels->data;
+    return (tile_data){data + tile * kernel->tile * row,
+                       (float *)(void *)(data + scales) + tile * parts->n * kernel->tile};
+}
+
+// One part of a row: what its numbers are multiplied with to be rounded, and what they are multiples of.
+typedef struct row_scale {
+    float inverse, scale;
+} row_scale;
+
+static row_scale scale_row(const grus_vector *vector, const float *row, size_t n, bool bounded)
+{
+    if (bounded)
+        return (row_scale){LARGEST, 1 / LARGEST};
+    uint32_t magnitude = vector->magnitude(row, n);
+    float largest = from_bits(magnitude);
+    if (!is_finite(magnitude))
+        return (row_scale){0, from_bits(0x7fc00000)};
+    if (largest < 0x1p-120f)
+        return (row_scale){0, 0};
+    return (row_scale){LARGEST / largest, largest / LARGEST};
+}
+
+static void fill_zeros(const grus_int8_type *type, char *to, size_t n)
+{
+    memset(to, type->element == GRUS_INT8_OFFSET ? GRUS_INT8_OFFSET_BY : 0, n * element_bytes(type));
+}
+
+// All pieces of one part of a lane; row NULL: zeros.
+typedef struct lane_part {
+    const grus_kernel *kernel;
+    const float *row;
+    size_t columns, before; // of the part; filled up columns of the parts before it
+    size_t lane;
+    char *tile; // the numbers of the tile
+} lane_part;
+
+static void pack_lane(const lane_part *p, float inverse)
+{
+    const grus_int8_type *type = type_of(p->kernel);
+    size_t bytes = element_bytes(type), lanes = p->kernel->tile;
+    for (size_t first = 0; first < p->columns; first += PIECE) {
+        size_t n = grus_min(PIECE, p->columns - first), depth = round_up(n, type->quantum);
+        char *to = p->tile + (lanes * (p->before + first) + p->lane * depth) * bytes;
+        size_t made = p->row && inverse != 0 ? n : 0;
+        if (made)
+            p->kernel->vector->quantise(type->element, p->row + first, n, inverse, to);
+        fill_zeros(type, to + made * bytes, depth - made);
+    }
+}
+
+static void pack_tile(const grus_part_rows *part, lane_part p, size_t first, size_t n, float *scales)
+{
+    size_t tile = p.kernel->tile, lanes = grus_min(tile, n - first);
+    for (size_t row = first + tile; row < grus_min(n, first + 2 * tile); row++)
+        grus_fetch(part->rows[row], part->columns);
+    for (p.lane = 0; p.lane < tile; p.lane++) {
+        row_scale s = {0, 0};
+        p.row = p.lane < lanes ? part->rows[first + p.lane] : NULL;
+        if (p.row)
+            s = scale_row(p.kernel->vector, p.row, part->columns, part->bounded);
+        scales[p.lane] = s.scale;
+        pack_lane(&p, s.inverse);
+    }
+}
+
+void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels)
+{
+    const grus_kernel *kernel = panels->kernel;
+    const grus_int8_type *type = type_of(kernel);
+    grus_parts shape = {.n = n_parts};
+    for (size_t part = 0; part < n_parts; part++)
+        shape.columns[part] = parts[part].columns;
+    for (size_t first = 0; first < panels->n; first += kernel->tile) {
+        tile_data tile = find_tile(panels, &shape, first / kernel->tile);
+        lane_part p = {.kernel = kernel, .tile = tile.numbers};
+        for (size_t part = 0; part < n_parts; part++) {
+            p.columns = parts[part].columns;
+            pack_tile(parts + part, p, first, panels->n, tile.scales + part * kernel->tile);
+            p.before += round_up(p.columns, type->quantum);
+        }
+    }
+}
+
+// ---- products ----
+
+size_t grus_int8_passes(const grus_weights *weights)
+{
+    return count_pieces(&weights->parts);
+}
+
+void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
+                        size_t ldy)
+{
+    const grus_kernel *kernel = weights->kernel;
+    const grus_int8_type *type = type_of(kernel);
+    size_t units = kernel->units, lanes = kernel->tile;
+    piece at = find_piece(type, &weights->parts, block.pass);
+    group_data group = find_group(weights, block.group);
+    tile_data tile = find_tile(panels, &weights->parts, block.tile);
+    int32_t sums[GRUS_INT8_MAX_SUMS] __attribute__((aligned(GRUS_ALIGN)));
+    GRUS_ASSERT(units * lanes <= GRUS_INT8_MAX_SUMS);
+    type->sum(&(grus_int8_block){.weights = group.numbers + at.before * units,
+                                 .rows = tile.numbers + at.before * lanes * element_bytes(type),
+                                 .depth = at.depth,
+                                 .start = group.starts + block.pass * units,
+                                 .sums = sums});
+    kernel->vector->scale_sums(&(grus_int8_sums){.lanes = lanes,
+                                                 .units = units,
+                                                 .sums = sums,
+                                                 .lane_scales = tile.scales + at.part * lanes,
+                                                 .unit_scales = group.scales,
+                                                 .onto = block.pass || beta != 0,
+                                                 .y = y,
+                                                 .ldy = ldy});
+}

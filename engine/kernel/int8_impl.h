@@ -1,0 +1,34 @@
+// int8_impl.h: the body of a kernel for numbers of 8 bits whose sums stay in registers; included by one file for each
+// instruction set, and by the tests, which run it in plain C. They define
+//   LANES, VECTORS   of a tile and of a group        STEP, WIDTH  columns of a step and units of a vector
+//   row_element      of which a row consists         sums         int32 for a vector of units
+//   numbers          a step of weights of a vector of units       step  what a step of a row is to them
+// and the functions start (sums from int32s, or 0 for NULL), load (numbers), broadcast (a step of a row), dot (sums with the
+// products of numbers and a step added) and store.
+#if !defined LANES || !defined VECTORS || !defined STEP || !defined WIDTH
+#error "int8_impl.h is instantiated by int8_*.c, with LANES, VECTORS, STEP, WIDTH defined"
+#endif
+
+// The loops over lanes and vectors are of constant length: unrolled, they leave no array in memory.
+#define EACH(i, n) _Pragma("GCC unroll 32") for (size_t i = 0; i < (n); i++)
+
+static void sum(const grus_int8_block *block)
+{
+    const int8_t *weights = block->weights;
+    const row_element *rows = block->rows;
+    size_t depth = block->depth;
+    sums total[LANES][VECTORS];
+    EACH(lane, LANES)
+    EACH(i, VECTORS) total[lane][i] = start(block->start, i * WIDTH);
+    for (size_t k = 0; k < depth; k += STEP, weights += STEP * WIDTH * VECTORS) {
+        numbers w[VECTORS];
+        EACH(i, VECTORS) w[i] = load(weights + i * STEP * WIDTH);
+        EACH(lane, LANES)
+        {
+            step x = broadcast(rows + lane * depth + k);
+            EACH(i, VECTORS) total[lane][i] = dot(total[lane][i], w[i], x);
+        }
+    }
+    EACH(lane, LANES)
+    EACH(i, VECTORS) store(block->sums + (lane * VECTORS + i) * WIDTH, total[lane][i]);
+}
