@@ -135,7 +135,8 @@ static void print_model(grus_buffer *to, const grus_model *model)
     if (model->config.seq2seq)
         print_decoder(to, model);
     print_costs(to, model);
-    grus_buffer_printf(to, "kernel        %s\n", grus_kernel_name());
+    grus_buffer_printf(to, "kernel        %s%s\n", model->facts.kernel,
+                       model->compute_type == GRUS_COMPUTE_INT8 ? ", int8" : "");
     grus_buffer_printf(to, "hash          %016" PRIx64 "\n", model->hash);
     print_tensors(to, model);
 }

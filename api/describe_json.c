@@ -167,7 +167,8 @@ static void put_facts(grus_buffer *to, const grus_model *model)
     put_count(to, "position_bytes", facts->position_bytes);
     put_count(to, "lane_bytes", facts->lane_bytes);
     put_count(to, "lanes", facts->lanes);
-    put_text(to, "kernel", grus_kernel_name());
+    put_text(to, "compute_type", grus_compute_names[model->compute_type]);
+    put_text(to, "kernel", model->facts.kernel);
     grus_json_member(to, "hash");
     grus_buffer_printf(to, "\"%016" PRIx64 "\"", model->hash);
 }

@@ -327,7 +327,7 @@ static grus_status load_tensors(grus_model *model, const grus_load_options *opti
     if (status != GRUS_OK)
         goto no_file;
     grus_tensors tensors = grus_safetensors_tensors(file);
-    status = grus_engine_build(&model->config, &tensors, &model->engine, error);
+    status = grus_engine_build(&model->config, &tensors, model->compute_type, &model->engine, error);
     if (status != GRUS_OK)
         grus_error_in_file(error, path);
     if (grus_safetensors_failure(file, error) != GRUS_OK)
@@ -348,7 +348,7 @@ no_file:
 
 // ---- the model ----
 
-_Static_assert(sizeof(grus_load_options) == offsetof(grus_load_options, reserved) + 6, "padding");
+_Static_assert(sizeof(grus_load_options) == offsetof(grus_load_options, reserved) + 5, "padding");
 
 static const grus_load_options load_defaults;
 
@@ -384,9 +384,13 @@ grus_status grus_model_load(const char *dir, const grus_load_options *options, g
     grus_status status = options ? grus_sized_read(&whole, sizeof whole, options, "load", error) : GRUS_OK;
     if (status != GRUS_OK)
         return status;
+    if (whole.compute_type > GRUS_COMPUTE_INT8)
+        return grus_fail(error, GRUS_E_USAGE, "load.compute_type", NULL, "is a grus_compute_type, found %d",
+                         whole.compute_type);
     grus_model *model = calloc(1, sizeof *model);
     if (!model)
         return grus_fail_memory(error, sizeof *model);
+    model->compute_type = (grus_compute_type)whole.compute_type;
     status = load(model, dir, &whole, error);
     if (status != GRUS_OK) {
         grus_model_free(model);

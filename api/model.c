@@ -23,6 +23,16 @@ grus_task grus_model_task(const grus_model *model)
     return on_token == config->n_heads ? GRUS_TASK_TAG : GRUS_TASK_OWN;
 }
 
+grus_compute_type grus_model_compute_type(const grus_model *model)
+{
+    return model->compute_type;
+}
+
+const char *grus_model_kernel_name(const grus_model *model)
+{
+    return model->facts.kernel;
+}
+
 // ---- heads ----
 
 size_t grus_model_heads(const grus_model *model)

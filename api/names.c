@@ -18,6 +18,8 @@ const char *const *grus_names(grus_name_list list)
         return grus_format_names;
     case GRUS_NAMES_SHARD_STATE:
         return grus_state_names;
+    case GRUS_NAMES_COMPUTE:
+        return grus_compute_names;
     }
     return NULL;
 }

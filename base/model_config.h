@@ -139,4 +139,16 @@ static inline size_t grus_config_output_size(const grus_config *config)
     return config->encoder.hidden_size * (config->encoder.bidirectional ? 2 : 1);
 }
 
+// Whether the states of such a cell lie in [-1, 1], if its first one does.
+static inline bool grus_cell_config_is_bounded(const grus_cell_config *cell)
+{
+    return cell->activation == GRUS_CELL_TANH;
+}
+
+// Whether the encoder's outputs, and so their sums weighted by attention, lie in [-1, 1] by what they are.
+static inline bool grus_config_is_bounded(const grus_config *config)
+{
+    return grus_cell_config_is_bounded(&config->encoder.cell);
+}
+
 #endif

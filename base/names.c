@@ -107,6 +107,12 @@ const char *const grus_state_names[] = {
     [GRUS_STATE_MISSING] = "missing", [GRUS_STATE_MISSING + 1] = NULL,
 };
 
+const char *const grus_compute_names[] = {
+    [GRUS_COMPUTE_FLOAT32] = "float32",
+    [GRUS_COMPUTE_INT8] = "int8",
+    [GRUS_COMPUTE_INT8 + 1] = NULL,
+};
+
 const char *const grus_format_suffixes[] = {
     [GRUS_FORMAT_JSONL] = ".jsonl.zst",
     [GRUS_FORMAT_TXT] = ".txt.zst",

@@ -31,6 +31,7 @@ extern const char *const grus_norm_names[];      // grus_length_norm
 extern const char *const grus_attention_names[]; // grus_attention_output
 extern const char *const grus_format_names[];    // grus_format
 extern const char *const grus_state_names[];     // grus_shard_state
+extern const char *const grus_compute_names[];   // grus_compute_type
 extern const char *const grus_format_suffixes[]; // of outputs, grus_format
 
 // The index of word among names; false where it is none of them.

@@ -53,7 +53,7 @@ grus_engine *bench_engine(const grus_config *config)
     grus_error error;
     random_model_make(&model, config, SEED);
     grus_tensors tensors = random_model_tensors(&model);
-    if (grus_engine_build(config, &tensors, &engine, &error) != GRUS_OK)
+    if (grus_engine_build(config, &tensors, GRUS_COMPUTE_FLOAT32, &engine, &error) != GRUS_OK)
         engine = NULL;
     random_model_free(&model);
     return engine;

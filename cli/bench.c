@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/cpu.h"
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -69,12 +68,10 @@ static void print_number(double value)
 
 static void print_table(const grus_benchmark_result *result)
 {
-    char cpu[GRUS_CPU_NAME];
     size_t threads = 1;
-    grus_cpu_name(cpu);
     for (size_t i = 0; i < result->n; i++)
         threads = result->parts[i]->threads > threads ? result->parts[i]->threads : threads;
-    printf("CPU %s, up to %zu %s\n", cpu, threads, threads == 1 ? "thread" : "threads");
+    printf("CPU %s, up to %zu %s\n", grus_cpu_name(), threads, threads == 1 ? "thread" : "threads");
     printf("kernel %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n\n",
            grus_kernel_name(), (unsigned long long)result->records, (unsigned long long)result->positions,
            result->records_failed ? " (some records are in error)" : "");
@@ -94,13 +91,11 @@ static void print_table(const grus_benchmark_result *result)
 
 static void write_json(FILE *to, const grus_benchmark_result *result)
 {
-    char cpu[GRUS_CPU_NAME];
-    grus_cpu_name(cpu);
     fprintf(to,
             "{\"version\": \"%s\", \"cpu\": \"%s\", \"kernel\": \"%s\", \"records\": %llu, \"records_failed\": %llu, "
             "\"tokens\": %llu, "
             "\"parts\": [",
-            grus_version(), cpu, grus_kernel_name(), (unsigned long long)result->records,
+            grus_version(), grus_cpu_name(), grus_kernel_name(), (unsigned long long)result->records,
             (unsigned long long)result->records_failed, (unsigned long long)result->positions);
     for (size_t i = 0; i < result->n; i++) {
         const grus_benchmark_part *part = result->parts[i];

@@ -13,6 +13,7 @@ typedef struct field_flag {
 
 static const field_flag flags[] = {
     {"load.allow_nonfinite", "--allow-nonfinite"},
+    {"load.compute_type", "--compute-type"},
     {"load.strict", "--strict"},
     {"run.attention", "--attention"},
     {"run.batch_tokens", "--batch-tokens"},

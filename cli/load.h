@@ -4,7 +4,12 @@
 
 #include "cli/options.h"
 
-enum grus_load_option { GRUS_LOADING_STRICT, GRUS_LOADING_ALLOW_NONFINITE, GRUS_N_LOAD_OPTIONS };
+enum grus_load_option {
+    GRUS_LOADING_STRICT,
+    GRUS_LOADING_ALLOW_NONFINITE,
+    GRUS_LOADING_COMPUTE_TYPE,
+    GRUS_N_LOAD_OPTIONS
+};
 
 #define GRUS_LOAD_FIELD(member) GRUS_INTO(GRUS_INTO_LOAD, grus_load_options, member)
 
@@ -14,7 +19,9 @@ enum grus_load_option { GRUS_LOADING_STRICT, GRUS_LOADING_ALLOW_NONFINITE, GRUS_
     [(first) + GRUS_LOADING_STRICT] = GRUS_FLAG("strict", 0, GRUS_LOAD_FIELD(strict), \
         "a tensor that the configuration does not use is an error"), \
     [(first) + GRUS_LOADING_ALLOW_NONFINITE] = GRUS_FLAG("allow-nonfinite", 0, GRUS_LOAD_FIELD(allow_nonfinite), \
-        "a NaN or an infinity among the weights is no error")
+        "a NaN or an infinity among the weights is no error"), \
+    [(first) + GRUS_LOADING_COMPUTE_TYPE] = GRUS_CHOICE_OF("compute-type", GRUS_NAMES_COMPUTE, GRUS_LOAD_FIELD(compute_type), \
+        "what products are made of [float32]")
 // clang-format on
 
 // Loads the model by those of the command's options (n) and values that are of GRUS_LOAD_ROWS. Warnings go to standard

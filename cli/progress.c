@@ -106,9 +106,9 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan)
         fprintf(stderr, " (%zu done before)", plan->shards_skipped);
     if (plan->bytes_total)
         fprintf(stderr, ", %s to read", bytes(plan->bytes_total, input));
-    fprintf(stderr, "; %zu %s, batches of %zu tokens, kernel %s; at most %s of memory\n", plan->threads,
-            plural(plan->threads, "thread", "threads"), plan->batch_tokens, grus_kernel_name(),
-            bytes(plan->memory, memory));
+    fprintf(stderr, "; %zu %s, batches of %zu tokens, kernel %s%s%s; at most %s of memory\n", plan->threads,
+            plural(plan->threads, "thread", "threads"), plan->batch_tokens, display->kernel,
+            display->compute ? ", " : "", display->compute ? display->compute : "", bytes(plan->memory, memory));
     char note[GRUS_LAUNCHER_NOTE];
     if (!*display->source && grus_launcher_passed_over(note))
         fprintf(stderr, "grus: %s\n", note);

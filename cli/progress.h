@@ -15,6 +15,8 @@ typedef struct grus_display {
     bool drawn;                        // there is a line to be cleared
     double interval;                   // seconds between two of them; 0: the usual
     double shown;                      // seconds at which the last one was shown
+    const char *kernel;                // of the model, and, where it is not float32,
+    const char *compute;               // what it computes with; else NULL
     char source[GRUS_LAUNCHER_SOURCE]; // where the process's part of the run comes from; "" for nowhere
 } grus_display;
 

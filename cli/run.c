@@ -227,6 +227,10 @@ static int load_and_run(const char *dir, const grus_option_value *values, grus_r
         grus_watch_end(watch, &nothing, run->outdir, NULL, code);
         return code;
     }
+    grus_compute_type compute = grus_model_compute_type(model);
+    watch->display.kernel = grus_model_kernel_name(model);
+    if (compute != GRUS_COMPUTE_FLOAT32)
+        watch->display.compute = grus_names(GRUS_NAMES_COMPUTE)[compute];
     grus_search_init(&search, sizeof search, model);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
     run->search = &search;

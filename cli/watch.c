@@ -56,7 +56,7 @@ static void on_plan(void *context, const grus_progress *plan)
     grus_log_count(&watch->log, "bytes_total", plan->bytes_total);
     grus_log_count(&watch->log, "threads", plan->threads);
     grus_log_count(&watch->log, "memory", plan->memory);
-    grus_log_text(&watch->log, "kernel", grus_kernel_name());
+    grus_log_text(&watch->log, "kernel", watch->display.kernel);
     grus_log_text(&watch->log, "version", grus_version());
     grus_log_end(&watch->log);
     grus_metrics_write(&watch->metrics, plan, -1);

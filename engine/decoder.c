@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#define EMBEDDING "decoder.embedding.weight"
+
 static size_t part_size(const grus_decoder *decoder, grus_part part)
 {
     switch (part) {
@@ -30,10 +32,31 @@ static size_t parts_size(const grus_decoder *decoder, const grus_part *parts, si
     return size;
 }
 
+static grus_parts parts_of(const grus_decoder *decoder, const grus_part *parts, size_t n)
+{
+    grus_parts of = {.n = n};
+    for (size_t i = 0; i < n; i++)
+        of.columns[i] = part_size(decoder, parts[i]);
+    return of;
+}
+
+// A state does where its cell keeps it there and the first one, which the bridge makes, does.
+static void find_bounded(grus_decoder *decoder, const grus_config *config)
+{
+    const grus_decoder_config *from = &config->decoder;
+    bool *bounded = decoder->bounded, values = grus_config_is_bounded(config);
+    bounded[GRUS_PART_EMBEDDING] = false;
+    bounded[GRUS_PART_CONTEXT] = values;
+    bounded[GRUS_PART_STATE] = grus_cell_config_is_bounded(&from->cell) && (from->bridge != GRUS_BRIDGE_LAST || values);
+    bounded[GRUS_PART_READOUT] = from->readout_size == 0 || from->readout_tanh;
+    for (size_t i = 0; i < from->n_readout && from->readout_size == 0; i++)
+        bounded[GRUS_PART_READOUT] &= bounded[from->readout[i]];
+}
+
 static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, grus_error *error)
 {
     const grus_tensors *tensors = reading->tensors;
-    const char *name = "decoder.embedding.weight";
+    const char *name = EMBEDDING;
     grus_tensor tensor;
     if (decoder->vocab == 0 && tensors->find(tensors->user, name, &tensor) && tensor.rank == 2)
         decoder->vocab = tensor.shape[0];
@@ -72,8 +95,12 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
         decoder->cells[layer] = (grus_cell){.config = config->cell,
                                             .input = layer ? decoder->hidden : input,
                                             .hidden = decoder->hidden,
-                                            .biased = biased};
-        grus_linear_parts parts = {layer == 0 && embedding.columns ? &embedding : NULL, layer == 0 ? context : none};
+                                            .biased = biased,
+                                            .bounded = decoder->bounded[GRUS_PART_STATE]};
+        grus_linear_parts parts = {.embedding = layer == 0 && embedding.columns ? &embedding : NULL,
+                                   .context = layer == 0 ? context : none};
+        if (layer == 0)
+            parts.parts = parts_of(decoder, config->inputs, config->n_inputs);
         status = grus_cell_read(decoder->cells + layer, reading, "decoder.rnn", suffix, &parts, error);
     }
     return status;
@@ -84,19 +111,37 @@ static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, si
     const grus_decoder_config *config = decoder->config;
     grus_embedding embedding = embedding_among(decoder, config->readout, config->n_readout);
     size_t rows = config->readout_size;
-    float *dense = NULL;
+    grus_matrix matrix;
     grus_status status =
-        grus_read_dense(reading, (grus_wanted){"decoder.readout", "weight", rows, columns}, &dense, error);
-    grus_linear_parts parts = {embedding.columns ? &embedding : NULL,
+        grus_read_matrix(reading, (grus_wanted){"decoder.readout", "weight", rows, columns}, &matrix, error);
+    grus_linear_parts parts = {parts_of(decoder, config->readout, config->n_readout),
+                               embedding.columns ? &embedding : NULL,
                                columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT)};
     decoder->readout.kernel = reading->kernel;
     if (!status)
-        status = grus_linear_make(&decoder->readout, reading->arena, grus_dense(dense, rows, columns), &parts, error);
+        status = grus_linear_make(&decoder->readout, reading->arena, matrix, &parts, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){"decoder.readout", "bias", rows, 0}, &decoder->readout_bias,
                                     error);
-    free(dense);
+    grus_matrix_drop(&matrix);
     return status;
+}
+
+grus_parts grus_decoder_readout_parts(const grus_decoder *decoder)
+{
+    const grus_decoder_config *config = decoder->config;
+    return config->readout_size ? (grus_parts){1, {decoder->readout_size}}
+                                : parts_of(decoder, config->readout, config->n_readout);
+}
+
+// The embedding once more, as the output's weights.
+static grus_status pack_tied(grus_decoder *decoder, grus_reading *reading, const grus_parts *parts, grus_error *error)
+{
+    size_t vocab = decoder->vocab, size = decoder->embedding_size;
+    grus_matrix matrix = grus_dense(decoder->embedding, vocab, size);
+    matrix.parts = *parts;
+    grus_status status = grus_read_scales(reading, (grus_wanted){EMBEDDING, "", vocab, size}, &matrix.scales, error);
+    return status ? status : grus_weights_pack(reading->kernel, reading->arena, matrix, &decoder->output, error);
 }
 
 static grus_status read_output(grus_decoder *decoder, grus_reading *reading, grus_error *error)
@@ -107,10 +152,10 @@ static grus_status read_output(grus_decoder *decoder, grus_reading *reading, gru
         return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, "decoder.tied",
                          "a tied output needs a readout as long as the embedding, expected %zu, found %zu",
                          decoder->embedding_size, size);
-    grus_status status = tied ? grus_weights_pack(reading->kernel, reading->arena,
-                                                  grus_dense(decoder->embedding, vocab, size), &decoder->output, error)
+    grus_parts parts = grus_decoder_readout_parts(decoder);
+    grus_status status = tied ? pack_tied(decoder, reading, &parts, error)
                               : grus_read_weights(reading, (grus_wanted){"decoder.output", "weight", vocab, size},
-                                                  &decoder->output, error);
+                                                  &parts, &decoder->output, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){"decoder.output", "bias", vocab, 0}, &decoder->output_bias,
                                     error);
@@ -138,12 +183,14 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
     decoder->cells = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->cells);
     if (!decoder->cells)
         return grus_fail_memory(error, decoder->layers * sizeof *decoder->cells);
+    find_bounded(decoder, config);
     grus_status status = read_embedding(decoder, reading, error);
     if (!status)
         status = read_layers(decoder, reading, error);
     if (!status)
         status = grus_attention_read(reading, &config->attention, query_size(decoder), decoder->values,
                                      &decoder->attention, error);
+    decoder->attention.query_bounded = from->query != GRUS_QUERY_EMBEDDING && decoder->bounded[GRUS_PART_STATE];
     if (!status)
         status = grus_bridge_read(reading, config, &decoder->bridge, error);
     if (!status && from->readout_size)

@@ -11,10 +11,11 @@ typedef struct grus_decoder {
     const grus_kernel *kernel;
     const grus_decoder_config *config;
     size_t vocab, embedding_size, hidden, layers;
-    size_t values;       // D of the encoder
-    size_t readout_size; // R
-    float *embedding;    // (vocab, E)
-    grus_cell *cells;    // (layers)
+    size_t values;                     // D of the encoder
+    size_t readout_size;               // R
+    bool bounded[GRUS_PART_STATE + 1]; // parts whose values lie in [-1, 1]
+    float *embedding;                  // (vocab, E)
+    grus_cell *cells;                  // (layers)
     grus_attention attention;
     grus_bridge bridge;
     grus_linear readout; // (R, parts), where config->readout_size
@@ -22,6 +23,9 @@ typedef struct grus_decoder {
     grus_weights *output; // (vocab, R)
     float *output_bias;   // (vocab)
 } grus_decoder;
+
+// Of a readout as the output's weights take it.
+grus_parts grus_decoder_readout_parts(const grus_decoder *decoder);
 
 grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, grus_decoder *decoder,
                               grus_error *error);

@@ -111,6 +111,18 @@ static bool list_pointers(grus_decoding *d, grus_arena *arena)
     return (d->h_new = grus_arena_alloc(arena, d->max_rows, sizeof *d->h_new)) != NULL;
 }
 
+static grus_output_layer output_layer(const grus_decoder *decoder)
+{
+    const grus_decoder_config *config = decoder->config;
+    grus_output_layer layer = {.kernel = decoder->kernel,
+                               .weights = decoder->output,
+                               .bias = decoder->output_bias,
+                               .parts = grus_decoder_readout_parts(decoder)};
+    for (size_t i = 0; i < layer.parts.n; i++)
+        layer.bounded[i] = decoder->bounded[config->readout_size ? GRUS_PART_READOUT : config->readout[i]];
+    return layer;
+}
+
 // Lists what rows take in a step.
 static bool list_rows(grus_decoding *d, grus_arena *arena)
 {
@@ -122,7 +134,7 @@ static bool list_rows(grus_decoding *d, grus_arena *arena)
             !list_floats(arena, &d->sides[side].context, rows, d->context_ld) ||
             !list_floats(arena, &d->sides[side].readout, rows, d->readout_ld))
             return false;
-    d->output = (grus_output_layer){.kernel = kernel, .weights = decoder->output, .bias = decoder->output_bias};
+    d->output = output_layer(decoder);
     d->panels = grus_panels_new(kernel, arena, rows, widest_product_input(decoder));
     d->token = grus_arena_alloc(arena, rows, sizeof *d->token);
     d->every = grus_arena_alloc(arena, rows, sizeof *d->every);
@@ -148,8 +160,12 @@ static bool list_values(grus_decoding *d, size_t positions, bool fold, grus_aren
 {
     const grus_decoder *decoder = d->decoder;
     const grus_linear *readers[2];
-    *mapping = (grus_mapping){
-        .kernel = decoder->kernel, .n = positions, .parts = 1, .columns = decoder->values, .counts = true};
+    *mapping = (grus_mapping){.kernel = decoder->kernel,
+                              .n = positions,
+                              .parts = 1,
+                              .columns = decoder->values,
+                              .bounded = {decoder->bounded[GRUS_PART_CONTEXT]},
+                              .counts = true};
     if (!grus_attention_keys_list(&decoder->attention, positions, fold, arena, &d->keys))
         return false;
     grus_attention_keys_map(&d->keys, mapping);
@@ -290,15 +306,15 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
     const grus_decoder *decoder = d->decoder;
     switch (part) {
     case GRUS_PART_EMBEDDING:
-        return (grus_part_rows){d->embedding, decoder->embedding_size, false};
+        return (grus_part_rows){d->embedding, decoder->embedding_size, decoder->bounded[part]};
     case GRUS_PART_CONTEXT:
-        return (grus_part_rows){contexts(d, into_cell), decoder->values, false};
+        return (grus_part_rows){contexts(d, into_cell), decoder->values, decoder->bounded[part]};
     case GRUS_PART_READOUT:
-        return (grus_part_rows){d->readout_prev, decoder->readout_size, false};
+        return (grus_part_rows){d->readout_prev, decoder->readout_size, decoder->bounded[part]};
     case GRUS_PART_STATE:
         break;
     }
-    return (grus_part_rows){d->h_read, decoder->hidden, false};
+    return (grus_part_rows){d->h_read, decoder->hidden, decoder->bounded[part]};
 }
 
 static bool is_folded(const grus_decoding *d, const grus_linear *linear)
@@ -369,7 +385,7 @@ static void first_input(grus_decoding *d, size_t n)
 // gi_rows of the layers above, from the new states below.
 static void layer_input(grus_decoding *d, const grus_cell *cell, size_t n)
 {
-    input from = {cell->ih.rest, grus_cell_wanted(cell), 1, {{d->h_read, cell->input, false}}};
+    input from = {cell->ih.rest, grus_cell_wanted(cell), 1, {{d->h_read, cell->input, cell->bounded}}};
     multiply(d, &from, n, 0, d->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         d->gi_rows[i] = d->gi + i * cell->width;
@@ -401,7 +417,7 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
             d->h_read[i] = d->h_new[place];
         }
-        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden, false}, 1, d->parents.n_lanes);
+        grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden, cell->bounded}, 1, d->parents.n_lanes);
         grus_cell_run(cell, &(grus_cell_step){grus_whole_tiles(cell->kernel, d->parents.n_lanes), d->panels,
                                               d->parents.first_row, d->parents.lane, d->gi_lane,
                                               d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,

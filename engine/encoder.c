@@ -41,7 +41,8 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
                               .hidden = hidden,
                               .layers = config->encoder.num_layers,
                               .directions = directions,
-                              .output = hidden * directions};
+                              .output = hidden * directions,
+                              .bounded = grus_config_is_bounded(config)};
     encoder->cells = grus_arena_alloc(reading->arena, encoder->layers * directions, sizeof *encoder->cells);
     if (!encoder->cells)
         return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->cells);
@@ -56,9 +57,10 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
         encoder->cells[i] = (grus_cell){.config = config->encoder.cell,
                                         .input = layer ? encoder->output : encoder->input,
                                         .hidden = hidden,
-                                        .biased = biased};
+                                        .biased = biased,
+                                        .bounded = encoder->bounded};
         status = grus_cell_read(encoder->cells + i, reading, "encoder.rnn", suffix,
-                                &(grus_linear_parts){tokens ? &embedding : NULL, {0, 0}}, error);
+                                &(grus_linear_parts){.embedding = tokens ? &embedding : NULL}, error);
     }
     return status;
 }
@@ -85,6 +87,7 @@ typedef struct pass {
     const size_t *offset;
     bool backward;
     const float *input;  // (P, cell->input), or NULL in favour of ids
+    bool input_bounded;  // it lies in [-1, 1]
     const uint32_t *ids; // (P)
     float *output;       // (P, D), this direction's columns
     scratch *scratch;
@@ -181,7 +184,7 @@ static size_t input_products(const pass *p, size_t first, size_t last)
     }
     if (tabled)
         return n;
-    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, false}, 1, n);
+    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
     grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * cell->width;
@@ -202,7 +205,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
             s->h_prev[lane] = s->zeros;
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->encoder->output;
     }
-    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, false}, 1, n);
+    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
     grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
                                              &s->cell});
     for (size_t lane = 0; lane < n; lane++)
@@ -317,6 +320,7 @@ static grus_status run_layers(const grus_encoder *encoder, pass *p, const grus_e
         if (layer >= encoded->first_final)
             gather_final(encoder, encoded, layer, output);
         p->input = output;
+        p->input_bounded = encoder->bounded;
     }
     return GRUS_OK;
 }

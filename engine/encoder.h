@@ -11,6 +11,7 @@ typedef struct grus_encoder {
     const grus_kernel *kernel;
     size_t input;                              // E or the feature dimension
     size_t hidden, layers, directions, output; // output is D = hidden * directions
+    bool bounded;                              // outputs lie in [-1, 1]
     float *embedding;                          // (vocab, input); NULL for features
     size_t vocab;
     grus_cell *cells; // (layers, directions)

@@ -35,11 +35,11 @@ static grus_status read_parts(grus_engine *engine, grus_reading *reading, grus_e
                            : grus_classifier_read(reading, config, &engine->classifier, error);
 }
 
-grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_engine **engine,
-                              grus_error *error)
+grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_compute_type compute,
+                              grus_engine **engine, grus_error *error)
 {
     const grus_kernel *kernel;
-    grus_status status = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, error);
+    grus_status status = grus_kernel_get(compute, &kernel, error);
     if (status)
         return status;
     grus_engine *built = calloc(1, sizeof *built);
@@ -48,7 +48,7 @@ grus_status grus_engine_build(const grus_config *config, const grus_tensors *ten
     built->config = config;
     built->kernel = kernel;
     built->weights = grus_arena_new(WEIGHT_BLOCK_BYTES);
-    grus_reading reading = {kernel, tensors, built->weights, 0};
+    grus_reading reading = {kernel, tensors, built->weights, 0, compute == GRUS_COMPUTE_INT8};
     status = built->weights ? read_parts(built, &reading, error) : grus_fail_memory(error, sizeof *built);
     if (status) {
         grus_engine_free(built);
@@ -122,7 +122,8 @@ static size_t lane_bytes(const grus_engine *engine)
 grus_engine_facts grus_engine_describe(const grus_engine *engine)
 {
     bool seq2seq = engine->config->seq2seq;
-    return (grus_engine_facts){.source_vocab = engine->encoder.vocab,
+    return (grus_engine_facts){.kernel = engine->kernel->name,
+                               .source_vocab = engine->encoder.vocab,
                                .target_vocab = seq2seq ? engine->decoder.vocab : 0,
                                .parameters = engine->parameters,
                                .weight_bytes = grus_arena_peak(engine->weights),

@@ -14,11 +14,12 @@ typedef struct grus_engine grus_engine;
 
 // Reads every tensor that config needs (shapes checked, floats converted, weights packed). config must outlive the
 // engine; its vocab sizes, where 0, are taken from the embedding tensors. Fails with GRUS_E_MODEL or GRUS_E_MEMORY.
-grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_engine **engine,
-                              grus_error *error);
+grus_status grus_engine_build(const grus_config *config, const grus_tensors *tensors, grus_compute_type compute,
+                              grus_engine **engine, grus_error *error);
 void grus_engine_free(grus_engine *engine);
 
 typedef struct grus_engine_facts {
+    const char *kernel;                // its name
     size_t source_vocab, target_vocab; // rows of the embeddings; 0 where there is none
     size_t parameters;                 // floats of the tensors used
     size_t weight_bytes;               // packed weights and tables

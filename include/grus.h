@@ -72,8 +72,12 @@ GRUS_API void grus_text_free(grus_text *text);
 
 GRUS_API const char *grus_version(void);
 
-// The micro-kernel in use ("skx", "haswell", …), decided at the first call; see doc/grus.1, BLIS_ARCH_TYPE.
+// The micro-kernel in use for float32 ("skx", "haswell", …), decided at the first call; see doc/grus.1, BLIS_ARCH_TYPE.
 GRUS_API const char *grus_kernel_name(void);
+
+// The model of this machine's first processor ("AMD EPYC 9654 96-Core Processor"), or the machine's kind ("aarch64") where
+// the system tells none: printable ASCII without quotes and backslashes.
+GRUS_API const char *grus_cpu_name(void);
 
 // ---- models ----
 
@@ -91,7 +95,8 @@ typedef struct grus_load_options {
     void *context;               // of on_warning
     bool strict;                 // a tensor that the configuration does not use is an error, not a warning
     bool allow_nonfinite;        // a NaN or an infinity among the weights is a warning, not an error
-    bool reserved[6];            // false
+    uint8_t compute_type;        // a grus_compute_type
+    bool reserved[5];            // false
 } grus_load_options;
 
 GRUS_API void grus_load_options_init(grus_load_options *options, size_t size);
@@ -100,6 +105,10 @@ GRUS_API void grus_load_options_init(grus_load_options *options, size_t size);
 GRUS_API grus_status grus_model_load(const char *dir, const grus_load_options *options, grus_model **model,
                                      grus_error *error);
 GRUS_API void grus_model_free(grus_model *model);
+
+// What the model's products are made of, and the micro-kernel that makes them ("haswell", "avx512vnni", …), the library's.
+GRUS_API grus_compute_type grus_model_compute_type(const grus_model *model);
+GRUS_API const char *grus_model_kernel_name(const grus_model *model);
 
 // The architecture, parameters, FLOPs a token, memory a lane and tensors: the table of `grus inspect MODEL`, or JSON, one
 // object, with what config.json says and the tensors' names and shapes. The caller frees *text with grus_text_free.
@@ -135,6 +144,7 @@ typedef enum grus_name_list {
     GRUS_NAMES_ATTENTION,   // grus_attention_output
     GRUS_NAMES_FORMAT,      // grus_format
     GRUS_NAMES_SHARD_STATE, // grus_shard_state
+    GRUS_NAMES_COMPUTE,     // grus_compute_type
 } grus_name_list;
 
 // The words of a list, in the order of its enumeration, with NULL behind the last; NULL for a list that this library does

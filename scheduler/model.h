@@ -24,6 +24,7 @@ struct grus_model {
     grus_vocab *labels[GRUS_MAX_HEADS];
     size_t longest_label[GRUS_MAX_HEADS]; // bytes of JSON
     size_t longest_token;                 // bytes of JSON that one target token adds to an output
+    grus_compute_type compute_type;
     grus_engine *engine;
     grus_engine_facts facts;
     grus_tensor_line *tensors;

@@ -70,7 +70,7 @@ static void end_group(grus_buffer *text)
 
 // ---- run.json ----
 
-static void put_options(const grus_run_options *options, grus_buffer *text)
+static void put_options(const grus_run_options *options, grus_compute_type compute, grus_buffer *text)
 {
     const grus_search *search = options->search;
     put_text(text, 1, "task", grus_task_names[options->task]);
@@ -102,6 +102,8 @@ static void put_options(const grus_run_options *options, grus_buffer *text)
         put_text(text, 1, "output_key", options->output_key);
     if (options->field_prefix)
         put_text(text, 1, "field_prefix", options->field_prefix);
+    if (compute != GRUS_COMPUTE_FLOAT32)
+        put_text(text, 1, "compute_type", grus_compute_names[compute]);
     if (options->input_type)
         put_text(text, 1, "input_type", options->input_type == GRUS_INPUT_TXT ? "txt" : "tsv");
 }
@@ -113,7 +115,7 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, const char 
     snprintf(hash, sizeof hash, "%016" PRIx64, job->model->hash);
     grus_buffer_byte(text, '{');
     put_text(text, 1, "model", hash);
-    put_options(job->options, text);
+    put_options(job->options, job->model->compute_type, text);
     if (run && array->tasks) {
         begin_group(text, "array");
         put_count(text, 2, "first", array->first);
@@ -221,7 +223,9 @@ void grus_report_text(const grus_shared *shared, const grus_progress *progress, 
     put_count(text, 1, "batch_tokens", shared->plan->bounds.batch_tokens);
     put_count(text, 1, "rank", options->rank);
     put_count(text, 1, "world_size", options->world_size);
-    put_text(text, 1, "kernel", grus_kernel_name());
+    put_text(text, 1, "cpu", grus_cpu_name());
+    put_text(text, 1, "compute_type", grus_compute_names[shared->job->model->compute_type]);
+    put_text(text, 1, "kernel", shared->job->model->facts.kernel);
     put_text(text, 1, "version", grus_version());
     grus_buffer_text(text, "\n}\n");
 }

@@ -145,7 +145,7 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .records_in = writer->done.records,
         .records_out = writer->done.records,
         .records_failed = writer->done.records_failed,
-        .kernel = grus_kernel_name(),
+        .kernel = writer->shared->job->model->facts.kernel,
         .version = grus_version(),
     };
     memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);

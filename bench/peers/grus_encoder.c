@@ -100,7 +100,7 @@ static void read_weights(program *p)
         status = grus_safetensors_open(path, NULL, 0, &file, &error);
     if (!status) {
         grus_tensors tensors = grus_safetensors_tensors(file);
-        grus_reading reading = {p->kernel, &tensors, must(grus_arena_new((size_t)8 << 20)), 0};
+        grus_reading reading = {p->kernel, &tensors, must(grus_arena_new((size_t)8 << 20)), 0, false};
         status = grus_encoder_read(&reading, &p->config, &p->encoder, &error);
         grus_safetensors_close(file);
     }

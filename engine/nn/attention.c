@@ -81,9 +81,9 @@ static const struct grus_score scores[] = {
 static grus_status read_general(grus_attention *attention, grus_reading *reading, size_t query, grus_error *error)
 {
     size_t key = attention->key;
-    float *dense = NULL;
+    grus_matrix matrix;
     grus_status status =
-        grus_read_dense(reading, (grus_wanted){"attention", "general.weight", key, query}, &dense, error);
+        grus_read_matrix(reading, (grus_wanted){"attention", "general.weight", key, query}, &matrix, error);
     if (status)
         return status;
     float *transposed = grus_alloc(key * query, sizeof *transposed);
@@ -91,15 +91,14 @@ static grus_status read_general(grus_attention *attention, grus_reading *reading
         status = grus_fail_memory(error, key * query * sizeof *transposed);
     for (size_t i = 0; i < key && !status; i++)
         for (size_t j = 0; j < query; j++)
-            transposed[j * key + i] = dense[i * query + j];
+            transposed[j * key + i] = matrix.data[i * query + j];
     if (!status)
-        status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(dense, key, query),
-                                   &attention->weight_query, error);
+        status = grus_weights_pack(reading->kernel, reading->arena, matrix, &attention->weight_query, error);
     if (!status)
         status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(transposed, query, key),
                                    &attention->weight_key, error);
     free(transposed);
-    free(dense);
+    grus_matrix_drop(&matrix);
     return status;
 }
 
@@ -108,7 +107,7 @@ static grus_status read_additive(grus_attention *attention, grus_reading *readin
     const char *prefix = "attention";
     size_t size = attention->size, query = attention->query;
     float *bias_query, *bias_value;
-    grus_status status = grus_read_weights(reading, (grus_wanted){prefix, "key.weight", size, attention->key},
+    grus_status status = grus_read_weights(reading, (grus_wanted){prefix, "key.weight", size, attention->key}, NULL,
                                            &attention->weight_key, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){prefix, "key.bias", size, 0}, &attention->bias, error);
@@ -116,8 +115,8 @@ static grus_status read_additive(grus_attention *attention, grus_reading *readin
         status = grus_read_tensor(reading, (grus_wanted){prefix, "energy.weight", 1, size}, &attention->energy, error);
     if (status || !query)
         return status;
-    status =
-        grus_read_weights(reading, (grus_wanted){prefix, "query.weight", size, query}, &attention->weight_query, error);
+    status = grus_read_weights(reading, (grus_wanted){prefix, "query.weight", size, query}, NULL,
+                               &attention->weight_query, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){prefix, "query.bias", size, 0}, &bias_query, error);
     if (!status)
@@ -227,7 +226,8 @@ void grus_attention_project(const grus_keys *keys, const float *const *queries, 
     const grus_weights *weights = query_weights(keys);
     size_t width = grus_weights_width(weights);
     if (weights) {
-        grus_panels_pack(scratch->panels, &(grus_part_rows){queries, grus_weights_in(weights), false}, 1, n);
+        grus_panels_pack(scratch->panels,
+                         &(grus_part_rows){queries, grus_weights_in(weights), keys->attention->query_bounded}, 1, n);
         grus_product(weights, scratch->panels, 0, scratch->product, width);
     }
     for (size_t i = 0; i < n; i++)

@@ -14,6 +14,7 @@ typedef struct grus_attention {
     const struct grus_score *score; // a row of the table
     size_t query, key;              // Dq (0: the query is learned), Dk = the size of the values
     size_t size;                    // A of additive
+    bool query_bounded;             // queries lie in [-1, 1]
     float temperature;
     grus_weights *weight_query; // (A, Dq); of general (Dk, Dq); NULL where queries are used as they are
     grus_weights *weight_key;   // (A, Dk); of general its weight transposed, (Dq, Dk)
@@ -23,7 +24,7 @@ typedef struct grus_attention {
     float *context;             // (Dk) the learned query of the other scores, else NULL
 } grus_attention;
 
-// Reads "attention.…" for queries of this size, 0 for a learned query (pooling). GRUS_E_MODEL also where score needs
+// Reads "attention.…" for queries of this size, 0 for a learned query (pooling). query_bounded is the caller's to set. GRUS_E_MODEL also where score needs
 // equal sizes and has not got them.
 grus_status grus_attention_read(grus_reading *reading, const grus_attention_config *config, size_t query, size_t key,
                                 grus_attention *attention, grus_error *error);

@@ -22,11 +22,12 @@ grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, g
                             .layers = decoder->num_layers,
                             .hidden = decoder->hidden_size,
                             .values = grus_config_output_size(config),
+                            .bounded = grus_config_is_bounded(config),
                             .first_final = encoder_layers - taken};
     if (!maps(bridge))
         return GRUS_OK;
-    grus_status status =
-        grus_read_weights(reading, (grus_wanted){"bridge", "weight", states, bridge->values}, &bridge->weights, error);
+    grus_status status = grus_read_weights(reading, (grus_wanted){"bridge", "weight", states, bridge->values}, NULL,
+                                           &bridge->weights, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){"bridge", "bias", states, 0}, &bridge->bias, error);
     return status;
@@ -69,6 +70,7 @@ static bool list_run(running *r, grus_arena *arena, grus_mapping *mapping)
     *mapping = (grus_mapping){.kernel = bridge->kernel,
                               .parts = 1,
                               .columns = bridge->values,
+                              .bounded = {bridge->bounded},
                               .counts = true,
                               .n_maps = 1,
                               .map = {{.weights = bridge->weights,

@@ -12,6 +12,7 @@ typedef struct grus_bridge {
     grus_bridge_kind kind;
     size_t layers, hidden; // of the decoder
     size_t values;         // D of the encoder
+    bool bounded;          // the encoder's outputs lie in [-1, 1]
     size_t first_final;    // encoder layer whose final state decoder layer 0 takes (last), else the top one
     grus_weights *weights; // (layers * H, D) of those that map, else NULL
     float *bias;           // (layers * H)

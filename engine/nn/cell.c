@@ -14,13 +14,11 @@ grus_status grus_cell_read_recurrent(const grus_cell *cell, grus_reading *readin
     char name[64];
     snprintf(name, sizeof name, "weight_hh_%s", wanted.suffix);
     grus_matrix matrix;
-    float *data = NULL;
-    grus_status status =
-        grus_read_gates(reading, (grus_wanted){wanted.prefix, name, gates.of * cell->hidden, cell->hidden}, gates,
-                        &matrix, &data, error);
+    grus_status status = grus_read_gates(
+        reading, (grus_wanted){wanted.prefix, name, gates.of * cell->hidden, cell->hidden}, gates, &matrix, error);
     if (!status)
         status = grus_weights_pack(cell->kernel, reading->arena, matrix, weights, error);
-    free(data);
+    grus_matrix_drop(&matrix);
     return status;
 }
 

@@ -16,6 +16,7 @@ typedef struct grus_cell {
     const grus_kernel *kernel;
     size_t input, hidden;
     bool biased;             // it has both of its biases; else none
+    bool bounded;            // its states, the first ones too, lie in [-1, 1]
     size_t groups;           // of kernel->units hidden units
     size_t width;            // gates * groups * units: floats of an input product's row
     grus_linear ih;          // W_ih

@@ -35,14 +35,13 @@ grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *p
     cell->groups = grus_div_up(hidden, kernel->units);
     cell->width = gates * cell->groups * kernel->units;
     grus_matrix ih;
-    float *data = NULL;
     char name[64];
     snprintf(name, sizeof name, "weight_ih_%s", suffix);
     grus_status status = grus_read_gates(reading, (grus_wanted){prefix, name, gates * hidden, cell->input},
-                                         (grus_gate_range){0, gates, gates}, &ih, &data, error);
+                                         (grus_gate_range){0, gates, gates}, &ih, error);
     if (!status)
         status = grus_linear_make(&cell->ih, reading->arena, ih, parts, error);
-    free(data);
+    grus_matrix_drop(&ih);
     if (!status)
         status = cell->type->read(cell, reading, prefix, suffix, error);
     return status;

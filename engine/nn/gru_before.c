@@ -120,7 +120,7 @@ static void before_run(const grus_cell *cell, const grus_cell_step *step)
                 reset_group(cell, step, i, group);
     for (size_t row = 0; row < rows; row++)
         scratch->rows[row] = scratch->reset + row * cell->hidden;
-    grus_panels_pack(scratch->panels, &(grus_part_rows){scratch->rows, cell->hidden, false}, 1, rows);
+    grus_panels_pack(scratch->panels, &(grus_part_rows){scratch->rows, cell->hidden, cell->bounded}, 1, rows);
     block = grus_weights_block(cell->weight_hn, 1);
     for (size_t from = 0; from < cell->groups; from += block)
         for (size_t first = 0; first < rows; first += tile)

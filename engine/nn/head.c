@@ -15,12 +15,17 @@ grus_status grus_head_read(grus_reading *reading, const grus_config *config, con
                         .n_inputs = parts,
                         .size = size,
                         .n_labels = labels};
-    for (size_t i = 0; i < parts; i++)
+    grus_parts of = {.n = parts};
+    for (size_t i = 0; i < parts; i++) {
         head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
+        head->bounded[i] =
+            grus_config_is_bounded(config) && (head->inputs[i] == GRUS_HEAD_STATE || !config->pooling.normalize);
+        of.columns[i] = size;
+    }
     char prefix[200];
     snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
     grus_status status =
-        grus_read_weights(reading, (grus_wanted){prefix, "weight", labels, columns}, &head->weights, error);
+        grus_read_weights(reading, (grus_wanted){prefix, "weight", labels, columns}, &of, &head->weights, error);
     if (!status)
         status = grus_read_optional(reading, (grus_wanted){prefix, "bias", labels, 0}, &head->bias, error);
     return status;
@@ -83,6 +88,7 @@ static bool list_run(running *r, size_t rows, grus_arena *arena, grus_mapping *m
                               .n = rows,
                               .parts = head->n_inputs,
                               .columns = head->size,
+                              .bounded = {head->bounded[0], head->bounded[1]},
                               .place = place_rows,
                               .user = r,
                               .n_maps = 1,

@@ -13,6 +13,7 @@ typedef struct grus_head {
     size_t n_inputs;
     grus_head_input inputs[2]; // of a token head; a sequence head reads the pooled vector
     size_t size;               // D
+    bool bounded[2];           // inputs that lie in [-1, 1]
     size_t n_labels;
     grus_weights *weights;
     float *bias; // (n_labels)

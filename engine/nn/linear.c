@@ -16,6 +16,17 @@ static bool lies_in(size_t column, const grus_columns columns[2])
            (column >= columns[1].first && column - columns[1].first < columns[1].n);
 }
 
+// The parts of matrix without these columns, each of which is one of them.
+static grus_parts parts_without(const grus_parts *parts, const grus_columns without[2])
+{
+    grus_parts left = {0, {0}};
+    size_t first = 0;
+    for (size_t i = 0; i < parts->n; first += parts->columns[i++])
+        if (!lies_in(first, without))
+            left.columns[left.n++] = parts->columns[i];
+    return left;
+}
+
 // Packs what is left of matrix without these columns; nothing where nothing is left.
 static grus_status pack_without(const grus_linear *linear, grus_arena *arena, grus_matrix matrix,
                                 const grus_columns without[2], grus_weights **weights, grus_error *error)
@@ -36,7 +47,10 @@ static grus_status pack_without(const grus_linear *linear, grus_arena *arena, gr
             memcpy(dense + row * left + at, matrix.data + row * matrix.ld + first, (end - first) * sizeof *dense);
         at += out ? 0 : end - first;
     }
-    grus_status status = grus_weights_pack(linear->kernel, arena, grus_dense(dense, matrix.rows, left), weights, error);
+    grus_matrix rest = grus_dense(dense, matrix.rows, left);
+    rest.scales = matrix.scales;
+    rest.parts = parts_without(&matrix.parts, without);
+    grus_status status = grus_weights_pack(linear->kernel, arena, rest, weights, error);
     free(dense);
     return status;
 }
@@ -46,6 +60,7 @@ static grus_status pack_columns(const grus_kernel *kernel, grus_arena *arena, gr
 {
     matrix.data += columns.first;
     matrix.columns = columns.n;
+    matrix.parts = (grus_parts){0, {0}};
     return grus_weights_pack(kernel, arena, matrix, weights, error);
 }
 
@@ -96,6 +111,7 @@ grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix
     const grus_kernel *kernel = linear->kernel;
     const grus_embedding *embedding = parts->embedding;
     grus_columns context = parts->context;
+    matrix.parts = parts->parts;
     *linear = (grus_linear){.kernel = kernel, .width = grus_div_up(matrix.rows, kernel->units) * kernel->units};
     grus_columns none = {0, 0}, tabled = none;
     grus_status status = GRUS_OK;

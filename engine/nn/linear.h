@@ -29,8 +29,9 @@ typedef struct grus_embedding {
     size_t first;
 } grus_embedding;
 
-// What of x has products that are known before a step: an embedding (NULL: none) and the context (n 0: none).
+// The parts of x (n 0: it is one whole), and what of it has products that are known before a step: an embedding (NULL: none) and the context (n 0: none).
 typedef struct grus_linear_parts {
+    grus_parts parts;
     const grus_embedding *embedding;
     grus_columns context;
 } grus_linear_parts;

@@ -51,7 +51,7 @@ static void pack_chunk(const grus_mapping *mapping, size_t first, size_t n, cons
     for (size_t i = 0; i < n && !mapping->place; i++)
         c->rows[0][i] = mapping->dense + (first + i) * mapping->columns;
     for (size_t part = 0; part < mapping->parts; part++)
-        parts[part] = (grus_part_rows){c->rows[part], mapping->columns, false};
+        parts[part] = (grus_part_rows){c->rows[part], mapping->columns, mapping->bounded[part]};
     grus_panels_pack(c->panels, parts, mapping->parts, n);
 }
 

@@ -15,7 +15,8 @@ bool grus_output_layer_list(grus_output_layer *layer, size_t max_rows, grus_aren
     layer->top = grus_arena_alloc(arena, grus_mul_sat(max_rows, blocks), sizeof *layer->top);
     layer->sums = grus_arena_alloc(arena, max_rows, sizeof *layer->sums);
     layer->normalizers = grus_arena_alloc(arena, max_rows, sizeof *layer->normalizers);
-    return layer->panels && layer->logits && layer->top && layer->sums && layer->normalizers;
+    layer->rows = grus_arena_alloc(arena, grus_mul_sat(max_rows, layer->parts.n), sizeof *layer->rows);
+    return layer->panels && layer->rows && layer->logits && layer->top && layer->sums && layer->normalizers;
 }
 
 // Groups of a block: about as many as stay in L2, and whole blocks of logits.
@@ -36,6 +37,19 @@ static void add_logits(const grus_output_layer *layer, size_t first_row, size_t 
                                            layer->sums + row, layer->top + row * blocks + first / GRUS_LOGIT_BLOCK);
 }
 
+static void pack(const grus_output_layer *layer, const float *const *readouts, size_t n)
+{
+    grus_part_rows parts[GRUS_MAX_PARTS];
+    size_t at = 0;
+    for (size_t part = 0; part < layer->parts.n; at += layer->parts.columns[part++]) {
+        const float **rows = layer->rows + part * layer->max_rows;
+        for (size_t row = 0; row < n; row++)
+            rows[row] = readouts[row] + at;
+        parts[part] = (grus_part_rows){rows, layer->parts.columns[part], layer->bounded[part]};
+    }
+    grus_panels_pack(layer->panels, parts, layer->parts.n, n);
+}
+
 grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *const *readouts, size_t n)
 {
     const grus_kernel *kernel = layer->kernel;
@@ -44,7 +58,7 @@ grus_scores grus_output_layer_run(const grus_output_layer *layer, const float *c
            groups = grus_weights_groups(weights);
     size_t tile = kernel->tile, block = block_groups(layer);
     GRUS_ASSERT(n <= layer->max_rows);
-    grus_panels_pack(layer->panels, &(grus_part_rows){readouts, grus_weights_in(weights), false}, 1, n);
+    pack(layer, readouts, n);
     for (size_t row = 0; row < n; row++)
         grus_logits_begin(layer->sums + row);
     for (size_t from = 0; from < groups; from += block) {

@@ -17,6 +17,9 @@ typedef struct grus_output_layer {
     const grus_kernel *kernel;
     const grus_weights *weights;  // (vocab, R)
     const float *bias;            // (vocab)
+    grus_parts parts;             // of a readout, which lies in one row
+    bool bounded[GRUS_MAX_PARTS]; // those that lie in [-1, 1]
+    const float **rows;           // (parts, max_rows)
     grus_panels *panels;          // (max_rows, R)
     float *logits;                // (max_rows, the weights' width)
     float *top;                   // (max_rows, blocks of the vocabulary)
@@ -25,7 +28,7 @@ typedef struct grus_output_layer {
     size_t max_rows;
 } grus_output_layer;
 
-// Lists the scratch for max_rows rows, whole tiles; kernel, weights and bias are set. False when arena has none left.
+// Lists the scratch for max_rows rows, whole tiles; kernel, weights, bias and what is said of parts are set. False when arena has none left.
 bool grus_output_layer_list(grus_output_layer *layer, size_t max_rows, grus_arena *arena);
 
 // Scores n <= max_rows rows of R floats.

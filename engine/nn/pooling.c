@@ -17,7 +17,8 @@ grus_status grus_pooling_read(grus_reading *reading, const grus_config *config, 
                               .kind = from->kind,
                               .learned_query = from->learned_query,
                               .normalize = from->normalize,
-                              .size = size};
+                              .size = size,
+                              .bounded = grus_config_is_bounded(config)};
     if (from->kind != GRUS_POOL_ATTENTION)
         return GRUS_OK;
     return grus_attention_read(reading, &from->attention, from->learned_query ? 0 : size, size, &pooling->attention,
@@ -73,10 +74,12 @@ static bool list_attending(attending *a, size_t positions, grus_arena *arena)
     const grus_attention *attention = &pooling->attention;
     a->n_zeros = grus_max(attention->size, pooling->size);
     a->zeros = grus_arena_alloc(arena, a->n_zeros, sizeof *a->zeros);
-    a->values = (grus_mapping){.kernel = pooling->kernel, .n = positions, .parts = 1, .columns = pooling->size};
+    a->values = (grus_mapping){
+        .kernel = pooling->kernel, .n = positions, .parts = 1, .columns = pooling->size, .bounded = {pooling->bounded}};
     a->queries = (grus_mapping){.kernel = pooling->kernel,
                                 .parts = 1,
                                 .columns = grus_weights_in(attention->weight_query),
+                                .bounded = {pooling->bounded && !pooling->learned_query},
                                 .place = place_queries,
                                 .user = a,
                                 .n_maps = attention->weight_query ? 1 : 0,

@@ -9,7 +9,8 @@ typedef struct grus_pooling {
     const grus_kernel *kernel;
     grus_pooling_kind kind;
     bool learned_query, normalize;
-    size_t size; // D
+    size_t size;  // D
+    bool bounded; // what is pooled lies in [-1, 1]
     grus_attention attention;
 } grus_pooling;
 

@@ -3,6 +3,7 @@
 
 #include "engine/nn/reading.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,32 +73,19 @@ static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, 
     return check_shape(tensors, name, tensor, wanted, error);
 }
 
-// Reads it into the arena, or into memory of its own.
-static grus_status read_into(grus_reading *reading, grus_arena *arena, grus_wanted wanted, float **data,
-                             grus_error *error)
+grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
 {
     grus_tensor tensor;
     grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (status)
         return status;
-    float *floats =
-        arena ? grus_arena_alloc(arena, tensor.count, sizeof *floats) : grus_alloc(tensor.count, sizeof *floats);
+    float *floats = grus_arena_alloc(reading->arena, tensor.count, sizeof *floats);
     if (!floats)
         return grus_fail_memory(error, tensor.count * sizeof *floats);
     grus_tensor_floats(&tensor, 0, tensor.count, floats);
     reading->parameters += tensor.count;
     *data = floats;
     return GRUS_OK;
-}
-
-grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
-{
-    return read_into(reading, reading->arena, wanted, data, error);
-}
-
-grus_status grus_read_dense(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
-{
-    return read_into(reading, NULL, wanted, data, error);
 }
 
 grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
@@ -112,38 +100,134 @@ grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float 
     return GRUS_OK;
 }
 
-grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, grus_weights **weights, grus_error *error)
+// ---- matrices ----
+
+void grus_matrix_drop(grus_matrix *matrix)
 {
-    float *dense = NULL;
-    grus_status status = grus_read_dense(reading, wanted, &dense, error);
+    free((void *)(uintptr_t)matrix->scales);
+    free((void *)(uintptr_t)matrix->data);
+    *matrix = (grus_matrix){0};
+}
+
+// The rows [first, first + n) of a tensor and their scales (NULL: none), from row `to` of a matrix on.
+typedef struct rows_of {
+    const grus_tensor *tensor;
+    size_t columns;
+    float *data, *scales;
+} rows_of;
+
+// max|w| / 127 of each row.
+static void find_scales(const float *data, size_t rows, size_t columns, float *scales)
+{
+    for (size_t row = 0; row < rows; row++, data += columns) {
+        float most = 0;
+        for (size_t i = 0; i < columns; i++)
+            most = fmaxf(most, fabsf(data[i]));
+        scales[row] = most / 127;
+    }
+}
+
+static void read_rows(const rows_of *of, size_t first, size_t n, size_t to)
+{
+    float *data = of->data + to * of->columns;
+    grus_tensor_floats(of->tensor, first * of->columns, n * of->columns, data);
+    if (of->scales)
+        find_scales(data, n, of->columns, of->scales + to);
+}
+
+// Room for a matrix of such a tensor, all zeros where it has more rows than that gives.
+static grus_status make_room(const grus_reading *reading, size_t rows, size_t columns, bool fills, rows_of *of,
+                             grus_error *error)
+{
+    size_t floats;
+    of->columns = columns;
+    of->data = grus_mul(rows, columns, &floats) ? grus_alloc(floats, sizeof *of->data) : NULL;
+    of->scales = reading->scaled ? grus_alloc(rows, sizeof *of->scales) : NULL;
+    if (!of->data || (reading->scaled && !of->scales)) {
+        free(of->scales);
+        free(of->data);
+        return grus_fail_memory(error, grus_mul_sat(rows, columns * sizeof *of->data));
+    }
+    if (fills)
+        memset(of->data, 0, floats * sizeof *of->data);
+    if (fills && of->scales)
+        memset(of->scales, 0, rows * sizeof *of->scales);
+    return GRUS_OK;
+}
+
+static grus_matrix matrix_of(const rows_of *of, size_t rows)
+{
+    grus_matrix matrix = grus_dense(of->data, rows, of->columns);
+    matrix.scales = of->scales;
+    return matrix;
+}
+
+grus_status grus_read_matrix(grus_reading *reading, grus_wanted wanted, grus_matrix *matrix, grus_error *error)
+{
+    grus_tensor tensor;
+    rows_of of = {.tensor = &tensor};
+    *matrix = (grus_matrix){0};
+    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (!status)
-        status = grus_weights_pack(reading->kernel, reading->arena, grus_dense(dense, wanted.rows, wanted.columns),
-                                   weights, error);
-    free(dense);
+        status = make_room(reading, wanted.rows, wanted.columns, false, &of, error);
+    if (status)
+        return status;
+    read_rows(&of, 0, wanted.rows, 0);
+    reading->parameters += tensor.count;
+    *matrix = matrix_of(&of, wanted.rows);
+    return GRUS_OK;
+}
+
+grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const grus_parts *parts,
+                              grus_weights **weights, grus_error *error)
+{
+    grus_matrix matrix;
+    grus_status status = grus_read_matrix(reading, wanted, &matrix, error);
+    if (parts)
+        matrix.parts = *parts;
+    if (!status)
+        status = grus_weights_pack(reading->kernel, reading->arena, matrix, weights, error);
+    grus_matrix_drop(&matrix);
+    return status;
+}
+
+grus_status grus_read_scales(grus_reading *reading, grus_wanted wanted, const float **scales, grus_error *error)
+{
+    grus_matrix matrix;
+    float *kept;
+    *scales = NULL;
+    if (!reading->scaled)
+        return GRUS_OK;
+    size_t parameters = reading->parameters;
+    grus_status status = grus_read_matrix(reading, wanted, &matrix, error);
+    reading->parameters = parameters;
+    if (!status && !(kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept)))
+        status = grus_fail_memory(error, wanted.rows * sizeof *kept);
+    if (!status)
+        *scales = memcpy(kept, matrix.scales, wanted.rows * sizeof *kept);
+    grus_matrix_drop(&matrix);
     return status;
 }
 
 grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate_range gates, grus_matrix *matrix,
-                            float **data, grus_error *error)
+                            grus_error *error)
 {
     GRUS_ASSERT(wanted.rows % gates.of == 0 && gates.first + gates.n <= gates.of);
     grus_tensor tensor;
+    rows_of of = {.tensor = &tensor};
+    *matrix = (grus_matrix){0};
     grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (status)
         return status;
     const grus_kernel *kernel = reading->kernel;
-    size_t hidden = wanted.rows / gates.of, columns = wanted.columns;
-    size_t rows = gates.n * grus_div_up(hidden, kernel->units) * kernel->units, floats;
-    *data = grus_mul(rows, columns, &floats) ? grus_alloc(floats, sizeof **data) : NULL;
-    if (!*data)
-        return grus_fail_memory(error, rows * sizeof **data);
-    if (rows > gates.n * hidden)
-        memset(*data, 0, floats * sizeof **data);
+    size_t hidden = wanted.rows / gates.of, rows = gates.n * grus_div_up(hidden, kernel->units) * kernel->units;
+    status = make_room(reading, rows, wanted.columns, rows > gates.n * hidden, &of, error);
+    if (status)
+        return status;
     for (size_t gate = 0; gate < gates.n; gate++)
         for (size_t unit = 0; unit < hidden; unit++)
-            grus_tensor_floats(&tensor, ((gates.first + gate) * hidden + unit) * columns, columns,
-                               *data + grus_gate_row(kernel, gates.n, gate, unit) * columns);
-    reading->parameters += gates.n * hidden * columns;
-    *matrix = grus_dense(*data, rows, columns);
+            read_rows(&of, (gates.first + gate) * hidden + unit, 1, grus_gate_row(kernel, gates.n, gate, unit));
+    reading->parameters += gates.n * hidden * wanted.columns;
+    *matrix = matrix_of(&of, rows);
     return GRUS_OK;
 }

@@ -14,6 +14,7 @@ typedef struct grus_reading {
     const grus_tensors *tensors;
     grus_arena *arena;
     size_t parameters; // read so far
+    bool scaled;       // matrices that are packed get the scales of their rows
 } grus_reading;
 
 // Tensor prefix.suffix of exactly this shape; columns 0: a vector.
@@ -28,10 +29,15 @@ bool grus_has_tensor(const grus_tensors *tensors, const char *prefix, const char
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);
 // The same, but zeros where the tensor is absent.
 grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);
-// The same as grus_read_tensor, for a matrix that is packed and no longer needed: freed with free().
-grus_status grus_read_dense(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);
-// The same, and packs it.
-grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, grus_weights **weights, grus_error *error);
+// A matrix that is packed and then no longer needed: what it points to is freed by grus_matrix_drop, of an empty one
+// nothing. Its parts are the caller's to set.
+grus_status grus_read_matrix(grus_reading *reading, grus_wanted wanted, grus_matrix *matrix, grus_error *error);
+void grus_matrix_drop(grus_matrix *matrix);
+// The same, packed: for activations in these parts, NULL where they are one whole.
+grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const grus_parts *parts,
+                              grus_weights **weights, grus_error *error);
+// The scales of a matrix whose floats grus_read_tensor gave, in the arena; NULL where the reading has none.
+grus_status grus_read_scales(grus_reading *reading, grus_wanted wanted, const float **scales, grus_error *error);
 
 // Gates [first, first + n) of a tensor that holds `of` gates of as many rows each, one after the other.
 typedef struct grus_gate_range {
@@ -39,10 +45,10 @@ typedef struct grus_gate_range {
 } grus_gate_range;
 
 // Reads gates of a tensor in the order of products: its units become groups of kernel->units, in a group first the rows
-// of one gate, then those of the next; the last group filled up with zeros. matrix is (n * groups * units, columns), its
-// data fresh, to be freed with free().
+// of one gate, then those of the next; the last group filled up with zeros. matrix is (n * groups * units, columns),
+// freed by grus_matrix_drop.
 grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate_range gates, grus_matrix *matrix,
-                            float **data, grus_error *error);
+                            grus_error *error);
 
 // Index in that order of unit's row of a gate, 0 being the first of n.
 static inline size_t grus_gate_row(const grus_kernel *kernel, size_t n, size_t gate, size_t unit)

@@ -79,7 +79,7 @@ static void fixture_make(fixture *f, shape of, size_t beam)
     f->config = config_of(of);
     random_model_make(&f->model, &f->config, seed);
     grus_tensors tensors = random_model_tensors(&f->model);
-    ck_assert_int_eq(grus_engine_build(&f->config, &tensors, &f->engine, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_engine_build(&f->config, &tensors, GRUS_COMPUTE_FLOAT32, &f->engine, NULL), GRUS_OK);
     if (of.vocab == LARGE_VOCAB)
         ck_assert_uint_lt(grus_engine_describe(f->engine).weight_bytes, TABLE_BYTES);
     f->offset[0] = 0;

@@ -59,7 +59,7 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     ck_assert_int_eq(grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL), GRUS_OK);
     grus_encoder encoder;
     grus_error error = {0};
-    grus_reading reading = {kernel, &tensors, grus_arena_new(0), 0};
+    grus_reading reading = {kernel, &tensors, grus_arena_new(0), 0, false};
     ck_assert_int_eq(grus_encoder_read(&reading, &config, &encoder, &error), GRUS_OK);
     ck_assert((encoder.cells->ih.table != NULL) == (vocab < LARGE_VOCAB));
     size_t length[MOST], total = 0;

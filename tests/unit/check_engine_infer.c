@@ -68,8 +68,8 @@ static void fixture_make(fixture *f, grus_config config, uint64_t seed)
     random_model_make(&f->model, &f->config, seed);
     grus_tensors tensors = random_model_tensors(&f->model);
     grus_error error = {0};
-    ck_assert_msg(grus_engine_build(&f->config, &tensors, &f->engine, &error) == GRUS_OK, "%s: %s", error.place,
-                  error.cause);
+    ck_assert_msg(grus_engine_build(&f->config, &tensors, GRUS_COMPUTE_FLOAT32, &f->engine, &error) == GRUS_OK,
+                  "%s: %s", error.place, error.cause);
     f->offset[0] = 0;
     for (size_t i = 0; i < N; i++) {
         f->length[i] = i == 3 ? 0 : random_below(&seed, 20);
@@ -389,13 +389,13 @@ START_TEST(missing_and_misshapen_tensors_are_named)
         grus_engine *engine = NULL;
         grus_error error = {0};
         tensor->shape[0]++; // the test's data is not read before the shape is checked
-        ck_assert_int_eq(grus_engine_build(&config, &tensors, &engine, &error), GRUS_E_MODEL);
+        ck_assert_int_eq(grus_engine_build(&config, &tensors, GRUS_COMPUTE_FLOAT32, &engine, &error), GRUS_E_MODEL);
         ck_assert_str_eq(error.place, tensor->name);
         ck_assert_ptr_nonnull(strstr(error.cause, "expected the shape ["));
         tensor->shape[0]--;
         char first = tensor->name[0];
         tensor->name[0] = '?';
-        grus_status status = grus_engine_build(&config, &tensors, &engine, &error);
+        grus_status status = grus_engine_build(&config, &tensors, GRUS_COMPUTE_FLOAT32, &engine, &error);
         tensor->name[0] = first;
         ck_assert_int_eq(status, optional ? GRUS_OK : GRUS_E_MODEL);
         if (optional)
@@ -418,7 +418,7 @@ START_TEST(results_that_are_not_finite_are_told)
         embedding[4 * f.config.embedding_dim + i] = NAN;
     grus_engine_free(f.engine);
     grus_tensors tensors = random_model_tensors(&f.model);
-    ck_assert_int_eq(grus_engine_build(&f.config, &tensors, &f.engine, NULL), GRUS_OK);
+    ck_assert_int_eq(grus_engine_build(&f.config, &tensors, GRUS_COMPUTE_FLOAT32, &f.engine, NULL), GRUS_OK);
     grus_arena *arena = grus_arena_new(0);
     grus_infer_options options = search_options(3, 2);
     grus_result results[N];

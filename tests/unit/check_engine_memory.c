@@ -72,8 +72,8 @@ static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
     random_model_make(&m->tensors, &m->config, variant + 1);
     grus_tensors tensors = random_model_tensors(&m->tensors);
     grus_error error = {0};
-    ck_assert_msg(grus_engine_build(&m->config, &tensors, &m->engine, &error) == GRUS_OK, "%s: %s", error.place,
-                  error.cause);
+    ck_assert_msg(grus_engine_build(&m->config, &tensors, GRUS_COMPUTE_FLOAT32, &m->engine, &error) == GRUS_OK,
+                  "%s: %s", error.place, error.cause);
 }
 
 static void model_free(model *m)

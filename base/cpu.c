@@ -1,14 +1,18 @@
-// cpu.c: "model name" of /proc/cpuinfo, else uname's machine. ARM's cpuinfo has numbers alone.
+// cpu.c: what the processor of this machine calls itself: "model name" of /proc/cpuinfo, else uname's machine. ARM's cpuinfo has numbers alone.
 #include "config.h"
 
-#include "cli/cpu.h"
+#include "grus.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #define MODEL "model name"
+
+static char text[128]; // written once, under once
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool read_model(char *name)
 {
@@ -20,7 +24,7 @@ static bool read_model(char *name)
         if (!colon)
             continue;
         colon += 1 + strspn(colon + 1, " \t");
-        snprintf(name, GRUS_CPU_NAME, "%.*s", (int)strcspn(colon, "\n"), colon);
+        snprintf(name, sizeof text, "%.*s", (int)strcspn(colon, "\n"), colon);
         found = *name != '\0';
     }
     if (file)
@@ -28,12 +32,18 @@ static bool read_model(char *name)
     return found;
 }
 
-void grus_cpu_name(char name[GRUS_CPU_NAME])
+static void find(void)
 {
     struct utsname machine;
-    if (!read_model(name))
-        snprintf(name, GRUS_CPU_NAME, "%s", uname(&machine) == 0 ? machine.machine : "unknown");
-    for (char *at = name; *at; at++)
+    if (!read_model(text))
+        snprintf(text, sizeof text, "%s", uname(&machine) == 0 ? machine.machine : "unknown");
+    for (char *at = text; *at; at++)
         if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
             *at = '?';
+}
+
+const char *grus_cpu_name(void)
+{
+    pthread_once(&once, find);
+    return text;
 }
