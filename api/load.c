@@ -303,7 +303,10 @@ static grus_status report_nonfinite(const grus_safetensors *file, const char *pa
         grus_tensor tensor;
         bool used;
         grus_safetensors_get(file, i, &tensor, &used);
-        size_t at = used && grus_dtype_is_float(tensor.dtype) ? grus_tensor_find_nonfinite(&tensor) : tensor.count;
+        // A scale stands for itself; what is found in its weights then is a product that is too large.
+        bool read = used && (grus_dtype_is_float(tensor.dtype) ||
+                             (tensor.scale && grus_tensor_find_nonfinite(tensor.scale) == tensor.scale->count));
+        size_t at = read ? grus_tensor_find_nonfinite(&tensor) : tensor.count;
         if (at == tensor.count)
             continue;
         grus_error found;

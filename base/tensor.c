@@ -78,6 +78,13 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 // IEEE 754 binary16 to binary32.
 static float float_of_half(uint16_t half)
 {
@@ -101,8 +108,26 @@ static uint32_t load_u32(const unsigned char *bytes)
     return (uint32_t)load_u16(bytes) | (uint32_t)load_u16(bytes + 2) << 16;
 }
 
+// Row by row, each with its own scale.
+static void floats_of_i8(const grus_tensor *tensor, size_t first, size_t count, float *out)
+{
+    const int8_t *q = tensor->data;
+    size_t columns = tensor->shape[1];
+    for (size_t end = first + count, n; first < end; first += n, out += n) {
+        float scale;
+        grus_tensor_floats(tensor->scale, first / columns, 1, &scale);
+        n = grus_min(end - first, columns - first % columns);
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)q[first + i] * scale;
+    }
+}
+
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out)
 {
+    if (tensor->dtype == GRUS_I8) {
+        floats_of_i8(tensor, first, count, out);
+        return;
+    }
     const unsigned char *bytes = (const unsigned char *)tensor->data + first * grus_dtype_size(tensor->dtype);
     if (tensor->dtype == GRUS_F16) // none of them is denormal as a float
         for (size_t i = 0; i < count; i++)
@@ -115,18 +140,42 @@ void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, f
             out[i] = grus_no_denormal(float_of_bits(load_u32(bytes + 4 * i)));
 }
 
+// The greatest |x|, by its bits: infinities are greater than numbers, and NaNs than those.
+static float greatest_magnitude(const grus_tensor *tensor, size_t first, size_t count)
+{
+    float block[256];
+    uint32_t greatest = 0;
+    for (size_t end = first + count, n; first < end; first += n) {
+        n = grus_min(end - first, sizeof block / sizeof *block);
+        grus_tensor_floats(tensor, first, n, block);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t magnitude = bits_of(block[i]) & 0x7fffffffu;
+            greatest = magnitude > greatest ? magnitude : greatest;
+        }
+    }
+    return float_of_bits(greatest);
+}
+
+void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float *scales)
+{
+    if (tensor->dtype == GRUS_I8) {
+        grus_tensor_floats(tensor->scale, first, n, scales);
+        return;
+    }
+    size_t columns = tensor->shape[1];
+    for (size_t row = 0; row < n; row++)
+        scales[row] = grus_no_denormal(greatest_magnitude(tensor, (first + row) * columns, columns) / 127);
+}
+
 size_t grus_tensor_find_nonfinite(const grus_tensor *tensor)
 {
     float block[256];
     for (size_t first = 0, n; first < tensor->count; first += n) {
         n = grus_min(tensor->count - first, sizeof block / sizeof *block);
         grus_tensor_floats(tensor, first, n, block);
-        for (size_t i = 0; i < n; i++) {
-            uint32_t bits;
-            memcpy(&bits, &block[i], sizeof bits);
-            if ((bits & 0x7f800000u) == 0x7f800000u)
+        for (size_t i = 0; i < n; i++)
+            if ((bits_of(block[i]) & 0x7f800000u) == 0x7f800000u)
                 return first + i;
-        }
     }
     return tensor->count;
 }

@@ -8,7 +8,8 @@
 
 #define GRUS_TENSOR_RANK 8
 
-// All of the format. Those that become floats come first; I64 are offsets of feature shards; nothing reads the others.
+// All of the format. Floats come first; I64 are offsets of feature shards; I8 are weights that have scales beside them;
+// nothing reads the others.
 typedef enum grus_dtype {
     GRUS_F32,
     GRUS_F16,
@@ -42,6 +43,7 @@ typedef struct grus_tensor {
     size_t count;     // the product of shape
     const void *data; // little-endian, no alignment promised; owned by the file; NULL where nobody has asked for it
     const char *name; // as it stands in the file; owned by the file
+    const struct grus_tensor *scale; // NAME_scale beside one of I8; NULL: there is none, or another type; the file's
 } grus_tensor;
 
 // The tensors of a model: find gives one by the name that spec uses (renaming applied), and marks it as used; false when
@@ -57,16 +59,21 @@ const char *grus_dtype_name(grus_dtype dtype);
 grus_dtype grus_dtype_named(const char *name);
 // Whether it is F32, F16 or BF16.
 bool grus_dtype_is_float(grus_dtype dtype);
-// Bytes of an element of GRUS_I64, or of one that is float.
+// Bytes of an element of GRUS_I64, of GRUS_I8, or of one that is float.
 size_t grus_dtype_size(grus_dtype dtype);
 // Bytes of count elements of any type; false: the product overflows, or is no whole number of bytes.
 bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes);
 
 // Converts count elements from the first on to float, exactly, but for denormal floats, which become zeros (denormal.h).
-// Of float types alone.
+// Of float types, and of I8 [rows, columns] with a scale F32 [rows]: the float product of the element and its row's scale.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
-// The number of the first element that is a NaN or an infinity; tensor->count when there is none. Of float types alone.
+// The scales of n rows from the first on of a matrix that grus_tensor_floats takes: those of the file for I8, else the row's
+// greatest magnitude / 127, and 0 where that is denormal. A row with a NaN or an infinity has such a scale.
+void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float *scales);
+
+// The number of the first element that is a NaN or an infinity; tensor->count when there is none. Of the types
+// that grus_tensor_floats takes.
 size_t grus_tensor_find_nonfinite(const grus_tensor *tensor);
 
 #endif

@@ -47,12 +47,16 @@ static void shape_text(const grus_tensor *tensor, char text[128])
     snprintf(text + used, 128 - used, "]");
 }
 
+static grus_status fail_dtype(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
+                              const char *expected, grus_error *error)
+{
+    return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected a tensor of %s, found %s", expected,
+                     grus_dtype_name(tensor->dtype));
+}
+
 static grus_status check_shape(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
                                grus_wanted wanted, grus_error *error)
 {
-    if (!grus_dtype_is_float(tensor->dtype))
-        return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected a tensor of F32, F16 or BF16, found %s",
-                         grus_dtype_name(tensor->dtype));
     bool fits = wanted.columns
                     ? tensor->rank == 2 && tensor->shape[0] == wanted.rows && tensor->shape[1] == wanted.columns
                     : tensor->rank == 1 && tensor->shape[0] == wanted.rows;
@@ -64,13 +68,31 @@ static grus_status check_shape(const grus_tensors *tensors, const char *name, co
     return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected the shape %s, found %s", expected, found);
 }
 
+// Of weights in I8.
+static grus_status check_scale(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
+                               grus_wanted wanted, grus_error *error)
+{
+    char beside[256 + sizeof "_scale"];
+    snprintf(beside, sizeof beside, "%s_scale", name);
+    wanted.columns = 0;
+    if (!tensor->scale)
+        return fail_missing(tensors, beside, wanted, error);
+    if (tensor->scale->dtype != GRUS_F32)
+        return fail_dtype(tensors, beside, tensor->scale, "F32", error);
+    return check_shape(tensors, beside, tensor->scale, wanted, error);
+}
+
 static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, grus_tensor *tensor, grus_error *error)
 {
     char name[256];
     tensor_name(name, wanted.prefix, wanted.suffix);
     if (!tensors->find(tensors->user, name, tensor))
         return fail_missing(tensors, name, wanted, error);
-    return check_shape(tensors, name, tensor, wanted, error);
+    bool quantised = tensor->dtype == GRUS_I8 && wanted.columns > 0;
+    if (!quantised && !grus_dtype_is_float(tensor->dtype))
+        return fail_dtype(tensors, name, tensor, wanted.columns ? "F32, F16, BF16 or I8" : "F32, F16 or BF16", error);
+    grus_status status = check_shape(tensors, name, tensor, wanted, error);
+    return status || !quantised ? status : check_scale(tensors, name, tensor, wanted, error);
 }
 
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)

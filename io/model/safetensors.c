@@ -218,24 +218,33 @@ static const grus_rename *find_rename(const grus_safetensors *file, const char *
     return best;
 }
 
-static bool find(void *user, const char *name, grus_tensor *tensor)
+// The tensor called head and tail, read; NULL for none.
+static grus_tensor *find_joined(grus_safetensors *file, const char *head, const char *tail)
 {
-    grus_safetensors *file = user;
-    const grus_rename *rename = find_rename(file, name);
-    const char *head = rename ? rename->to : "", *tail = rename ? name + strlen(rename->from) : name;
     size_t head_length = strlen(head);
     for (size_t i = 0; i < file->header.n; i++) {
-        const char *candidate = file->header.entries[i].tensor.name;
-        if (strncmp(candidate, head, head_length) == 0 && strcmp(candidate + head_length, tail) == 0) {
+        grus_tensor *tensor = &file->header.entries[i].tensor;
+        if (strncmp(tensor->name, head, head_length) == 0 && strcmp(tensor->name + head_length, tail) == 0) {
             grus_error error;
             file->used[i] = true;
             if (!file->data[i] && read_tensor(file, i, &error) && !file->failure.status)
                 file->failure = error;
-            *tensor = file->header.entries[i].tensor;
-            return !file->failure.status;
+            return tensor;
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool find(void *user, const char *name, grus_tensor *tensor)
+{
+    grus_safetensors *file = user;
+    const grus_rename *rename = find_rename(file, name);
+    grus_tensor *found = find_joined(file, rename ? rename->to : "", rename ? name + strlen(rename->from) : name);
+    if (found && found->dtype == GRUS_I8)
+        found->scale = find_joined(file, found->name, "_scale");
+    if (found)
+        *tensor = *found;
+    return found && !file->failure.status;
 }
 
 grus_tensors grus_safetensors_tensors(grus_safetensors *file)

@@ -16,7 +16,8 @@ grus_status grus_safetensors_open(const char *path, const grus_rename *renames, 
 void grus_safetensors_close(grus_safetensors *file);
 
 // For the engine, tensors of any dtype; valid as long as the file is. The data of a tensor is read when it is
-// first found. What cannot be read is not found, and neither is anything after it: see grus_safetensors_failure.
+// first found, and with one of I8 that of its scale. What cannot be read is not found, and neither is anything after it: see
+// grus_safetensors_failure.
 grus_tensors grus_safetensors_tensors(grus_safetensors *file);
 
 size_t grus_safetensors_count(const grus_safetensors *file);

@@ -208,6 +208,20 @@ says "attend a NaN, allowed" "the model's result is not finite"
 # The greatest finite number is one.
 printf '\xff\xff\x7f\x7f' | dd of="$weights" bs=1 seek="$at" conv=notrunc status=none
 expect 0 "a great weight" run "$work/broken" "$work/good.jsonl" -q -o "$work/great"
+# A scale that is no number, and one whose products are too large. tests/cases/int8-tagger has no other names.
+rm -rf "$work/quantised"
+cp -r "${model%/*/*}/int8-tagger/model" "$work/quantised"
+weights=$work/quantised/model.safetensors
+header=$(head -c 8 "$weights" | od -An -tu8 | tr -d ' ')
+begin=$(head -c $((8 + header)) "$weights" | tail -c +9 |
+    sed -E 's/.*"attention.key.weight_scale":[^}]*"data_offsets":\[([0-9]+),.*/\1/')
+at=$((8 + header + begin + 2 * 4))
+for bits in '\x00\x00\xc0\x7f _scale[2]' '\x00\x00\x80\xff _scale[2]' '\xff\xff\x7f\x7f [2, '; do
+    # shellcheck disable=SC2059
+    printf "${bits%% *}" | dd of="$weights" bs=1 seek="$at" conv=notrunc status=none
+    expect 3 "a scale of $bits" inspect "$work/quantised"
+    says "a scale of $bits" "grus: $weights:attention.key.weight${bits#* }"
+done
 expect 3 "no model" run "$work/nowhere" "$work/good.jsonl" -q -o "$work/o3"
 expect 3 "a file in place of a model" run "$work/good.jsonl" "$work/good.jsonl" -q -o "$work/o3"
 LC_ALL=C sed -i 's/"decoder.output.bias"/"decoder.output.bios"/' "$work/broken/model.safetensors"

@@ -156,6 +156,40 @@ static void check_values(const float *found, size_t n, const char *dtype, const 
 
 // ---- safetensors ----
 
+// The scales of a tensor of 8 bits, as bytes; NULL: there are none that fit, or it is no matrix of them.
+static const char *scales_beside(const json_t *header, const char *name, const char *values)
+{
+    char beside[300];
+    const json_t *about = json_object_get(header, name), *shape = json_object_get(about, "shape"), *scale;
+    if (strcmp(json_string_value(json_object_get(about, "dtype")), "I8") != 0 || json_array_size(shape) != 2 ||
+        strlen(name) > 280)
+        return NULL;
+    snprintf(beside, sizeof beside, "%s_scale", name);
+    scale = json_object_get(header, beside);
+    const json_t *length = json_object_get(scale, "shape");
+    if (!scale || strcmp(json_string_value(json_object_get(scale, "dtype")), "F32") != 0 ||
+        json_array_size(length) != 1 ||
+        json_integer_value(json_array_get(length, 0)) != json_integer_value(json_array_get(shape, 0)))
+        return NULL;
+    return values + json_integer_value(json_array_get(json_object_get(scale, "data_offsets"), 0));
+}
+
+// In two pieces, which cut a row somewhere.
+static void check_quantised(const grus_tensor *tensor, const char *bytes, const char *scales)
+{
+    float floats[4096];
+    size_t cut = tensor->count / 3;
+    if (tensor->count > 4096)
+        return;
+    grus_tensor_floats(tensor, 0, cut, floats);
+    grus_tensor_floats(tensor, cut, tensor->count - cut, floats + cut);
+    for (size_t i = 0; i < tensor->count; i++) {
+        double scale = element_value("F32", scales, i / tensor->shape[1]);
+        float expected = (float)((signed char)bytes[i] * (fabs(scale) < 0x1p-126 ? 0 : scale));
+        FUZZ_CHECK(isnan(expected) ? isnan(floats[i]) : floats[i] == expected);
+    }
+}
+
 static void check_tensor(const grus_tensor *tensor, const json_t *about, const char *values)
 {
     json_int_t begin = json_integer_value(json_array_get(json_object_get(about, "data_offsets"), 0));
@@ -197,7 +231,13 @@ void fuzz_safetensors(const uint8_t *data, size_t size)
             FUZZ_CHECK(tensors.find(tensors.user, tensor.name, &found) && found.name == tensor.name);
             grus_safetensors_get(file, i, &tensor, &used);
             FUZZ_CHECK(used);
-            check_tensor(&tensor, json_object_get(header, tensor.name), values);
+            const json_t *about = json_object_get(header, tensor.name);
+            check_tensor(&tensor, about, values);
+            const char *scales = scales_beside(header, tensor.name, values);
+            if (scales)
+                check_quantised(&tensor,
+                                values + json_integer_value(json_array_get(json_object_get(about, "data_offsets"), 0)),
+                                scales);
         }
     }
     grus_tensor found;

@@ -86,6 +86,8 @@ def tensors():
     yield "safetensors", "three", safetensors([("model.enc.weight", "F32", [2, 3], F32S), ("b", "BF16", [2], b"\x80\x3f\0\0"),
                                                ("c", "F16", [], b"\0\x3c"), ("d", "I64", [3], I64S)],
                                               {"__metadata__": {"format": "pt"}})
+    yield "safetensors", "quantised", safetensors([("a_scale", "F32", [2], F32S[:8]), ("a", "I8", [2, 3], b"\x80\xff\0\1\2\x7f"), ("b", "I8", [1, 2], b"\1\2"),
+                                                   ("c", "I8", [2], b"\1\2"), ("c_scale", "F32", [2], F32S[:8])])
     yield "safetensors", "empty", safetensors([("a", "F32", [0, 3], b"")])
     yield "safetensors", "none", safetensors([])
     yield "features", "offsets-behind", safetensors([("features", "F32", [3, 2], F32S), ("offsets", "I64", [3], I64S)])

@@ -63,7 +63,7 @@ def table(sentencepiece):
         "bridge.bias": BOOL,
         "generation": BOOL,
         "tensors": ["none", "one prefix", "several"],
-        "dtype": ["F32", "F16", "BF16"],
+        "dtype": ["F32", "F16", "BF16", "I8"],
         "shard": ["jsonl", "jsonl.zst", "txt", "txt.zst", "tsv", "tsv.zst", "safetensors", "safetensors.zst"],
         "features.dtype": ["F32", "F16", "BF16"],
         "--task": ["own", "embed", "classify", "tag", "translate", "score"],

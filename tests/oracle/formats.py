@@ -17,7 +17,7 @@ import numpy as np
 # ---------------------------------------------------------------------------------------------- safetensors
 
 def read_safetensors(path):
-    """{name: float32 array}; F32, F16 and BF16."""
+    """{name: float32 array}; F32, F16 and BF16, and I8 times the scales beside it, which are not among them."""
     with open(path, "rb") as f:
         size, = struct.unpack("<Q", f.read(8))
         header = json.loads(f.read(size))
@@ -34,11 +34,15 @@ def read_safetensors(path):
             flat = np.frombuffer(raw, "<f2").astype(np.float32)
         elif entry["dtype"] == "BF16":
             flat = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        elif entry["dtype"] == "I8":
+            flat = np.frombuffer(raw, "i1")
         elif entry["dtype"] == "I64":
             flat = np.frombuffer(raw, "<i8")
         else:
             raise ValueError(f"{path}: {name}: dtype {entry['dtype']}")
         tensors[name] = flat.reshape(entry["shape"]).astype(np.float32)
+    for name in [n for n in tensors if header[n]["dtype"] == "I8"]:
+        tensors[name] = tensors[name] * tensors.pop(name + "_scale")[:, None]
     return tensors
 
 
@@ -48,13 +52,30 @@ def bf16_bits(x):
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
 
 
+def quantised(x):
+    """Integers and a scale for each row, so that their products are close to it. Every other row takes -128 for its -127:
+    no quantiser makes one, and a file may hold it."""
+    greatest = np.abs(x).max(1, keepdims=True)
+    scale = np.where(greatest > 0, greatest / np.float32(127), np.float32(0))
+    q = np.rint(np.divide(x, scale, out=np.zeros_like(x), where=scale > 0))
+    q[::2][q[::2] == -127] = -128
+    return q.astype("i1"), scale[:, 0].astype("<f4")
+
+
 def write_safetensors(path, tensors, dtype="F32"):
-    """`dtype` is one name for all tensors, or a dict with a name for each."""
-    header, chunks, offset = {}, [], 0
+    """`dtype` is one name for all tensors, or a dict with a name for each; of I8 are matrices alone, the others F32."""
+    parts = []
     for name, x in tensors.items():
         kind = dtype[name] if isinstance(dtype, dict) else dtype
+        if kind == "I8" and x.ndim == 2:
+            q, scale = quantised(x)
+            parts += [(name, q, kind), (name + "_scale", scale, "F32")]
+        else:
+            parts.append((name, x, "F32" if kind == "I8" else kind))
+    header, chunks, offset = {}, [], 0
+    for name, x, kind in parts:
         raw = {"F32": lambda: x.astype("<f4"), "F16": lambda: x.astype("<f2"), "BF16": lambda: bf16_bits(x),
-               "I64": lambda: x.astype("<i8")}[kind]().tobytes()
+               "I64": lambda: x.astype("<i8"), "I8": lambda: x}[kind]().tobytes()
         header[name] = {"dtype": kind, "shape": list(x.shape), "data_offsets": [offset, offset + len(raw)]}
         chunks.append(raw)
         offset += len(raw)

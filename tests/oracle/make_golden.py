@@ -239,6 +239,13 @@ def later_cases():
         ("no-candidate-activation", "no activation, hard gates, both resets",
          {**LUONG, "bridge": "last", "encoder_cell": {**KERAS, "activation": "none"},
           "decoder_cell": {"gate_activation": "hard_sigmoid", "activation": "none"}}, HARD, SHORT),
+        ("int8-tagger", "weights in I8 with scales, some of them -128",
+         {**ENCODER, "hidden": 33, "bidirectional": True, "pooling": "attention", "score": "additive", "pool_query": "learned", "dtype": "I8",
+          "heads": ["sequence", "token"], "head_inputs": ["state", "pooled"]}, "--attention soft", SHORT + [60]),
+        ("int8-tied", "the same, the output weight is the embedding, and prefixes are renamed",
+         {**BAHDANAU, "readout_sized": True, "tied": True, "dtype": "I8", "rename": RENAME}, BEAM, SHORT + [25]),
+        ("int8-reset-before", "the same, general scores with folded contexts, gates of which some are read apart",
+         {**LUONG, "bridge": "last", "hidden": 17, "layers": 2, "dec_layers": 2, "decoder_cell": BEFORE, "dtype": "I8"}, HARD, SHORT + [25]),
     ]
 
 

@@ -58,6 +58,8 @@ class Draw:
         if table:
             self.config["tensors"] = table
         self.dtype = self.pick("dtype", ["F32", "F32", "F32", "F16", "BF16"])
+        if "dtype" not in self.want and np.random.RandomState([seed, 2]).rand() < 0.2:  # its own, as above
+            self.dtype = "I8"
         self.calibrate()
 
     # ---- choices

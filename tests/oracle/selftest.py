@@ -141,6 +141,10 @@ def files(scratch):
         kind = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[dtype]
         for name, x in tensors.items():
             check(np.array_equal(back[name], torch.tensor(x).to(kind).float().numpy()), f"safetensors {dtype}")
+    formats.write_safetensors(scratch, {**tensors, "c": np.float32([[-1.27, 1.27, 0.004], [-127, 63.4, 63.6], [0, 0, 0]])}, "I8")
+    back = formats.read_safetensors(scratch)
+    check(np.array_equal(back["b"], tensors["b"]) and set(back) == {"a", "b", "c"}, "safetensors I8: others")
+    check(np.allclose(back["c"], [[-1.28, 1.27, 0], [-127, 63, 64], [0, 0, 0]], 1e-6, 0), "safetensors I8")
     text = b"abc\n" * 100000
     check(formats.unzstd(formats.zstd(text) + formats.zstd(b"x")) == text + b"x", "zstd")
     print("files: safetensors, zstd")

@@ -81,6 +81,92 @@ START_TEST(floats)
 }
 END_TEST
 
+#define ROWS 5
+#define COLUMNS 7
+
+// All of -128 to 127 among them; scales beside them: a power of two, one that rounds, a negative one, 0 and a denormal one.
+static float scale_of[ROWS] = {0x1p-3f, 0.1f, -0.7f, 0, 0x1p-130f};
+static const grus_tensor scale_beside = {
+    .dtype = GRUS_F32, .rank = 1, .shape = {ROWS}, .count = ROWS, .data = scale_of};
+
+// Ranges of all lengths and beginnings, which cut rows or span several.
+START_TEST(quantised)
+{
+    signed char q[ROWS * COLUMNS];
+    for (int first = -128; first < 128; first++) {
+        for (int i = 0; i < ROWS * COLUMNS; i++)
+            q[i] = (signed char)(first + i < 128 ? first + i : first + i - 256);
+        grus_tensor tensor = {.dtype = GRUS_I8,
+                              .rank = 2,
+                              .shape = {ROWS, COLUMNS},
+                              .count = ROWS * COLUMNS,
+                              .data = q,
+                              .scale = &scale_beside};
+        for (size_t at = 0; at <= ROWS * COLUMNS; at++) {
+            size_t n = (at * 5 + (size_t)(first + 128)) % (ROWS * COLUMNS - at + 1);
+            float values[ROWS * COLUMNS];
+            grus_tensor_floats(&tensor, at, n, values);
+            for (size_t i = 0; i < n; i++) {
+                // The product of these two is exact in double.
+                double scale = (at + i) / COLUMNS == 4 ? 0 : (double)scale_of[(at + i) / COLUMNS];
+                ck_assert(values[i] == (float)(q[at + i] * scale));
+            }
+        }
+        ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), ROWS * COLUMNS);
+    }
+}
+END_TEST
+
+START_TEST(quantised_too_large)
+{
+    static const signed char q[2 * COLUMNS] = {[COLUMNS] = 1, 0, -128};
+    static const float scale[] = {1, 0x1p125f};
+    static const grus_tensor beside = {.dtype = GRUS_F32, .rank = 1, .shape = {2}, .count = 2, .data = scale};
+    grus_tensor tensor = {
+        .dtype = GRUS_I8, .rank = 2, .shape = {2, COLUMNS}, .count = 2 * COLUMNS, .data = q, .scale = &beside};
+    ck_assert_uint_eq(grus_tensor_find_nonfinite(&tensor), COLUMNS + 2);
+}
+END_TEST
+
+// Rows longer than a block; the greatest anywhere in them. In F16 as in F32.
+START_TEST(scales)
+{
+    enum { long_row = 600 };
+    static float values[7 * long_row];
+    static const float greatest[] = {-3, 0.1f, 0, 0x1p-120f, 0x1.fcp-120f, HUGE_VALF, NAN};
+    // 127 · 2⁻¹²⁶ is 0x1.fcp-120: a row whose greatest is less has a scale that would be denormal.
+    static const float expected[] = {3.f / 127, 0.1f / 127, 0, 0, 0x1p-126f, HUGE_VALF, NAN};
+    for (size_t row = 0; row < 7; row++) {
+        for (size_t i = 0; i < long_row; i++)
+            values[row * long_row + i] = greatest[row] > 0 && i % 3 ? -greatest[row] / 3 : -0.0f;
+        values[row * long_row + row * 90 + 5] = greatest[row];
+    }
+    values[2 * long_row] = 0x1p-127f;
+    grus_tensor tensor = {.dtype = GRUS_F32, .rank = 2, .shape = {7, long_row}, .count = 7 * long_row, .data = values};
+    float found[7];
+    for (size_t first = 0; first < 7; first++) {
+        grus_tensor_scales(&tensor, first, 7 - first, found + first);
+        for (size_t row = first; row < 6; row++)
+            ck_assert_uint_eq(bits_of(found[row]), bits_of(expected[row]));
+        ck_assert(isnan(found[6]));
+    }
+    static const unsigned char halves[] = {0, 0xc5, 0, 0x3c}; // -5, 1
+    grus_tensor half = {.dtype = GRUS_F16, .rank = 2, .shape = {1, 2}, .count = 2, .data = halves};
+    grus_tensor_scales(&half, 0, 1, found);
+    ck_assert(found[0] == 5.f / 127);
+    // Those of the file as they are, but for denormal ones.
+    static const signed char q[ROWS * COLUMNS];
+    grus_tensor eight = {.dtype = GRUS_I8,
+                         .rank = 2,
+                         .shape = {ROWS, COLUMNS},
+                         .count = ROWS * COLUMNS,
+                         .data = q,
+                         .scale = &scale_beside};
+    grus_tensor_scales(&eight, 1, ROWS - 1, found);
+    ck_assert(found[0] == 0.1f && found[1] == -0.7f && found[2] == 0 && found[3] == 0);
+}
+END_TEST
+
 START_TEST(sizes)
 {
     size_t result = 5;
@@ -336,6 +422,9 @@ int main(void)
     TCase *tests = tcase_create("base");
     tcase_add_test(tests, half_floats);
     tcase_add_test(tests, floats);
+    tcase_add_test(tests, quantised);
+    tcase_add_test(tests, quantised_too_large);
+    tcase_add_test(tests, scales);
     tcase_add_test(tests, sizes);
     tcase_add_test(tests, nonfinite);
     tcase_add_test(tests, allocation);

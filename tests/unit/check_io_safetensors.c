@@ -145,6 +145,48 @@ START_TEST(good)
 }
 END_TEST
 
+// A scale has the name of its weights in the file, whatever that is in the model.
+START_TEST(quantised)
+{
+    static const char header[] = "{\"emb\": {\"dtype\": \"I8\", \"shape\": [1, 3], \"data_offsets\": [0, 3]},"
+                                 "\"x.weight\": {\"dtype\": \"F16\", \"shape\": [1, 1], \"data_offsets\": [3, 5]},"
+                                 "\"x.weight_scale\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [5, 9]},"
+                                 "\"bare\": {\"dtype\": \"I8\", \"shape\": [2, 1], \"data_offsets\": [9, 11]},"
+                                 "\"emb_scale\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [11, 15]}}";
+    char from[] = "encoder.embedding.weight", to[] = "emb";
+    const grus_rename rename = {from, to};
+    grus_buffer content = {0};
+    grus_safetensors *file;
+    grus_error error;
+    grus_tensor tensor;
+    bool used;
+    make_file(&content, header, strlen(header), 15);
+    ck_assert_int_eq(open_file(&content, &rename, 1, &file, &error), GRUS_OK);
+    grus_tensors tensors = grus_safetensors_tensors(file);
+    ck_assert(tensors.find(tensors.user, "encoder.embedding.weight", &tensor));
+    ck_assert_str_eq(tensor.scale->name, "emb_scale");
+    ck_assert_mem_eq(tensor.scale->data, "\x0b\x0c\x0d\x0e", 4);
+    // None beside it, and one beside other weights.
+    ck_assert(tensors.find(tensors.user, "bare", &tensor) && !tensor.scale);
+    ck_assert(tensors.find(tensors.user, "x.weight", &tensor) && !tensor.scale);
+    for (size_t i = 0; i < 5; i++) {
+        grus_safetensors_get(file, i, &tensor, &used);
+        ck_assert_int_eq(used, strcmp(tensor.name, "x.weight_scale") != 0);
+    }
+    expect_hash(file, &content);
+    grus_safetensors_close(file);
+    // The file ends before the scale when that is read.
+    ck_assert_int_eq(open_file(&content, &rename, 1, &file, &error), GRUS_OK);
+    ck_assert_int_eq(truncate(test_path("m.safetensors"), (off_t)content.size - 1), 0);
+    tensors = grus_safetensors_tensors(file);
+    ck_assert(!tensors.find(tensors.user, "encoder.embedding.weight", &tensor));
+    ck_assert_int_eq(grus_safetensors_failure(file, &error), GRUS_E_MODEL);
+    expect_error(&error, "/m.safetensors", "", "became shorter while it was read");
+    grus_safetensors_close(file);
+    grus_buffer_free(&content);
+}
+END_TEST
+
 START_TEST(renaming)
 {
     static const char header[] = "{\"enc.gru.weight\": {\"dtype\": \"F16\", \"shape\": [1], \"data_offsets\": [0, 2]},"
@@ -295,6 +337,7 @@ Suite *safetensors_suite(void)
     tcase_add_test(tests, every_dtype);
     tcase_add_test(tests, shrinks);
     tcase_add_test(tests, renaming);
+    tcase_add_test(tests, quantised);
     tcase_add_test(tests, bad);
     tcase_add_test(tests, bad_lengths);
     tcase_add_test(tests, every_truncation);

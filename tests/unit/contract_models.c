@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/tensor.h"
 
 // ---- the sound models ----
 
@@ -163,9 +164,10 @@ static void write_config(contract_base kind, const contract_mistake *edit)
 static size_t add_entry(grus_buffer *header, const char *name, const char *dtype, const char *shape, size_t offset)
 {
     json_t *sizes = json_loads(shape, 0, NULL), *size;
-    size_t i, bytes = strcmp(dtype, "I64") == 0 || strcmp(dtype, "F64") == 0 ? 8 : strcmp(dtype, "F32") == 0 ? 4 : 2;
+    size_t i, count = 1, bytes;
     ck_assert_ptr_nonnull(sizes);
-    json_array_foreach(sizes, i, size) bytes *= (size_t)json_integer_value(size);
+    json_array_foreach(sizes, i, size) count *= (size_t)json_integer_value(size);
+    ck_assert(grus_dtype_bytes(grus_dtype_named(dtype), count, &bytes));
     json_decref(sizes);
     grus_buffer_printf(header, "%s\"%s\": {\"dtype\": \"%s\", \"shape\": %s, \"data_offsets\": [%zu, %zu]}",
                        header->size > 1 ? ", " : "", name, dtype, shape, offset, offset + bytes);
@@ -181,16 +183,22 @@ static void write_tensors(contract_base kind, const contract_mistake *edit)
     bool found = false;
     grus_buffer_byte(&header, '{');
     for (const base_tensor *tensor = tensors[kind]; tensor->name || (name && !found); tensor += tensor->name != NULL) {
-        char shape[64], dtype[8] = "F32";
+        char shape[64], dtype[8] = "F32", scale_shape[64] = "", scale_dtype[8];
         bool edits = name && (!tensor->name || strcmp(tensor->name, name) == 0);
         found = found || edits;
         if (edits && !edit->value)
             continue;
         if (edits)
-            ck_assert_int_eq(sscanf(edit->value, "%7s %63[^\n]", dtype, shape), 2);
+            ck_assert_int_ge(sscanf(edit->value, "%7s %63[^;]; %7s %63[^;]", dtype, shape, scale_dtype, scale_shape),
+                             2);
         else
             snprintf(shape, sizeof shape, tensor->shape[1] ? "[%d, %d]" : "[%d]", tensor->shape[0], tensor->shape[1]);
         bytes += add_entry(&header, edits ? name : tensor->name, dtype, shape, bytes);
+        if (*scale_shape) {
+            char scale[128];
+            snprintf(scale, sizeof scale, "%s_scale", name);
+            bytes += add_entry(&header, scale, scale_dtype, scale_shape, bytes);
+        }
     }
     grus_buffer_byte(&header, '}');
     for (size_t i = 0; i < 8; i++)
