@@ -10,6 +10,7 @@
 #include "api/benchmark_output.h"
 #include "base/error.h"
 #include "base/sized.h"
+#include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
 #include "scheduler/parse.h"
@@ -94,7 +95,9 @@ static grus_status prepare(grus_benchmark_state *bench, grus_error *error)
 static grus_status measure_all(grus_benchmark_state *bench, grus_error *error)
 {
     bool has_text = bench->settings.run.n_inputs > 0;
+    grus_benchmark_tell(bench, NULL);
     grus_status status = prepare(bench, error);
+    bench->now.parts = GRUS_BENCHMARK_PARTS - (has_text ? 0u : 5u) - (bench->n_threads == 1);
     if (status == GRUS_OK && has_text)
         status = measure_text(bench, error);
     if (status == GRUS_OK)
@@ -114,9 +117,11 @@ static grus_status measure_all(grus_benchmark_state *bench, grus_error *error)
 
 // ---- the call ----
 
-_Static_assert(sizeof(grus_benchmark_options) == offsetof(grus_benchmark_options, records) + sizeof(size_t), "padding");
+_Static_assert(sizeof(grus_benchmark_options) == offsetof(grus_benchmark_options, on_progress) + sizeof(void (*)(void)),
+               "padding");
 
-static const grus_benchmark_options benchmark_defaults = {.seconds = 2, .records = 20000};
+static const grus_benchmark_options benchmark_defaults = {
+    .seconds = 2, .records = 20000, .run_repetitions = GRUS_BENCHMARK_LEAST};
 
 void grus_benchmark_options_init(grus_benchmark_options *options, size_t size)
 {
@@ -127,6 +132,8 @@ static grus_status settle(grus_benchmark_state *bench, const grus_model *model, 
                           const grus_benchmark_options *how, grus_error *error)
 {
     bench->how = benchmark_defaults;
+    bench->started = grus_seconds();
+    bench->now.size = sizeof bench->now;
     grus_progress_init(&bench->last, sizeof bench->last);
     bench->memory = calloc(1, sizeof *bench->memory);
     if (!bench->memory)
@@ -138,12 +145,14 @@ static grus_status settle(grus_benchmark_state *bench, const grus_model *model, 
         status = grus_run_settings_read(&bench->settings, model, run, error);
     if (status == GRUS_OK)
         status = grus_job_settle(&bench->job, model, &bench->settings.run, error);
-    bench->n_threads = bench->settings.run.threads ? bench->settings.run.threads : grus_cpus();
+    bench->memory->result.cores = grus_cpus();
+    bench->n_threads = bench->settings.run.threads ? bench->settings.run.threads : bench->memory->result.cores;
     return status;
 }
 
 static void free_state(grus_benchmark_state *bench)
 {
+    grus_benchmark_inputs_free(&bench->inputs);
     grus_benchmark_remove_dir(bench);
     grus_benchmark_threads_free(bench);
     grus_benchmark_work_free(&bench->work);

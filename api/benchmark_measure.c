@@ -9,8 +9,6 @@
 #include "base/assert.h"
 #include "scheduler/clock.h"
 
-#define MOST_REPETITIONS 1000
-
 double grus_benchmark_cpu_seconds(void)
 {
     struct timespec now;
@@ -49,13 +47,33 @@ static grus_benchmark_part *add_part(grus_benchmark_state *bench, const char *na
     return part;
 }
 
+void grus_benchmark_tell(grus_benchmark_state *bench, const grus_progress *run)
+{
+    if (!bench->how.on_progress)
+        return;
+    bench->now.seconds = grus_seconds() - bench->started;
+    bench->now.run = run;
+    bench->how.on_progress(bench->how.context, &bench->now);
+}
+
+// Whether another repetition is wanted after n that took so long together.
+static bool goes_on(const grus_benchmark_repeated *repeated, size_t n, double took, double seconds)
+{
+    return n < repeated->least || (n < GRUS_BENCHMARK_MOST && took + took / (double)n <= seconds);
+}
+
 grus_status grus_benchmark_measure(grus_benchmark_state *bench, const grus_benchmark_repeated *repeated,
                                    grus_benchmark_part **part, grus_error *error)
 {
-    double wall[MOST_REPETITIONS], cpu[MOST_REPETITIONS], started = grus_seconds();
+    double wall[GRUS_BENCHMARK_MOST], cpu[GRUS_BENCHMARK_MOST], started = grus_seconds();
     size_t n = 0;
+    GRUS_ASSERT(repeated->least > 0 && repeated->least <= GRUS_BENCHMARK_MOST);
     bench->used = repeated->threads;
-    while (n < MOST_REPETITIONS && (n < repeated->least || grus_seconds() - started < bench->how.seconds)) {
+    bench->now.name = repeated->name;
+    bench->now.part++;
+    while (goes_on(repeated, n, grus_seconds() - started, bench->how.seconds)) {
+        bench->now.repetition = n + 1;
+        grus_benchmark_tell(bench, NULL);
         bench->apart = bench->apart_cpu = 0;
         double from = grus_seconds(), cpu_from = grus_benchmark_cpu_seconds();
         grus_status status = repeated->function(bench, error);

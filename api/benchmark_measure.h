@@ -4,11 +4,13 @@
 
 #include <limits.h>
 
+#include "api/benchmark_cut.h"
 #include "api/benchmark_work.h"
 #include "scheduler/run_options.h"
 
-#define GRUS_BENCHMARK_LEAST 3 // repetitions of what is held in memory
-#define GRUS_BENCHMARK_PARTS 8 // at most
+#define GRUS_BENCHMARK_LEAST ((size_t)3) // repetitions of what is held in memory
+#define GRUS_BENCHMARK_MOST ((size_t)1000)
+#define GRUS_BENCHMARK_PARTS ((size_t)8) // at most; five of them need text, and one more than one thread
 
 // What one thread infers with.
 typedef struct grus_benchmark_thread {
@@ -37,7 +39,10 @@ typedef struct grus_benchmark_state {
     double apart, apart_cpu;        // seconds of the repetition that another part counts
     char dir[PATH_MAX];             // temporary, "" before it is made
     size_t made;                    // outputs that the part "write" has made
+    grus_benchmark_inputs inputs;   // of the whole run, where it takes some of the records alone
     grus_progress last;             // of the whole run
+    grus_benchmark_progress now;
+    double started;
     grus_benchmark_memory *memory;
 } grus_benchmark_state;
 
@@ -48,10 +53,13 @@ typedef struct grus_benchmark_repeated {
     grus_status (*function)(grus_benchmark_state *bench, grus_error *error);
 } grus_benchmark_repeated;
 
-// Repeats the function as often as fits into the time, and adds a part, which the caller completes. bench->apart is taken
+// Repeats the function as often as is likely to fit into the time, and adds a part, which the caller completes. bench->apart is taken
 // from what is counted.
 grus_status grus_benchmark_measure(grus_benchmark_state *bench, const grus_benchmark_repeated *repeated,
                                    grus_benchmark_part **part, grus_error *error);
+
+// Tells the caller where the benchmark is. run: how far the whole run is, else NULL.
+void grus_benchmark_tell(grus_benchmark_state *bench, const grus_progress *run);
 
 double grus_benchmark_cpu_seconds(void); // of all threads of the process
 

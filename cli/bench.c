@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/cpu_list.h"
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/search.h"
 
 enum option_number {
@@ -34,9 +36,9 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_BATCH_TOKENS] =
         GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens), "source positions of a batch [16384]"),
     [OPT_RECORDS] = GRUS_COUNT("records", 0, "N", 1, 10000000, BENCHMARK(records),
-                               "records that the parts are measured on [20000]"),
-    [OPT_SECONDS] =
-        GRUS_REAL("seconds", "S", 0, 1e6, BENCHMARK(seconds), "for each part, at least three repetitions [2]"),
+                               "the first N records alone [20000; for the whole run all]"),
+    [OPT_SECONDS] = GRUS_REAL("seconds", "S", 0, 1e6, BENCHMARK(seconds),
+                              "for each part, and for whole runs, of which one is made at least [2, three]"),
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_OUTPUT_KEY] =
         GRUS_TEXT("output-key", 0, "KEY", RUN(output_key), "JSON field of the main result [its own name]"),
@@ -71,11 +73,16 @@ static void print_table(const grus_benchmark_result *result)
     size_t threads = 1;
     for (size_t i = 0; i < result->n; i++)
         threads = result->parts[i]->threads > threads ? result->parts[i]->threads : threads;
-    printf("CPU %s, up to %zu %s\n", grus_cpu_name(), threads, threads == 1 ? "thread" : "threads");
-    printf("kernel %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n\n",
+    printf("CPU %s, up to %zu %s on %zu %s\n", grus_cpu_name(), threads, threads == 1 ? "thread" : "threads",
+           result->cores, result->cores == 1 ? "core" : "cores");
+    printf("kernel %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n",
            grus_kernel_name(), (unsigned long long)result->records, (unsigned long long)result->positions,
            result->records_failed ? " (some records are in error)" : "");
-    printf("%-8s %7s %9s %9s %9s %9s %11s %11s %9s %9s %8s %8s\n", "part", "threads", "seconds", "min", "max", "cpu",
+    const grus_benchmark_part *whole = result->parts[result->n - 1];
+    if (strcmp(whole->name, "run") == 0)
+        printf("run on %s %.0f records of the inputs, %zu %s\n", result->run_is_cut ? "the first" : "all",
+               whole->records, whole->repetitions, whole->repetitions == 1 ? "time" : "times");
+    printf("\n%-8s %7s %9s %9s %9s %9s %11s %11s %9s %9s %8s %8s\n", "part", "threads", "seconds", "min", "max", "cpu",
            "records/s", "tokens/s", "MB/s", "GFLOP/s", "padding", "idle");
     for (size_t i = 0; i < result->n; i++) {
         const grus_benchmark_part *part = result->parts[i];
@@ -91,12 +98,14 @@ static void print_table(const grus_benchmark_result *result)
 
 static void write_json(FILE *to, const grus_benchmark_result *result)
 {
+    char list[GRUS_CPU_LIST];
+    grus_cpu_list(list);
     fprintf(to,
-            "{\"version\": \"%s\", \"cpu\": \"%s\", \"kernel\": \"%s\", \"records\": %llu, \"records_failed\": %llu, "
-            "\"tokens\": %llu, "
-            "\"parts\": [",
-            grus_version(), grus_cpu_name(), grus_kernel_name(), (unsigned long long)result->records,
-            (unsigned long long)result->records_failed, (unsigned long long)result->positions);
+            "{\"version\": \"%s\", \"cpu\": \"%s\", \"cores\": %zu, \"core_list\": \"%s\", \"kernel\": \"%s\", "
+            "\"records\": %llu, \"records_failed\": %llu, \"tokens\": %llu, \"run_is_cut\": %s, \"parts\": [",
+            grus_version(), grus_cpu_name(), result->cores, list, grus_kernel_name(),
+            (unsigned long long)result->records, (unsigned long long)result->records_failed,
+            (unsigned long long)result->positions, result->run_is_cut ? "true" : "false");
     for (size_t i = 0; i < result->n; i++) {
         const grus_benchmark_part *part = result->parts[i];
         fprintf(
@@ -137,17 +146,37 @@ static int print_result(const grus_benchmark_result *result, const char *json)
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
+static void on_progress(void *context, const grus_benchmark_progress *progress)
+{
+    char step[GRUS_DISPLAY_STEP] = "reading records";
+    if (progress->name)
+        snprintf(step, sizeof step, "%s (%zu of %zu), repetition %zu", progress->name, progress->part, progress->parts,
+                 progress->repetition);
+    bool is_new = progress->repetition <= 1 && !progress->run;
+    grus_display_step(context, progress->seconds, step, is_new, progress->run);
+}
+
 static grus_status measure(const grus_model *model, const grus_option_value *values, grus_run_options *run,
                            grus_benchmark_result **result, grus_error *error)
 {
     grus_search search;
+    grus_display display;
     grus_benchmark_options how;
     grus_search_init(&search, sizeof search, model);
     grus_benchmark_options_init(&how, sizeof how);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_BENCHMARK, &how);
+    if (values[OPT_RECORDS].set)
+        how.run_records = how.records;
+    if (values[OPT_SECONDS].set)
+        how.run_repetitions = 1;
+    grus_display_init(&display, GRUS_PROGRESS_AUTO, false);
+    how.context = &display;
+    how.on_progress = on_progress;
     run->search = &search;
-    return grus_benchmark(model, run, &how, result, error);
+    grus_status status = grus_benchmark(model, run, &how, result, error);
+    grus_display_clear(&display);
+    return status;
 }
 
 static int execute(const char *dir, const grus_option_value *values, grus_run_options *run)

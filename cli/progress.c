@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -123,10 +124,10 @@ void grus_display_clear(grus_display *display)
 
 // ---- the line ----
 
-enum { RECORDS, RECORDS_RATE, TOKENS_RATE, SHARDS, FAILED, LEFT, N_PARTS };
+enum { STEP, RECORDS, RECORDS_RATE, TOKENS_RATE, SHARDS, FAILED, LEFT, N_PARTS };
 
-// What is left out first where the terminal is narrow.
-static const int leaving[] = {TOKENS_RATE, RECORDS_RATE, SHARDS, FAILED, LEFT};
+// What is left out first where the terminal is narrow; RECORDS stay where there is no STEP, and what stays is cut.
+static const int leaving[] = {TOKENS_RATE, RECORDS_RATE, SHARDS, FAILED, LEFT, RECORDS};
 
 typedef struct line_parts {
     char text[N_PARTS][PART]; // "" is not there
@@ -153,7 +154,6 @@ static void fill_parts(const grus_progress *progress, line_parts *parts)
     double left;
     uint64_t tokens =
         progress->tokens_in - progress->tokens_in_resumed + progress->tokens_out - progress->tokens_out_resumed;
-    *parts = (line_parts){0};
     snprintf(parts->text[RECORDS], PART, "%s records", grouped(progress->records, number));
     snprintf(parts->text[RECORDS_RATE], PART, "%s/s", grouped((uint64_t)(grus_progress_rate(progress) + 0.5), number));
     snprintf(parts->text[TOKENS_RATE], PART, "%s tokens/s", grouped(rate(tokens, progress->seconds), number));
@@ -168,12 +168,15 @@ static void fill_parts(const grus_progress *progress, line_parts *parts)
 // width: columns that it may take.
 static void print_line(const grus_display *display, const grus_progress *progress, size_t width)
 {
-    line_parts parts;
-    fill_parts(progress, &parts);
-    for (size_t i = 0; i < sizeof leaving / sizeof *leaving && length(&parts) > width; i++)
+    line_parts parts = {0};
+    snprintf(parts.text[STEP], PART, "%s", display->step);
+    if (progress)
+        fill_parts(progress, &parts);
+    int last = *display->step ? STEP : RECORDS;
+    for (size_t i = 0; i < sizeof leaving / sizeof *leaving && leaving[i] != last && length(&parts) > width; i++)
         parts.text[leaving[i]][0] = '\0';
     if (length(&parts) > width)
-        parts.text[RECORDS][width] = '\0';
+        parts.text[last][width] = '\0';
     const char *separator = "";
     for (int i = 0; i < N_PARTS; i++) {
         if (!parts.text[i][0])
@@ -184,12 +187,13 @@ static void print_line(const grus_display *display, const grus_progress *progres
     }
 }
 
-void grus_display_progress(grus_display *display, const grus_progress *progress)
+// progress may be NULL.
+static void draw(grus_display *display, double seconds, const grus_progress *progress)
 {
     double pause = display->interval > 0 ? display->interval : display->redraw ? REDRAW_SECONDS : LINE_SECONDS;
-    if (!display->line || progress->seconds - display->shown < pause)
+    if (!display->line || seconds - display->shown < pause)
         return;
-    display->shown = progress->seconds;
+    display->shown = seconds;
     fputs(display->redraw ? "\r\033[K" : "grus: ", stderr);
     // In its last column a terminal may wrap already.
     print_line(display, progress, display->redraw ? columns() - 1 : SIZE_MAX);
@@ -197,6 +201,20 @@ void grus_display_progress(grus_display *display, const grus_progress *progress)
         fputc('\n', stderr);
     display->drawn = display->redraw;
     fflush(stderr);
+}
+
+void grus_display_progress(grus_display *display, const grus_progress *progress)
+{
+    draw(display, progress->seconds, progress);
+}
+
+void grus_display_step(grus_display *display, double seconds, const char *step, bool is_new,
+                       const grus_progress *progress)
+{
+    snprintf(display->step, sizeof display->step, "%s", step);
+    if (is_new)
+        display->shown = -INFINITY;
+    draw(display, seconds, progress);
 }
 
 void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir)

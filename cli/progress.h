@@ -7,6 +7,8 @@
 
 typedef enum grus_progress_mode { GRUS_PROGRESS_AUTO, GRUS_PROGRESS_ALWAYS, GRUS_PROGRESS_NEVER } grus_progress_mode;
 
+#define GRUS_DISPLAY_STEP 64
+
 typedef struct grus_display {
     bool quiet;  // no plan, no summary
     bool line;   // a progress line is wanted
@@ -17,6 +19,7 @@ typedef struct grus_display {
     double shown;                      // seconds at which the last one was shown
     const char *kernel;                // of the model, and, where it is not float32,
     const char *compute;               // what it computes with; else NULL
+    char step[GRUS_DISPLAY_STEP];      // before the figures of the line; "" in a run
     char source[GRUS_LAUNCHER_SOURCE]; // where the process's part of the run comes from; "" for nowhere
 } grus_display;
 
@@ -30,6 +33,10 @@ bool grus_progress_left(const grus_progress *progress, double *seconds);
 
 void grus_display_plan(const grus_display *display, const grus_progress *plan);
 void grus_display_progress(grus_display *display, const grus_progress *progress);
+// The same of work in steps, so many seconds after it began: the step, and behind it how far a run in it is, or nothing
+// where progress is NULL. A step that is new is shown at once.
+void grus_display_step(grus_display *display, double seconds, const char *step, bool is_new,
+                       const grus_progress *progress);
 // Takes the line away before something else is printed.
 void grus_display_clear(grus_display *display);
 void grus_display_summary(grus_display *display, const grus_progress *last, const char *outdir);

@@ -466,13 +466,28 @@ typedef struct grus_benchmark_part {
     double padding, rows_empty; // shares of encoder positions and decoder rows computed for nobody
 } grus_benchmark_part;
 
+// Where a benchmark is.
+typedef struct grus_benchmark_progress {
+    size_t size;
+    const char *name;         // of the part that is measured, as above; NULL while the records are read
+    size_t part, parts;       // from 1, of so many; 0 while the records are read
+    size_t repetition;        // of the part, from 1
+    double seconds;           // since the benchmark began
+    const grus_progress *run; // how far the repetition of "run" is; NULL in all others, and at its beginning
+} grus_benchmark_progress;
+
 typedef struct grus_benchmark_options {
     size_t size;
-    double seconds; // for each part, about
-    size_t records; // that the parts are measured on, at most
+    double seconds;         // for each part, about; another repetition begins where it is likely to end in them
+    size_t records;         // that the parts are measured on, at most
+    size_t run_records;     // the first so many of the inputs are what "run" takes; 0: all
+    size_t run_repetitions; // of "run", whatever time they take; at least 1. The other parts have 3
+    void *context;          // of on_progress
+    // At the beginning of each repetition, and while the one of "run" goes on. One at a time. NULL: nobody is told.
+    void (*on_progress)(void *context, const grus_benchmark_progress *progress);
 } grus_benchmark_options;
 
-// 2 seconds, 20,000 records.
+// 2 seconds, 20,000 records; all records of the inputs, three times.
 GRUS_API void grus_benchmark_options_init(grus_benchmark_options *options, size_t size);
 
 // Everything belongs to the result and lives until it is freed.
@@ -481,12 +496,14 @@ typedef struct grus_benchmark_result {
     size_t n;
     const grus_benchmark_part *const *parts;     // (n) in the order in which they were measured
     uint64_t records, records_failed, positions; // that the parts were measured on
+    size_t cores;                                // CPUs that the process may use, by its affinity and its cgroup
+    bool run_is_cut;                             // "run" took the inputs' first records alone; there are more
 } grus_benchmark_result;
 
-// Measures the parts of a run one by one on the inputs' first records, held in memory, then a whole grus_run over all
-// of the inputs into a temporary directory (TMPDIR, else /tmp). Without inputs, batches of log-normal lengths and
-// random ids are made up, and what needs text is left out. run are the options of the run, its inputs included; how
-// NULL: the defaults. The caller frees *result with grus_benchmark_result_free; after an error it is NULL.
+// Measures the parts of a run one by one on the inputs' first records, held in memory, then a whole grus_run over the
+// inputs into a temporary directory (TMPDIR, else /tmp), which also holds a copy of an input of which it takes the first
+// records alone. Without inputs, batches of log-normal lengths and random ids are made up, and what needs text is left
+// out. run are the options of the run, its inputs included; how NULL: the defaults. The caller frees *result with grus_benchmark_result_free; after an error it is NULL.
 GRUS_API grus_status grus_benchmark(const grus_model *model, const grus_run_options *run,
                                     const grus_benchmark_options *how, grus_benchmark_result **result,
                                     grus_error *error);

@@ -5,6 +5,7 @@
     watch.py metrics FILE             the rules of promtool check metrics
     watch.py value FILE NAME [LABEL]  a metric's value, of the sample that has this text among its labels
     watch.py pty COLUMNS COMMAND...   the widest progress line that the command draws, and all of its words
+    watch.py steps COLUMNS COMMAND... every line that the command draws there
     watch.py share LOG RECORDS        bytes done go with records done, in each progress event
     watch.py rate LOG                 the last event's rate is of the records that this process did
 """
@@ -97,14 +98,15 @@ def samples(path):
     check(set(helped) == set(typed) == {name for name, _ in seen}, "a metric without a sample")
 
 
-def pty(columns, command):
+def drawn_lines(columns, command):
+    """What the command draws over itself on standard error, a terminal of so many columns."""
     parent, child = os.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = os.fork()
     if process == 0:
         os.close(parent)
         os.dup2(child, 2)
-        os.environ["TERM"] = "xterm"
+        os.environ.setdefault("TERM", "xterm")
         os.execvp(command[0], command)
     os.close(child)
     drawn = b""
@@ -118,9 +120,13 @@ def pty(columns, command):
         drawn += piece
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     check(status == 0, "exit %d: %r" % (status, drawn[-300:]))
-    lines = [re.sub(r"\x1b\[[0-9]*m", "", l) for l in re.findall(r"\r\x1b\[K([^\r\n]+)", drawn.decode())]
+    return [re.sub(r"\x1b\[[0-9]*m", "", l) for l in re.findall(r"\r\x1b\[K([^\r\n]+)", drawn.decode())]
+
+
+def pty(columns, command):
+    lines = drawn_lines(columns, command)
     lines = [line for line in lines if "records" in line or columns < 20 and not line.startswith("grus")]
-    check(lines, "no progress line: %r" % drawn[-300:])
+    check(lines, "no progress line")
     print(max(map(len, lines)), max(lines, key=len))
 
 
@@ -158,6 +164,8 @@ def main(command, *rest):
         print(*("%d" % v for name, labels, v in samples(rest[0]) if name == rest[1] and label in labels))
     elif command == "pty":
         pty(int(rest[0]), rest[1:])
+    elif command == "steps":
+        print(*drawn_lines(int(rest[0]), rest[1:]), sep="\n")
     elif command == "share":
         share(rest[0], int(rest[1]))
     elif command == "rate":

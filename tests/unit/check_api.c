@@ -1,4 +1,4 @@
-// check_api.c: what a caller can ask of a model, descriptions, words, stops, and structs of other sizes.
+// check_api.c: what a caller can ask of a model, descriptions, words, stops, structs of other sizes, and benchmarks.
 #include "config.h"
 
 #include <check.h>
@@ -281,6 +281,66 @@ START_TEST(a_number_of_no_value_is_refused)
 }
 END_TEST
 
+typedef struct benchmark_seen {
+    size_t last; // part
+    size_t repetitions, most;
+    double seconds;
+} benchmark_seen;
+
+static void see_benchmark(void *context, const grus_benchmark_progress *progress)
+{
+    benchmark_seen *seen = context;
+    ck_assert_uint_le(sizeof *progress, progress->size);
+    ck_assert(progress->seconds >= seen->seconds);
+    ck_assert_int_eq(progress->name == NULL, progress->part == 0);
+    ck_assert(progress->part == seen->last || progress->part == seen->last + 1);
+    ck_assert(progress->part == progress->parts || !progress->run);
+    seen->repetitions += !progress->run && progress->part > 0;
+    seen->last = progress->part;
+    seen->most = progress->parts;
+    seen->seconds = progress->seconds;
+}
+
+START_TEST(a_benchmark_tells_where_it_is)
+{
+    char input[4096];
+    const char *builddir = getenv("builddir"), *const inputs[] = {input};
+    snprintf(input, sizeof input, "%s/tests/cases/bahdanau/input.jsonl", builddir ? builddir : ".");
+    grus_model *model = load("bahdanau");
+    for (size_t threads = 1; threads <= 2; threads++)
+        for (size_t n = 0; n <= 1; n++) {
+            benchmark_seen seen = {0};
+            grus_run_options run;
+            grus_benchmark_options how;
+            grus_benchmark_result *result;
+            grus_error error;
+            grus_run_options_init(&run, sizeof run);
+            grus_benchmark_options_init(&how, sizeof how);
+            run.inputs = inputs;
+            run.n_inputs = n;
+            run.threads = threads;
+            how.seconds = 0;
+            how.records = 4;
+            how.run_records = 2;
+            how.context = &seen;
+            how.on_progress = see_benchmark;
+            ck_assert_int_eq(grus_benchmark(model, &run, &how, &result, &error), GRUS_OK);
+            ck_assert_uint_eq(result->n, (n ? 7u : 2u) + (threads > 1));
+            ck_assert_uint_eq(seen.most, result->n);
+            ck_assert_uint_eq(seen.last, result->n);
+            ck_assert_uint_eq(seen.repetitions, 3 * result->n);
+            ck_assert_uint_ge(result->cores, 1);
+            ck_assert_int_eq(result->run_is_cut, n == 1);
+            for (size_t i = 0; i < result->n; i++) {
+                ck_assert_uint_eq(result->parts[i]->repetitions, 3);
+                ck_assert(result->parts[i]->records == (i == 6u + (threads > 1) ? 2 : 4));
+            }
+            grus_benchmark_result_free(result);
+        }
+    grus_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api");
@@ -302,6 +362,7 @@ int main(void)
     tcase_add_test(calls, an_older_struct_is_read_and_filled_as_far_as_it_goes);
     tcase_add_test(calls, a_newer_struct_is_read_where_it_says_nothing_new);
     tcase_add_test(calls, a_number_of_no_value_is_refused);
+    tcase_add_test(calls, a_benchmark_tells_where_it_is);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
