@@ -3,7 +3,6 @@
 
 #include "engine/nn/reading.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,23 +137,12 @@ typedef struct rows_of {
     float *data, *scales;
 } rows_of;
 
-// max|w| / 127 of each row.
-static void find_scales(const float *data, size_t rows, size_t columns, float *scales)
-{
-    for (size_t row = 0; row < rows; row++, data += columns) {
-        float most = 0;
-        for (size_t i = 0; i < columns; i++)
-            most = fmaxf(most, fabsf(data[i]));
-        scales[row] = most / 127;
-    }
-}
-
 static void read_rows(const rows_of *of, size_t first, size_t n, size_t to)
 {
     float *data = of->data + to * of->columns;
     grus_tensor_floats(of->tensor, first * of->columns, n * of->columns, data);
     if (of->scales)
-        find_scales(data, n, of->columns, of->scales + to);
+        grus_tensor_scales(of->tensor, first, n, of->scales + to);
 }
 
 // Room for a matrix of such a tensor, all zeros where it has more rows than that gives.
@@ -215,20 +203,19 @@ grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const g
 
 grus_status grus_read_scales(grus_reading *reading, grus_wanted wanted, const float **scales, grus_error *error)
 {
-    grus_matrix matrix;
-    float *kept;
+    grus_tensor tensor;
     *scales = NULL;
     if (!reading->scaled)
         return GRUS_OK;
-    size_t parameters = reading->parameters;
-    grus_status status = grus_read_matrix(reading, wanted, &matrix, error);
-    reading->parameters = parameters;
-    if (!status && !(kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept)))
-        status = grus_fail_memory(error, wanted.rows * sizeof *kept);
-    if (!status)
-        *scales = memcpy(kept, matrix.scales, wanted.rows * sizeof *kept);
-    grus_matrix_drop(&matrix);
-    return status;
+    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
+    if (status)
+        return status;
+    float *kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept);
+    if (!kept)
+        return grus_fail_memory(error, wanted.rows * sizeof *kept);
+    grus_tensor_scales(&tensor, 0, wanted.rows, kept);
+    *scales = kept;
+    return GRUS_OK;
 }
 
 grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate_range gates, grus_matrix *matrix,

@@ -10,6 +10,7 @@ int main(void)
     suite_add_tcase(suite, bits_case());
     suite_add_tcase(suite, product_case());
     suite_add_tcase(suite, int8_case());
+    suite_add_tcase(suite, reading_case());
     suite_add_tcase(suite, lanes_case());
     suite_add_tcase(suite, encoder_case());
     suite_add_tcase(suite, decoder_case());

@@ -11,6 +11,7 @@ TCase *vector_case(void);
 TCase *bits_case(void);
 TCase *product_case(void);
 TCase *int8_case(void);
+TCase *reading_case(void);
 TCase *lanes_case(void);
 TCase *encoder_case(void);
 TCase *infer_case(void);
