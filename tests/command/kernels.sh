@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The models that ship, on each kernel that this machine can run: every output byte is the same for any number of threads,
-# any batch size and every kernel, and what tests/command/answers.txt says of all machines. Each pair of thread count and
-# batch size is tried with one of the models; with FULL=1, with all of them, and with every kernel that BLIS has. Then
-# the golden cases. Without FULL=1 the plain C runs one of the models. THREADS are the counts of threads to try.
+# The models that ship, on each kernel that this machine can run, for float32 and for int8: every output byte is the same
+# for any number of threads, any batch size and every kernel of a type, and what tests/command/answers.txt says of all
+# machines. Each pair of thread count and batch size is tried with one of the models; with FULL=1, with all of them, and
+# with every kernel that BLIS has. Then the golden cases. Without FULL=1 the plain C of float32 runs one of the models.
+# THREADS are the counts of threads to try.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -17,43 +18,58 @@ models=(
 )
 kernels=(skx haswell cortexa57 generic)
 [[ -z ${FULL-} ]] || kernels+=(knl zen zen2 zen3 excavator sandybridge penryn)
+kernels+=(int8-{amx,avx512vnni,avxvnni,avx2,dotprod,neon,generic})
 batches=(1 7 64 default) # records
 
 kernel_of() { # VALUE of BLIS_ARCH_TYPE
     BLIS_ARCH_TYPE=$1 "$GRUS" --version | sed -n 's/.*(kernel \(.*\))$/\1/p'
 }
 
+# take KERNEL: what is run from here on is run on it; false where this machine, or this build, lacks it.
+take() {
+    kernel=$1 type=float32 prefix='' compute=()
+    if [[ $kernel = int8-* ]]; then
+        export GRUS_INT8_KERNEL=${kernel#int8-}
+        type=int8 prefix=int8- compute=(--compute-type int8)
+        "$GRUS" inspect "$MODELS/mnist-rows" "${compute[@]}" 2>/dev/null | grep -q "^kernel  *$GRUS_INT8_KERNEL, int8$"
+    else
+        export BLIS_ARCH_TYPE=$kernel
+        [[ $(kernel_of "$kernel") = "$kernel" ]]
+    fi
+}
+
 # try OUTPUT THREADS BATCH: a run of $model on $kernel, its records in the file OUTPUT.
 try() {
     local batch=()
     [[ $3 = default ]] || batch=(--batch-tokens "$(($3 * positions))")
-    BLIS_ARCH_TYPE=$kernel expect 0 "$model, $kernel, $2 threads, batch $3" run "$MODELS/$model" "$work/$model.jsonl" \
-        -q -o "$work/out.d" -t "$2" "${batch[@]}" "${options[@]}"
+    expect 0 "$model, $kernel, $2 threads, batch $3" run "$MODELS/$model" "$work/$model.jsonl" \
+        -q -o "$work/out.d" -t "$2" "${batch[@]}" "${compute[@]}" "${options[@]}"
     plain "$work/out.d/$model.jsonl.zst" >"$1" || fail "$model, $kernel: no output"
     rm -rf "$work/out.d"
 }
 
 # sweep SHIFT: thread counts and batch sizes against each other, the latter shifted by so many; the first run is kept.
 sweep() {
-    local i batch first=$work/$model-$kernel.jsonl
+    local i batch kept=$work/$model-$kernel.jsonl
     for i in "${!threads[@]}"; do
         batch=${batches[($1 + i) % ${#batches[@]}]}
-        if [[ ! -e $first ]]; then
-            try "$first" "${threads[i]}" "$batch"
+        if [[ ! -e $kept ]]; then
+            try "$kept" "${threads[i]}" "$batch"
         else
             try "$work/found.jsonl" "${threads[i]}" "$batch"
-            check "$model, $kernel, ${threads[i]} threads, batch $batch: other bytes" cmp "$first" "$work/found.jsonl"
+            check "$model, $kernel, ${threads[i]} threads, batch $batch: other bytes" cmp "$kept" "$work/found.jsonl"
         fi
     done
 }
 
-# compare_kernels NAME: the first kernel's bytes of this model are this one's, and those of every machine.
+# compare_kernels NAME: the bytes of this model are those of the type's first kernel, and those of every machine.
 compare_kernels() {
     local digest
-    check "$1: other bytes on $kernel than on ${tried[0]}" cmp "$work/$1-${tried[0]}.jsonl" "$work/$1-$kernel.jsonl"
+    check "$1: other bytes on $kernel than on ${first[$type]}" \
+        cmp "$work/$1-${first[$type]}.jsonl" "$work/$1-$kernel.jsonl"
     digest=$(sha256sum <"$work/$1-$kernel.jsonl")
     check "$1 on $kernel: other bytes than elsewhere, ${digest%% *}" \
-        grep -qx "$1 ${digest%% *}" "$srcdir/tests/command/answers.txt"
+        grep -qx "$prefix$1 ${digest%% *}" "$srcdir/tests/command/answers.txt"
 }
 
 # compare_golden: likewise of every golden case that each build can run, all of whose records are in one file.
@@ -63,7 +79,7 @@ compare_golden() {
         name=$(basename "$case")
         ! grep -q '"sentencepiece"' "$case/model/config.json" || continue
         read -r -a options <"$case/options" || true
-        BLIS_ARCH_TYPE=$kernel expect 0 "$name, $kernel" run "$case/model" "$case/input.jsonl" -q -o "$work/golden.d" \
+        expect 0 "$name, $kernel" run "$case/model" "$case/input.jsonl" -q -o "$work/golden.d" "${compute[@]}" \
             ${options[@]+"${options[@]}"}
         echo "$name" >>"$work/golden-$kernel.jsonl"
         plain "$work/golden.d/input.jsonl.zst" >>"$work/golden-$kernel.jsonl" || fail "$name, $kernel: no output"
@@ -85,20 +101,27 @@ for ((value = 0; value < 26; value++)); do
     check "kernel number $value: exit $code" test "$code" = 0 -o "$code" = 2
 done
 
+for value in nonsense '' AVX2; do
+    GRUS_INT8_KERNEL=$value expect 2 "the int8 kernel '$value'" run "$MODELS/snips-en" - -o - --compute-type int8
+    says "the int8 kernel '$value'" "no kernel for int8 is called '$value'"
+done
+
+declare -A first=() # kernel of each type
 tried=()
-for kernel in "${kernels[@]}"; do
-    if [[ $(kernel_of "$kernel") != "$kernel" ]]; then
-        echo "$kernel is left out: this machine, or this BLIS, lacks it"
+for name in "${kernels[@]}"; do
+    if ! take "$name"; then
+        echo "$name is left out: this machine, or this build, lacks it"
         continue
     fi
-    tried+=("$kernel")
+    tried+=("$name")
+    [[ -n ${first[$type]-} ]] || first[$type]=$name
     for i in "${!models[@]}"; do
         read -r model records positions line <<<"${models[i]}"
         [[ -n ${FULL-} || $kernel != generic || $model = mnist-rows ]] || continue # it is slow
         read -r -a options <<<"$line"
         zstd -dcq "$MODELS/$model/demo.jsonl.zst" | sed "${records}q" >"$work/$model.jsonl"
         read -r -a threads <<<"${THREADS:-1 2 3 8}"
-        [[ $kernel != generic ]] || threads=(2)
+        [[ $kernel != *generic ]] || threads=(2)
         shifts=("$i")
         [[ -z ${FULL-} ]] || shifts=("${!batches[@]}")
         for shift in "${shifts[@]}"; do
