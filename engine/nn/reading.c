@@ -94,6 +94,18 @@ static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, 
     return status || !quantised ? status : check_scale(tensors, name, tensor, wanted, error);
 }
 
+// To multiples of its scale, as a file of 8 bits has them: to the nearest, ties to even.
+static void round_row(float *row, size_t n, float scale)
+{
+    const float magic = 0x1.8p23f; // its last place is 1
+    for (size_t i = 0; i < n; i++) {
+        float q = scale > 0 ? row[i] / scale : scale;
+        q = q < 127 ? q : 127;
+        q = q > -127 ? q : -127;
+        row[i] = (q + magic - magic) * scale;
+    }
+}
+
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
 {
     grus_tensor tensor;
@@ -104,6 +116,11 @@ grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **
     if (!floats)
         return grus_fail_memory(error, tensor.count * sizeof *floats);
     grus_tensor_floats(&tensor, 0, tensor.count, floats);
+    for (size_t row = 0; row < wanted.rows && reading->scaled && wanted.columns && tensor.dtype != GRUS_I8; row++) {
+        float scale;
+        grus_tensor_scales(&tensor, row, 1, &scale);
+        round_row(floats + row * wanted.columns, wanted.columns, scale);
+    }
     reading->parameters += tensor.count;
     *data = floats;
     return GRUS_OK;
@@ -141,8 +158,11 @@ static void read_rows(const rows_of *of, size_t first, size_t n, size_t to)
 {
     float *data = of->data + to * of->columns;
     grus_tensor_floats(of->tensor, first * of->columns, n * of->columns, data);
-    if (of->scales)
-        grus_tensor_scales(of->tensor, first, n, of->scales + to);
+    for (size_t row = 0; row < n && of->scales; row++) {
+        grus_tensor_scales(of->tensor, first + row, 1, of->scales + to + row);
+        if (of->tensor->dtype != GRUS_I8)
+            round_row(data + row * of->columns, of->columns, of->scales[to + row]);
+    }
 }
 
 // Room for a matrix of such a tensor, all zeros where it has more rows than that gives.
@@ -203,19 +223,20 @@ grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const g
 
 grus_status grus_read_scales(grus_reading *reading, grus_wanted wanted, const float **scales, grus_error *error)
 {
-    grus_tensor tensor;
+    grus_matrix matrix;
+    float *kept;
     *scales = NULL;
     if (!reading->scaled)
         return GRUS_OK;
-    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
-    if (status)
-        return status;
-    float *kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept);
-    if (!kept)
-        return grus_fail_memory(error, wanted.rows * sizeof *kept);
-    grus_tensor_scales(&tensor, 0, wanted.rows, kept);
-    *scales = kept;
-    return GRUS_OK;
+    size_t parameters = reading->parameters;
+    grus_status status = grus_read_matrix(reading, wanted, &matrix, error);
+    reading->parameters = parameters;
+    if (!status && !(kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept)))
+        status = grus_fail_memory(error, wanted.rows * sizeof *kept);
+    if (!status)
+        *scales = memcpy(kept, matrix.scales, wanted.rows * sizeof *kept);
+    grus_matrix_drop(&matrix);
+    return status;
 }
 
 grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate_range gates, grus_matrix *matrix,

@@ -14,7 +14,7 @@ typedef struct grus_reading {
     const grus_tensors *tensors;
     grus_arena *arena;
     size_t parameters; // read so far
-    bool scaled;       // matrices that are packed get the scales of their rows
+    bool scaled;       // matrices are rounded to multiples of their rows' scales, and those that are packed have these
 } grus_reading;
 
 // Tensor prefix.suffix of exactly this shape; columns 0: a vector.

@@ -45,13 +45,22 @@ static float expected_scale(bool quantised, size_t row)
     return quantised ? scales[row] : most / 127;
 }
 
+// Where there are scales, a float is the nearest multiple of its row's.
+static float expected_weight(bool quantised, bool scaled, size_t at)
+{
+    size_t row = at / COLUMNS;
+    float scale = expected_scale(quantised, row);
+    if (quantised)
+        return (float)numbers[at] * scales[row];
+    return scaled ? nearbyintf(weights[at] / scale) * scale : weights[at];
+}
+
 // Row `at` of the matrix is row `row` of the tensor.
 static void check_row(const grus_matrix *matrix, size_t at, bool quantised, size_t row)
 {
-    for (size_t i = 0; i < COLUMNS; i++) {
-        size_t from = row * COLUMNS + i;
-        ck_assert(matrix->data[at * COLUMNS + i] == (quantised ? (float)numbers[from] * scales[row] : weights[from]));
-    }
+    for (size_t i = 0; i < COLUMNS; i++)
+        ck_assert(matrix->data[at * COLUMNS + i] ==
+                  expected_weight(quantised, matrix->scales != NULL, row * COLUMNS + i));
     if (matrix->scales)
         ck_assert(matrix->scales[at] == expected_scale(quantised, row));
 }
