@@ -7,7 +7,8 @@ Command line:  export_torch.py model.pt config.json models/mine --dtype f16 --re
 model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key; "state_dict",
 "model_state_dict" and "model" are found without). config is the config.json that grus will read (doc/model-format.md). Every
 tensor that the configuration needs is checked for presence and shape; those that it does not use are left out, and listed.
-Weights under torch.nn.utils.weight_norm are folded.
+Weights under torch.nn.utils.weight_norm are folded. With --dtype int8 matrices become I8 with a scale for each row, a quarter of their
+size; biases and the like stay float32.
 """
 import argparse
 import json
@@ -17,9 +18,11 @@ import struct
 import sys
 import tempfile
 
+import numpy as np
 import torch
 
-DTYPES = {"f32": ("F32", torch.float32), "f16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat16)}
+DTYPES = {"f32": ("F32", torch.float32), "f16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat16),
+          "int8": ("F32", torch.float32)}   # before its matrices are quantised
 NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64",
          torch.int32: "I32", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16", torch.bool: "BOOL"}
 
@@ -294,6 +297,24 @@ def expected_tensors(config, sizes):
     return wanted
 
 
+def quantised(weights):
+    """A float32 matrix as integers and a scale for each row, rounded as doc/model-format.md says, "int8 in a file". By NumPy, which
+    divides as IEEE 754 does."""
+    least = np.finfo(np.float32).tiny
+    w = weights.numpy()
+    w = np.where(np.abs(w) < least, np.float32(0), w)
+    scale = np.abs(w).max(axis=1, keepdims=True, initial=0) / np.float32(127)
+    scale[scale < least] = 0
+    with np.errstate(invalid="ignore"):     # weights that are not finite are refused later
+        q = np.rint(np.divide(w, scale, out=np.zeros_like(w), where=scale > 0)).astype(np.int8)
+    return torch.from_numpy(q), torch.from_numpy(scale[:, 0].copy())
+
+
+def is_weight(name, tensor):
+    """Whether this is the matrix of a product or an embedding, which --dtype int8 quantises."""
+    return tensor.dim() == 2 and name.rsplit(".", 1)[-1].startswith("weight")
+
+
 def is_state(obj):
     return isinstance(obj, torch.nn.Module) or isinstance(obj, dict) and bool(obj) and \
         all(isinstance(v, torch.Tensor) for v in obj.values())
@@ -394,10 +415,14 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
     used = check(state, expected_tensors(config, {n: count_lines(p) for n, p in paths.items()}))
     tensors = {}
     for name, t in used.items():
-        small = t.to(DTYPES[dtype][1])
+        small, stored = t.to(DTYPES[dtype][1]), rename(name, config.get("tensors", {}))
+        if dtype == "int8" and is_weight(name, t):
+            tensors[stored], tensors[stored + "_scale"] = quantised(small)
+            small = tensors[stored] * tensors[stored + "_scale"][:, None]
+        else:
+            tensors[stored] = small
         if not torch.isfinite(small).all():
             raise ExportError(f"{name}: holds values that are " + (f"too large for {dtype}" if torch.isfinite(t).all() else "not finite"))
-        tensors[rename(name, config.get("tensors", {}))] = small
 
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as temp:
@@ -423,7 +448,7 @@ def main():
     p.add_argument("config", help="config.json of the model")
     p.add_argument("out", help="model directory to write")
     p.add_argument("--files", metavar="DIR", help="where the vocabulary files lie [folder of CONFIG]")
-    p.add_argument("--dtype", choices=sorted(DTYPES), default="f32")
+    p.add_argument("--dtype", choices=sorted(DTYPES), default="f32", help="of the weights; int8: matrices in I8 with scales [f32]")
     p.add_argument("--key", help="entry of the saved dictionary that holds the weights")
     p.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="replace a prefix of the tensor names")
     a = p.parse_args()

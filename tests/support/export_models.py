@@ -15,6 +15,8 @@ CONFIG = {
     "pooling": {"type": "mean"},
     "heads": {"kind": {"on": "sequence", "labels": "kinds"}, "tags": {"on": "token", "labels": "kinds"}},
 }
+# The same with attention pooling.
+ATTENTION = {**CONFIG, "pooling": {"type": "attention", "score": "additive", "size": 5, "query": "learned"}}
 # Path of keys, and what is put there; the first ones are no mistakes.
 EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normalize", True), ("heads.tags.inputs", ["state"]),
          ("extra", 1), ("source.lower", True), ("source.feature_dim", 4), ("source.tokenizer.lower", True),
@@ -48,6 +50,21 @@ def normed(state, name, g, v):
     return {**without(state, name), g: length, v: weight * 3}
 
 
+def awkward(state):
+    """Matrices whose rows are hard to round: ties, zeros, denormal weights, such scales, numbers of all sizes."""
+    state, denormals = dict(state), torch.tensor([1e-40, -1.1e-38, 1.4e-45])
+    for name in state:
+        if state[name].dim() == 2:
+            rows = torch.randn(state[name].shape) * 10 ** torch.empty(len(state[name]), 1).uniform_(-30, 3)
+            rows[1] = torch.randint(-127, 127, rows[1].shape) + 0.5
+            rows[1, 0] = -127
+            rows[0, -1] = denormals[len(name) % 3]
+            if len(rows) > 4:
+                rows[2], rows[3, 1:], rows[4] = 0, -1.1e-38, 1.4e-36 * rows[4].sign()
+            state[name] = rows
+    return state
+
+
 def write(top):
     torch.manual_seed(1)
     state = Tagger().state_dict()
@@ -60,10 +77,16 @@ def write(top):
         "parametrized": normed(state, heads + ".weight", heads + ".parametrizations.weight.original0",
                                heads + ".parametrizations.weight.original1"),
         "half-biased": without(state, "encoder.rnn.bias_hh_l0_reverse"),
+        "awkward": awkward(state), "awkward-half": {name: tensor.bfloat16() for name, tensor in awkward(state).items()},
+        "great": {**state, "heads.kind.weight": torch.full((2, 6), 3.4028234663852886e38)},
         "unbiased": without(state, *(n for n in state if "rnn.bias" in n)),
     }
     for name, saved in states.items():
         torch.save(saved, f"{top}/{name}.pt")
+    state.update({"attention.key.weight": torch.randn(5, 6), "attention.energy.weight": torch.randn(1, 5)})
+    torch.save(state, f"{top}/attention.pt")
+    with open(f"{top}/attention.json", "w") as file:
+        json.dump(ATTENTION, file)
     for name, lines in (("words", "a b c d e <unk>"), ("kinds", "x y")):
         with open(f"{top}/{name}", "w") as file:
             file.write(lines.replace(" ", "\n") + "\n")
