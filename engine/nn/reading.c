@@ -223,20 +223,19 @@ grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const g
 
 grus_status grus_read_scales(grus_reading *reading, grus_wanted wanted, const float **scales, grus_error *error)
 {
-    grus_matrix matrix;
-    float *kept;
+    grus_tensor tensor;
     *scales = NULL;
     if (!reading->scaled)
         return GRUS_OK;
-    size_t parameters = reading->parameters;
-    grus_status status = grus_read_matrix(reading, wanted, &matrix, error);
-    reading->parameters = parameters;
-    if (!status && !(kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept)))
-        status = grus_fail_memory(error, wanted.rows * sizeof *kept);
-    if (!status)
-        *scales = memcpy(kept, matrix.scales, wanted.rows * sizeof *kept);
-    grus_matrix_drop(&matrix);
-    return status;
+    grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
+    if (status)
+        return status;
+    float *kept = grus_arena_alloc(reading->arena, wanted.rows, sizeof *kept);
+    if (!kept)
+        return grus_fail_memory(error, wanted.rows * sizeof *kept);
+    grus_tensor_scales(&tensor, 0, wanted.rows, kept);
+    *scales = kept;
+    return GRUS_OK;
 }
 
 grus_status grus_read_gates(grus_reading *reading, grus_wanted wanted, grus_gate_range gates, grus_matrix *matrix,
