@@ -12,6 +12,7 @@
 #include "engine/encoder.h"
 #include "engine/generator.h"
 #include "engine/kernel/choose.h"
+#include "engine/kernel/product.h"
 
 struct grus_engine {
     const grus_config *config;
@@ -167,6 +168,15 @@ size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options 
     return grus_arena_reserved(grus_arena_count(list, &i));
 }
 
+static grus_status decode(const inferring *i, const grus_batch *batch, const grus_encoded *encoded,
+                          const grus_work *work, grus_result *results)
+{
+    if (!i->engine->config->seq2seq)
+        return grus_classifier_run(&i->engine->classifier, encoded, i->options, work, results);
+    grus_generator generator = generator_of(i);
+    return grus_generator_run(&generator, batch, encoded, work, results);
+}
+
 grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
                        const grus_work *work, grus_result *results)
 {
@@ -179,14 +189,9 @@ grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const
         results[record] = (grus_result){.finite = true};
     grus_encoded encoded;
     grus_status status = grus_encode(&engine->encoder, batch, first_final(engine), work, &encoded);
-    if (status)
-        return status;
-    if (engine->config->seq2seq) {
-        grus_generator generator = generator_of(&i);
-        status = grus_generator_run(&generator, batch, &encoded, work, results);
-    } else {
-        status = grus_classifier_run(&engine->classifier, &encoded, options, work, results);
-    }
-    GRUS_ASSERT(grus_arena_bytes(work->arena) == held); // the list told all
+    if (!status)
+        status = decode(&i, batch, &encoded, work, results);
+    grus_kernel_leave(engine->kernel);
+    GRUS_ASSERT(status || grus_arena_bytes(work->arena) == held); // the list told all
     return status;
 }

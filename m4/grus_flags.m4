@@ -177,3 +177,19 @@ AC_DEFUN([GRUS_TRY_SENTENCEPIECE], [
   LIBS=$grus_saved_LIBS
   AC_LANG_POP([C++])
 ])
+
+# GRUS_CHECK_SET(NAME, WORDS, FLAGS, INCLUDE, BODY)
+# -------------------------------------------------
+# Whether the compiler has an instruction set, with FLAGS: then defines GRUS_NAME, and HAVE_NAME for Automake, and
+# GRUS_NAME_CFLAGS holds FLAGS.
+AC_DEFUN([GRUS_CHECK_SET], [
+  AC_MSG_CHECKING([whether $CC has $2])
+  grus_saved_CFLAGS=$CFLAGS
+  CFLAGS="$CFLAGS $3"
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <$4>]], [[$5]])], [grus_has_$1=yes], [grus_has_$1=no])
+  CFLAGS=$grus_saved_CFLAGS
+  AC_MSG_RESULT([$grus_has_$1])
+  AS_IF([test "x$grus_has_$1" = xyes], [AC_DEFINE([GRUS_$1], [1], [Define to build what needs $2.])])
+  AC_SUBST([GRUS_$1_CFLAGS], ["$3"])
+  AM_CONDITIONAL([HAVE_$1], [test "x$grus_has_$1" = xyes])
+])

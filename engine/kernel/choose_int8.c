@@ -22,8 +22,23 @@ static const struct row {
     unsigned needs;
     grus_kernel kernel;
 } rows[] = {
+#ifdef GRUS_AMX
+    ROW(GRUS_CPU_AMX, "amx", grus_int8_amx, GRUS_INT8_AMX, &grus_vector_avx512),
+#endif
+#ifdef GRUS_AVX512VNNI
+    ROW(GRUS_CPU_AVX512VNNI, "avx512vnni", grus_int8_avx512vnni, GRUS_INT8_AVX512VNNI, &grus_vector_avx512),
+#endif
+#ifdef GRUS_AVXVNNI
+    ROW(GRUS_CPU_AVXVNNI, "avxvnni", grus_int8_avxvnni, GRUS_INT8_AVXVNNI, &grus_vector_avx2),
+#endif
 #ifdef GRUS_X86
     ROW(GRUS_CPU_AVX2, "avx2", grus_int8_avx2, GRUS_INT8_AVX2, &grus_vector_avx2),
+#endif
+#ifdef GRUS_DOTPROD
+    ROW(GRUS_CPU_DOTPROD, "dotprod", grus_int8_dotprod, GRUS_INT8_DOTPROD, &grus_vector_generic),
+#endif
+#ifdef GRUS_NEON
+    ROW(0, "neon", grus_int8_neon, GRUS_INT8_NEON, &grus_vector_generic),
 #endif
     ROW(0, "generic", grus_int8_generic, GRUS_INT8_GENERIC, &grus_vector_generic),
 };

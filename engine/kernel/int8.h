@@ -38,21 +38,55 @@ void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus
 size_t grus_int8_passes(const grus_weights *weights);
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                         size_t ldy);
-#define GRUS_INT8_FUNCTIONS                                                                             \
-    {                                                                                                   \
-        .name = "int8", .group_bytes = grus_int8_group_bytes, .weights_bytes = grus_int8_weights_bytes, \
-        .pack_weights = grus_int8_pack_weights, .panels_bytes = grus_int8_panels_bytes,                 \
-        .pack_rows = grus_int8_pack_rows, .passes = grus_int8_passes, .multiply = grus_int8_multiply,   \
+// A kernel's row: its sum, what its threads give back (or NULL) and its layout.
+#define GRUS_INT8_TYPE(sum_, leave_, ...)                  \
+    {                                                      \
+        .type = {.name = "int8",                           \
+                 .group_bytes = grus_int8_group_bytes,     \
+                 .weights_bytes = grus_int8_weights_bytes, \
+                 .pack_weights = grus_int8_pack_weights,   \
+                 .panels_bytes = grus_int8_panels_bytes,   \
+                 .pack_rows = grus_int8_pack_rows,         \
+                 .passes = grus_int8_passes,               \
+                 .multiply = grus_int8_multiply,           \
+                 .leave = leave_},                         \
+        .sum = sum_, __VA_ARGS__                           \
     }
 
-// The kernels, one for each instruction set: lanes and units as grus_kernel has them.
+// The kernels, one for each instruction set: lanes and units as grus_kernel has them, and how they read both.
 #define GRUS_INT8_GENERIC_TILE 4
 #define GRUS_INT8_GENERIC_UNITS 8
+#define GRUS_INT8_GENERIC_LAYOUT .interleave = 1, .quantum = 4, .element = GRUS_INT8_SIGNED
 extern const grus_int8_type grus_int8_generic;
-#ifdef GRUS_X86
+
 #define GRUS_INT8_AVX2_TILE 6
 #define GRUS_INT8_AVX2_UNITS 16
+#define GRUS_INT8_AVX2_LAYOUT .interleave = 2, .quantum = 4, .element = GRUS_INT8_WIDE
 extern const grus_int8_type grus_int8_avx2;
-#endif
+
+#define GRUS_INT8_AVXVNNI_TILE 6
+#define GRUS_INT8_AVXVNNI_UNITS 16
+#define GRUS_INT8_AVXVNNI_LAYOUT .interleave = 4, .quantum = 4, .element = GRUS_INT8_OFFSET
+extern const grus_int8_type grus_int8_avxvnni;
+
+#define GRUS_INT8_AVX512VNNI_TILE 12
+#define GRUS_INT8_AVX512VNNI_UNITS 32
+#define GRUS_INT8_AVX512VNNI_LAYOUT .interleave = 4, .quantum = 4, .element = GRUS_INT8_OFFSET
+extern const grus_int8_type grus_int8_avx512vnni;
+
+#define GRUS_INT8_AMX_TILE 32
+#define GRUS_INT8_AMX_UNITS 32
+#define GRUS_INT8_AMX_LAYOUT .interleave = 4, .quantum = 64, .element = GRUS_INT8_SIGNED
+extern const grus_int8_type grus_int8_amx;
+
+#define GRUS_INT8_NEON_TILE 4
+#define GRUS_INT8_NEON_UNITS 16
+#define GRUS_INT8_NEON_LAYOUT .interleave = 2, .quantum = 4, .element = GRUS_INT8_SIGNED
+extern const grus_int8_type grus_int8_neon;
+
+#define GRUS_INT8_DOTPROD_TILE 6
+#define GRUS_INT8_DOTPROD_UNITS 16
+#define GRUS_INT8_DOTPROD_LAYOUT .interleave = 4, .quantum = 4, .element = GRUS_INT8_SIGNED
+extern const grus_int8_type grus_int8_dotprod;
 
 #endif

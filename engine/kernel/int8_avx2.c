@@ -10,9 +10,9 @@
 #define STEP 2
 #define WIDTH 8
 typedef int16_t row_element;
-typedef __m256i sums, numbers, step;
+typedef __m256i totals, numbers, step;
 
-static inline sums start(const int32_t *from, size_t first)
+static inline totals begin(const int32_t *from, size_t first)
 {
     (void)from, (void)first;
     return _mm256_setzero_si256();
@@ -30,17 +30,16 @@ static inline step broadcast(const int16_t *from)
     return _mm256_set1_epi32(two);
 }
 
-static inline sums dot(sums to, numbers w, step x)
+static inline totals dot(totals to, numbers w, step x)
 {
     return _mm256_add_epi32(to, _mm256_madd_epi16(w, x));
 }
 
-static inline void store(int32_t *to, sums from)
+static inline void store(int32_t *to, totals from)
 {
     _mm256_storeu_si256((__m256i *)(void *)to, from);
 }
 
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_avx2 = {
-    .type = GRUS_INT8_FUNCTIONS, .interleave = STEP, .quantum = 4, .element = GRUS_INT8_WIDE, .sum = sum};
+const grus_int8_type grus_int8_avx2 = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_AVX2_LAYOUT);

@@ -14,9 +14,9 @@ typedef int8_t bytes __attribute__((vector_size(8)));
 typedef int16_t shorts __attribute__((vector_size(16)));
 typedef int16_t four_shorts __attribute__((vector_size(8)));
 typedef int32_t ints __attribute__((vector_size(16)));
-typedef struct sums {
+typedef struct totals {
     ints low, high;
-} sums;
+} totals;
 typedef struct numbers {
     shorts first, second; // column
 } numbers;
@@ -24,10 +24,10 @@ typedef struct step {
     int16_t first, second;
 } step;
 
-static inline sums start(const int32_t *from, size_t first)
+static inline totals begin(const int32_t *from, size_t first)
 {
     (void)from, (void)first;
-    return (sums){{0}, {0}};
+    return (totals){{0}, {0}};
 }
 
 static inline numbers load(const int8_t *from)
@@ -43,20 +43,19 @@ static inline step broadcast(const int8_t *from)
 }
 
 // Two products of at most 128 * 127 fit 16 bits.
-static inline sums dot(sums to, numbers w, step x)
+static inline totals dot(totals to, numbers w, step x)
 {
     shorts two = w.first * x.first + w.second * x.second;
     four_shorts low = __builtin_shufflevector(two, two, 0, 1, 2, 3),
                 high = __builtin_shufflevector(two, two, 4, 5, 6, 7);
-    return (sums){to.low + __builtin_convertvector(low, ints), to.high + __builtin_convertvector(high, ints)};
+    return (totals){to.low + __builtin_convertvector(low, ints), to.high + __builtin_convertvector(high, ints)};
 }
 
-static inline void store(int32_t *to, sums from)
+static inline void store(int32_t *to, totals from)
 {
     memcpy(to, &from, sizeof from);
 }
 
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_generic = {
-    .type = GRUS_INT8_FUNCTIONS, .interleave = 1, .quantum = 4, .element = GRUS_INT8_SIGNED, .sum = sum};
+const grus_int8_type grus_int8_generic = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_GENERIC_LAYOUT);

@@ -1,9 +1,9 @@
 // int8_impl.h: the body of a kernel for numbers of 8 bits whose sums stay in registers; included by one file for each
 // instruction set, and by the tests, which run it in plain C. They define
-//   LANES, VECTORS   of a tile and of a group        STEP, WIDTH  columns of a step and units of a vector
-//   row_element      of which a row consists         sums         int32 for a vector of units
-//   numbers          a step of weights of a vector of units       step  what a step of a row is to them
-// and the functions start (sums from int32s, or 0 for NULL), load (numbers), broadcast (a step of a row), dot (sums with the
+//   LANES, VECTORS  of a tile and of a group       STEP, WIDTH  columns of a step and units of a vector
+//   row_element     of which a row consists        numbers      a step of the weights of a vector of units
+//   totals          int32s for a vector of units   step         a step of a row, as each unit needs it
+// and the functions begin (totals that start from int32s, or from 0), load (numbers), broadcast (a step), dot (totals with the
 // products of numbers and a step added) and store.
 #if !defined LANES || !defined VECTORS || !defined STEP || !defined WIDTH
 #error "int8_impl.h is instantiated by int8_*.c, with LANES, VECTORS, STEP, WIDTH defined"
@@ -17,9 +17,9 @@ static void sum(const grus_int8_block *block)
     const int8_t *weights = block->weights;
     const row_element *rows = block->rows;
     size_t depth = block->depth;
-    sums total[LANES][VECTORS];
+    totals total[LANES][VECTORS];
     EACH(lane, LANES)
-    EACH(i, VECTORS) total[lane][i] = start(block->start, i * WIDTH);
+    EACH(i, VECTORS) total[lane][i] = begin(block->start, i * WIDTH);
     for (size_t k = 0; k < depth; k += STEP, weights += STEP * WIDTH * VECTORS) {
         numbers w[VECTORS];
         EACH(i, VECTORS) w[i] = load(weights + i * STEP * WIDTH);

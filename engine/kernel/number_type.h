@@ -33,6 +33,8 @@ typedef struct grus_number_type {
     // At most GRUS_MAX_PARTS parts of so many columns in sum.
     void (*pack_rows)(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
     size_t (*passes)(const grus_weights *weights);
+    // Gives back what the thread that multiplied holds of the processor; NULL: nothing.
+    void (*leave)(void);
     // As grus_multiply.
     void (*multiply)(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                      size_t ldy);

@@ -119,3 +119,9 @@ void grus_product(const grus_weights *weights, const grus_panels *panels, float 
                               y + tile * rows * ldy + from * units, ldy);
     }
 }
+
+void grus_kernel_leave(const grus_kernel *kernel)
+{
+    if (kernel->type->leave)
+        kernel->type->leave();
+}

@@ -57,6 +57,10 @@ size_t grus_weights_passes(const grus_weights *weights);
 void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
                    size_t ldy);
 
+// What a thread calls when it has multiplied for a while and may do other things: until then nobody else may use the
+// processor's tiles there.
+void grus_kernel_leave(const grus_kernel *kernel);
+
 // Asks for floats that will soon be read to come into L2.
 static inline void grus_fetch(const float *from, size_t count)
 {

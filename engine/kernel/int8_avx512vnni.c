@@ -1,0 +1,45 @@
+// int8_avx512vnni.c: sums of products of 8 bits by VNNI on vectors of AVX-512, of which 24 hold sums.
+#include "config.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "engine/kernel/int8.h"
+
+#define LANES GRUS_INT8_AVX512VNNI_TILE
+#define VECTORS (GRUS_INT8_AVX512VNNI_UNITS / WIDTH)
+#define STEP 4
+#define WIDTH 16
+typedef uint8_t row_element;
+typedef __m512i totals, numbers, step;
+
+static inline totals begin(const int32_t *from, size_t first)
+{
+    return _mm512_loadu_si512((const __m512i *)(const void *)(from + first));
+}
+
+static inline numbers load(const int8_t *from)
+{
+    return _mm512_loadu_si512((const __m512i *)(const void *)from);
+}
+
+static inline step broadcast(const uint8_t *from)
+{
+    int32_t four;
+    memcpy(&four, from, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+static inline totals dot(totals to, numbers w, step x)
+{
+    return _mm512_dpbusd_epi32(to, x, w);
+}
+
+static inline void store(int32_t *to, totals from)
+{
+    _mm512_storeu_si512((__m512i *)(void *)to, from);
+}
+
+#include "engine/kernel/int8_impl.h"
+
+const grus_int8_type grus_int8_avx512vnni = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_AVX512VNNI_LAYOUT);
