@@ -140,20 +140,58 @@ void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, f
             out[i] = grus_no_denormal(float_of_bits(load_u32(bytes + 4 * i)));
 }
 
-// The greatest |x|, by its bits: infinities are greater than numbers, and NaNs than those.
-static float greatest_magnitude(const grus_tensor *tensor, size_t first, size_t count)
+// Of n <= BLOCK floats.
+#define BLOCK 16
+static inline void raise_greatest(const float *x, size_t n, int32_t greatest[BLOCK])
 {
-    float block[256];
-    uint32_t greatest = 0;
-    for (size_t end = first + count, n; first < end; first += n) {
-        n = grus_min(end - first, sizeof block / sizeof *block);
-        grus_tensor_floats(tensor, first, n, block);
-        for (size_t i = 0; i < n; i++) {
-            uint32_t magnitude = bits_of(block[i]) & 0x7fffffffu;
-            greatest = magnitude > greatest ? magnitude : greatest;
-        }
+    for (size_t i = 0; i < n; i++) {
+        int32_t magnitude = (int32_t)(bits_of(x[i]) & 0x7fffffffu);
+        greatest[i] = magnitude > greatest[i] ? magnitude : greatest[i];
     }
-    return float_of_bits(greatest);
+}
+
+// The bits of the greatest |x|: infinities are greater than numbers, and NaNs than those.
+static int32_t find_greatest(const float *row, size_t n)
+{
+    int32_t greatest[BLOCK] = {0}, found = 0;
+    for (; n >= BLOCK; row += BLOCK, n -= BLOCK)
+        raise_greatest(row, BLOCK, greatest);
+    raise_greatest(row, n, greatest);
+    for (size_t i = 0; i < BLOCK; i++)
+        found = greatest[i] > found ? greatest[i] : found;
+    return found;
+}
+
+static float scale_by(int32_t greatest)
+{
+    return grus_no_denormal(float_of_bits((uint32_t)greatest) / 127);
+}
+
+float grus_row_scale(const float *row, size_t n)
+{
+    return scale_by(find_greatest(row, n));
+}
+
+static inline void round_block(float *x, size_t n, float scale)
+{
+    const float magic = 0x1.8p23f; // its last place is 1
+    for (size_t i = 0; i < n; i++) {
+        float q = x[i] / scale;
+        q = q < 127 ? q : 127;
+        q = q > -127 ? q : -127;
+        x[i] = (q + magic - magic) * scale;
+    }
+}
+
+void grus_row_round(float *row, size_t n, float scale)
+{
+    if (scale == 0) {
+        memset(row, 0, n * sizeof *row);
+        return;
+    }
+    for (; n >= BLOCK; row += BLOCK, n -= BLOCK)
+        round_block(row, BLOCK, scale);
+    round_block(row, n, scale);
 }
 
 void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float *scales)
@@ -162,9 +200,18 @@ void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float
         grus_tensor_floats(tensor->scale, first, n, scales);
         return;
     }
+    float block[256];
     size_t columns = tensor->shape[1];
-    for (size_t row = 0; row < n; row++)
-        scales[row] = grus_no_denormal(greatest_magnitude(tensor, (first + row) * columns, columns) / 127);
+    for (size_t row = 0; row < n; row++) {
+        int32_t greatest = 0;
+        for (size_t at = 0, count; at < columns; at += count) {
+            count = grus_min(columns - at, sizeof block / sizeof *block);
+            grus_tensor_floats(tensor, (first + row) * columns + at, count, block);
+            int32_t found = find_greatest(block, count);
+            greatest = found > greatest ? found : greatest;
+        }
+        scales[row] = scale_by(greatest);
+    }
 }
 
 size_t grus_tensor_find_nonfinite(const grus_tensor *tensor)

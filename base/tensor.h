@@ -68,8 +68,11 @@ bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes);
 // Of float types, and of I8 [rows, columns] with a scale F32 [rows]: the float product of the element and its row's scale.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
-// The scales of n rows from the first on of a matrix that grus_tensor_floats takes: those of the file for I8, else the row's
-// greatest magnitude / 127, and 0 where that is denormal. A row with a NaN or an infinity has such a scale.
+// Rows as int8 has them, where no file says how: the scale, the greatest magnitude / 127, and 0 where that is denormal (of a
+// row with a NaN or an infinity it is one too); and each value rounded to the nearest of its multiples, ties to even.
+float grus_row_scale(const float *row, size_t n);
+void grus_row_round(float *row, size_t n, float scale);
+// The scales of n rows of a matrix that grus_tensor_floats takes, from the first on: those of the file for I8.
 void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float *scales);
 
 // The number of the first element that is a NaN or an infinity; tensor->count when there is none. Of the types

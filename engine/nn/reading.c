@@ -94,16 +94,16 @@ static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, 
     return status || !quantised ? status : check_scale(tensors, name, tensor, wanted, error);
 }
 
-// To multiples of its scale, as a file of 8 bits has them: to the nearest, ties to even.
-static void round_row(float *row, size_t n, float scale)
+// A row of a tensor as it has been read, and its scale: that of a file of 8 bits, or what it gives itself, to whose
+// multiples it is rounded.
+static void scale_row(const grus_tensor *tensor, size_t row, float *data, size_t columns, float *scale)
 {
-    const float magic = 0x1.8p23f; // its last place is 1
-    for (size_t i = 0; i < n; i++) {
-        float q = scale > 0 ? row[i] / scale : scale;
-        q = q < 127 ? q : 127;
-        q = q > -127 ? q : -127;
-        row[i] = (q + magic - magic) * scale;
+    if (tensor->dtype == GRUS_I8) {
+        grus_tensor_floats(tensor->scale, row, 1, scale);
+        return;
     }
+    *scale = grus_row_scale(data, columns);
+    grus_row_round(data, columns, *scale);
 }
 
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
@@ -116,11 +116,9 @@ grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **
     if (!floats)
         return grus_fail_memory(error, tensor.count * sizeof *floats);
     grus_tensor_floats(&tensor, 0, tensor.count, floats);
-    for (size_t row = 0; row < wanted.rows && reading->scaled && wanted.columns && tensor.dtype != GRUS_I8; row++) {
-        float scale;
-        grus_tensor_scales(&tensor, row, 1, &scale);
-        round_row(floats + row * wanted.columns, wanted.columns, scale);
-    }
+    float scale;
+    for (size_t row = 0; row < wanted.rows && reading->scaled && wanted.columns; row++)
+        scale_row(&tensor, row, floats + row * wanted.columns, wanted.columns, &scale);
     reading->parameters += tensor.count;
     *data = floats;
     return GRUS_OK;
@@ -158,11 +156,8 @@ static void read_rows(const rows_of *of, size_t first, size_t n, size_t to)
 {
     float *data = of->data + to * of->columns;
     grus_tensor_floats(of->tensor, first * of->columns, n * of->columns, data);
-    for (size_t row = 0; row < n && of->scales; row++) {
-        grus_tensor_scales(of->tensor, first + row, 1, of->scales + to + row);
-        if (of->tensor->dtype != GRUS_I8)
-            round_row(data + row * of->columns, of->columns, of->scales[to + row]);
-    }
+    for (size_t row = 0; row < n && of->scales; row++)
+        scale_row(of->tensor, first + row, data + row * of->columns, of->columns, of->scales + to + row);
 }
 
 // Room for a matrix of such a tensor, all zeros where it has more rows than that gives.
