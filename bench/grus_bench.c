@@ -1,6 +1,6 @@
 // grus_bench.c: measures the table of cases.c, a line each, and writes it as JSON for plot.gp and scaling.gp.
 //
-// usage: grus-bench [--filter TEXT] [--seconds S] [--scaling] [--json FILE] [--list] [--model MODEL SHARD]
+// usage: grus-bench [--filter TEXT] [--seconds S] [--scaling] [--kernels] [--json FILE] [--list] [--model MODEL SHARD]
 #include "config.h"
 
 #include <getopt.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/kernels.h"
 #include "bench/measure.h"
 #include "engine/kernel/choose.h"
 
@@ -19,16 +20,21 @@
 typedef struct program {
     bench_settings settings;
     const char *filter, *json;
-    bool scaling, list;
+    bool scaling, list, kernels;
     FILE *out; // JSON
     bool any;  // a case has been written to it
 } program;
 
 static const struct option options[] = {
-    {"filter", required_argument, NULL, 'f'}, {"seconds", required_argument, NULL, 's'},
-    {"json", required_argument, NULL, 'j'},   {"model", required_argument, NULL, 'm'},
-    {"scaling", no_argument, NULL, 'c'},      {"list", no_argument, NULL, 'l'},
-    {"help", no_argument, NULL, 'h'},         {0},
+    {"filter", required_argument, NULL, 'f'},
+    {"seconds", required_argument, NULL, 's'},
+    {"json", required_argument, NULL, 'j'},
+    {"model", required_argument, NULL, 'm'},
+    {"scaling", no_argument, NULL, 'c'},
+    {"list", no_argument, NULL, 'l'},
+    {"kernels", no_argument, NULL, 'k'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static void print_help(void)
@@ -37,6 +43,7 @@ static void print_help(void)
            "  --filter TEXT   only the cases whose GROUP/VARIANT holds TEXT\n"
            "  --seconds S     for each case, about [1]; never fewer than three rounds\n"
            "  --scaling       the curves (time by H, layers, vocabulary, length, beam, sequences, threads)\n"
+           "  --kernels       every kernel of every number type instead: tried, and timed in turns\n"
            "  --json FILE     all figures, for plot.gp, or scaling.gp with --scaling\n"
            "  --model MODEL   a model directory; with a SHARD the whole pipeline is measured too\n"
            "  --list          names of the cases\n");
@@ -177,6 +184,9 @@ static int parse(program *p, int argc, char **argv)
         case 'c':
             p->scaling = true;
             break;
+        case 'k':
+            p->kernels = true;
+            break;
         case 'l':
             p->list = true;
             break;
@@ -200,6 +210,8 @@ int main(int argc, char **argv)
         list_all(&p);
         return 0;
     }
+    if (p.kernels)
+        return bench_kernels(p.settings.seconds) ? 0 : 1;
     if (p.json && !(p.out = fopen(p.json, "w"))) {
         perror(p.json);
         return 1;

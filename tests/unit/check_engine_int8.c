@@ -2,17 +2,15 @@
 // one number at a time: the same bits for every shape, every kind of row and every kernel.
 #include "config.h"
 
-#include <fenv.h>
 #include <stdint.h>
 
 #include "engine/kernel/choose.h"
 #include "engine/kernel/choose_int8.h"
 #include "engine/kernel/product.h"
 #include "tests/support/int8_models.h"
+#include "tests/support/plain_product.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"
-
-#define PIECE 65536
 
 // What a row of activations is made of.
 typedef enum row_kind {
@@ -60,74 +58,6 @@ static void fill_row(float *x, size_t n, row_kind kind, uint64_t *seed)
         x[at] = 1, x[(at + 1) % n] = -1, x[(at + 2) % n] = 63.5f / 127;
 }
 
-// ---- the definition ----
-
-typedef struct rounded {
-    int *q; // (columns)
-    float scale;
-} rounded;
-
-static void round_part(const float *x, size_t n, bool bounded, int *q, float *scale)
-{
-    float most = 0;
-    bool finite = true;
-    for (size_t i = 0; i < n; i++) {
-        finite = finite && isfinite(x[i]);
-        most = fmaxf(most, fabsf(x[i]));
-    }
-    memset(q, 0, n * sizeof *q);
-    if (bounded) {
-        *scale = 1.0f / 127.0f;
-        for (size_t i = 0; i < n; i++) {
-            float v = x[i] * 127.0f;
-            q[i] = isnan(v) || v >= 127 ? 127 : v <= -127 ? -127 : (int)lrintf(v);
-        }
-        return;
-    }
-    *scale = !finite ? NAN : 0;
-    if (!finite || most < 0x1p-120f)
-        return;
-    float inverse = 127.0f / most;
-    *scale = most / 127.0f;
-    for (size_t i = 0; i < n; i++)
-        q[i] = (int)lrintf(x[i] * inverse);
-}
-
-// q of a row of weights; given: with the scale in *scale.
-static void round_weights(const float *w, size_t n, bool given, int *q, float *scale)
-{
-    float most = 0;
-    for (size_t i = 0; i < n; i++)
-        most = fmaxf(most, fabsf(w[i]));
-    if (!given)
-        *scale = most / 127.0f;
-    for (size_t i = 0; i < n; i++) {
-        float v = *scale != 0 ? nearbyintf(w[i] / *scale) : 0;
-        q[i] = (int)fminf(127, fmaxf(given ? -128 : -127, v));
-    }
-}
-
-// One sum of the definition: part by part, in pieces of 65,536 columns.
-static float define(const int *w, float w_scale, const int *x, const float *x_scales, const grus_parts *parts,
-                    const float *onto)
-{
-    float y = onto ? *onto : 0;
-    bool first = !onto;
-    for (size_t part = 0, k = 0; part < parts->n; part++)
-        for (size_t left = parts->columns[part]; left > 0;) {
-            size_t n = left < PIECE ? left : PIECE;
-            int64_t sum = 0;
-            for (size_t i = 0; i < n; i++)
-                sum += w[k + i] * x[k + i];
-            volatile float scale = x_scales[part] * w_scale;
-            y = first ? (float)sum * scale : fmaf((float)sum, scale, y);
-            first = false;
-            k += n;
-            left -= n;
-        }
-    return y;
-}
-
 // ---- a product ----
 
 typedef struct trial {
@@ -162,7 +92,7 @@ static numbers make_numbers(const trial *t, uint64_t *seed)
             w[i] = m.scales[row] * (float)((int)random_below(seed, 256) - 128);
         if (t->given)
             w[row % m.k] = -128 * m.scales[row];
-        round_weights(w, m.k, t->given, m.w + row * m.k, m.scales + row);
+        plain_round_weights(w, m.k, t->given, m.w + row * m.k, m.scales + row);
     }
     m.x = grus_alloc(t->n * m.k, sizeof(float));
     m.q = grus_alloc(t->n * m.k, sizeof(int));
@@ -173,8 +103,8 @@ static numbers make_numbers(const trial *t, uint64_t *seed)
             float *x = m.x + row * m.k + k;
             row_kind kind = t->kind == KINDS ? (row + part) % KINDS : t->kind;
             fill_row(x, t->parts.columns[part], kind, seed);
-            round_part(x, t->parts.columns[part], t->bounded[part], m.q + row * m.k + k,
-                       m.x_scales + row * t->parts.n + part);
+            plain_round_part(x, t->parts.columns[part], t->bounded[part], m.q + row * m.k + k,
+                             m.x_scales + row * t->parts.n + part);
             m.at[part * t->n + row] = x;
         }
     return m;
@@ -197,8 +127,8 @@ static void compare(const trial *t, const numbers *m)
     for (size_t i = 0; i < t->n; i++)
         for (size_t j = 0; j < t->out; j++) {
             size_t at = i * m->width + j;
-            float expected = define(m->w + j * m->k, m->scales[j], m->q + i * m->k, m->x_scales + i * t->parts.n,
-                                    &t->parts, t->onto ? m->before + at : NULL);
+            float expected = plain_int8_sum(m->w + j * m->k, m->scales[j], m->q + i * m->k,
+                                            m->x_scales + i * t->parts.n, &t->parts, t->onto ? m->before + at : NULL);
             ck_assert_msg(same(m->y[at], expected),
                           "%s: row %zu of %zu, unit %zu of %zu, %zu columns in %zu parts: %a, not %a", t->kernel->name,
                           i, t->n, j, t->out, m->k, t->parts.n, (double)m->y[at], (double)expected);
@@ -308,8 +238,9 @@ START_TEST(a_part_of_many_columns_is_cut)
     uint64_t seed = 15;
     const grus_kernel *kernel;
     for (size_t i = 0; (kernel = next_kernel(&i));) {
-        check_trial(&(trial){kernel, 2, 3, {1, {PIECE + 1}}, {false}, true, true, ORDINARY}, &seed);
-        check_trial(&(trial){kernel, 2, 3, {3, {5, 2 * PIECE + 77, 9}}, {false, true}, false, false, ORDINARY}, &seed);
+        check_trial(&(trial){kernel, 2, 3, {1, {PLAIN_PIECE + 1}}, {false}, true, true, ORDINARY}, &seed);
+        check_trial(&(trial){kernel, 2, 3, {3, {5, 2 * PLAIN_PIECE + 77, 9}}, {false, true}, false, false, ORDINARY},
+                    &seed);
     }
 }
 END_TEST
@@ -317,7 +248,7 @@ END_TEST
 // The largest sums that can be: all numbers at their ends.
 START_TEST(sums_at_their_ends)
 {
-    size_t k = PIECE, n = 2, out = 2;
+    size_t k = PLAIN_PIECE, n = 2, out = 2;
     float *matrix = grus_alloc(out * k, sizeof *matrix), *x = grus_alloc(n * k, sizeof *x);
     for (size_t i = 0; i < k; i++) {
         matrix[i] = -128;
@@ -336,7 +267,8 @@ START_TEST(sums_at_their_ends)
         float *y = grus_alloc(grus_whole_tiles(kernel, n) * width, sizeof *y);
         grus_panels_pack(panels, &(grus_part_rows){(const float *[]){x, x + k}, k, true}, 1, n);
         grus_product(weights, panels, 0, y, width);
-        const float one = 1.0f / 127.0f, low = (float)(-128 * 127 * PIECE), high = (float)(127 * 127 * PIECE);
+        const float one = 1.0f / 127.0f, low = (float)(-128 * 127 * PLAIN_PIECE),
+                    high = (float)(127 * 127 * PLAIN_PIECE);
         ck_assert(y[0] == low * one && y[1] == high * one);
         ck_assert(y[width] == -low * one && y[width + 1] == -high * one);
         free(y);

@@ -4,6 +4,7 @@
 #include "engine/kernel/choose.h"
 #include "engine/nn/map_rows.h"
 #include "engine/nn/reading.h"
+#include "tests/support/plain_product.h"
 #include "tests/support/random_model.h"
 #include "tests/unit/check_engine.h"
 
@@ -21,18 +22,6 @@ static double plain_dot(const float *a, const float *b, size_t n)
     for (size_t i = 0; i < n; i++)
         sum += (double)a[i] * (double)b[i];
     return sum;
-}
-
-// The definition: a chain of fused multiply-adds for every 512 columns, which are added in order.
-static float exact_sum(const float *a, const float *b, size_t n, float onto)
-{
-    for (size_t first = 0; first < n; first += 512) {
-        float sum = 0;
-        for (size_t i = first; i < grus_min(n, first + 512); i++)
-            sum = fmaf(a[i], b[i], sum);
-        onto += sum;
-    }
-    return onto;
 }
 
 // n rows in two parts of k1 and k2 columns by a matrix of `out` rows, onto what y held (beta 1) or not (beta 0).
@@ -61,7 +50,7 @@ static void check_product(const grus_kernel *kernel, uint64_t *seed, size_t n, s
             size_t at = i * width + j;
             double expected = plain_dot(matrix + j * k, x + i * k, k) + (double)beta * (double)before[at];
             ASSERT_NEAR(y[at], expected, 2e-6 * (double)k + 1e-6);
-            float exact = exact_sum(matrix + j * k, x + i * k, k, beta * before[at]);
+            float exact = plain_float_sum(matrix + j * k, x + i * k, k, beta * before[at]);
             ck_assert_msg(y[at] == exact, "%zu rows, %zu columns: %a, not %a", n, k, (double)y[at], (double)exact);
         }
     free(second);
