@@ -107,6 +107,11 @@ grus_status grus_fail_errno(grus_error *error, grus_status status, const char *p
     return grus_fail(error, status, path, NULL, "%s: %s", what, strerror(errno));
 }
 
+bool grus_errno_is_want(void)
+{
+    return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
 static int open_file(const char *path, bool regular, grus_status status, grus_error *error)
 {
     int fd;

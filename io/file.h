@@ -37,10 +37,14 @@ DIR *grus_dir_open(const char *path);
 // fsync of the directory that holds path. GRUS_E_OUTPUT; errno tells why.
 grus_status grus_dir_sync_of(const char *path, grus_error *error);
 
-// Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then.
+// Opens a file for reading; on failure, and for a directory, fills error with this status. -1 then; where the system refused
+// to open it, errno tells why, also behind the readers that open by these.
 int grus_fd_open(const char *path, grus_status status, grus_error *error);
 // The same for what has to be a regular file; never waits for the other side of anything else.
 int grus_fd_open_regular(const char *path, grus_status status, grus_error *error);
+
+// Whether errno tells of the process or the system, which has no descriptor or memory left, and nothing of the file.
+bool grus_errno_is_want(void);
 
 // Fills error with this status: what could not be done to path, and errno's reason.
 grus_status grus_fail_errno(grus_error *error, grus_status status, const char *path, const char *what);

@@ -278,18 +278,34 @@ grus_status grus_manifest_read(const char *outdir, const char *stem, grus_manife
     return status;
 }
 
-bool grus_manifest_find_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest)
+grus_status grus_manifest_ask_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest,
+                                   bool *done, grus_error *error)
 {
-    grus_error ignored;
-    bool exists;
     char *output = grus_outdir_output(outdir, stem, suffix);
     struct stat about;
     *manifest = (grus_manifest){0};
-    bool done = output && lstat(output, &about) == 0 && S_ISREG(about.st_mode) &&
-                grus_manifest_read(outdir, stem, manifest, &exists, &ignored) == GRUS_OK && exists &&
-                manifest->output_bytes == (uint64_t)about.st_size;
+    *done = false;
+    if (!output)
+        return grus_fail_memory(error, strlen(outdir));
+    bool exists = false, has_output = lstat(output, &about) == 0 && S_ISREG(about.st_mode);
     free(output);
-    return done;
+    if (!has_output)
+        return GRUS_OK;
+    errno = 0;
+    grus_status status = grus_manifest_read(outdir, stem, manifest, &exists, error);
+    if (status == GRUS_E_OUTPUT && grus_errno_is_want()) {
+        error->status = GRUS_E_FAILED;
+        return GRUS_E_FAILED;
+    }
+    *done = !status && exists && manifest->output_bytes == (uint64_t)about.st_size;
+    return status == GRUS_E_MEMORY ? status : GRUS_OK;
+}
+
+bool grus_manifest_find_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest)
+{
+    grus_error ignored;
+    bool done;
+    return grus_manifest_ask_done(outdir, stem, suffix, manifest, &done, &ignored) == GRUS_OK && done;
 }
 
 bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix)

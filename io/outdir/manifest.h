@@ -41,5 +41,8 @@ grus_status grus_manifest_drop_stale(const char *outdir, const char *stem, const
 bool grus_manifest_is_done(const char *outdir, const char *stem, const char *suffix);
 // The same; fills manifest (to be freed in every case) where it is.
 bool grus_manifest_find_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest);
+// The same, where it matters why it is not: GRUS_E_FAILED, no descriptor is left to read the manifest by. GRUS_E_MEMORY.
+grus_status grus_manifest_ask_done(const char *outdir, const char *stem, const char *suffix, grus_manifest *manifest,
+                                   bool *done, grus_error *error);
 
 #endif

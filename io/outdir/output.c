@@ -253,20 +253,23 @@ static grus_status adopt(grus_output *output, const char *path, bool *same, grus
     return grus_dir_sync_of(path, error);
 }
 
-static bool is_done(const grus_output *output, const char *run)
+static grus_status ask_done(const grus_output *output, const char *run, bool *done, grus_error *error)
 {
     grus_manifest found;
-    bool done =
-        grus_manifest_find_done(output->outdir, output->stem, output->suffix, &found) && strcmp(found.run, run) == 0;
+    grus_status status = grus_manifest_ask_done(output->outdir, output->stem, output->suffix, &found, done, error);
+    *done = *done && strcmp(found.run, run) == 0;
     grus_manifest_free(&found);
-    return done;
+    return status;
 }
 
 // The place is taken by what holds something else: it is set aside, unless it is the done shard and is to stay; *stays
 // tells.
 static grus_status clear(grus_output *output, const char *path, const char *run, bool *stays, grus_error *error)
 {
-    bool done = is_done(output, run);
+    bool done;
+    grus_status status = ask_done(output, run, &done, error);
+    if (status)
+        return status;
     *stays = done && output->on_done == GRUS_CHANGED_KEEP;
     if (*stays) {
         tell(output, path, "is done already, of other content, and is kept; this result is dropped");
@@ -276,7 +279,7 @@ static grus_status clear(grus_output *output, const char *path, const char *run,
         return grus_fail(error, GRUS_E_FAILED, path, NULL,
                          "is done already, of other content; it is left as it was, and this result is dropped; "
                          "run.on_changed redo sets it aside");
-    grus_status status = grus_aside_move(output->outdir, output->stem, output->suffix, output->hold, error);
+    status = grus_aside_move(output->outdir, output->stem, output->suffix, output->hold, error);
     if (!status)
         tell(output, path,
              done ? "was done already, of other content; it was set aside to .grus/aside"

@@ -27,7 +27,10 @@ static grus_status digest_file(const char *path, grus_extent *content, grus_exte
     XXH64_state_t *hash = XXH64_createState();
     if (!hash)
         return grus_fail_memory(error, sizeof(grus_extent));
+    errno = 0;
     grus_status status = grus_stream_open(path, GRUS_WINDOW_LOG, &stream, error);
+    if (status && grus_errno_is_want())
+        status = grus_fail_errno(error, GRUS_E_FAILED, path, "lies there already, and cannot be looked at");
     if (!status) {
         status = digest(stream, hash, error);
         grus_stream_counts counts = grus_stream_count(stream);
@@ -58,7 +61,7 @@ grus_status grus_taken_compare(const char *path, const grus_extent *content, boo
     if (status || !facts.regular)
         return status;
     status = digest_file(path, &found, file, error);
-    if (status == GRUS_E_MEMORY)
+    if (status == GRUS_E_MEMORY || status == GRUS_E_FAILED)
         return status;
     *same = !status && found.bytes == content->bytes && found.xxh64 == content->xxh64;
     return GRUS_OK;

@@ -11,7 +11,8 @@ typedef struct grus_extent {
 } grus_extent;
 
 // Whether path is a regular file that holds this content, compressed or not as its name says, and if so the file's own
-// extent. One that cannot be read to its end holds other content. GRUS_E_OUTPUT: it cannot be examined. GRUS_E_MEMORY.
+// extent. One that cannot be read to its end holds other content. GRUS_E_OUTPUT: it cannot be examined. GRUS_E_FAILED:
+// no descriptor is left to read it by, and nothing is known of it. GRUS_E_MEMORY.
 grus_status grus_taken_compare(const char *path, const grus_extent *content, bool *same, grus_extent *file,
                                grus_error *error);
 

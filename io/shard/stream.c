@@ -3,6 +3,7 @@
 
 #include "io/shard/stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -25,10 +26,12 @@ grus_status grus_stream_open(const char *path, unsigned window_log, grus_stream 
         return grus_fail_memory(error, sizeof *stream);
     stream->window_log = window_log;
     grus_status status = grus_raw_open(path, &stream->raw, error);
+    int reason = errno;
     if (status)
         grus_stream_close(stream);
     else
         *stream_out = stream;
+    errno = reason;
     return status;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# File systems that lack something (tests/support/poor_files.c): renaming without replacing, links, fsync of directories.
+# File systems that lack something (tests/support/poor_files.c): renaming without replacing, links, fsync of directories; and
+# a process that lacks descriptors.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -85,4 +86,27 @@ for loss in 5 28 122; do
     rm -rf "$work/o"
     on 5 "the disk fails at a directory, $loss" POOR_DIRSYNC=$loss -- run "$model" "$work/in" -q -o "$work/o"
 done
+
+# ---- without descriptors ----
+
+# What lies in an output's place and cannot be looked at, for want of a descriptor, is not set aside: its shard fails.
+# looked END WHAT: with files that end so not to be opened, shard 1 fails and nothing else changes.
+looked() {
+    cp "$work/o/s1.jsonl.zst" "$work/before"
+    on 1 "$2" POOR_OPEN=24 POOR_OPEN_END="$1" -- run "$model" "$work/in" -q -o "$work/o"
+    says "$2" "Too many open files"
+    check "$2: the output stays" cmp "$work/before" "$work/o/s1.jsonl.zst"
+    check "$2: nothing is set aside" test -z "$(ls "$work/o/.grus/aside" 2>/dev/null)"
+}
+rm -rf "$work/o"
+expect 0 "undisturbed" run "$model" "$work/in" -q -o "$work/o"
+rm "$work/o/.grus/done"/s[12].json
+looked /o/s1.jsonl.zst "an output without manifest"
+check "an output without manifest: the next shard is done" test -e "$work/o/.grus/done/s2.json"
+expect 0 "an output without manifest, again" run "$model" "$work/in" -q -o "$work/o"
+whole "an output without manifest"
+# Of another content, with its manifest: done by another process.
+cp "$work/o/s2.jsonl.zst" "$work/o/s1.jsonl.zst"
+sed -i "s/\"output_bytes\": [0-9]*/\"output_bytes\": $(stat -c %s "$work/o/s1.jsonl.zst")/" "$work/o/.grus/done/s1.json"
+looked /done/s1.json "a done shard"
 finish

@@ -5,11 +5,14 @@
 //   POOR_LINK=ERRNO      so are links; 0: those from one directory to another alone, with EPERM
 //   POOR_DIRSYNC=ERRNO   so is fsync of a directory
 //   POOR_SLOW=SECONDS    a plain rename takes that long
+//   POOR_OPEN=ERRNO      files whose path ends as POOR_OPEN_END says cannot be opened for reading
 #undef _FORTIFY_SOURCE
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +48,38 @@ EXPORT int renameat(int from_dir, const char *from, int to_dir, const char *to)
     if (slow)
         usleep((useconds_t)(1e6 * strtod(slow, NULL)));
     return real(from_dir, from, to_dir, to);
+}
+
+static bool ends_so(const char *path, const char *end)
+{
+    size_t length = strlen(path), tail = end ? strlen(end) : 0;
+    return end && length >= tail && strcmp(path + length - tail, end) == 0;
+}
+
+static bool is_refused_reading(const char *path, int flags)
+{
+    return (flags & O_ACCMODE) == O_RDONLY && ends_so(path, getenv("POOR_OPEN_END")) && refused("POOR_OPEN");
+}
+
+EXPORT int open(const char *path, int flags, ...)
+{
+    REAL(open);
+    unsigned mode = 0;
+    if (flags & O_CREAT) {
+        va_list arguments;
+        va_start(arguments, flags);
+        mode = va_arg(arguments, unsigned);
+        va_end(arguments);
+    }
+    return is_refused_reading(path, flags) ? -1 : real(path, flags, mode);
+}
+
+// What _FORTIFY_SOURCE makes of an open whose flags are no constant.
+EXPORT int __open_2(const char *path, int flags);
+EXPORT int __open_2(const char *path, int flags)
+{
+    REAL(__open_2);
+    return is_refused_reading(path, flags) ? -1 : real(path, flags);
 }
 
 static size_t directory_bytes(const char *path)
