@@ -51,6 +51,17 @@ static void print_cell(grus_buffer *to, const grus_cell_config *cell)
                            grus_cell_activation_names[cell->activation]);
 }
 
+// Of all layers, or of each, where they differ.
+static void print_directions(grus_buffer *to, const grus_config *config)
+{
+    size_t layers = config->encoder.directions ? config->encoder.num_layers : 1;
+    for (size_t i = 0; i < layers; i++) {
+        grus_direction direction = grus_config_direction(config, i);
+        grus_buffer_printf(to, "%s%s%s", i ? ", " : "", grus_direction_names[direction],
+                           direction == GRUS_BOTH && layers == 1 ? " directions" : "");
+    }
+}
+
 static void print_encoder(grus_buffer *to, const grus_model *model)
 {
     const grus_config *config = &model->config;
@@ -63,9 +74,10 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
                            config->embedding_dim);
     grus_buffer_text(to, "encoder       ");
     print_cell(to, &config->encoder.cell);
-    grus_buffer_printf(to, ", %zu %s of %zu units, %s\n", config->encoder.num_layers,
-                       config->encoder.num_layers == 1 ? "layer" : "layers", config->encoder.hidden_size,
-                       config->encoder.bidirectional ? "both directions" : "forward");
+    grus_buffer_printf(to, ", %zu %s of %zu units, ", config->encoder.num_layers,
+                       config->encoder.num_layers == 1 ? "layer" : "layers", config->encoder.hidden_size);
+    print_directions(to, config);
+    grus_buffer_byte(to, '\n');
     if (config->pooling.kind != GRUS_POOL_NONE)
         print_pooling(to, &config->pooling);
     for (size_t i = 0; i < config->n_heads; i++) {

@@ -68,12 +68,28 @@ static void put_cell(grus_buffer *to, const grus_cell_config *cell)
         put_text(to, "activation", grus_cell_activation_names[cell->activation]);
 }
 
+// Whether it has both directions, or what else its layers have.
+static void put_direction(grus_buffer *to, const grus_config *config)
+{
+    grus_direction direction = config->encoder.direction;
+    if (config->encoder.directions) {
+        begin(to, "direction", '[');
+        for (size_t i = 0; i < config->encoder.num_layers; i++)
+            grus_buffer_printf(to, "%s\"%s\"", i ? ", " : "", grus_direction_names[config->encoder.directions[i]]);
+        grus_buffer_byte(to, ']');
+    } else if (direction == GRUS_BACKWARD) {
+        put_text(to, "direction", grus_direction_names[direction]);
+    } else {
+        put_flag(to, "bidirectional", direction == GRUS_BOTH);
+    }
+}
+
 static void put_encoder(grus_buffer *to, const grus_config *config)
 {
     begin(to, "encoder", '{');
     put_count(to, "num_layers", config->encoder.num_layers);
     put_count(to, "hidden_size", config->encoder.hidden_size);
-    put_flag(to, "bidirectional", config->encoder.bidirectional);
+    put_direction(to, config);
     put_cell(to, &config->encoder.cell);
     grus_buffer_byte(to, '}');
 }

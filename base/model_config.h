@@ -23,6 +23,9 @@ typedef struct grus_cell_config {
     grus_cell_activation activation;
 } grus_cell_config;
 
+// Which way a layer of an encoder reads a sequence.
+typedef enum grus_direction { GRUS_FORWARD, GRUS_BACKWARD, GRUS_BOTH } grus_direction;
+
 typedef enum grus_score_kind {
     GRUS_SCORE_DOT,
     GRUS_SCORE_SCALED_DOT,
@@ -120,7 +123,8 @@ typedef struct grus_config {
     size_t source_vocab_size; // filled in by the loader; 0: what the tensor says
     struct {
         size_t hidden_size, num_layers;
-        bool bidirectional;
+        grus_direction direction;   // of every layer, where the next is NULL
+        grus_direction *directions; // (num_layers); owned by the config
         grus_cell_config cell;
     } encoder;
     grus_pooling_config pooling;
@@ -133,10 +137,21 @@ typedef struct grus_config {
     grus_rename renames[GRUS_MAX_RENAMES];
 } grus_config;
 
+static inline grus_direction grus_config_direction(const grus_config *config, size_t layer)
+{
+    return config->encoder.directions ? config->encoder.directions[layer] : config->encoder.direction;
+}
+
+// Values per position of the output of an encoder layer.
+static inline size_t grus_config_layer_size(const grus_config *config, size_t layer)
+{
+    return config->encoder.hidden_size * (grus_config_direction(config, layer) == GRUS_BOTH ? 2 : 1);
+}
+
 // Values per position of the encoder's output: D.
 static inline size_t grus_config_output_size(const grus_config *config)
 {
-    return config->encoder.hidden_size * (config->encoder.bidirectional ? 2 : 1);
+    return grus_config_layer_size(config, config->encoder.num_layers - 1);
 }
 
 // Whether the states of such a cell lie in [-1, 1], if its first one does.

@@ -9,6 +9,9 @@
 
 const char *const grus_cell_names[] = {[GRUS_CELL_GRU] = "gru", [GRUS_CELL_GRU + 1] = NULL};
 
+const char *const grus_direction_names[] = {
+    [GRUS_FORWARD] = "forward", [GRUS_BACKWARD] = "backward", [GRUS_BOTH] = "both", [GRUS_BOTH + 1] = NULL};
+
 const char *const grus_reset_names[] = {
     [GRUS_RESET_AFTER] = "after", [GRUS_RESET_BEFORE] = "before", [GRUS_RESET_BEFORE + 1] = NULL};
 

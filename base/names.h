@@ -8,6 +8,7 @@
 
 // Of model_config.h.
 extern const char *const grus_cell_names[];            // grus_cell_kind
+extern const char *const grus_direction_names[];       // grus_direction
 extern const char *const grus_reset_names[];           // grus_cell_reset
 extern const char *const grus_gate_activation_names[]; // grus_gate_activation
 extern const char *const grus_cell_activation_names[]; // grus_cell_activation

@@ -18,7 +18,7 @@ void bench_encoder_config(const bench_parameters *p, size_t features, grus_confi
                             .pooling = {.kind = GRUS_POOL_NONE}};
     config->encoder.hidden_size = p->hidden;
     config->encoder.num_layers = p->layers;
-    config->encoder.bidirectional = p->directions == 2;
+    config->encoder.direction = p->directions == 2 ? GRUS_BOTH : GRUS_FORWARD;
 }
 
 void bench_decoder_config(const bench_parameters *p, grus_config *config)
@@ -29,7 +29,7 @@ void bench_decoder_config(const bench_parameters *p, grus_config *config)
                             .attention = {.score = GRUS_SCORE_GENERAL, .temperature = 1}};
     config->encoder.hidden_size = p->hidden / 2;
     config->encoder.num_layers = 1;
-    config->encoder.bidirectional = true;
+    config->encoder.direction = GRUS_BOTH;
     config->decoder = (grus_decoder_config){.embedding_dim = BENCH_INPUT,
                                             .hidden_size = p->hidden,
                                             .num_layers = p->layers,

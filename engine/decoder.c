@@ -87,10 +87,14 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
     grus_embedding embedding = embedding_among(decoder, config->inputs, config->n_inputs);
     grus_columns context = columns_of(decoder, config->inputs, config->n_inputs, GRUS_PART_CONTEXT), none = {0, 0};
     size_t input = parts_size(decoder, config->inputs, config->n_inputs);
-    bool biased = grus_cells_are_biased(reading->tensors, "decoder.rnn", decoder->layers, 1);
+    bool biased = false;
     grus_status status = GRUS_OK;
+    char suffix[32];
+    for (size_t layer = 0; layer < decoder->layers; layer++) {
+        snprintf(suffix, sizeof suffix, "l%zu", layer);
+        biased = biased || grus_cell_has_bias(reading->tensors, "decoder.rnn", suffix);
+    }
     for (size_t layer = 0; layer < decoder->layers && !status; layer++) {
-        char suffix[32];
         snprintf(suffix, sizeof suffix, "l%zu", layer);
         decoder->cells[layer] = (grus_cell){.config = config->cell,
                                             .input = layer ? decoder->hidden : input,

@@ -1,6 +1,6 @@
 // encoder.c: runs the layers of the encoder over a lane plan.
 //
-// Legend: B lanes, S steps of the plan, H hidden units, D = H * directions, P positions of the batch. A direction of a
+// Legend: B lanes, S steps of the plan, H hidden units, L = H * the layer's directions, P positions of the batch. A direction of a
 // layer is one pass over the plan: the backward one reads each sequence from its end, in the same slots. The input
 // products of a chunk of steps are one tall product (or a look-up in the table); only the recurrent one is stepwise.
 #include "config.h"
@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "engine/lanes.h"
 
@@ -32,36 +33,81 @@ static grus_status read_embedding(const grus_config *config, grus_reading *readi
                             error);
 }
 
+// Sets what the configuration says of the layers, and where their cells lie.
+static grus_status set_layers(const grus_config *config, grus_reading *reading, grus_encoder *encoder,
+                              grus_error *error)
+{
+    encoder->layer = grus_arena_alloc(reading->arena, encoder->layers, sizeof *encoder->layer);
+    encoder->cells = grus_arena_alloc(reading->arena, 2 * encoder->layers, sizeof *encoder->cells);
+    if (!encoder->layer || !encoder->cells)
+        return grus_fail_memory(error, 2 * encoder->layers * sizeof *encoder->cells);
+    for (size_t i = 0; i < encoder->layers; i++) {
+        grus_direction direction = grus_config_direction(config, i);
+        encoder->layer[i] = (grus_encoder_layer){.cells = encoder->cells + encoder->n_cells,
+                                                 .directions = direction == GRUS_BOTH ? 2 : 1,
+                                                 .output = grus_config_layer_size(config, i),
+                                                 .backward = direction == GRUS_BACKWARD};
+        encoder->n_cells += encoder->layer[i].directions;
+    }
+    return GRUS_OK;
+}
+
+// As PyTorch has it: a layer of one direction has no suffix, whichever it is.
+static void cell_suffix(size_t layer, size_t direction, char suffix[32])
+{
+    snprintf(suffix, 32, "l%zu%s", layer, direction ? "_reverse" : "");
+}
+
+static bool is_biased(const grus_encoder *encoder, const grus_tensors *tensors)
+{
+    bool biased = false;
+    char suffix[32];
+    for (size_t i = 0; i < encoder->layers; i++)
+        for (size_t direction = 0; direction < encoder->layer[i].directions && !biased; direction++) {
+            cell_suffix(i, direction, suffix);
+            biased = grus_cell_has_bias(tensors, "encoder.rnn", suffix);
+        }
+    return biased;
+}
+
+static grus_status read_layer(grus_encoder *encoder, grus_reading *reading, size_t i, const grus_cell *like,
+                              grus_error *error)
+{
+    const grus_encoder_layer *layer = encoder->layer + i;
+    grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
+    bool tokens = i == 0 && encoder->embedding;
+    grus_status status = GRUS_OK;
+    for (size_t direction = 0; direction < layer->directions && !status; direction++) {
+        char suffix[32];
+        cell_suffix(i, direction, suffix);
+        layer->cells[direction] = *like;
+        layer->cells[direction].input = i ? layer[-1].output : encoder->input;
+        status = grus_cell_read(layer->cells + direction, reading, "encoder.rnn", suffix,
+                                &(grus_linear_parts){.embedding = tokens ? &embedding : NULL}, error);
+    }
+    return status;
+}
+
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
                               grus_error *error)
 {
-    size_t directions = config->encoder.bidirectional ? 2 : 1, hidden = config->encoder.hidden_size;
     *encoder = (grus_encoder){.kernel = reading->kernel,
                               .input = config->features ? config->feature_dim : config->embedding_dim,
-                              .hidden = hidden,
+                              .hidden = config->encoder.hidden_size,
                               .layers = config->encoder.num_layers,
-                              .directions = directions,
-                              .output = hidden * directions,
+                              .output = grus_config_output_size(config),
                               .bounded = grus_config_is_bounded(config)};
-    encoder->cells = grus_arena_alloc(reading->arena, encoder->layers * directions, sizeof *encoder->cells);
-    if (!encoder->cells)
-        return grus_fail_memory(error, encoder->layers * directions * sizeof *encoder->cells);
-    grus_status status = config->features ? GRUS_OK : read_embedding(config, reading, encoder, error);
-    grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
-    bool biased = grus_cells_are_biased(reading->tensors, "encoder.rnn", encoder->layers, directions);
-    for (size_t i = 0; i < encoder->layers * directions && !status; i++) {
-        size_t layer = i / directions;
-        char suffix[32];
-        snprintf(suffix, sizeof suffix, "l%zu%s", layer, i % directions ? "_reverse" : "");
-        bool tokens = layer == 0 && !config->features;
-        encoder->cells[i] = (grus_cell){.config = config->encoder.cell,
-                                        .input = layer ? encoder->output : encoder->input,
-                                        .hidden = hidden,
-                                        .biased = biased,
-                                        .bounded = encoder->bounded};
-        status = grus_cell_read(encoder->cells + i, reading, "encoder.rnn", suffix,
-                                &(grus_linear_parts){.embedding = tokens ? &embedding : NULL}, error);
-    }
+    grus_status status = set_layers(config, reading, encoder, error);
+    if (!status && !config->features)
+        status = read_embedding(config, reading, encoder, error);
+    if (status)
+        return status;
+    grus_cell like = {.config = config->encoder.cell,
+                      .hidden = encoder->hidden,
+                      .biased = is_biased(encoder, reading->tensors),
+                      .bounded = encoder->bounded};
+    for (size_t i = 0; i < encoder->layers && !status; i++)
+        status = read_layer(encoder, reading, i, &like, error);
     return status;
 }
 
@@ -82,6 +128,7 @@ typedef struct scratch {
 
 typedef struct pass {
     const grus_encoder *encoder;
+    const grus_encoder_layer *layer;
     const grus_cell *cell;
     const grus_lane_plan *plan;
     const size_t *offset;
@@ -89,7 +136,7 @@ typedef struct pass {
     const float *input;  // (P, cell->input), or NULL in favour of ids
     bool input_bounded;  // it lies in [-1, 1]
     const uint32_t *ids; // (P)
-    float *output;       // (P, D), this direction's columns
+    float *output;       // (P, L), this direction's columns
     scratch *scratch;
 } pass;
 
@@ -100,7 +147,10 @@ static size_t chunk_rows(size_t lanes)
 
 static size_t widest_input(const grus_encoder *encoder)
 {
-    return grus_max(encoder->input, encoder->layers > 1 ? encoder->output : 0);
+    size_t widest = encoder->input;
+    for (size_t i = 0; i + 1 < encoder->layers; i++)
+        widest = grus_max(widest, encoder->layer[i].output);
+    return widest;
 }
 
 static size_t n_zeros(const grus_encoder *encoder)
@@ -203,7 +253,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
         bool ended = lane >= active;
         if (ended || slot[lane].step == 0)
             s->h_prev[lane] = s->zeros;
-        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->encoder->output;
+        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->layer->output;
     }
     grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
     grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
@@ -226,23 +276,29 @@ static grus_status run_pass(const pass *p, const grus_work *work)
 }
 
 // final[i] = [output forward at the last position of i; backward at its first]; zeros for length 0.
-static void gather_final(const grus_encoder *encoder, const grus_encoded *encoded, size_t layer, const float *output)
+static void gather_final(const grus_encoder *encoder, const grus_encoded *encoded, size_t number, const float *output)
 {
-    size_t hidden = encoder->hidden, width = encoder->output;
+    const grus_encoder_layer *layer = encoder->layer + number;
+    size_t hidden = encoder->hidden, width = layer->output;
+    GRUS_ASSERT(width == encoded->size);
     for (size_t i = 0; i < encoded->n; i++) {
-        float *final = grus_encoded_final(encoded, layer, i);
+        float *final = grus_encoded_final(encoded, number, i);
         memset(final, 0, width * sizeof *final);
-        if (encoded->length[i] == 0)
-            continue;
-        memcpy(final, output + (encoded->offset[i + 1] - 1) * width, hidden * sizeof *final);
-        if (encoder->directions == 2)
-            memcpy(final + hidden, output + encoded->offset[i] * width + hidden, hidden * sizeof *final);
+        for (size_t direction = 0; direction < layer->directions && encoded->length[i] > 0; direction++) {
+            bool backward = layer->backward || direction == 1;
+            size_t position = backward ? encoded->offset[i] : encoded->offset[i + 1] - 1, at = direction * hidden;
+            memcpy(final + at, output + position * width + at, hidden * sizeof *final);
+        }
     }
 }
 
-static float *output_alloc(const grus_encoder *encoder, grus_arena *arena, size_t positions)
+// Layers write two buffers in turn; room for the outputs of this one and of those below it that write the same.
+static float *output_alloc(const grus_encoder *encoder, grus_arena *arena, size_t positions, size_t layer)
 {
-    return grus_arena_alloc(arena, grus_mul_sat(positions, encoder->output), sizeof(float));
+    size_t widest = encoder->layer[layer].output;
+    for (; layer >= 2; layer -= 2)
+        widest = grus_max(widest, encoder->layer[layer - 2].output);
+    return grus_arena_alloc(arena, grus_mul_sat(positions, widest), sizeof(float));
 }
 
 // What stays of a batch when it is encoded; *offset is encoded->offset.
@@ -258,14 +314,14 @@ static bool list_encoded(const grus_encoder *encoder, size_t first_final, const 
     *offset = grus_arena_alloc(arena, grus_add_sat(sizes->records, 1), sizeof **offset);
     encoded->offset = *offset;
     encoded->final = grus_arena_alloc(arena, finals, sizeof *encoded->final);
-    encoded->output = output_alloc(encoder, arena, sizes->positions);
+    encoded->output = output_alloc(encoder, arena, sizes->positions, encoder->layers - 1);
     return encoded->offset && encoded->final && encoded->output;
 }
 
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
 {
     uint64_t flops = 0;
-    for (size_t i = 0; i < encoder->layers * encoder->directions; i++)
+    for (size_t i = 0; i < encoder->n_cells; i++)
         flops += grus_cell_flops(encoder->cells + i, positions);
     return flops;
 }
@@ -274,7 +330,8 @@ uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions)
 static bool list_other(const grus_encoder *encoder, const grus_sizes *sizes, grus_arena *arena, float **other)
 {
     *other = NULL;
-    return encoder->layers == 1 || (*other = output_alloc(encoder, arena, sizes->positions)) != NULL;
+    return encoder->layers == 1 ||
+           (*other = output_alloc(encoder, arena, sizes->positions, encoder->layers - 2)) != NULL;
 }
 
 bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena)
@@ -293,14 +350,14 @@ bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const gru
     return listed;
 }
 
-static grus_status run_layer(const pass *first, size_t layer, float *output, const grus_work *work)
+static grus_status run_layer(const pass *first, const grus_encoder_layer *layer, float *output, const grus_work *work)
 {
-    const grus_encoder *encoder = first->encoder;
-    for (size_t direction = 0; direction < encoder->directions; direction++) {
+    for (size_t direction = 0; direction < layer->directions; direction++) {
         pass p = *first;
-        p.cell = encoder->cells + layer * encoder->directions + direction;
-        p.backward = direction == 1;
-        p.output = output + direction * encoder->hidden;
+        p.layer = layer;
+        p.cell = layer->cells + direction;
+        p.backward = layer->backward || direction == 1;
+        p.output = output + direction * first->encoder->hidden;
         grus_status status = run_pass(&p, work);
         if (status)
             return status;
@@ -314,7 +371,7 @@ static grus_status run_layers(const grus_encoder *encoder, pass *p, const grus_e
 {
     for (size_t layer = 0; layer < encoder->layers; layer++) {
         float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
-        grus_status status = run_layer(p, layer, output, work);
+        grus_status status = run_layer(p, encoder->layer + layer, output, work);
         if (status)
             return status;
         if (layer >= encoded->first_final)

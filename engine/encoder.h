@@ -1,4 +1,4 @@
-// encoder.h: the multi-layer, one- or two-directional GRU encoder over lanes.
+// encoder.h: the recurrent encoder of any number of layers, each of one direction or two, over lanes.
 #ifndef GRUS_ENGINE_ENCODER_H
 #define GRUS_ENGINE_ENCODER_H
 
@@ -7,14 +7,23 @@
 #include "engine/nn/encoded.h"
 #include "engine/sizes.h"
 
+// A layer reads the outputs of the one below.
+typedef struct grus_encoder_layer {
+    grus_cell *cells;          // (directions), the forward one first
+    size_t directions, output; // output is hidden * directions
+    bool backward;             // its one cell reads sequences from their end
+} grus_encoder_layer;
+
 typedef struct grus_encoder {
     const grus_kernel *kernel;
-    size_t input;                              // E or the feature dimension
-    size_t hidden, layers, directions, output; // output is D = hidden * directions
-    bool bounded;                              // outputs lie in [-1, 1]
-    float *embedding;                          // (vocab, input); NULL for features
+    size_t input;                  // E or the feature dimension
+    size_t hidden, layers, output; // output is D, that of the top layer
+    bool bounded;                  // outputs lie in [-1, 1]
+    float *embedding;              // (vocab, input); NULL for features
     size_t vocab;
-    grus_cell *cells; // (layers, directions)
+    grus_encoder_layer *layer; // (layers)
+    grus_cell *cells;          // (n_cells) of all layers, one layer after the other
+    size_t n_cells;
 } grus_encoder;
 
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,

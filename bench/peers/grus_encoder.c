@@ -206,7 +206,7 @@ int main(int argc, char **argv)
     p.config.features = p.config.source_vocab_size == 0;
     p.config.encoder.num_layers = strtoul(argv[2], NULL, 10);
     p.config.encoder.hidden_size = strtoul(argv[3], NULL, 10);
-    p.config.encoder.bidirectional = true;
+    p.config.encoder.direction = GRUS_BOTH;
     p.config.feature_dim = p.config.embedding_dim = strtoul(argv[4], NULL, 10);
     read_weights(&p);
     read_sequences(&p);

@@ -12,17 +12,12 @@
 
 static const grus_cell_type *const types[] = {[GRUS_RESET_AFTER] = &grus_gru, [GRUS_RESET_BEFORE] = &grus_gru_before};
 
-bool grus_cells_are_biased(const grus_tensors *tensors, const char *prefix, size_t layers, size_t directions)
+bool grus_cell_has_bias(const grus_tensors *tensors, const char *prefix, const char *suffix)
 {
-    bool biased = false;
-    for (size_t i = 0; i < layers * directions && !biased; i++) {
-        char ih[64], hh[64];
-        const char *reverse = i % directions ? "_reverse" : "";
-        snprintf(ih, sizeof ih, "bias_ih_l%zu%s", i / directions, reverse);
-        snprintf(hh, sizeof hh, "bias_hh_l%zu%s", i / directions, reverse);
-        biased = grus_has_tensor(tensors, prefix, ih) || grus_has_tensor(tensors, prefix, hh);
-    }
-    return biased;
+    char ih[64], hh[64];
+    snprintf(ih, sizeof ih, "bias_ih_%s", suffix);
+    snprintf(hh, sizeof hh, "bias_hh_%s", suffix);
+    return grus_has_tensor(tensors, prefix, ih) || grus_has_tensor(tensors, prefix, hh);
 }
 
 grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,

@@ -4,8 +4,8 @@
 
 #include "engine/nn/cell.h"
 
-// Whether any cell of a stack has a bias; then all must have both, as PyTorch's modules do.
-bool grus_cells_are_biased(const grus_tensors *tensors, const char *prefix, size_t layers, size_t directions);
+// Whether a cell has a bias. If any of a stack has, all must have both, as PyTorch's modules do.
+bool grus_cell_has_bias(const grus_tensors *tensors, const char *prefix, const char *suffix);
 
 // Reads <prefix>.weight_ih_<suffix> and its companions; cell->config, input, hidden and biased are set, parts are those of
 // the input.

@@ -143,6 +143,11 @@ bool grus_json_has(const grus_json_object *object, const char *key)
     return !dead(object) && json_object_get(object->json, key);
 }
 
+bool grus_json_is_list(const grus_json_object *object, const char *key)
+{
+    return grus_json_has(object, key) && json_is_array(json_object_get(object->json, key));
+}
+
 void grus_json_forbid(const grus_json_object *object, const char *key, const char *format, ...)
 {
     char why[160], found[80];
@@ -276,4 +281,25 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
         indices[n++] = index;
     }
     return n;
+}
+
+bool grus_json_choice_list(const grus_json_object *object, const char *key, const char *const names[], size_t *indices,
+                           size_t n)
+{
+    if (dead(object))
+        return false;
+    const json_t *list = json_object_get(object->json, key), *value;
+    size_t i;
+    if (!json_is_array(list)) {
+        wrong_name(object, key, "a list of ", names);
+    } else if (json_array_size(list) != n) {
+        grus_json_refuse(object, key, "expected a list of %zu, found one of %zu", n, json_array_size(list));
+    } else {
+        json_array_foreach(list, i, value)
+        {
+            if (!find_name(value, names, indices + i))
+                wrong_name(object, key, "a list with nothing else in it than ", names);
+        }
+    }
+    return !dead(object);
 }

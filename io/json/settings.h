@@ -38,6 +38,7 @@ void grus_json_allow(const grus_json_object *object, const char *const keys[]);
 // This key has no meaning here; the words say why, what was found is added.
 void grus_json_forbid(const grus_json_object *object, const char *key, const char *format, ...) GRUS_PRINTF(3, 4);
 bool grus_json_has(const grus_json_object *object, const char *key);
+bool grus_json_is_list(const grus_json_object *object, const char *key);
 
 // Values. One that is absent gives otherwise; a required key must be there; null is a wrong type where nothing else is
 // said.
@@ -54,5 +55,8 @@ size_t grus_json_choice(const grus_json_object *object, const char *key, bool re
 // A list of such values, not empty, none twice; returns how many were put into indices, which has room for all names.
 size_t grus_json_choices(const grus_json_object *object, const char *key, bool required, const char *const names[],
                          size_t *indices);
+// A list of n such values, any of them any number of times; false after a mistake.
+bool grus_json_choice_list(const grus_json_object *object, const char *key, const char *const names[], size_t *indices,
+                           size_t n);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/memory.h"
 #include "base/names.h"
 #include "base/search_defaults.h"
 #include "io/model/config_parts.h"
@@ -59,6 +60,13 @@ static void check_bridge(const grus_json_object *object, const grus_config *conf
         grus_json_refuse(object, "bridge",
                          "\"last\" needs a hidden_size that is the encoder's output size: expected %zu, found %zu",
                          grus_config_output_size(config), decoder->hidden_size);
+    for (size_t i = config->encoder.num_layers - grus_min(decoder->num_layers, config->encoder.num_layers);
+         i < config->encoder.num_layers; i++)
+        if (grus_config_layer_size(config, i) != decoder->hidden_size)
+            grus_json_refuse(
+                object, "bridge",
+                "\"last\" needs encoder layers as wide as the decoder's: expected %zu, found %zu in layer %zu",
+                decoder->hidden_size, grus_config_layer_size(config, i), i);
 }
 
 static size_t readout_width(const grus_config *config)

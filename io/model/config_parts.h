@@ -23,6 +23,9 @@ void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_
 // A file's name at this key, checked to stay inside the model directory; "" when absent and not required.
 char *grus_config_read_path(const grus_json_object *object, const char *key, bool required);
 
+// The encoder's section. root is the file's own object.
+void grus_config_read_encoder(const grus_json_object *root, grus_config *config);
+
 // The sections of seq2seq models; config's encoder is read before. root is the file's own object.
 void grus_config_read_decoder(const grus_json_object *root, grus_config *config);
 void grus_config_read_generation(const grus_json_object *root, grus_search *search);

@@ -1,5 +1,5 @@
-// model_dir.c: config.json: its sections in the order of the contract; those that only seq2seq models have are in
-// config_decoder.c.
+// model_dir.c: config.json: its sections in the order of the contract; the encoder is in config_encoder.c, those that only
+// seq2seq models have in config_decoder.c.
 #include "config.h"
 
 #include "io/model/model_dir.h"
@@ -17,7 +17,7 @@
 
 #define CONFIG_MAX ((size_t)16 << 20) // bytes
 
-// ---- source and encoder ----
+// ---- source ----
 
 static void read_source(const grus_json_object *root, grus_config *config)
 {
@@ -38,17 +38,6 @@ static void read_source(const grus_json_object *root, grus_config *config)
     grus_config_read_tokenizer(&tokenizer, &tokenizer, &config->tokenizer);
     config->tokenizer.bos = grus_json_text(&tokenizer, "bos", GRUS_OPTIONAL);
     config->tokenizer.eos = grus_json_text(&tokenizer, "eos", GRUS_OPTIONAL);
-}
-
-static void read_encoder(const grus_json_object *root, grus_config *config)
-{
-    static const char *const keys[] = {"hidden_size", "num_layers", "bidirectional", GRUS_CELL_KEYS, NULL};
-    grus_json_object object = grus_json_child(root, "encoder", GRUS_REQUIRED);
-    grus_json_allow(&object, keys);
-    config->encoder.hidden_size = grus_json_size(&object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
-    config->encoder.num_layers = grus_json_size(&object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
-    config->encoder.bidirectional = grus_json_bool(&object, "bidirectional", false);
-    grus_config_read_cell(&object, &config->encoder.cell);
 }
 
 // ---- encoder models ----
@@ -179,7 +168,7 @@ static void read_sections(const grus_json_object *root, grus_config *config)
     config->seq2seq = grus_json_choice(root, "model_type", GRUS_REQUIRED, 0, types) == 1;
     forbid_sections(root, config->seq2seq ? for_encoder : for_seq2seq, types[config->seq2seq]);
     read_source(root, config);
-    read_encoder(root, config);
+    grus_config_read_encoder(root, config);
     grus_config_read_generation(root, &config->generation);
     if (config->seq2seq) {
         grus_config_read_decoder(root, config);
@@ -225,6 +214,7 @@ void grus_config_free(grus_config *config)
 {
     free_tokenizer(&config->tokenizer);
     free_tokenizer(&config->decoder.tokenizer);
+    free(config->encoder.directions);
     for (size_t i = 0; i < config->n_heads; i++) {
         free(config->heads[i].name);
         free(config->heads[i].labels);

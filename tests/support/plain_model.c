@@ -102,24 +102,36 @@ static void run_pass(const plain_cell *cell, const plain_pass *p)
     }
 }
 
+size_t plain_finals(const grus_config *config)
+{
+    size_t size = 0;
+    for (size_t layer = 0; layer < config->encoder.num_layers; layer++)
+        size += grus_config_layer_size(config, layer);
+    return size;
+}
+
 void plain_encode(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
                   double *output, double *final)
 {
-    size_t hidden = config->encoder.hidden_size, width = grus_config_output_size(config), input = config->embedding_dim;
-    double *in = calloc(length * grus_max(input, width) + 1, sizeof *in);
+    size_t hidden = config->encoder.hidden_size, input = config->embedding_dim, layers = config->encoder.num_layers;
+    double *in = calloc(length * grus_max(input, 2 * hidden) + 1, sizeof *in),
+           *out = calloc(length * 2 * hidden + 1, sizeof *out);
     const float *embedding = random_model_get(model, "encoder.embedding.weight");
     for (size_t i = 0; i < length * input; i++)
         in[i] = (double)embedding[ids[i / input] * input + i % input];
-    for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
+    for (size_t layer = 0; layer < layers; layer++) {
+        size_t width = grus_config_layer_size(config, layer);
+        bool backward = grus_config_direction(config, layer) == GRUS_BACKWARD;
         for (size_t direction = 0; direction * hidden < width; direction++) {
             plain_cell cell = {.config = config->encoder.cell, .input = input, .hidden = hidden};
-            size_t first = direction * hidden;
             find_tensors(&cell, model, "encoder.rnn", layer, direction);
-            run_pass(&cell, &(plain_pass){length, width, direction, in, output + first, final + layer * width + first});
+            run_pass(&cell, &(plain_pass){length, width, backward || direction, in, out + direction * hidden, final});
+            final += hidden;
         }
-        memcpy(in, output, length * width * sizeof *in);
+        memcpy(layer + 1 < layers ? in : output, out, length * width * sizeof *in);
         input = width;
     }
+    free(out);
     free(in);
 }
 
@@ -228,8 +240,8 @@ static void score(const plain_decoder *d, uint32_t token, double *logprob, doubl
 static void bridge(plain_decoder *d, const double *final)
 {
     grus_bridge_kind kind = d->config->decoder.bridge;
-    size_t encoder_layers = d->config->encoder.num_layers;
-    const double *from = final + (encoder_layers - 1) * d->values;
+    size_t finals = plain_finals(d->config);
+    const double *from = final + finals - d->values;
     double *mean = calloc(d->values, sizeof *mean);
     for (size_t i = 0; i < d->length * d->values; i++)
         mean[i % d->values] += d->output[i] / (double)d->length;
@@ -239,7 +251,7 @@ static void bridge(plain_decoder *d, const double *final)
         if (kind == GRUS_BRIDGE_ZEROS)
             d->state[i] = 0;
         else if (kind == GRUS_BRIDGE_LAST)
-            d->state[i] = final[(encoder_layers - d->layers) * d->values + i];
+            d->state[i] = final[finals - d->layers * d->values + i];
         else
             d->state[i] = tanh(row_by(random_model_get(d->model, "bridge.weight"), i, d->values, from) +
                                (double)random_model_get(d->model, "bridge.bias")[i]);
@@ -265,7 +277,7 @@ static void start(plain_decoder *d, const uint32_t *ids)
     }
     d->x = calloc(widest, sizeof *d->x);
     d->output = calloc(d->length * d->values + 1, sizeof *d->output);
-    double *final = calloc(d->config->encoder.num_layers * d->values, sizeof *final);
+    double *final = calloc(plain_finals(d->config), sizeof *final);
     plain_encode(d->model, d->config, ids, d->length, d->output, final);
     bridge(d, final);
     free(final);

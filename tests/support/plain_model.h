@@ -5,7 +5,9 @@
 
 #include "tests/support/random_model.h"
 
-// A sequence's outputs (length, D) and the final states of all layers (layers, D).
+// Values of the final states of all layers, one layer after the other.
+size_t plain_finals(const grus_config *config);
+// A sequence's outputs (length, D) and those states.
 void plain_encode(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
                   double *output, double *final);
 

@@ -40,21 +40,31 @@ static void add_tensor(random_model *model, uint64_t *state, const char *name, s
         tensor->data[i] = scale * random_float(state);
 }
 
-static void add_gru(random_model *model, uint64_t *state, const char *prefix, size_t input, size_t hidden,
-                    size_t layers, size_t directions)
+// One layer; its directions have one input.
+static void add_layer(random_model *model, uint64_t *state, const char *prefix, size_t layer, size_t directions,
+                      size_t input, size_t hidden)
 {
-    for (size_t i = 0; i < layers * directions; i++) {
-        size_t layer = i / directions;
-        const char *reverse = i % directions ? "_reverse" : "";
+    for (size_t direction = 0; direction < directions; direction++) {
+        const char *reverse = direction ? "_reverse" : "";
         char name[128];
         snprintf(name, sizeof name, "%s.weight_ih_l%zu%s", prefix, layer, reverse);
-        add_tensor(model, state, name, 3 * hidden, layer ? hidden * directions : input);
+        add_tensor(model, state, name, 3 * hidden, input);
         snprintf(name, sizeof name, "%s.weight_hh_l%zu%s", prefix, layer, reverse);
         add_tensor(model, state, name, 3 * hidden, hidden);
         snprintf(name, sizeof name, "%s.bias_ih_l%zu%s", prefix, layer, reverse);
         add_tensor(model, state, name, 3 * hidden, 0);
         snprintf(name, sizeof name, "%s.bias_hh_l%zu%s", prefix, layer, reverse);
         add_tensor(model, state, name, 3 * hidden, 0);
+    }
+}
+
+static void add_encoder(random_model *model, uint64_t *state, const grus_config *config)
+{
+    size_t hidden = config->encoder.hidden_size, input = config->features ? config->feature_dim : config->embedding_dim;
+    for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
+        size_t size = grus_config_layer_size(config, layer);
+        add_layer(model, state, "encoder.rnn", layer, size / hidden, input, hidden);
+        input = size;
     }
 }
 
@@ -94,8 +104,9 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
     size_t readout =
         decoder->readout_size ? decoder->readout_size : parts_size(config, decoder->readout, decoder->n_readout);
     add_tensor(model, state, "decoder.embedding.weight", decoder->vocab_size, decoder->embedding_dim);
-    add_gru(model, state, "decoder.rnn", parts_size(config, decoder->inputs, decoder->n_inputs), hidden,
-            decoder->num_layers, 1);
+    for (size_t layer = 0; layer < decoder->num_layers; layer++)
+        add_layer(model, state, "decoder.rnn", layer, 1,
+                  layer ? hidden : parts_size(config, decoder->inputs, decoder->n_inputs), hidden);
     add_attention(model, state, &config->attention,
                   decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : hidden, values);
     if (decoder->bridge == GRUS_BRIDGE_LINEAR_TANH || decoder->bridge == GRUS_BRIDGE_MEAN_TANH) {
@@ -116,8 +127,7 @@ void random_model_make(random_model *model, const grus_config *config, uint64_t 
     *model = (random_model){.n = 0};
     if (!config->features)
         add_tensor(model, &state, "encoder.embedding.weight", config->source_vocab_size, config->embedding_dim);
-    add_gru(model, &state, "encoder.rnn", config->features ? config->feature_dim : config->embedding_dim,
-            config->encoder.hidden_size, config->encoder.num_layers, config->encoder.bidirectional ? 2 : 1);
+    add_encoder(model, &state, config);
     if (config->seq2seq) {
         add_decoder(model, &state, config);
         return;

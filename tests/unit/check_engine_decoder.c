@@ -43,7 +43,7 @@ static grus_config config_of(shape of)
     grus_config config = {.seq2seq = true, .embedding_dim = 5, .source_vocab_size = 11};
     config.encoder.hidden_size = 4;
     config.encoder.num_layers = 3;
-    config.encoder.bidirectional = true;
+    config.encoder.direction = GRUS_BOTH;
     config.attention = (grus_attention_config){GRUS_SCORE_GENERAL, 0, 0.8};
     grus_decoder_config *decoder = &config.decoder;
     decoder->cell = (grus_cell_config){GRUS_CELL_GRU, (grus_cell_reset)(cell % 2), (grus_gate_activation)(cell / 2 % 2),

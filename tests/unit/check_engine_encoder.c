@@ -12,13 +12,13 @@
 static void check_sequence(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
                            const float *output, const float *final)
 {
-    size_t layers = config->encoder.num_layers, width = grus_config_output_size(config);
-    double *out = calloc(length * width + 1, sizeof *out), *finals = calloc(layers * width, sizeof *finals);
+    size_t width = grus_config_output_size(config), n_finals = plain_finals(config);
+    double *out = calloc(length * width + 1, sizeof *out), *finals = calloc(n_finals, sizeof *finals);
     plain_encode(model, config, ids, length, out, finals);
     for (size_t i = 0; i < length * width; i++)
         ASSERT_NEAR(output[i], out[i], 1e-5 * fmax(1, fabs(out[i])));
     for (size_t i = 0; i < width; i++) {
-        double expected = finals[(layers - 1) * width + i];
+        double expected = finals[n_finals - width + i];
         ASSERT_NEAR(final[i], expected, 1e-5 * fmax(1, fabs(expected)));
     }
     free(finals);
@@ -39,8 +39,9 @@ static bool list_encoding(void *object, grus_arena *arena)
 
 typedef struct shape {
     size_t hidden, layers, vocab;
-    bool bidirectional;
+    grus_direction direction;
     grus_cell_config cell;
+    grus_direction *directions; // where each layer has its own
 } shape;
 
 // n sequences of up to `longest` positions.
@@ -50,7 +51,8 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     grus_config config = {.embedding_dim = 5, .source_vocab_size = vocab};
     config.encoder.hidden_size = of.hidden;
     config.encoder.num_layers = layers;
-    config.encoder.bidirectional = of.bidirectional;
+    config.encoder.direction = of.direction;
+    config.encoder.directions = of.directions;
     config.encoder.cell = of.cell;
     random_model model;
     random_model_make(&model, &config, seed);
@@ -95,12 +97,12 @@ START_TEST(encoders_of_odd_shapes)
     uint64_t seed = 1;
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t layers = 1; layers <= 3; layers++)
-            for (int both = 0; both < 2; both++) {
-                check_encoder((shape){hidden[h], layers, 11, both, {0}}, 5, 9, seed++);
-                check_encoder((shape){hidden[h], layers, 11, both, {0}}, 30, 4, seed++);
+            for (grus_direction direction = GRUS_FORWARD; direction <= GRUS_BOTH; direction++) {
+                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL}, 5, 9, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL}, 30, 4, seed++);
             }
-    check_encoder((shape){7, 2, 11, true, {0}}, 1, 200, seed++);
-    check_encoder((shape){384, 1, 11, true, {0}}, 13, 3, seed++);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL}, 1, 200, seed++);
+    check_encoder((shape){384, 1, 11, GRUS_BOTH, {0}, NULL}, 13, 3, seed++);
 }
 END_TEST
 
@@ -112,25 +114,38 @@ START_TEST(cells_of_every_kind)
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (unsigned kind = 1; kind < 12; kind++) {
             grus_cell_config cell = {GRUS_CELL_GRU, kind % 2, kind / 2 % 2, kind / 4};
-            check_encoder((shape){hidden[h], 2, 11, true, cell}, 17, 5, seed++);
-            check_encoder((shape){hidden[h], 1, 11, false, cell}, 3, 30, seed++);
+            check_encoder((shape){hidden[h], 2, 11, GRUS_BOTH, cell, NULL}, 17, 5, seed++);
+            check_encoder((shape){hidden[h], 1, 11, GRUS_FORWARD, cell, NULL}, 3, 30, seed++);
         }
-    check_encoder((shape){600, 1, 11, false, {.reset = GRUS_RESET_BEFORE}}, 13, 3, seed++);
+    check_encoder((shape){600, 1, 11, GRUS_FORWARD, {.reset = GRUS_RESET_BEFORE}, NULL}, 13, 3, seed++);
+}
+END_TEST
+
+// Every list of directions of one, two and three layers.
+START_TEST(directions_of_each_layer)
+{
+    uint64_t seed = 400;
+    for (size_t layers = 1; layers <= 3; layers++)
+        for (unsigned list = 0; list < 27; list++) {
+            grus_direction directions[3] = {list % 3, list / 3 % 3, list / 9};
+            check_encoder((shape){7, layers, 11, 0, {0}, directions}, 9, 6, seed++);
+            check_encoder((shape){33, layers, 11, 0, {.reset = GRUS_RESET_BEFORE}, directions}, 2, 20, seed++);
+        }
 }
 END_TEST
 
 // A vocabulary too large for the table of input products takes the other path.
 START_TEST(encoder_without_a_table)
 {
-    check_encoder((shape){100, 2, LARGE_VOCAB, true, {0}}, 7, 6, 99);
-    check_encoder((shape){100, 2, LARGE_VOCAB, true, {.reset = GRUS_RESET_BEFORE}}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {0}, NULL}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 7, 6, 99);
 }
 END_TEST
 
 START_TEST(empty_sequences_alone)
 {
-    check_encoder((shape){7, 2, 11, true, {0}}, 3, 0, 5);
-    check_encoder((shape){7, 2, 11, true, {.reset = GRUS_RESET_BEFORE}}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 3, 0, 5);
 }
 END_TEST
 
@@ -140,6 +155,7 @@ TCase *encoder_case(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, encoders_of_odd_shapes);
     tcase_add_test(tcase, cells_of_every_kind);
+    tcase_add_test(tcase, directions_of_each_layer);
     tcase_add_test(tcase, encoder_without_a_table);
     tcase_add_test(tcase, empty_sequences_alone);
     return tcase;

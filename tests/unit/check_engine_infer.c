@@ -25,7 +25,7 @@ static grus_config seq2seq_config(uint64_t *seed, size_t variant)
     grus_config config = {.seq2seq = true, .embedding_dim = 9, .source_vocab_size = VOCAB};
     config.encoder.hidden_size = 17;
     config.encoder.num_layers = 2;
-    config.encoder.bidirectional = true;
+    config.encoder.direction = GRUS_BOTH;
     config.encoder.cell = cell_of(7 * variant);
     config.attention = (grus_attention_config){(grus_score_kind)(variant % 6), 13, 0.8};
     grus_decoder_config *decoder = &config.decoder;
@@ -339,7 +339,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         grus_config config = {.embedding_dim = 9, .source_vocab_size = VOCAB, .n_heads = 2};
         config.encoder.hidden_size = 21;
         config.encoder.num_layers = 2;
-        config.encoder.bidirectional = variant % 2;
+        config.encoder.direction = variant % 2 ? GRUS_BOTH : GRUS_FORWARD;
         config.encoder.cell = cell_of(variant);
         config.pooling = (grus_pooling_config){.kind = kinds[variant % 4],
                                                .attention = {(grus_score_kind)(variant % 6), 13, 1.2},

@@ -16,6 +16,7 @@ typedef struct model {
     random_model tensors;
     grus_engine *engine;
     char name[2][8]; // of its heads
+    grus_direction directions[3];
 } model;
 
 static void translator(grus_config *config, size_t variant, uint64_t *seed)
@@ -25,19 +26,20 @@ static void translator(grus_config *config, size_t variant, uint64_t *seed)
     config->attention = (grus_attention_config){(grus_score_kind)(variant % 6), 24, 1};
     grus_decoder_config *decoder = &config->decoder;
     size_t size = grus_config_output_size(config); // so that every score may be tried
-    *decoder = (grus_decoder_config){.embedding_dim = size,
-                                     .hidden_size = size,
-                                     .num_layers = 1 + random_below(seed, config->encoder.num_layers),
-                                     .cell = {.reset = (grus_cell_reset)(variant / 3 % 2)},
-                                     .bridge = (grus_bridge_kind)(variant % 4),
-                                     .query = (grus_query_kind)(variant % 3),
-                                     .n_inputs = 1 + variant % 3,
-                                     .n_readout = 2,
-                                     .readout = {GRUS_PART_STATE, GRUS_PART_CONTEXT},
-                                     .readout_size = variant % 5 ? 32 : 0,
-                                     .vocab_size = VOCAB,
-                                     .bos = 1,
-                                     .eos = 2};
+    *decoder = (grus_decoder_config){
+        .embedding_dim = size,
+        .hidden_size = size,
+        .num_layers = config->encoder.directions ? 1 : 1 + random_below(seed, config->encoder.num_layers),
+        .cell = {.reset = (grus_cell_reset)(variant / 3 % 2)},
+        .bridge = (grus_bridge_kind)(variant % 4),
+        .query = (grus_query_kind)(variant % 3),
+        .n_inputs = 1 + variant % 3,
+        .n_readout = 2,
+        .readout = {GRUS_PART_STATE, GRUS_PART_CONTEXT},
+        .readout_size = variant % 5 ? 32 : 0,
+        .vocab_size = VOCAB,
+        .bos = 1,
+        .eos = 2};
     memcpy(decoder->inputs, inputs, sizeof inputs);
 }
 
@@ -63,7 +65,12 @@ static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
     *m = (model){.config = {.embedding_dim = 12, .source_vocab_size = VOCAB}};
     m->config.encoder.hidden_size = 16 + 16 * random_below(seed, 4);
     m->config.encoder.num_layers = 1 + random_below(seed, 3);
-    m->config.encoder.bidirectional = variant % 2;
+    m->config.encoder.direction = (grus_direction)(variant % 2 ? GRUS_BOTH : GRUS_FORWARD);
+    if (variant % 3 == 2) { // the top layer is the only one of one direction
+        for (size_t i = 0; i < 3; i++)
+            m->directions[i] = i + 1 < m->config.encoder.num_layers ? GRUS_BOTH : GRUS_BACKWARD;
+        m->config.encoder.directions = m->directions;
+    }
     m->config.encoder.cell.reset = (grus_cell_reset)(variant / 2 % 2);
     if (seq2seq)
         translator(&m->config, variant, seed);

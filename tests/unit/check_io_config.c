@@ -64,7 +64,7 @@ START_TEST(encoder_defaults)
     ck_assert_uint_eq(config.embedding_dim, 8);
     ck_assert_uint_eq(config.encoder.hidden_size, 16);
     ck_assert_uint_eq(config.encoder.num_layers, 1);
-    ck_assert(!config.encoder.bidirectional);
+    ck_assert(config.encoder.direction == GRUS_FORWARD && !config.encoder.directions);
     ck_assert_uint_eq(grus_config_output_size(&config), 16);
     ck_assert_int_eq(config.pooling.kind, GRUS_POOL_ATTENTION);
     ck_assert_int_eq(config.pooling.attention.score, GRUS_SCORE_ADDITIVE);
@@ -190,6 +190,41 @@ START_TEST(limits)
 }
 END_TEST
 
+START_TEST(directions_of_layers)
+{
+    static const struct {
+        const char *path, *value;
+        grus_direction direction[2];
+        size_t size;
+    } good[] = {
+        {"encoder.bidirectional", "true", {GRUS_BOTH, GRUS_BOTH}, 32},
+        {"encoder.direction", "\"both\"", {GRUS_BOTH, GRUS_BOTH}, 32},
+        {"encoder.direction", "\"backward\"", {GRUS_BACKWARD, GRUS_BACKWARD}, 16},
+        {"encoder.direction", "[\"both\", \"backward\"]", {GRUS_BOTH, GRUS_BACKWARD}, 16},
+        {"encoder.direction", "[\"backward\", \"both\"]", {GRUS_BACKWARD, GRUS_BOTH}, 32},
+        {"encoder.direction", "[\"forward\", \"forward\"]", {GRUS_FORWARD, GRUS_FORWARD}, 16},
+    };
+    char *text = edited(encoder_json, "encoder.num_layers", "2");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        grus_config config;
+        char *edit = edited(text, good[i].path, good[i].value);
+        read_good(edit, &config);
+        for (size_t layer = 0; layer < 2; layer++)
+            ck_assert_int_eq(grus_config_direction(&config, layer), good[i].direction[layer]);
+        ck_assert_uint_eq(grus_config_output_size(&config), good[i].size);
+        grus_config_free(&config);
+        free(edit);
+    }
+    free(text);
+    // Bridge `last` takes layers that are all as wide as the decoder's.
+    text = edited(seq2seq_json, "encoder.bidirectional", NULL);
+    static const mistake narrow = {"encoder.direction", "[\"forward\", \"both\"]", "expected 32, found 16 in layer 0",
+                                   "decoder.bridge"};
+    expect_mistakes(text, &narrow, 1);
+    free(text);
+}
+END_TEST
+
 START_TEST(pooling_can_be_absent)
 {
     grus_config config;
@@ -288,6 +323,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, encoder_defaults);
     tcase_add_test(tests, seq2seq_values);
     tcase_add_test(tests, limits);
+    tcase_add_test(tests, directions_of_layers);
     tcase_add_test(tests, pooling_can_be_absent);
     tcase_add_test(tests, too_many);
     tcase_add_test(tests, not_json);
