@@ -60,6 +60,8 @@ static void put_source(grus_buffer *to, const grus_model *model)
 // What of it is no default.
 static void put_cell(grus_buffer *to, const grus_cell_config *cell)
 {
+    if (cell->kind != GRUS_CELL_GRU)
+        put_text(to, "cell", grus_cell_names[cell->kind]);
     if (cell->reset != GRUS_RESET_AFTER)
         put_text(to, "reset", grus_reset_names[cell->reset]);
     if (cell->gate_activation != GRUS_GATE_SIGMOID)

@@ -9,9 +9,9 @@
 #define GRUS_MAX_RENAMES 64
 #define GRUS_MAX_PARTS 3 // inputs of a decoder, a readout or a token head
 
-// A recurrent cell (spec "Cells"): the kind, whether the reset gate comes before the recurrent product of the candidate,
-// and the activations of the gates and of the candidate.
-typedef enum grus_cell_kind { GRUS_CELL_GRU } grus_cell_kind;
+// A recurrent cell (spec "Cells"): the kind, and of a GRU whether the reset gate comes before the recurrent product of the
+// candidate, and the activations of the gates and of the candidate; an LSTM leaves them 0.
+typedef enum grus_cell_kind { GRUS_CELL_GRU, GRUS_CELL_LSTM } grus_cell_kind;
 typedef enum grus_cell_reset { GRUS_RESET_AFTER, GRUS_RESET_BEFORE } grus_cell_reset;
 typedef enum grus_gate_activation { GRUS_GATE_SIGMOID, GRUS_GATE_HARD_SIGMOID } grus_gate_activation;
 typedef enum grus_cell_activation { GRUS_CELL_TANH, GRUS_CELL_RELU, GRUS_CELL_LINEAR } grus_cell_activation;

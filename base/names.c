@@ -7,7 +7,7 @@
 
 #include "base/model_config.h"
 
-const char *const grus_cell_names[] = {[GRUS_CELL_GRU] = "gru", [GRUS_CELL_GRU + 1] = NULL};
+const char *const grus_cell_names[] = {[GRUS_CELL_GRU] = "gru", [GRUS_CELL_LSTM] = "lstm", [GRUS_CELL_LSTM + 1] = NULL};
 
 const char *const grus_direction_names[] = {
     [GRUS_FORWARD] = "forward", [GRUS_BACKWARD] = "backward", [GRUS_BOTH] = "both", [GRUS_BOTH + 1] = NULL};

@@ -1,8 +1,8 @@
 // decoding.c: one step of the attention decoder for all live rows.
 //
 // Legend: n rows, E embedding, H hidden units, D encoder outputs, R readout, V vocabulary. Rows are dense: the search
-// drops, doubles and admits them at will, since a row finds its past by its parent's number; states, contexts and
-// readouts alternate between two sides, one read and one written. What depends on the state before the step alone (the
+// drops, doubles and admits them at will, since a row finds its past by its parent's number; states (states.h), contexts
+// and readouts alternate between two sides, one read and one written. What depends on the state before the step alone (the
 // recurrent products, the attention of query previous_state) is computed once for all rows of one parent: a lane.
 #include "config.h"
 
@@ -18,14 +18,13 @@ struct grus_decoding {
     const grus_encoded *encoded;
     grus_infer_stats *stats;
     grus_keys keys;
-    float *initial;         // (records, layers, H): what the bridge made
+    grus_states states;
     float *folded_values;   // (positions, context_ld), where
     bool folded;            // a context is the products of the maps that read it, not D outputs
     size_t context_ld;      // floats of a context
     size_t context_columns; // of them that are wanted, without what fills up panels
     size_t side;            // the one written last
     struct side {
-        float *state;   // (layers, max_rows, H)
         float *context; // (max_rows, context_ld)
         float *readout; // (max_rows, readout_ld)
     } sides[2];
@@ -129,9 +128,10 @@ static bool list_rows(grus_decoding *d, grus_arena *arena)
     const grus_decoder *decoder = d->decoder;
     const grus_kernel *kernel = decoder->kernel;
     size_t rows = d->max_rows;
+    if (!grus_states_list_rows(&d->states, arena))
+        return false;
     for (size_t side = 0; side < 2; side++)
-        if (!list_floats(arena, &d->sides[side].state, rows, decoder->layers * decoder->hidden) ||
-            !list_floats(arena, &d->sides[side].context, rows, d->context_ld) ||
+        if (!list_floats(arena, &d->sides[side].context, rows, d->context_ld) ||
             !list_floats(arena, &d->sides[side].readout, rows, d->readout_ld))
             return false;
     d->output = output_layer(decoder);
@@ -199,11 +199,16 @@ static grus_status make_values(grus_decoding *d, bool fold, const grus_work *wor
 static grus_decoding shaped(const grus_decoder *decoder, grus_decoding_shape shape)
 {
     bool folded = shape.fold && can_fold(decoder);
+    size_t max_rows = grus_whole_tiles(decoder->kernel, shape.max_rows);
     return (grus_decoding){.decoder = decoder,
+                           .states = {.layers = decoder->layers,
+                                      .hidden = decoder->hidden,
+                                      .max_rows = max_rows,
+                                      .has_c = decoder->cells->type->has_c},
                            .folded = folded,
                            .context_ld = context_ld(decoder, folded),
                            .context_columns = decoder->values,
-                           .max_rows = grus_whole_tiles(decoder->kernel, shape.max_rows),
+                           .max_rows = max_rows,
                            .readout_ld = readout_ld(decoder)};
 }
 
@@ -213,8 +218,7 @@ bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, 
     grus_decoding d = shaped(decoder, shape);
     grus_mapping mapping;
     d.longest = sizes->longest;
-    return grus_arena_alloc(arena, 1, sizeof d) &&
-           list_floats(arena, &d.initial, sizes->records, decoder->layers * decoder->hidden) &&
+    return grus_arena_alloc(arena, 1, sizeof d) && grus_states_list_first(&d.states, sizes->records, arena) &&
            grus_bridge_list(&decoder->bridge, arena) &&
            list_values(&d, sizes->positions, shape.fold, arena, &mapping) && grus_map_rows_list(&mapping, arena) &&
            list_rows(&d, arena);
@@ -231,9 +235,9 @@ grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded 
     d->stats = work->stats;
     for (size_t i = 0; i < encoded->n; i++)
         d->longest = grus_max(d->longest, encoded->length[i]);
-    if (!list_floats(work->arena, &d->initial, encoded->n, decoder->layers * decoder->hidden))
+    if (!grus_states_list_first(&d->states, encoded->n, work->arena))
         return grus_fail_memory(work->error, 0);
-    grus_status status = grus_bridge_run(&decoder->bridge, encoded, work, d->initial);
+    grus_status status = grus_bridge_run(&decoder->bridge, encoded, work, d->states.first.h, d->states.first.c);
     if (!status)
         status = make_values(d, shape.fold, work);
     if (!status && !list_rows(d, work->arena))
@@ -243,14 +247,6 @@ grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded 
     begin_rows(d);
     *decoding = d;
     return GRUS_OK;
-}
-
-static const float *previous_state(const grus_decoding *d, const grus_row *row, size_t layer)
-{
-    const grus_decoder *decoder = d->decoder;
-    if (row->parent == GRUS_NO_ROW)
-        return d->initial + (row->sequence * decoder->layers + layer) * decoder->hidden;
-    return d->sides[1 - d->side].state + (layer * d->max_rows + row->parent) * decoder->hidden;
 }
 
 // Where each row reads and writes in this step; d->side is already the one to write. With query previous_state there is
@@ -396,7 +392,7 @@ static void layer_input(grus_decoding *d, const grus_cell *cell, size_t n)
 static void set_states(grus_decoding *d, const grus_row *rows, size_t layer)
 {
     for (size_t lane = 0; lane < d->parents.n_lanes; lane++)
-        d->h_lane[lane] = previous_state(d, rows + d->parents.row_of_lane[lane], layer);
+        d->h_lane[lane] = grus_states_previous(&d->states, d->side, rows + d->parents.row_of_lane[lane], layer);
 }
 
 static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
@@ -414,14 +410,15 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
             d->gi_lane[place] = d->gi_rows[i];
             d->more_lane[place] = d->more_rows[i];
             d->h_prev[place] = d->h_lane[d->parents.lane_of_row[i]];
-            d->h_new[place] = d->sides[d->side].state + (layer * d->max_rows + i) * decoder->hidden;
+            d->h_new[place] = grus_states_new(&d->states, d->side, i, layer);
             d->h_read[i] = d->h_new[place];
         }
+        grus_states_place_c(&d->states, d->side, layer, rows, n, d->parents.place);
         grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden, cell->bounded}, 1, d->parents.n_lanes);
         grus_cell_run(cell, &(grus_cell_step){grus_whole_tiles(cell->kernel, d->parents.n_lanes), d->panels,
                                               d->parents.first_row, d->parents.lane, d->gi_lane,
                                               d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
-                                              d->h_new, &d->cell_scratch});
+                                              d->h_new, &d->cell_scratch, d->states.c_prev, d->states.c_new});
         d->stats->flops += grus_cell_step_flops(cell, d->parents.n_lanes, n);
     }
 }

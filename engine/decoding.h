@@ -7,6 +7,7 @@
 #include "engine/nn/encoded.h"
 #include "engine/parents.h"
 #include "engine/sizes.h"
+#include "engine/states.h"
 
 // The state of all rows between steps, and scratch; lives in an arena.
 typedef struct grus_decoding grus_decoding;

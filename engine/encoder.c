@@ -124,6 +124,10 @@ typedef struct scratch {
     uint32_t *lane;            // (B): each lane has one row
     float *dump;
     grus_cell_scratch cell;
+    // Of cells that have a c, else NULL: (B, H) that of each lane, and (B): where it lies, and where it goes.
+    float *c;
+    const float **c_prev;
+    float **c_new;
 } scratch;
 
 typedef struct pass {
@@ -137,6 +141,7 @@ typedef struct pass {
     bool input_bounded;  // it lies in [-1, 1]
     const uint32_t *ids; // (P)
     float *output;       // (P, L), this direction's columns
+    float *final_cell;   // (sequences, D), this direction's columns: where c is kept; NULL: it is not
     scratch *scratch;
 } pass;
 
@@ -158,6 +163,17 @@ static size_t n_zeros(const grus_encoder *encoder)
     return grus_max(encoder->cells->width, widest_input(encoder));
 }
 
+static bool list_c(const grus_encoder *encoder, size_t lanes, grus_arena *arena, scratch *s)
+{
+    s->c = NULL;
+    if (!encoder->cells->type->has_c)
+        return true;
+    s->c = grus_arena_alloc(arena, lanes * encoder->hidden, sizeof *s->c);
+    s->c_prev = grus_arena_alloc(arena, lanes, sizeof *s->c_prev);
+    s->c_new = grus_arena_alloc(arena, lanes, sizeof *s->c_new);
+    return s->c && s->c_prev && s->c_new;
+}
+
 static bool list_scratch(const grus_encoder *encoder, size_t lanes, grus_arena *arena, scratch *s)
 {
     const grus_kernel *kernel = encoder->kernel;
@@ -173,7 +189,8 @@ static bool list_scratch(const grus_encoder *encoder, size_t lanes, grus_arena *
     s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
-           s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell);
+           s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell) &&
+           list_c(encoder, lanes, arena, s);
 }
 
 static void begin_scratch(const grus_encoder *encoder, size_t lanes, scratch *s)
@@ -241,6 +258,21 @@ static size_t input_products(const pass *p, size_t first, size_t last)
     return n;
 }
 
+// c stays in its lane's row, but for that of a sequence's last step where it is kept.
+static void place_c(const pass *p, const grus_lane_slot *slot, size_t n, size_t active)
+{
+    const scratch *s = p->scratch;
+    size_t hidden = p->encoder->hidden;
+    for (size_t lane = 0; lane < n; lane++) {
+        float *own = s->c + lane * hidden;
+        bool ended = lane >= active;
+        size_t sequence = ended ? 0 : slot[lane].sequence;
+        bool last = !ended && p->offset[sequence] + slot[lane].step + 1 == p->offset[sequence + 1];
+        s->c_prev[lane] = ended || slot[lane].step == 0 ? s->zeros : own;
+        s->c_new[lane] = last && p->final_cell ? p->final_cell + sequence * p->encoder->output : own;
+    }
+}
+
 // States are written where they belong in the output and read from there in the next step. What a lane beyond its end
 // computes goes to the dump.
 static void run_step(const pass *p, size_t step, const float *const *gi, size_t tabled)
@@ -256,8 +288,10 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->layer->output;
     }
     grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
+    if (s->c)
+        place_c(p, slot, n, active);
     grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
-                                             &s->cell});
+                                             &s->cell, s->c ? s->c_prev : NULL, s->c ? s->c_new : NULL});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
 }
@@ -315,6 +349,8 @@ static bool list_encoded(const grus_encoder *encoder, size_t first_final, const 
     encoded->offset = *offset;
     encoded->final = grus_arena_alloc(arena, finals, sizeof *encoded->final);
     encoded->output = output_alloc(encoder, arena, sizes->positions, encoder->layers - 1);
+    if (encoder->cells->type->has_c && !(encoded->final_cell = grus_arena_alloc(arena, finals, sizeof(float))))
+        return false;
     return encoded->offset && encoded->final && encoded->output;
 }
 
@@ -350,7 +386,8 @@ bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const gru
     return listed;
 }
 
-static grus_status run_layer(const pass *first, const grus_encoder_layer *layer, float *output, const grus_work *work)
+static grus_status run_layer(const pass *first, const grus_encoder_layer *layer, float *output, float *final_cell,
+                             const grus_work *work)
 {
     for (size_t direction = 0; direction < layer->directions; direction++) {
         pass p = *first;
@@ -358,6 +395,7 @@ static grus_status run_layer(const pass *first, const grus_encoder_layer *layer,
         p.cell = layer->cells + direction;
         p.backward = layer->backward || direction == 1;
         p.output = output + direction * first->encoder->hidden;
+        p.final_cell = final_cell ? final_cell + direction * first->encoder->hidden : NULL;
         grus_status status = run_pass(&p, work);
         if (status)
             return status;
@@ -371,10 +409,14 @@ static grus_status run_layers(const grus_encoder *encoder, pass *p, const grus_e
 {
     for (size_t layer = 0; layer < encoder->layers; layer++) {
         float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
-        grus_status status = run_layer(p, encoder->layer + layer, output, work);
+        bool kept = layer >= encoded->first_final && encoded->n > 0;
+        float *final_cell = kept && encoded->final_cell ? grus_encoded_final_cell(encoded, layer, 0) : NULL;
+        if (final_cell) // those of length 0 stay so
+            memset(final_cell, 0, encoded->n * encoded->size * sizeof *final_cell);
+        grus_status status = run_layer(p, encoder->layer + layer, output, final_cell, work);
         if (status)
             return status;
-        if (layer >= encoded->first_final)
+        if (kept)
             gather_final(encoder, encoded, layer, output);
         p->input = output;
         p->input_bounded = encoder->bounded;

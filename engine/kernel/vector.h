@@ -37,6 +37,9 @@ typedef struct grus_gates {
     grus_cell_activation activation;
     // Of reset_gates and update_gates, (n) of (width): r * h_prev, and what z is taken of.
     float *const *reset, *const *update;
+    // Of lstm_gates, (n) of (width): c before the step and behind it, which may be the same row.
+    const float *const *c_prev;
+    float *const *c_new;
 } grus_gates;
 
 // Sums run over so many virtual lanes, whatever the width of the machine's vectors.
@@ -75,6 +78,10 @@ typedef struct grus_vector {
     // and z, and reset and update are written; then acc is (n, width), a row's own product of reset, and h_new is.
     void (*reset_gates)(const grus_gates *gates);
     void (*update_gates)(const grus_gates *gates);
+    // Those of nn.LSTM in the order i, f, g, o, acc being (4, lanes, width), gi, more and bias likewise, all biases in bias:
+    //   c_new = sigma(f) c_prev + sigma(i) tanh(g), h_new = sigma(o) tanh(c_new)
+    // h_prev, bias_hn, scratch and the other activations are not read.
+    void (*lstm_gates)(const grus_gates *gates);
 
     // panel[k * lanes + lane] = rows[lane][k] for k < count.
     void (*pack)(size_t lanes, size_t count, const float *const *rows, float *panel);

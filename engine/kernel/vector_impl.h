@@ -170,6 +170,7 @@ static inline vec vtanh(vec x)
 }
 
 #include "engine/kernel/vector_gates.h"
+#include "engine/kernel/vector_lstm.h"
 #include "engine/kernel/vector_pack.h"
 #include "engine/kernel/vector_quantise.h"
 
@@ -459,6 +460,7 @@ const grus_vector VECTOR_TABLE = {
     .gates = gates,
     .reset_gates = reset_gates,
     .update_gates = update_gates,
+    .lstm_gates = lstm_gates,
     .pack = pack,
     .magnitude = magnitude,
     .quantise = quantise,

@@ -112,22 +112,29 @@ static grus_status run_map(const grus_bridge *bridge, const grus_encoded *encode
     return status;
 }
 
-static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded, float *initial)
+static void copy_last(const grus_bridge *bridge, const grus_encoded *encoded,
+                      float *final(const grus_encoded *encoded, size_t layer, size_t sequence), float *initial)
 {
     for (size_t i = 0; i < encoded->n; i++)
         for (size_t layer = 0; layer < bridge->layers; layer++)
             memcpy(initial + (i * bridge->layers + layer) * bridge->hidden,
-                   grus_encoded_final(encoded, bridge->first_final + layer, i), bridge->hidden * sizeof(float));
+                   final(encoded, bridge->first_final + layer, i), bridge->hidden * sizeof(float));
 }
 
 grus_status grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
-                            float *initial)
+                            float *initial, float *initial_cell)
 {
+    size_t bytes = encoded->n * bridge->layers * bridge->hidden * sizeof *initial;
+    bool last = bridge->kind == GRUS_BRIDGE_LAST;
+    if (initial_cell && last && encoded->final_cell)
+        copy_last(bridge, encoded, grus_encoded_final_cell, initial_cell);
+    else if (initial_cell)
+        memset(initial_cell, 0, bytes);
     if (maps(bridge))
         return run_map(bridge, encoded, work, initial);
-    if (bridge->kind == GRUS_BRIDGE_LAST)
-        copy_last(bridge, encoded, initial);
+    if (last)
+        copy_last(bridge, encoded, grus_encoded_final, initial);
     else
-        memset(initial, 0, encoded->n * bridge->layers * bridge->hidden * sizeof *initial);
+        memset(initial, 0, bytes);
     return GRUS_OK;
 }

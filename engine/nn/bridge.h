@@ -21,10 +21,10 @@ typedef struct grus_bridge {
 // Reads "bridge.…", where this kind has any. GRUS_E_MODEL or GRUS_E_MEMORY.
 grus_status grus_bridge_read(grus_reading *reading, const grus_config *config, grus_bridge *bridge, grus_error *error);
 
-// Writes initial (records, layers, H). What it takes of work's arena is given back; GRUS_E_MEMORY when that has none
+// Writes initial (records, layers, H), and unless it is NULL initial_cell, likewise the c that goes along. What it takes of work's arena is given back; GRUS_E_MEMORY when that has none
 // left.
 grus_status grus_bridge_run(const grus_bridge *bridge, const grus_encoded *encoded, const grus_work *work,
-                            float *initial);
+                            float *initial, float *initial_cell);
 
 // Lists what it takes: grus_bridge_run, on the arena alone.
 bool grus_bridge_list(const grus_bridge *bridge, grus_arena *arena);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -37,6 +38,18 @@ grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, 
     return status;
 }
 
+grus_status grus_cell_add_biases(grus_cell *cell, grus_reading *reading, grus_cell_biases biases, grus_error *error)
+{
+    size_t gates = cell->type->gates, hidden = cell->hidden;
+    cell->bias = grus_arena_alloc(reading->arena, cell->width, sizeof *cell->bias);
+    if (!cell->bias)
+        return grus_fail_memory(error, cell->width * sizeof *cell->bias);
+    memset(cell->bias, 0, cell->width * sizeof *cell->bias);
+    for (size_t i = 0; i < gates * hidden; i++)
+        cell->bias[grus_gate_row(cell->kernel, gates, i / hidden, i % hidden)] = biases.ih[i] + biases.hh[i];
+    return GRUS_OK;
+}
+
 // As grus_fetch, but into L1.
 static void fetch_near(const float *from, size_t count)
 {
@@ -53,6 +66,10 @@ void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, siz
             fetch_near(step->more[row] + group * gates, gates);
         fetch_near(step->h_prev[row] + group * units, units);
         fetch_near(step->h_new[row] + group * units, units);
+        if (step->c_prev) {
+            fetch_near(step->c_prev[row] + group * units, units);
+            fetch_near(step->c_new[row] + group * units, units);
+        }
     }
 }
 

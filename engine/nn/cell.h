@@ -35,10 +35,9 @@ typedef struct grus_cell_scratch {
     grus_panels *panels;   // (rows, hidden)
 } grus_cell_scratch;
 
-// A state is a row of hidden floats, h. Where a second row goes along (the c of nn.LSTM): by two more lists of the step,
-// c_prev and c_new in the order of h_prev and h_new, NULL for types without one. It is never multiplied, attended or
-// handed out, so panels and lanes say nothing of it; kept is it by the encoder (a row a lane, zeros at a sequence's first
-// step) and by decoding.c (beside the states of its two sides), and the bridge sets it.
+// A state is a row of hidden floats, h. With a type that has a c (nn.LSTM) a second row goes along. It is never multiplied,
+// attended or handed out, so panels and lanes say nothing of it; the encoder keeps a row of it for each lane, decoding.c
+// beside the states of its two sides, and the bridge sets it.
 
 // One time step: n lanes of states, n a multiple of kernel->tile, and the rows that go on from them. Several rows may go
 // on from one lane, whose products with the state they share; in what order they lie is theirs.
@@ -53,11 +52,14 @@ typedef struct grus_cell_step {
     const float *const *h_prev; // (rows) of hidden: the lane's state
     float *const *h_new;        // (rows) of hidden, written; may be h_prev where each lane has one row
     const grus_cell_scratch *scratch;
+    const float *const *c_prev; // (rows) of hidden, as h_prev; NULL where the type has none
+    float *const *c_new;        // likewise; may be c_prev where each lane has one row
 } grus_cell_step;
 
 // A kind of cell.
 typedef struct grus_cell_type {
     size_t gates; // blocks of hidden rows in weight_ih and weight_hh
+    bool has_c;   // a second row goes along with each state
     // Reads weight_hh and the biases of a cell whose input is read; names as for grus_cell_read.
     grus_status (*read)(grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                         grus_error *error);
@@ -80,6 +82,9 @@ typedef struct grus_cell_biases {
 } grus_cell_biases;
 grus_status grus_cell_read_biases(const grus_cell *cell, grus_reading *reading, const char *prefix, const char *suffix,
                                   grus_cell_biases *biases, grus_error *error);
+
+// Makes cell->bias of them, each the sum of both, for types that take all of them outside of a reset.
+grus_status grus_cell_add_biases(grus_cell *cell, grus_reading *reading, grus_cell_biases biases, grus_error *error);
 
 // n <= kernel->tile rows from first on, and the units of one group of them.
 typedef struct grus_cell_part {

@@ -9,8 +9,12 @@
 #include "base/assert.h"
 #include "engine/nn/gru.h"
 #include "engine/nn/gru_before.h"
+#include "engine/nn/lstm.h"
 
-static const grus_cell_type *const types[] = {[GRUS_RESET_AFTER] = &grus_gru, [GRUS_RESET_BEFORE] = &grus_gru_before};
+static const grus_cell_type *const types[][2] = {
+    [GRUS_CELL_GRU] = {[GRUS_RESET_AFTER] = &grus_gru, [GRUS_RESET_BEFORE] = &grus_gru_before},
+    [GRUS_CELL_LSTM] = {[GRUS_RESET_AFTER] = &grus_lstm},
+};
 
 bool grus_cell_has_bias(const grus_tensors *tensors, const char *prefix, const char *suffix)
 {
@@ -24,7 +28,7 @@ grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *p
                            const grus_linear_parts *parts, grus_error *error)
 {
     const grus_kernel *kernel = reading->kernel;
-    cell->type = types[cell->config.reset];
+    cell->type = types[cell->config.kind][cell->config.reset];
     cell->kernel = cell->ih.kernel = kernel;
     size_t gates = cell->type->gates, hidden = cell->hidden;
     cell->groups = grus_div_up(hidden, kernel->units);

@@ -11,8 +11,9 @@ typedef struct grus_encoded {
     const size_t *length, *offset; // (n), (n + 1)
     float *output;                 // (positions, D): the top layer
     size_t first_final, layers;    // final states were kept of the layers [first_final, layers)
-    float *final; // (layers - first_final, n, D): [forward at the last position; backward at the first]; zeros for
-                  // length 0
+    float *final;      // (layers - first_final, n, D): [forward at the last position; backward at the first]; zeros for
+                       // length 0
+    float *final_cell; // likewise of c; NULL where the encoder's cells have none
 } grus_encoded;
 
 // The final state (D) of a layer.
@@ -20,6 +21,12 @@ static inline float *grus_encoded_final(const grus_encoded *encoded, size_t laye
 {
     GRUS_ASSERT(layer >= encoded->first_final && layer < encoded->layers && sequence < encoded->n);
     return encoded->final + ((layer - encoded->first_final) * encoded->n + sequence) * encoded->size;
+}
+
+// The c (D) that goes along with it.
+static inline float *grus_encoded_final_cell(const grus_encoded *encoded, size_t layer, size_t sequence)
+{
+    return encoded->final_cell + (grus_encoded_final(encoded, layer, sequence) - encoded->final);
 }
 
 // The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.

@@ -7,10 +7,7 @@
 
 #include "engine/nn/gru_before.h"
 
-#include <string.h>
-
 #include "base/assert.h"
-#include "base/error.h"
 
 #define GATES 3 // r, z, n
 #define EARLY 2 // of them, multiplied with the state itself
@@ -27,16 +24,7 @@ static grus_status read_before(grus_cell *cell, grus_reading *reading, const cha
                                           error);
     if (!status)
         status = grus_cell_read_biases(cell, reading, prefix, suffix, &biases, error);
-    if (status)
-        return status;
-    cell->bias = grus_arena_alloc(reading->arena, cell->width, sizeof *cell->bias);
-    if (!cell->bias)
-        return grus_fail_memory(error, cell->width * sizeof *cell->bias);
-    memset(cell->bias, 0, cell->width * sizeof *cell->bias);
-    for (size_t i = 0; i < GATES * cell->hidden; i++)
-        cell->bias[grus_gate_row(cell->kernel, GATES, i / cell->hidden, i % cell->hidden)] =
-            biases.ih[i] + biases.hh[i];
-    return GRUS_OK;
+    return status ? status : grus_cell_add_biases(cell, reading, biases, error);
 }
 
 static bool before_scratch(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch)

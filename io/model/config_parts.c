@@ -22,17 +22,27 @@ void grus_config_read_attention(const grus_json_object *object, grus_attention_c
         grus_json_wrong(object, "temperature", "a finite number above 0");
 }
 
+// A key that an LSTM has not may have its default alone, which is the first.
+static void refuse_of_lstm(const grus_json_object *object, const char *key, const char *const names[], size_t found)
+{
+    if (found != 0)
+        grus_json_refuse(object, key, "is not of an \"lstm\": expected \"%s\" or no such key, found \"%s\"", names[0],
+                         names[found]);
+}
+
 void grus_config_read_cell(const grus_json_object *object, grus_cell_config *cell)
 {
-    const char *asked = json_string_value(json_object_get(object->json, "cell"));
-    if (asked && strcmp(asked, "lstm") == 0)
-        grus_json_refuse(object, "cell", "\"lstm\" is not supported yet: expected \"gru\", found \"lstm\"");
     cell->kind = (grus_cell_kind)grus_json_choice(object, "cell", GRUS_OPTIONAL, GRUS_CELL_GRU, grus_cell_names);
     cell->reset = (grus_cell_reset)grus_json_choice(object, "reset", GRUS_OPTIONAL, GRUS_RESET_AFTER, grus_reset_names);
     cell->gate_activation = (grus_gate_activation)grus_json_choice(object, "gate_activation", GRUS_OPTIONAL,
                                                                    GRUS_GATE_SIGMOID, grus_gate_activation_names);
     cell->activation = (grus_cell_activation)grus_json_choice(object, "activation", GRUS_OPTIONAL, GRUS_CELL_TANH,
                                                               grus_cell_activation_names);
+    if (cell->kind != GRUS_CELL_LSTM)
+        return;
+    refuse_of_lstm(object, "reset", grus_reset_names, cell->reset);
+    refuse_of_lstm(object, "gate_activation", grus_gate_activation_names, cell->gate_activation);
+    refuse_of_lstm(object, "activation", grus_cell_activation_names, cell->activation);
 }
 
 // Relative, and no part of it is "..".

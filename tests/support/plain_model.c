@@ -33,9 +33,14 @@ static void find_tensors(plain_cell *cell, const random_model *model, const char
     cell->bias_hh = tensor(model, prefix, "bias_hh", layer, backward);
 }
 
+static double sigma(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
 static double gate_of(const grus_cell_config *cell, double x)
 {
-    return cell->gate_activation == GRUS_GATE_HARD_SIGMOID ? fmin(1, fmax(0, 0.2 * x + 0.5)) : 1 / (1 + exp(-x));
+    return cell->gate_activation == GRUS_GATE_HARD_SIGMOID ? fmin(1, fmax(0, 0.2 * x + 0.5)) : sigma(x);
 }
 
 static double candidate_of(const grus_cell_config *cell, double x)
@@ -61,9 +66,29 @@ static double recurrent_of(const plain_cell *c, size_t row, const double *h)
     return row_by(c->weight_hh, row, c->hidden, h) + (double)c->bias_hh[row];
 }
 
-// h becomes the state behind x.
+// nn.LSTM; c lies behind h.
+static void step_lstm(const plain_cell *cell, const double *x, double *h)
+{
+    size_t hidden = cell->hidden;
+    double *sum = calloc(4 * hidden, sizeof *sum), *c = h + hidden;
+    for (size_t j = 0; j < 4 * hidden; j++)
+        sum[j] = input_of(cell, j, x) + recurrent_of(cell, j, h);
+    for (size_t j = 0; j < hidden; j++) {
+        double i = sigma(sum[j]), f = sigma(sum[hidden + j]), g = tanh(sum[2 * hidden + j]),
+               o = sigma(sum[3 * hidden + j]);
+        c[j] = f * c[j] + i * g;
+        h[j] = o * tanh(c[j]);
+    }
+    free(sum);
+}
+
+// h, and of an LSTM the c behind it, become the state behind x.
 static void step_cell(const plain_cell *c, const double *x, double *h)
 {
+    if (c->config.kind == GRUS_CELL_LSTM) {
+        step_lstm(c, x, h);
+        return;
+    }
     size_t hidden = c->hidden;
     double *r = calloc(4 * hidden, sizeof *r), *z = r + hidden, *reset = z + hidden, *next = reset + hidden;
     for (size_t j = 0; j < hidden; j++) {
@@ -84,22 +109,27 @@ static void step_cell(const plain_cell *c, const double *x, double *h)
 
 // ---- the encoder ----
 
-// One direction of a layer: in is (length, input), out (length, ld), this direction's columns; final is its state.
+// One direction of a layer: in is (length, input), out (length, ld), this direction's columns; final and final_cell are its
+// state.
 typedef struct plain_pass {
     size_t length, ld;
     bool backward;
     const double *in;
-    double *out, *final;
+    double *out, *final, *final_cell;
 } plain_pass;
 
 static void run_pass(const plain_cell *cell, const plain_pass *p)
 {
-    memset(p->final, 0, cell->hidden * sizeof *p->final);
+    size_t hidden = cell->hidden;
+    double *state = calloc(2 * hidden, sizeof *state);
     for (size_t step = 0; step < p->length; step++) {
         size_t t = p->backward ? p->length - 1 - step : step;
-        step_cell(cell, p->in + t * cell->input, p->final);
-        memcpy(p->out + t * p->ld, p->final, cell->hidden * sizeof *p->out);
+        step_cell(cell, p->in + t * cell->input, state);
+        memcpy(p->out + t * p->ld, state, hidden * sizeof *p->out);
     }
+    memcpy(p->final, state, hidden * sizeof *state);
+    memcpy(p->final_cell, state + hidden, hidden * sizeof *state);
+    free(state);
 }
 
 size_t plain_finals(const grus_config *config)
@@ -117,6 +147,7 @@ void plain_encode(const random_model *model, const grus_config *config, const ui
     double *in = calloc(length * grus_max(input, 2 * hidden) + 1, sizeof *in),
            *out = calloc(length * 2 * hidden + 1, sizeof *out);
     const float *embedding = random_model_get(model, "encoder.embedding.weight");
+    double *final_cell = final + plain_finals(config);
     for (size_t i = 0; i < length * input; i++)
         in[i] = (double)embedding[ids[i / input] * input + i % input];
     for (size_t layer = 0; layer < layers; layer++) {
@@ -125,8 +156,10 @@ void plain_encode(const random_model *model, const grus_config *config, const ui
         for (size_t direction = 0; direction * hidden < width; direction++) {
             plain_cell cell = {.config = config->encoder.cell, .input = input, .hidden = hidden};
             find_tensors(&cell, model, "encoder.rnn", layer, direction);
-            run_pass(&cell, &(plain_pass){length, width, backward || direction, in, out + direction * hidden, final});
+            run_pass(&cell, &(plain_pass){length, width, backward || direction, in, out + direction * hidden, final,
+                                          final_cell});
             final += hidden;
+            final_cell += hidden;
         }
         memcpy(layer + 1 < layers ? in : output, out, length * width * sizeof *in);
         input = width;
@@ -143,7 +176,7 @@ typedef struct plain_decoder {
     const grus_config *config;
     size_t length, values, layers, hidden; // of the source; D, layers and H of the decoder
     double *output;                        // (length, D)
-    double *state;                         // (layers, H)
+    double *state;                         // (layers, 2, H): h and c
     double *part[4];
     size_t size[4];
     double *x; // room for any parts together
@@ -213,9 +246,9 @@ static void step_decoder(plain_decoder *d, uint32_t token)
     size_t input = join(d, config->inputs, config->n_inputs);
     for (size_t layer = 0; layer < d->layers; layer++) {
         plain_cell cell = {.config = config->cell, .input = input, .hidden = d->hidden};
-        double *h = d->state + layer * d->hidden;
+        double *h = d->state + layer * 2 * d->hidden;
         find_tensors(&cell, d->model, "decoder.rnn", layer, false);
-        step_cell(&cell, layer ? h - d->hidden : d->x, h);
+        step_cell(&cell, layer ? h - 2 * d->hidden : d->x, h);
         input = d->hidden;
     }
     attend_by(d, GRUS_QUERY_STATE);
@@ -248,13 +281,14 @@ static void bridge(plain_decoder *d, const double *final)
     if (kind == GRUS_BRIDGE_MEAN_TANH)
         from = mean;
     for (size_t i = 0; i < d->layers * d->hidden; i++) {
-        if (kind == GRUS_BRIDGE_ZEROS)
-            d->state[i] = 0;
-        else if (kind == GRUS_BRIDGE_LAST)
-            d->state[i] = final[finals - d->layers * d->values + i];
-        else
-            d->state[i] = tanh(row_by(random_model_get(d->model, "bridge.weight"), i, d->values, from) +
-                               (double)random_model_get(d->model, "bridge.bias")[i]);
+        double *h = d->state + i / d->hidden * 2 * d->hidden + i % d->hidden;
+        if (kind == GRUS_BRIDGE_LAST)
+            *h = final[finals - d->layers * d->values + i];
+        if (kind == GRUS_BRIDGE_LAST && d->config->encoder.cell.kind == GRUS_CELL_LSTM)
+            h[d->hidden] = final[2 * finals - d->layers * d->values + i];
+        if (kind == GRUS_BRIDGE_LINEAR_TANH || kind == GRUS_BRIDGE_MEAN_TANH)
+            *h = tanh(row_by(random_model_get(d->model, "bridge.weight"), i, d->values, from) +
+                      (double)random_model_get(d->model, "bridge.bias")[i]);
     }
     free(mean);
 }
@@ -270,19 +304,19 @@ static void start(plain_decoder *d, const uint32_t *ids)
     for (size_t i = 0; i < config->n_readout; i++)
         d->size[GRUS_PART_READOUT] += config->readout_size ? 0 : d->size[config->readout[i]];
     d->size[GRUS_PART_READOUT] += config->readout_size;
-    d->state = calloc(d->layers * d->hidden, sizeof *d->state);
+    d->state = calloc(2 * d->layers * d->hidden, sizeof *d->state);
     for (size_t part = 0; part < 4; part++) {
         d->part[part] = calloc(d->size[part], sizeof *d->part[part]);
         widest += d->size[part];
     }
     d->x = calloc(widest, sizeof *d->x);
     d->output = calloc(d->length * d->values + 1, sizeof *d->output);
-    double *final = calloc(plain_finals(d->config), sizeof *final);
+    double *final = calloc(2 * plain_finals(d->config), sizeof *final);
     plain_encode(d->model, d->config, ids, d->length, d->output, final);
     bridge(d, final);
     free(final);
     free(d->part[GRUS_PART_STATE]);
-    d->part[GRUS_PART_STATE] = d->state + (d->layers - 1) * d->hidden; // that of the top layer
+    d->part[GRUS_PART_STATE] = d->state + (d->layers - 1) * 2 * d->hidden; // that of the top layer
 }
 
 static void end(plain_decoder *d)

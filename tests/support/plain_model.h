@@ -7,7 +7,7 @@
 
 // Values of the final states of all layers, one layer after the other.
 size_t plain_finals(const grus_config *config);
-// A sequence's outputs (length, D) and those states.
+// A sequence's outputs (length, D) and those states, and behind them as many values of c (2, plain_finals).
 void plain_encode(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
                   double *output, double *final);
 

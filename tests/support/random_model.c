@@ -41,20 +41,25 @@ static void add_tensor(random_model *model, uint64_t *state, const char *name, s
 }
 
 // One layer; its directions have one input.
-static void add_layer(random_model *model, uint64_t *state, const char *prefix, size_t layer, size_t directions,
-                      size_t input, size_t hidden)
+typedef struct layer_shape {
+    size_t number, directions, input, hidden;
+    grus_cell_kind cell;
+} layer_shape;
+
+static void add_layer(random_model *model, uint64_t *state, const char *prefix, layer_shape of)
 {
-    for (size_t direction = 0; direction < directions; direction++) {
+    size_t rows = (of.cell == GRUS_CELL_LSTM ? 4 : 3) * of.hidden, layer = of.number;
+    for (size_t direction = 0; direction < of.directions; direction++) {
         const char *reverse = direction ? "_reverse" : "";
         char name[128];
         snprintf(name, sizeof name, "%s.weight_ih_l%zu%s", prefix, layer, reverse);
-        add_tensor(model, state, name, 3 * hidden, input);
+        add_tensor(model, state, name, rows, of.input);
         snprintf(name, sizeof name, "%s.weight_hh_l%zu%s", prefix, layer, reverse);
-        add_tensor(model, state, name, 3 * hidden, hidden);
+        add_tensor(model, state, name, rows, of.hidden);
         snprintf(name, sizeof name, "%s.bias_ih_l%zu%s", prefix, layer, reverse);
-        add_tensor(model, state, name, 3 * hidden, 0);
+        add_tensor(model, state, name, rows, 0);
         snprintf(name, sizeof name, "%s.bias_hh_l%zu%s", prefix, layer, reverse);
-        add_tensor(model, state, name, 3 * hidden, 0);
+        add_tensor(model, state, name, rows, 0);
     }
 }
 
@@ -63,7 +68,8 @@ static void add_encoder(random_model *model, uint64_t *state, const grus_config 
     size_t hidden = config->encoder.hidden_size, input = config->features ? config->feature_dim : config->embedding_dim;
     for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
         size_t size = grus_config_layer_size(config, layer);
-        add_layer(model, state, "encoder.rnn", layer, size / hidden, input, hidden);
+        add_layer(model, state, "encoder.rnn",
+                  (layer_shape){layer, size / hidden, input, hidden, config->encoder.cell.kind});
         input = size;
     }
 }
@@ -103,10 +109,11 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
     size_t values = grus_config_output_size(config), hidden = decoder->hidden_size;
     size_t readout =
         decoder->readout_size ? decoder->readout_size : parts_size(config, decoder->readout, decoder->n_readout);
+    size_t input = parts_size(config, decoder->inputs, decoder->n_inputs);
     add_tensor(model, state, "decoder.embedding.weight", decoder->vocab_size, decoder->embedding_dim);
     for (size_t layer = 0; layer < decoder->num_layers; layer++)
-        add_layer(model, state, "decoder.rnn", layer, 1,
-                  layer ? hidden : parts_size(config, decoder->inputs, decoder->n_inputs), hidden);
+        add_layer(model, state, "decoder.rnn",
+                  (layer_shape){layer, 1, layer ? hidden : input, hidden, decoder->cell.kind});
     add_attention(model, state, &config->attention,
                   decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : hidden, values);
     if (decoder->bridge == GRUS_BRIDGE_LINEAR_TANH || decoder->bridge == GRUS_BRIDGE_MEAN_TANH) {

@@ -37,7 +37,7 @@ static size_t n_tables(void)
 // What one table makes of the same numbers.
 typedef struct answers {
     float numbers[10], dots[ROWS], sums[2 * GRUS_MAX_SUMS * MOST], rows[6][MOST];
-    float gates[4][ROWS * 3 * MOST], top[MOST / GRUS_LOGIT_BLOCK + 1];
+    float gates[6][ROWS * 3 * MOST], top[MOST / GRUS_LOGIT_BLOCK + 1];
     grus_exp_sum sum;
     uint64_t at_least;
     uint32_t magnitude;
@@ -110,18 +110,18 @@ static void answer_bytes(const grus_vector *v, uint64_t seed, size_t n, answers 
 // A group of `width` units of which n count, in ROWS rows of as many lanes; how gives the activations.
 static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned how, answers *out)
 {
-    float acc[3 * ROWS * MOST], bias[3 * MOST], hn[MOST], gi[ROWS * 3 * MOST], h[ROWS * MOST], scratch[ROWS * MOST];
+    float acc[4 * ROWS * MOST], bias[4 * MOST], hn[MOST], gi[ROWS * 4 * MOST], h[ROWS * MOST], scratch[ROWS * MOST];
     const float *gi_of[ROWS], *more_of[ROWS], *h_of[ROWS];
-    float *new_of[ROWS], *reset_of[ROWS], *update_of[ROWS];
+    float *new_of[ROWS], *reset_of[ROWS], *update_of[ROWS], *cell_of[ROWS];
     uint32_t lane[ROWS];
-    fill(&seed, acc, 3 * ROWS * n, 2);
-    fill(&seed, bias, 3 * n, 2);
+    fill(&seed, acc, 4 * ROWS * n, 2);
+    fill(&seed, bias, 4 * n, 2);
     fill(&seed, hn, n, 2);
-    fill(&seed, gi, ROWS * 3 * n, 3);
+    fill(&seed, gi, ROWS * 4 * n, 3);
     fill(&seed, h, ROWS * n, 1);
     for (uint32_t row = 0; row < ROWS; row++) {
-        gi_of[row] = gi + row * 3 * n;
-        more_of[row] = gi + (ROWS - 1 - row) * 3 * n;
+        gi_of[row] = gi + row * 4 * n;
+        more_of[row] = gi + (ROWS - 1 - row) * 4 * n;
         h_of[row] = h + row * n;
         new_of[row] = out->gates[0] + row * n;
         reset_of[row] = out->gates[1] + row * n;
@@ -144,12 +144,19 @@ static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned
                     .hard = how & 2,
                     .reset = reset_of,
                     .update = update_of,
+                    .c_prev = h_of,
+                    .c_new = cell_of,
                     .activation = how & 4 ? (how & 2 ? GRUS_CELL_RELU : GRUS_CELL_LINEAR) : GRUS_CELL_TANH};
     v->gates(&g);
     for (uint32_t row = 0; row < ROWS; row++)
         new_of[row] = out->gates[3] + row * n;
     v->reset_gates(&g);
     v->update_gates(&g);
+    for (uint32_t row = 0; row < ROWS; row++) {
+        new_of[row] = out->gates[4] + row * n;
+        cell_of[row] = out->gates[5] + row * n;
+    }
+    v->lstm_gates(&g);
 }
 
 START_TEST(vectors_give_the_bits_of_the_model)

@@ -18,6 +18,7 @@
 typedef struct shape {
     size_t number; // what goes round by it: cells, queries, bridges, inputs, readouts, layers
     size_t hidden, vocab;
+    unsigned lstms; // 1: the encoder is one, 2: the decoder is one
 } shape;
 
 static void choose_parts(grus_decoder_config *decoder, size_t number)
@@ -48,7 +49,9 @@ static grus_config config_of(shape of)
     grus_decoder_config *decoder = &config.decoder;
     decoder->cell = (grus_cell_config){GRUS_CELL_GRU, (grus_cell_reset)(cell % 2), (grus_gate_activation)(cell / 2 % 2),
                                        (grus_cell_activation)(cell / 4)};
-    config.encoder.cell = decoder->cell;
+    config.encoder.cell = of.lstms & 1 ? (grus_cell_config){.kind = GRUS_CELL_LSTM} : decoder->cell;
+    if (of.lstms & 2)
+        decoder->cell = (grus_cell_config){.kind = GRUS_CELL_LSTM};
     decoder->hidden_size = of.hidden;
     decoder->embedding_dim = 3;
     decoder->num_layers = 1 + (cell / 2 + turn) % 3;
@@ -194,7 +197,21 @@ START_TEST(decoders_of_every_cell)
     size_t ended = 0;
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t number = 0; number < 36; number++)
-            ended += check_decoder((shape){number, hidden[h], 7}, 1) + check_decoder((shape){number, hidden[h], 7}, 5);
+            ended +=
+                check_decoder((shape){number, hidden[h], 7, 0}, 1) + check_decoder((shape){number, hidden[h], 7, 0}, 5);
+    ck_assert_uint_gt(ended, 1000);
+}
+END_TEST
+
+// On one side or both, behind every bridge.
+START_TEST(decoders_with_lstms)
+{
+    const size_t hidden[] = {1, 7, 8, 33};
+    size_t ended = 0;
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
+        for (size_t number = 0; number < 36; number++)
+            for (unsigned lstms = 1; lstms < 4; lstms++)
+                ended += check_decoder((shape){number, hidden[h], 7, lstms}, number % 2 ? 1 : 5);
     ck_assert_uint_gt(ended, 1000);
 }
 END_TEST
@@ -203,8 +220,9 @@ END_TEST
 START_TEST(decoders_without_a_table)
 {
     for (size_t number = 1; number < 36; number += 13) {
-        check_decoder((shape){number, 100, LARGE_VOCAB}, 1);
-        check_decoder((shape){number, 100, LARGE_VOCAB}, 5);
+        check_decoder((shape){number, 100, LARGE_VOCAB, 0}, 1);
+        check_decoder((shape){number, 100, LARGE_VOCAB, 0}, 5);
+        check_decoder((shape){number, 100, LARGE_VOCAB, 2}, 3);
     }
 }
 END_TEST
@@ -214,6 +232,7 @@ TCase *decoder_case(void)
     TCase *tcase = tcase_create("decoder");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, decoders_of_every_cell);
+    tcase_add_test(tcase, decoders_with_lstms);
     tcase_add_test(tcase, decoders_without_a_table);
     return tcase;
 }

@@ -9,17 +9,27 @@
 #define MOST 40 // sequences a batch
 #define LARGE_VOCAB 60000
 
-static void check_sequence(const random_model *model, const grus_config *config, const uint32_t *ids, size_t length,
-                           const float *output, const float *final)
+static const grus_cell_config lstm = {.kind = GRUS_CELL_LSTM};
+
+static void check_row(const float *found, const double *expected, size_t n)
 {
-    size_t width = grus_config_output_size(config), n_finals = plain_finals(config);
-    double *out = calloc(length * width + 1, sizeof *out), *finals = calloc(n_finals, sizeof *finals);
-    plain_encode(model, config, ids, length, out, finals);
-    for (size_t i = 0; i < length * width; i++)
-        ASSERT_NEAR(output[i], out[i], 1e-5 * fmax(1, fabs(out[i])));
-    for (size_t i = 0; i < width; i++) {
-        double expected = finals[n_finals - width + i];
-        ASSERT_NEAR(final[i], expected, 1e-5 * fmax(1, fabs(expected)));
+    for (size_t i = 0; i < n; i++)
+        ASSERT_NEAR(found[i], expected[i], 1e-5 * fmax(1, fabs(expected[i])));
+}
+
+static void check_sequence(const random_model *model, const grus_config *config, const uint32_t *ids,
+                           const grus_encoded *encoded, size_t sequence)
+{
+    size_t length = encoded->length[sequence], width = grus_config_output_size(config), n_finals = plain_finals(config);
+    double *out = calloc(length * width + 1, sizeof *out), *finals = calloc(2 * n_finals, sizeof *finals);
+    const double *kept = finals + n_finals - (encoded->layers - encoded->first_final) * width;
+    plain_encode(model, config, ids + encoded->offset[sequence], length, out, finals);
+    check_row(encoded->output + encoded->offset[sequence] * width, out, length * width);
+    ck_assert((encoded->final_cell != NULL) == (config->encoder.cell.kind == GRUS_CELL_LSTM));
+    for (size_t layer = encoded->first_final; layer < encoded->layers; layer++, kept += width) {
+        check_row(grus_encoded_final(encoded, layer, sequence), kept, width);
+        if (encoded->final_cell)
+            check_row(grus_encoded_final_cell(encoded, layer, sequence), kept + n_finals, width);
     }
     free(finals);
     free(out);
@@ -47,7 +57,7 @@ typedef struct shape {
 // n sequences of up to `longest` positions.
 static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
 {
-    size_t layers = of.layers, vocab = of.vocab;
+    size_t layers = of.layers, vocab = of.vocab, first_final = of.directions ? layers - 1 : 0;
     grus_config config = {.embedding_dim = 5, .source_vocab_size = vocab};
     config.encoder.hidden_size = of.hidden;
     config.encoder.num_layers = layers;
@@ -72,19 +82,17 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
         ids[i] = (uint32_t)random_below(&seed, vocab);
     grus_batch batch = {.n = n, .length = length, .ids = ids};
     grus_arena *arena = grus_arena_new(1024);
-    encoding listed = {&encoder, layers - 1, {.records = n, .positions = total}};
+    encoding listed = {&encoder, first_final, {.records = n, .positions = total}};
     ck_assert(grus_arena_reserve(arena, grus_arena_count(list_encoding, &listed)));
     size_t reserved = grus_arena_bytes(arena);
     grus_encoded encoded;
     grus_infer_stats stats = {0};
     grus_work work = {arena, NULL, &stats, &error};
-    ck_assert_int_eq(grus_encode(&encoder, &batch, layers - 1, &work, &encoded), GRUS_OK);
+    ck_assert_int_eq(grus_encode(&encoder, &batch, first_final, &work, &encoded), GRUS_OK);
     ck_assert_uint_eq(grus_arena_bytes(arena), reserved);
     ck_assert_uint_eq(stats.positions, total);
     for (size_t i = 0; i < n; i++)
-        check_sequence(&model, &config, ids + encoded.offset[i], length[i],
-                       encoded.output + encoded.offset[i] * encoder.output,
-                       grus_encoded_final(&encoded, layers - 1, i));
+        check_sequence(&model, &config, ids, &encoded, i);
     grus_arena_free(arena);
     free(ids);
     grus_arena_free(reading.arena);
@@ -121,6 +129,21 @@ START_TEST(cells_of_every_kind)
 }
 END_TEST
 
+START_TEST(lstms)
+{
+    const size_t hidden[] = {1, 7, 33, 100};
+    uint64_t seed = 300;
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
+        for (size_t layers = 1; layers <= 3; layers++)
+            for (grus_direction direction = GRUS_FORWARD; direction <= GRUS_BOTH; direction++) {
+                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL}, 17, 9, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL}, 30, 4, seed++);
+            }
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL}, 1, 200, seed++);
+    check_encoder((shape){600, 1, 11, GRUS_FORWARD, lstm, NULL}, 13, 3, seed++);
+}
+END_TEST
+
 // Every list of directions of one, two and three layers.
 START_TEST(directions_of_each_layer)
 {
@@ -128,8 +151,9 @@ START_TEST(directions_of_each_layer)
     for (size_t layers = 1; layers <= 3; layers++)
         for (unsigned list = 0; list < 27; list++) {
             grus_direction directions[3] = {list % 3, list / 3 % 3, list / 9};
+            const grus_cell_config reset = {.reset = GRUS_RESET_BEFORE};
             check_encoder((shape){7, layers, 11, 0, {0}, directions}, 9, 6, seed++);
-            check_encoder((shape){33, layers, 11, 0, {.reset = GRUS_RESET_BEFORE}, directions}, 2, 20, seed++);
+            check_encoder((shape){33, layers, 11, 0, list % 2 ? lstm : reset, directions}, 2, 20, seed++);
         }
 }
 END_TEST
@@ -139,6 +163,7 @@ START_TEST(encoder_without_a_table)
 {
     check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {0}, NULL}, 7, 6, 99);
     check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, lstm, NULL}, 7, 6, 99);
 }
 END_TEST
 
@@ -146,6 +171,7 @@ START_TEST(empty_sequences_alone)
 {
     check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL}, 3, 0, 5);
     check_encoder((shape){7, 2, 11, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL}, 3, 0, 5);
 }
 END_TEST
 
@@ -155,6 +181,7 @@ TCase *encoder_case(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, encoders_of_odd_shapes);
     tcase_add_test(tcase, cells_of_every_kind);
+    tcase_add_test(tcase, lstms);
     tcase_add_test(tcase, directions_of_each_layer);
     tcase_add_test(tcase, encoder_without_a_table);
     tcase_add_test(tcase, empty_sequences_alone);

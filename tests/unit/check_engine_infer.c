@@ -11,11 +11,13 @@
 #define N 30
 #define VOCAB 11
 
-// Both resets with every activation; nn.GRU is number 0.
-#define CELLS 12
+// Both resets with every activation, nn.GRU being number 0, and nn.LSTM.
+#define CELLS 13
 
 static grus_cell_config cell_of(size_t number)
 {
+    if (number % CELLS == CELLS - 1)
+        return (grus_cell_config){.kind = GRUS_CELL_LSTM};
     return (grus_cell_config){GRUS_CELL_GRU, (grus_cell_reset)(number % 2), (grus_gate_activation)(number / 2 % 2),
                               (grus_cell_activation)(number / 4 % 3)};
 }

@@ -19,6 +19,12 @@ typedef struct model {
     grus_direction directions[3];
 } model;
 
+static grus_cell_config cell_of(size_t number)
+{
+    const grus_cell_config cells[] = {{0}, {.reset = GRUS_RESET_BEFORE}, {.kind = GRUS_CELL_LSTM}};
+    return cells[number % 3];
+}
+
 static void translator(grus_config *config, size_t variant, uint64_t *seed)
 {
     const grus_part inputs[3] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
@@ -30,7 +36,7 @@ static void translator(grus_config *config, size_t variant, uint64_t *seed)
         .embedding_dim = size,
         .hidden_size = size,
         .num_layers = config->encoder.directions ? 1 : 1 + random_below(seed, config->encoder.num_layers),
-        .cell = {.reset = (grus_cell_reset)(variant / 3 % 2)},
+        .cell = cell_of(variant / 3),
         .bridge = (grus_bridge_kind)(variant % 4),
         .query = (grus_query_kind)(variant % 3),
         .n_inputs = 1 + variant % 3,
@@ -71,7 +77,7 @@ static void model_make(model *m, bool seq2seq, size_t variant, uint64_t *seed)
             m->directions[i] = i + 1 < m->config.encoder.num_layers ? GRUS_BOTH : GRUS_BACKWARD;
         m->config.encoder.directions = m->directions;
     }
-    m->config.encoder.cell.reset = (grus_cell_reset)(variant / 2 % 2);
+    m->config.encoder.cell = cell_of(variant / 2);
     if (seq2seq)
         translator(&m->config, variant, seed);
     else

@@ -47,6 +47,13 @@ static const char *const configs[] = {
     [IDS] =
         "{\"model_type\": \"encoder\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
         " \"encoder\": {\"hidden_size\": 3}, \"heads\": {\"slots\": {\"on\": \"token\", \"labels\": \"two.labels\"}}}",
+    [LSTM] = "{\"model_type\": \"seq2seq\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
+             " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\"}, \"attention\": {\"score\": \"dot\"},"
+             " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": \"<s>\", \"eos\": "
+             "\"</s>\","
+             "               \"cell\": \"lstm\", \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\","
+             "               \"attention\": {\"query\": \"state\"}, \"input\": [\"context\", \"embedding\"],"
+             "               \"readout\": {\"inputs\": [\"state\"]}}}",
 };
 
 #define TOKENS 5
@@ -90,6 +97,15 @@ static const base_tensor tensors[][24] = {
              {"encoder.rnn.weight_ih_l0", {9, 4}},
              {"encoder.rnn.weight_hh_l0", {9, 3}},
              {"heads.slots.weight", {2, 3}}},
+    [LSTM] = {{"encoder.embedding.weight", {7, 4}},
+              {"encoder.rnn.weight_ih_l0", {12, 4}},
+              {"encoder.rnn.weight_hh_l0", {12, 3}},
+              {"encoder.rnn.bias_ih_l0", {12, 0}},
+              {"encoder.rnn.bias_hh_l0", {12, 0}},
+              {"decoder.embedding.weight", {TOKENS, 4}},
+              {"decoder.rnn.weight_ih_l0", {12, 7}},
+              {"decoder.rnn.weight_hh_l0", {12, 3}},
+              {"decoder.output.weight", {TOKENS, 3}}},
 };
 
 // ---- writing a model ----
