@@ -77,6 +77,8 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
     grus_buffer_printf(to, ", %zu %s of %zu units, ", config->encoder.num_layers,
                        config->encoder.num_layers == 1 ? "layer" : "layers", config->encoder.hidden_size);
     print_directions(to, config);
+    if (config->encoder.learned_state)
+        grus_buffer_text(to, ", learned initial states");
     grus_buffer_byte(to, '\n');
     if (config->pooling.kind != GRUS_POOL_NONE)
         print_pooling(to, &config->pooling);

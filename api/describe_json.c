@@ -92,6 +92,8 @@ static void put_encoder(grus_buffer *to, const grus_config *config)
     put_count(to, "num_layers", config->encoder.num_layers);
     put_count(to, "hidden_size", config->encoder.hidden_size);
     put_direction(to, config);
+    if (config->encoder.learned_state)
+        put_text(to, "initial_state", "learned");
     put_cell(to, &config->encoder.cell);
     grus_buffer_byte(to, '}');
 }

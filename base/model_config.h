@@ -125,6 +125,7 @@ typedef struct grus_config {
         size_t hidden_size, num_layers;
         grus_direction direction;   // of every layer, where the next is NULL
         grus_direction *directions; // (num_layers); owned by the config
+        bool learned_state;         // sequences begin with learned states, not with zeros
         grus_cell_config cell;
     } encoder;
     grus_pooling_config pooling;
@@ -163,7 +164,7 @@ static inline bool grus_cell_config_is_bounded(const grus_cell_config *cell)
 // Whether the encoder's outputs, and so their sums weighted by attention, lie in [-1, 1] by what they are.
 static inline bool grus_config_is_bounded(const grus_config *config)
 {
-    return grus_cell_config_is_bounded(&config->encoder.cell);
+    return grus_cell_config_is_bounded(&config->encoder.cell) && !config->encoder.learned_state;
 }
 
 #endif

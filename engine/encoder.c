@@ -88,6 +88,17 @@ static grus_status read_layer(grus_encoder *encoder, grus_reading *reading, size
     return status;
 }
 
+// Both, where the cells have a c.
+static grus_status read_initial(grus_encoder *encoder, grus_reading *reading, grus_error *error)
+{
+    grus_wanted wanted = {"encoder", "initial_state", encoder->n_cells, encoder->hidden};
+    grus_status status = grus_read_tensor(reading, wanted, &encoder->initial_state, error);
+    wanted.suffix = "initial_cell";
+    if (!status && encoder->cells->type->has_c)
+        status = grus_read_tensor(reading, wanted, &encoder->initial_cell, error);
+    return status;
+}
+
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,
                               grus_error *error)
 {
@@ -108,6 +119,8 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
                       .bounded = encoder->bounded};
     for (size_t i = 0; i < encoder->layers && !status; i++)
         status = read_layer(encoder, reading, i, &like, error);
+    if (!status && config->encoder.learned_state)
+        status = read_initial(encoder, reading, error);
     return status;
 }
 
@@ -137,11 +150,12 @@ typedef struct pass {
     const grus_lane_plan *plan;
     const size_t *offset;
     bool backward;
-    const float *input;  // (P, cell->input), or NULL in favour of ids
-    bool input_bounded;  // it lies in [-1, 1]
-    const uint32_t *ids; // (P)
-    float *output;       // (P, L), this direction's columns
-    float *final_cell;   // (sequences, D), this direction's columns: where c is kept; NULL: it is not
+    const float *first_h, *first_c; // (H) before a sequence
+    const float *input;             // (P, cell->input), or NULL in favour of ids
+    bool input_bounded;             // it lies in [-1, 1]
+    const uint32_t *ids;            // (P)
+    float *output;                  // (P, L), this direction's columns
+    float *final_cell;              // (sequences, D), this direction's columns: where c is kept; NULL: it is not
     scratch *scratch;
 } pass;
 
@@ -268,7 +282,7 @@ static void place_c(const pass *p, const grus_lane_slot *slot, size_t n, size_t 
         bool ended = lane >= active;
         size_t sequence = ended ? 0 : slot[lane].sequence;
         bool last = !ended && p->offset[sequence] + slot[lane].step + 1 == p->offset[sequence + 1];
-        s->c_prev[lane] = ended || slot[lane].step == 0 ? s->zeros : own;
+        s->c_prev[lane] = ended || slot[lane].step == 0 ? p->first_c : own;
         s->c_new[lane] = last && p->final_cell ? p->final_cell + sequence * p->encoder->output : own;
     }
 }
@@ -284,7 +298,7 @@ static void run_step(const pass *p, size_t step, const float *const *gi, size_t 
     for (size_t lane = 0; lane < n; lane++) {
         bool ended = lane >= active;
         if (ended || slot[lane].step == 0)
-            s->h_prev[lane] = s->zeros;
+            s->h_prev[lane] = p->first_h;
         s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->layer->output;
     }
     grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
@@ -386,16 +400,25 @@ bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const gru
     return listed;
 }
 
+// The row of the pass's cell, or zeros where there are none.
+static const float *first_of(const grus_encoder *encoder, const float *initial, const pass *p)
+{
+    return initial ? initial + (size_t)(p->cell - encoder->cells) * encoder->hidden : p->scratch->zeros;
+}
+
 static grus_status run_layer(const pass *first, const grus_encoder_layer *layer, float *output, float *final_cell,
                              const grus_work *work)
 {
+    const grus_encoder *encoder = first->encoder;
     for (size_t direction = 0; direction < layer->directions; direction++) {
         pass p = *first;
         p.layer = layer;
         p.cell = layer->cells + direction;
         p.backward = layer->backward || direction == 1;
-        p.output = output + direction * first->encoder->hidden;
-        p.final_cell = final_cell ? final_cell + direction * first->encoder->hidden : NULL;
+        p.first_h = first_of(encoder, encoder->initial_state, &p);
+        p.first_c = first_of(encoder, encoder->initial_cell, &p);
+        p.output = output + direction * encoder->hidden;
+        p.final_cell = final_cell ? final_cell + direction * encoder->hidden : NULL;
         grus_status status = run_pass(&p, work);
         if (status)
             return status;

@@ -24,6 +24,7 @@ typedef struct grus_encoder {
     grus_encoder_layer *layer; // (layers)
     grus_cell *cells;          // (n_cells) of all layers, one layer after the other
     size_t n_cells;
+    float *initial_state, *initial_cell; // (n_cells, hidden) h and c before a sequence; NULL: zeros
 } grus_encoder;
 
 grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, grus_encoder *encoder,

@@ -27,9 +27,10 @@ NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", tor
          torch.int32: "I32", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16", torch.bool: "BOOL"}
 
 
-# Keys of a cell, defaults first.
-CELL = {"cell": ("gru",), "reset": ("after", "before"), "gate_activation": ("sigmoid", "hard_sigmoid"),
+# Keys of a cell, defaults first. All but the first are a GRU's alone.
+CELL = {"cell": ("gru", "lstm"), "reset": ("after", "before"), "gate_activation": ("sigmoid", "hard_sigmoid"),
         "activation": ("tanh", "relu", "none")}
+DIRECTIONS = ("forward", "backward", "both")
 
 
 # The keys of each section of a configuration; a section that stands under a name of its own is "*".
@@ -38,7 +39,7 @@ KEYS = {
     "": ("model_type", "source", "encoder", "pooling", "heads", "attention", "decoder", "generation", "tensors"),
     "source": ("input", "tokenizer", "embedding_dim", "feature_dim"),
     "source.tokenizer": (*TOKENIZER, "vocab", "bos", "eos"),
-    "encoder": ("hidden_size", "num_layers", "bidirectional", *CELL),
+    "encoder": ("hidden_size", "num_layers", "bidirectional", "direction", "initial_state", *CELL),
     "pooling": ("type", "score", "size", "temperature", "query", "normalize"),
     "heads.*": ("on", "labels", "inputs"),
     "attention": ("score", "size", "temperature"),
@@ -82,6 +83,8 @@ def meaningless(config):
     features = source.get("input", "tokens") == "features"
     yield "source", ("tokenizer", "embedding_dim") if features else ("feature_dim",), \
         f"the input is {'features' if features else 'tokens'!r}"
+    if "direction" in config.get("encoder", {}):
+        yield "encoder", ("bidirectional",), "'direction' says what it would"
     if pooling.get("type") != "attention":
         yield "pooling", ("score", "size", "temperature", "query"), "only the type 'attention' has it"
     for path, section in (("pooling", pooling), ("attention", config.get("attention") or {})):
@@ -186,6 +189,19 @@ def count_lines(path):
     return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
 
 
+def directions_of(encoder):
+    """The direction of each layer."""
+    layers, both = encoder.get("num_layers", 1), encoder.get("bidirectional", False)
+    found = encoder.get("direction", "both" if both else "forward")
+    each = found if isinstance(found, list) else [found] * layers
+    if len(each) != layers:
+        raise ExportError(f"config: encoder.direction: expected a list of {layers}, found one of {len(each)}")
+    for direction in each:
+        if direction not in DIRECTIONS:
+            raise ExportError(f"config: encoder.direction: expected one of {', '.join(DIRECTIONS)}, found {direction!r}")
+    return each
+
+
 class Wanted:
     """name -> (shape, required) of the tensors that a configuration asks for. None in a shape: any size."""
 
@@ -199,21 +215,29 @@ class Wanted:
     def may(self, name, *shape):
         self.tensors[name] = (shape, False)
 
-    def stack(self, part, spec, width, both):
-        """part: "encoder" or "decoder", spec: its keys; all its cells have the tensors of nn.GRU."""
-        layers, hidden = spec.get("num_layers", 1), spec["hidden_size"]
+    def stack(self, part, spec, width, directions):
+        """part: "encoder" or "decoder", spec: its keys; all its cells have the tensors of nn.GRU or nn.LSTM. -> the size of
+        its outputs"""
+        hidden = spec["hidden_size"]
         for key, values in CELL.items():
             if spec.get(key, values[0]) not in values:
                 raise ExportError(f"config: {part}.{key}: expected {' or '.join(map(repr, values))}, found {spec[key]!r}")
+            if spec.get("cell") == "lstm" and key != "cell" and spec.get(key, values[0]) != values[0]:
+                raise ExportError(f"config: {part}.{key}: is not of an 'lstm': expected {values[0]!r} or no such key, "
+                                  f"found {spec[key]!r}")
+        rows = (4 if spec.get("cell") == "lstm" else 3) * hidden
         prefix, biases = part + ".rnn", []
         self.biases.append(biases)
-        for k in range(layers):
-            for suffix in ("", "_reverse")[:1 + both]:
-                self.need(f"{prefix}.weight_ih_l{k}{suffix}", 3 * hidden, width if k == 0 else hidden * (1 + both))
-                self.need(f"{prefix}.weight_hh_l{k}{suffix}", 3 * hidden, hidden)
+        for k, direction in enumerate(directions):
+            suffixes = ("", "_reverse") if direction == "both" else ("",)
+            for suffix in suffixes:
+                self.need(f"{prefix}.weight_ih_l{k}{suffix}", rows, width)
+                self.need(f"{prefix}.weight_hh_l{k}{suffix}", rows, hidden)
                 for which in ("ih", "hh"):
-                    self.may(f"{prefix}.bias_{which}_l{k}{suffix}", 3 * hidden)
+                    self.may(f"{prefix}.bias_{which}_l{k}{suffix}", rows)
                     biases.append(f"{prefix}.bias_{which}_l{k}{suffix}")
+            width = hidden * len(suffixes)
+        return width
 
     def attention(self, a, Dk, Dq, learned=False):
         kind, A = a.get("score"), a.get("size")
@@ -236,14 +260,20 @@ class Wanted:
 
     def encoder(self, source, e):
         """-> the size of its outputs"""
-        both, H = bool(e.get("bidirectional", False)), e["hidden_size"]
         if source.get("input", "tokens") == "features":
             width = source["feature_dim"]
         else:
             width = source["embedding_dim"]
             self.need("encoder.embedding.weight", self.sizes.get(source["tokenizer"].get("vocab")), width)
-        self.stack("encoder", e, width, both)
-        return H * (1 + both)
+        directions = directions_of(e)
+        states = e.get("initial_state", "zeros")
+        if states not in ("zeros", "learned"):
+            raise ExportError(f"config: encoder.initial_state: expected 'zeros' or 'learned', found {states!r}")
+        if states == "learned":
+            cells = len(directions) + directions.count("both")
+            for name in ("initial_state", "initial_cell")[:1 + (e.get("cell") == "lstm")]:
+                self.need(f"encoder.{name}", cells, e["hidden_size"])
+        return self.stack("encoder", e, width, directions)
 
     def pooling_and_heads(self, pooling, heads, D):
         if pooling.get("type") == "attention":
@@ -257,7 +287,7 @@ class Wanted:
             self.need(f"heads.{name}.weight", C, D * len(inputs))
             self.may(f"heads.{name}.bias", C)
 
-    def decoder(self, d, attention, D, encoder_layers):
+    def decoder(self, d, attention, D, encoder):
         V, E, H, layers = self.sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
         r = d["readout"]
         widths = {"state": H, "context": D, "embedding": E}
@@ -269,12 +299,14 @@ class Wanted:
             self.may("decoder.readout.bias", r["size"])
             R = r["size"]
         widths["readout"] = R
-        self.stack("decoder", d, sum(widths[i] for i in d["input"]), False)
+        self.stack("decoder", d, sum(widths[i] for i in d["input"]), ["forward"] * layers)
         if d["bridge"] in ("linear_tanh", "mean_tanh"):
             self.need("bridge.weight", layers * H, D)
             self.may("bridge.bias", layers * H)
-        elif d["bridge"] == "last" and (H != D or layers > encoder_layers):
-            raise ExportError(f"config: bridge last needs decoder.hidden_size {D} and at most {encoder_layers} layers")
+        elif d["bridge"] == "last" and (H != D or layers > len(encoder)):
+            raise ExportError(f"config: bridge last needs decoder.hidden_size {D} and at most {len(encoder)} layers")
+        elif d["bridge"] == "last" and len({direction == "both" for direction in encoder[-layers:]}) > 1:
+            raise ExportError(f"config: bridge last needs encoder layers of one width, found {', '.join(encoder[-layers:])}")
         if not d.get("tied", False):
             self.need("decoder.output.weight", V, R)
         elif R != E:
@@ -291,7 +323,7 @@ def expected_tensors(config, sizes):
         if config["model_type"] == "encoder":
             wanted.pooling_and_heads(config.get("pooling", {}), config.get("heads", {}), D)
         else:
-            wanted.decoder(config["decoder"], config["attention"], D, e.get("num_layers", 1))
+            wanted.decoder(config["decoder"], config["attention"], D, directions_of(e))
     except KeyError as k:
         raise ExportError(f"config: key or value {k} is missing or unknown") from None
     return wanted

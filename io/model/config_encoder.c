@@ -35,11 +35,14 @@ static void read_direction(const grus_json_object *object, grus_config *config)
 
 void grus_config_read_encoder(const grus_json_object *root, grus_config *config)
 {
-    static const char *const keys[] = {"hidden_size", "num_layers", "bidirectional", "direction", GRUS_CELL_KEYS, NULL};
+    static const char *const keys[] = {"hidden_size",  "num_layers", "bidirectional", "direction", "initial_state",
+                                       GRUS_CELL_KEYS, NULL};
+    static const char *const states[] = {"zeros", "learned", NULL};
     grus_json_object object = grus_json_child(root, "encoder", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
     config->encoder.hidden_size = grus_json_size(&object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     config->encoder.num_layers = grus_json_size(&object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
     read_direction(&object, config);
+    config->encoder.learned_state = grus_json_choice(&object, "initial_state", GRUS_OPTIONAL, 0, states) == 1;
     grus_config_read_cell(&object, &config->encoder.cell);
 }

@@ -96,6 +96,18 @@ export_model 0 great.pt config.json great
 export_model 1 great.pt config.json great --dtype int8
 check "what int8 cannot hold" grep -q 'heads.kind.weight: holds values that are too large for int8' said
 
+export_model 0 lstm.pt lstm.json lstm
+expect 0 "an LSTM" inspect lstm --strict
+check "what kind it is" grep -q '^encoder  *LSTM, 1 layer of 3 units, both directions' "$work/out"
+export_model 1 lstm.pt config.json none
+check "an LSTM that is taken for a GRU" grep -q 'encoder.rnn.weight_ih_l0: expected \[9, 4\], is \[12, 4\]' said
+
+export_model 0 learned.pt learned.json learned
+expect 0 "learned initial states" inspect learned --strict
+check "that they are learned" grep -q '^encoder .* learned initial states$' "$work/out"
+export_model 1 plain.pt learned.json none
+check "initial states that are missing" grep -q 'encoder.initial_state: missing, expected \[2, 3\]' said
+
 # A key is refused by both or by none.
 refused=0
 for config in [0-9]*.json; do
@@ -109,5 +121,5 @@ for config in [0-9]*.json; do
     [[ $config != *tensors* ]] || code=0
     export_model "$((code != 0))" plain.pt "$config" "out-$config"
 done
-check "most are mistakes, not $refused" test "$refused" = 21
+check "most are mistakes, not $refused" test "$refused" = 29
 finish

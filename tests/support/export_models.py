@@ -8,6 +8,7 @@ import sys
 
 import torch
 
+ENCODER = {"hidden_size": 3}
 CONFIG = {
     "model_type": "encoder",
     "source": {"tokenizer": {"type": "whitespace", "vocab": "words"}, "embedding_dim": 4},
@@ -19,6 +20,10 @@ CONFIG = {
 ATTENTION = {**CONFIG, "pooling": {"type": "attention", "score": "additive", "size": 5, "query": "learned"}}
 # Path of keys, and what is put there; the first ones are no mistakes.
 EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normalize", True), ("heads.tags.inputs", ["state"]),
+         ("encoder", {**ENCODER, "direction": "both"}), ("encoder", {**ENCODER, "direction": ["both"]}),
+         ("encoder", {**ENCODER, "direction": ["both", "both"]}), ("encoder", {**ENCODER, "direction": "right"}),
+         ("encoder", {**ENCODER, "direction": [1]}), ("encoder.direction", "both"), ("encoder.cell", "rnn"), ("encoder.cell", "lstm"),
+         ("encoder.initial_state", "zeros"), ("encoder.initial_state", "given"), ("encoder.initial_state", "learned"),
          ("extra", 1), ("source.lower", True), ("source.feature_dim", 4), ("source.tokenizer.lower", True),
          ("source.tokenizer.codes", "x"), ("source.tokenizer.model", "x"), ("encoder.dropout", 0.1), ("encoder.hidden", 3),
          ("pooling.size", 3), ("pooling.score", "dot"), ("pooling.query", "learned"), ("pooling.temperature", 1),
@@ -27,11 +32,11 @@ EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normal
 
 
 class Tagger(torch.nn.Module):
-    def __init__(self):
+    def __init__(self, cell):
         super().__init__()
         self.encoder, self.heads = torch.nn.Module(), torch.nn.ModuleDict()
         self.encoder.embedding = torch.nn.Embedding(6, 4)
-        self.encoder.rnn = torch.nn.GRU(4, 3, bidirectional=True)
+        self.encoder.rnn = getattr(torch.nn, cell)(4, 3, bidirectional=True)
         self.heads["kind"], self.heads["tags"] = torch.nn.Linear(6, 2), torch.nn.Linear(6, 2)
 
 
@@ -67,7 +72,7 @@ def awkward(state):
 
 def write(top):
     torch.manual_seed(1)
-    state = Tagger().state_dict()
+    state, lstm = Tagger("GRU").state_dict(), Tagger("LSTM").state_dict()
     heads = "heads.kind"
     states = {
         "plain": state, "state_dict": {"state_dict": state, "epoch": 3}, "model": {"model": state, "optimizer": {}},
@@ -79,6 +84,7 @@ def write(top):
         "half-biased": without(state, "encoder.rnn.bias_hh_l0_reverse"),
         "awkward": awkward(state), "awkward-half": {name: tensor.bfloat16() for name, tensor in awkward(state).items()},
         "great": {**state, "heads.kind.weight": torch.full((2, 6), 3.4028234663852886e38)},
+        "lstm": lstm, "learned": {**state, "encoder.initial_state": torch.randn(2, 3)},
         "unbiased": without(state, *(n for n in state if "rnn.bias" in n)),
     }
     for name, saved in states.items():
@@ -99,6 +105,10 @@ def write(top):
         at[key] = value
         with open(f"{top}/{i:02d}-{path}.json" if i else f"{top}/config.json", "w") as file:
             json.dump(config, file)
+    with open(f"{top}/lstm.json", "w") as file:
+        json.dump({**CONFIG, "encoder": {**CONFIG["encoder"], "cell": "lstm"}}, file)
+    with open(f"{top}/learned.json", "w") as file:
+        json.dump({**CONFIG, "encoder": {**CONFIG["encoder"], "initial_state": "learned"}}, file)
     with open(f"{top}/99-twice.json", "w") as file:
         file.write(json.dumps(CONFIG)[:-1] + ', "encoder": {"hidden_size": 3, "bidirectional": true}}')
 

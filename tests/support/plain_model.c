@@ -116,12 +116,17 @@ typedef struct plain_pass {
     bool backward;
     const double *in;
     double *out, *final, *final_cell;
+    const float *first, *first_cell; // before a sequence; NULL: zeros
 } plain_pass;
 
 static void run_pass(const plain_cell *cell, const plain_pass *p)
 {
     size_t hidden = cell->hidden;
     double *state = calloc(2 * hidden, sizeof *state);
+    for (size_t i = 0; i < hidden && p->length > 0; i++) {
+        state[i] = p->first ? (double)p->first[i] : 0;
+        state[hidden + i] = p->first_cell ? (double)p->first_cell[i] : 0;
+    }
     for (size_t step = 0; step < p->length; step++) {
         size_t t = p->backward ? p->length - 1 - step : step;
         step_cell(cell, p->in + t * cell->input, state);
@@ -147,6 +152,8 @@ void plain_encode(const random_model *model, const grus_config *config, const ui
     double *in = calloc(length * grus_max(input, 2 * hidden) + 1, sizeof *in),
            *out = calloc(length * 2 * hidden + 1, sizeof *out);
     const float *embedding = random_model_get(model, "encoder.embedding.weight");
+    const float *first = random_model_get(model, "encoder.initial_state"),
+                *first_cell = random_model_get(model, "encoder.initial_cell");
     double *final_cell = final + plain_finals(config);
     for (size_t i = 0; i < length * input; i++)
         in[i] = (double)embedding[ids[i / input] * input + i % input];
@@ -157,9 +164,11 @@ void plain_encode(const random_model *model, const grus_config *config, const ui
             plain_cell cell = {.config = config->encoder.cell, .input = input, .hidden = hidden};
             find_tensors(&cell, model, "encoder.rnn", layer, direction);
             run_pass(&cell, &(plain_pass){length, width, backward || direction, in, out + direction * hidden, final,
-                                          final_cell});
+                                          final_cell, first, first_cell});
             final += hidden;
             final_cell += hidden;
+            first = first ? first + hidden : NULL;
+            first_cell = first_cell ? first_cell + hidden : NULL;
         }
         memcpy(layer + 1 < layers ? in : output, out, length * width * sizeof *in);
         input = width;

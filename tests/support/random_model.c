@@ -66,12 +66,18 @@ static void add_layer(random_model *model, uint64_t *state, const char *prefix, 
 static void add_encoder(random_model *model, uint64_t *state, const grus_config *config)
 {
     size_t hidden = config->encoder.hidden_size, input = config->features ? config->feature_dim : config->embedding_dim;
+    size_t n_cells = 0;
     for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
         size_t size = grus_config_layer_size(config, layer);
         add_layer(model, state, "encoder.rnn",
                   (layer_shape){layer, size / hidden, input, hidden, config->encoder.cell.kind});
         input = size;
+        n_cells += size / hidden;
     }
+    if (config->encoder.learned_state)
+        add_tensor(model, state, "encoder.initial_state", n_cells, hidden);
+    if (config->encoder.learned_state && config->encoder.cell.kind == GRUS_CELL_LSTM)
+        add_tensor(model, state, "encoder.initial_cell", n_cells, hidden);
 }
 
 static void add_attention(random_model *model, uint64_t *state, const grus_attention_config *config, size_t query,

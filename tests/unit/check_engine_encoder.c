@@ -52,6 +52,7 @@ typedef struct shape {
     grus_direction direction;
     grus_cell_config cell;
     grus_direction *directions; // where each layer has its own
+    bool learned;               // initial states
 } shape;
 
 // n sequences of up to `longest` positions.
@@ -64,6 +65,7 @@ static void check_encoder(shape of, size_t n, size_t longest, uint64_t seed)
     config.encoder.direction = of.direction;
     config.encoder.directions = of.directions;
     config.encoder.cell = of.cell;
+    config.encoder.learned_state = of.learned;
     random_model model;
     random_model_make(&model, &config, seed);
     grus_tensors tensors = random_model_tensors(&model);
@@ -106,11 +108,11 @@ START_TEST(encoders_of_odd_shapes)
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t layers = 1; layers <= 3; layers++)
             for (grus_direction direction = GRUS_FORWARD; direction <= GRUS_BOTH; direction++) {
-                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL}, 5, 9, seed++);
-                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL}, 30, 4, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL, false}, 5, 9, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, {0}, NULL, false}, 30, 4, seed++);
             }
-    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL}, 1, 200, seed++);
-    check_encoder((shape){384, 1, 11, GRUS_BOTH, {0}, NULL}, 13, 3, seed++);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL, false}, 1, 200, seed++);
+    check_encoder((shape){384, 1, 11, GRUS_BOTH, {0}, NULL, false}, 13, 3, seed++);
 }
 END_TEST
 
@@ -122,10 +124,10 @@ START_TEST(cells_of_every_kind)
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (unsigned kind = 1; kind < 12; kind++) {
             grus_cell_config cell = {GRUS_CELL_GRU, kind % 2, kind / 2 % 2, kind / 4};
-            check_encoder((shape){hidden[h], 2, 11, GRUS_BOTH, cell, NULL}, 17, 5, seed++);
-            check_encoder((shape){hidden[h], 1, 11, GRUS_FORWARD, cell, NULL}, 3, 30, seed++);
+            check_encoder((shape){hidden[h], 2, 11, GRUS_BOTH, cell, NULL, false}, 17, 5, seed++);
+            check_encoder((shape){hidden[h], 1, 11, GRUS_FORWARD, cell, NULL, false}, 3, 30, seed++);
         }
-    check_encoder((shape){600, 1, 11, GRUS_FORWARD, {.reset = GRUS_RESET_BEFORE}, NULL}, 13, 3, seed++);
+    check_encoder((shape){600, 1, 11, GRUS_FORWARD, {.reset = GRUS_RESET_BEFORE}, NULL, false}, 13, 3, seed++);
 }
 END_TEST
 
@@ -136,11 +138,24 @@ START_TEST(lstms)
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t layers = 1; layers <= 3; layers++)
             for (grus_direction direction = GRUS_FORWARD; direction <= GRUS_BOTH; direction++) {
-                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL}, 17, 9, seed++);
-                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL}, 30, 4, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL, false}, 17, 9, seed++);
+                check_encoder((shape){hidden[h], layers, 11, direction, lstm, NULL, false}, 30, 4, seed++);
             }
-    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL}, 1, 200, seed++);
-    check_encoder((shape){600, 1, 11, GRUS_FORWARD, lstm, NULL}, 13, 3, seed++);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL, false}, 1, 200, seed++);
+    check_encoder((shape){600, 1, 11, GRUS_FORWARD, lstm, NULL, false}, 13, 3, seed++);
+}
+END_TEST
+
+// Of every kind of cell; empty sequences end in zeros all the same.
+START_TEST(learned_initial_states)
+{
+    uint64_t seed = 600;
+    for (size_t layers = 1; layers <= 3; layers++)
+        for (grus_direction direction = GRUS_FORWARD; direction <= GRUS_BOTH; direction++) {
+            check_encoder((shape){7, layers, 11, direction, {0}, NULL, true}, 30, 4, seed++);
+            check_encoder((shape){33, layers, 11, direction, lstm, NULL, true}, 30, 4, seed++);
+            check_encoder((shape){33, layers, 11, direction, {.reset = GRUS_RESET_BEFORE}, NULL, true}, 5, 9, seed++);
+        }
 }
 END_TEST
 
@@ -152,8 +167,8 @@ START_TEST(directions_of_each_layer)
         for (unsigned list = 0; list < 27; list++) {
             grus_direction directions[3] = {list % 3, list / 3 % 3, list / 9};
             const grus_cell_config reset = {.reset = GRUS_RESET_BEFORE};
-            check_encoder((shape){7, layers, 11, 0, {0}, directions}, 9, 6, seed++);
-            check_encoder((shape){33, layers, 11, 0, list % 2 ? lstm : reset, directions}, 2, 20, seed++);
+            check_encoder((shape){7, layers, 11, 0, {0}, directions, list % 2}, 9, 6, seed++);
+            check_encoder((shape){33, layers, 11, 0, list % 2 ? lstm : reset, directions, list % 4 > 1}, 2, 20, seed++);
         }
 }
 END_TEST
@@ -161,17 +176,17 @@ END_TEST
 // A vocabulary too large for the table of input products takes the other path.
 START_TEST(encoder_without_a_table)
 {
-    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {0}, NULL}, 7, 6, 99);
-    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 7, 6, 99);
-    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, lstm, NULL}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {0}, NULL, false}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL, false}, 7, 6, 99);
+    check_encoder((shape){100, 2, LARGE_VOCAB, GRUS_BOTH, lstm, NULL, false}, 7, 6, 99);
 }
 END_TEST
 
 START_TEST(empty_sequences_alone)
 {
-    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL}, 3, 0, 5);
-    check_encoder((shape){7, 2, 11, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL}, 3, 0, 5);
-    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {0}, NULL, false}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, {.reset = GRUS_RESET_BEFORE}, NULL, false}, 3, 0, 5);
+    check_encoder((shape){7, 2, 11, GRUS_BOTH, lstm, NULL, false}, 3, 0, 5);
 }
 END_TEST
 
@@ -182,6 +197,7 @@ TCase *encoder_case(void)
     tcase_add_test(tcase, encoders_of_odd_shapes);
     tcase_add_test(tcase, cells_of_every_kind);
     tcase_add_test(tcase, lstms);
+    tcase_add_test(tcase, learned_initial_states);
     tcase_add_test(tcase, directions_of_each_layer);
     tcase_add_test(tcase, encoder_without_a_table);
     tcase_add_test(tcase, empty_sequences_alone);

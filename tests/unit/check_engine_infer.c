@@ -29,6 +29,7 @@ static grus_config seq2seq_config(uint64_t *seed, size_t variant)
     config.encoder.num_layers = 2;
     config.encoder.direction = GRUS_BOTH;
     config.encoder.cell = cell_of(7 * variant);
+    config.encoder.learned_state = variant % 7 == 3;
     config.attention = (grus_attention_config){(grus_score_kind)(variant % 6), 13, 0.8};
     grus_decoder_config *decoder = &config.decoder;
     decoder->hidden_size = decoder->embedding_dim = 34; // = D, so that every score may be tried
@@ -343,6 +344,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         config.encoder.num_layers = 2;
         config.encoder.direction = variant % 2 ? GRUS_BOTH : GRUS_FORWARD;
         config.encoder.cell = cell_of(variant);
+        config.encoder.learned_state = variant % 3 == 0;
         config.pooling = (grus_pooling_config){.kind = kinds[variant % 4],
                                                .attention = {(grus_score_kind)(variant % 6), 13, 1.2},
                                                .learned_query = variant / 4 % 2,

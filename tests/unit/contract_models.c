@@ -54,6 +54,10 @@ static const char *const configs[] = {
              "               \"cell\": \"lstm\", \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\","
              "               \"attention\": {\"query\": \"state\"}, \"input\": [\"context\", \"embedding\"],"
              "               \"readout\": {\"inputs\": [\"state\"]}}}",
+    [LEARNED] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
+                " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\", \"direction\": \"both\", \"initial_state\": "
+                "\"learned\"},"
+                " \"pooling\": {\"type\": \"mean\"}}",
 };
 
 #define TOKENS 5
@@ -106,6 +110,12 @@ static const base_tensor tensors[][24] = {
               {"decoder.rnn.weight_ih_l0", {12, 7}},
               {"decoder.rnn.weight_hh_l0", {12, 3}},
               {"decoder.output.weight", {TOKENS, 3}}},
+    [LEARNED] = {{"encoder.rnn.weight_ih_l0", {12, 4}},
+                 {"encoder.rnn.weight_hh_l0", {12, 3}},
+                 {"encoder.rnn.weight_ih_l0_reverse", {12, 4}},
+                 {"encoder.rnn.weight_hh_l0_reverse", {12, 3}},
+                 {"encoder.initial_state", {2, 3}},
+                 {"encoder.initial_cell", {2, 3}}},
 };
 
 // ---- writing a model ----
