@@ -88,14 +88,17 @@ static grus_status read_layer(grus_encoder *encoder, grus_reading *reading, size
     return status;
 }
 
-// Both, where the cells have a c.
+// Both, where the cells have a c. They are states and no weights: not rounded to scales.
 static grus_status read_initial(grus_encoder *encoder, grus_reading *reading, grus_error *error)
 {
     grus_wanted wanted = {"encoder", "initial_state", encoder->n_cells, encoder->hidden};
-    grus_status status = grus_read_tensor(reading, wanted, &encoder->initial_state, error);
+    grus_reading exact = *reading;
+    exact.scaled = false;
+    grus_status status = grus_read_tensor(&exact, wanted, &encoder->initial_state, error);
     wanted.suffix = "initial_cell";
     if (!status && encoder->cells->type->has_c)
-        status = grus_read_tensor(reading, wanted, &encoder->initial_cell, error);
+        status = grus_read_tensor(&exact, wanted, &encoder->initial_cell, error);
+    reading->parameters = exact.parameters;
     return status;
 }
 
