@@ -47,16 +47,11 @@ static grus_status write_text(const grus_hold *hold, const char *partial, const 
                               const grus_buffer *text, grus_error *error)
 {
     grus_temp temp;
-    grus_status status = grus_temp_open(partial, stem, "", &temp, error);
+    grus_status status = grus_temp_write(partial, stem, text->data, text->size, &temp, error);
     if (status)
         return status;
     grus_hold_target(hold, &temp);
-    if (!grus_fd_write(temp.fd, text->data, text->size))
-        status = grus_fail_errno(error, GRUS_E_OUTPUT, temp.path, "cannot be written");
-    if (!status)
-        status = grus_temp_sync(&temp, error);
-    if (!status)
-        status = grus_hold_check(hold, error);
+    status = grus_hold_check(hold, error);
     if (!status)
         status = grus_temp_place(&temp, path, NULL, error);
     grus_temp_discard(&temp);

@@ -99,17 +99,12 @@ static grus_status write_text(const char *partial, const char *stem, const char 
                               const grus_buffer *text, grus_error *error)
 {
     grus_temp temp;
-    grus_status status = grus_temp_open(partial, stem, "", &temp, error);
+    grus_status status = grus_temp_write(partial, stem, text->data, text->size, &temp, error);
     if (status)
         return status;
     if (guard->hold)
         grus_hold_target(guard->hold, &temp);
-    if (!grus_fd_write(temp.fd, text->data, text->size))
-        status = grus_fail_errno(error, GRUS_E_OUTPUT, temp.path, "cannot be written");
-    if (!status)
-        status = grus_temp_sync(&temp, error);
-    if (!status)
-        status = place_text(&temp, path, guard, text, error);
+    status = place_text(&temp, path, guard, text, error);
     grus_temp_discard(&temp);
     return status;
 }

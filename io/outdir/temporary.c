@@ -155,6 +155,26 @@ void grus_temp_discard(grus_temp *temp)
     forget(temp);
 }
 
+// name is what errors tell of.
+static grus_status fill(grus_temp *temp, const char *name, const char *data, size_t size, grus_error *error)
+{
+    if (!grus_fd_write(temp->fd, data, size))
+        return refused(error, name, "cannot be written");
+    return grus_temp_sync(temp, error);
+}
+
+grus_status grus_temp_write(const char *dir, const char *stem, const char *data, size_t size, grus_temp *temp,
+                            grus_error *error)
+{
+    grus_status status = grus_temp_open(dir, stem, "", temp, error);
+    if (status)
+        return status;
+    status = fill(temp, temp->path, data, size, error);
+    if (status)
+        grus_temp_discard(temp);
+    return status;
+}
+
 grus_status grus_temp_replace(const char *path, const char *data, size_t size, grus_error *error)
 {
     char *dir = grus_path_dir(path);
@@ -165,10 +185,7 @@ grus_status grus_temp_replace(const char *path, const char *data, size_t size, g
     free(dir);
     if (status)
         return status;
-    if (!grus_fd_write(temp.fd, data, size))
-        status = refused(error, path, "cannot be written");
-    if (!status)
-        status = grus_temp_sync(&temp, error);
+    status = fill(&temp, path, data, size, error);
     if (!status)
         status = grus_temp_place(&temp, path, NULL, error);
     grus_temp_discard(&temp);

@@ -35,6 +35,10 @@ grus_status grus_temp_place(grus_temp *temp, const char *path, bool *exists, gru
 // file that came between a look and the rename was replaced.
 int grus_rename_new(int from_dir, const char *from, int dir, const char *to, bool *unsure);
 
+// A temporary file with this content and on the disk, to be placed. After an error there is none.
+grus_status grus_temp_write(const char *dir, const char *stem, const char *data, size_t size, grus_temp *temp,
+                            grus_error *error);
+
 // Closes and removes what is left of the temporary file. Safe on one that was placed, or never opened.
 void grus_temp_discard(grus_temp *temp);
 
