@@ -11,19 +11,24 @@ for i in 0 1 2 3 4 5 6 7; do
     echo "word$i" >"$work/in/s$i.txt"
 done
 
-# part WHAT CODE SHARDS VARIABLE=VALUE… [-- OPTION…]: a process with these variables, in $out (which stays as it is), has
-# done exactly these shards when it ends with this code.
-part() {
-    local what=$1 code=0 wanted=$2 shards=$3 variables=() i
-    shift 3
+# take VARIABLE=VALUE… [-- OPTION…]: what is before and behind the -- to the arrays variables and options.
+take() {
+    variables=()
     while [[ $# -gt 0 && $1 != -- ]]; do
         variables+=("$1")
         shift
     done
-    [[ $# -gt 0 ]] && shift
+    options=("${@:2}")
+}
+
+# part WHAT CODE SHARDS VARIABLE=VALUE… [-- OPTION…]: a process with these variables, in $out (which stays as it is), has
+# done exactly these shards when it ends with this code.
+part() {
+    local what=$1 code=0 wanted=$2 shards=$3 variables options i
+    take "${@:4}"
     checks=$((checks + 1))
     find "$out" -name '*.zst' -printf '%f\n' 2>/dev/null | sort >"$work/before" || true
-    env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$out" -q -t 1 "$@" >"$work/out" 2>"$work/err" || code=$?
+    env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$out" -q -t 1 "${options[@]}" >"$work/out" 2>"$work/err" || code=$?
     [[ $code = "$wanted" ]] || fail "$what: exit $code, expected $wanted: $(cat "$work/err")"
     for i in $shards; do
         echo "s$i.jsonl.zst"
@@ -136,15 +141,10 @@ check "in a terminal: it is told" grep -qF "SLURM_PROCID is not taken for its pa
 
 # plans WHAT TEXT VARIABLE=VALUE… [-- OPTION…]: the plan has this text.
 plans() {
-    local what=$1 text=$2 variables=()
-    shift 2
-    while [[ $# -gt 0 && $1 != -- ]]; do
-        variables+=("$1")
-        shift
-    done
-    [[ $# -gt 0 ]] && shift
+    local what=$1 text=$2 variables options
+    take "${@:3}"
     checks=$((checks + 1))
-    env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$work/planned" --dry-run "$@" 2>"$work/err" || fail "plan of $what: exit $?"
+    env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$work/planned" --dry-run "${options[@]}" 2>"$work/err" || fail "plan of $what: exit $?"
     says "plan of $what" "$text"
 }
 plans "flags" "grus: part 3 of 8, from --rank: 1 shard, " "${ompi[@]}" -- --rank 3 --world-size 8
