@@ -55,7 +55,8 @@ static grus_status copy_shard(const grus_benchmark_work *work, const grus_shard 
     status = grus_output_open(dir, shard->stem, suffix, work->job->options->level, &output, error);
     if (status == GRUS_OK) {
         status = copy_lines(stream, output, left, whole, error);
-        grus_manifest manifest = {.input = shard->stem, .kernel = grus_kernel_name(), .version = grus_version()};
+        grus_manifest manifest = {
+            .input = shard->stem, .kernel = work->job->model->facts.kernel, .version = grus_version()};
         if (status == GRUS_OK && !*whole)
             status = grus_output_commit(output, &manifest, error);
         else

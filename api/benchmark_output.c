@@ -78,7 +78,7 @@ static grus_status write_all(grus_benchmark_state *bench, grus_error *error)
         grus_output_discard(output);
         return status;
     }
-    grus_manifest manifest = {.input = stem, .kernel = grus_kernel_name(), .version = grus_version()};
+    grus_manifest manifest = {.input = stem, .kernel = bench->job.model->facts.kernel, .version = grus_version()};
     return grus_output_commit(output, &manifest, error);
 }
 

@@ -68,16 +68,22 @@ static void print_number(double value)
         printf("%10s", "");
 }
 
-static void print_table(const grus_benchmark_result *result)
+// "float32" or "int8".
+static const char *compute_name(const grus_model *model)
+{
+    return grus_names(GRUS_NAMES_COMPUTE)[grus_model_compute_type(model)];
+}
+
+static void print_table(const grus_model *model, const grus_benchmark_result *result)
 {
     size_t threads = 1;
     for (size_t i = 0; i < result->n; i++)
         threads = result->parts[i]->threads > threads ? result->parts[i]->threads : threads;
     printf("CPU %s, up to %zu %s on %zu %s\n", grus_cpu_name(), threads, threads == 1 ? "thread" : "threads",
            result->cores, result->cores == 1 ? "core" : "cores");
-    printf("kernel %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n",
-           grus_kernel_name(), (unsigned long long)result->records, (unsigned long long)result->positions,
-           result->records_failed ? " (some records are in error)" : "");
+    printf("kernel %s, %s; parts on %llu records, %llu source tokens%s; medians, seconds of one repetition\n",
+           grus_model_kernel_name(model), compute_name(model), (unsigned long long)result->records,
+           (unsigned long long)result->positions, result->records_failed ? " (some records are in error)" : "");
     const grus_benchmark_part *whole = result->parts[result->n - 1];
     if (strcmp(whole->name, "run") == 0)
         printf("run on %s %.0f records of the inputs, %zu %s\n", result->run_is_cut ? "the first" : "all",
@@ -96,14 +102,15 @@ static void print_table(const grus_benchmark_result *result)
     }
 }
 
-static void write_json(FILE *to, const grus_benchmark_result *result)
+static void write_json(FILE *to, const grus_model *model, const grus_benchmark_result *result)
 {
     char list[GRUS_CPU_LIST];
     grus_cpu_list(list);
     fprintf(to,
             "{\"version\": \"%s\", \"cpu\": \"%s\", \"cores\": %zu, \"core_list\": \"%s\", \"kernel\": \"%s\", "
+            "\"compute_type\": \"%s\", "
             "\"records\": %llu, \"records_failed\": %llu, \"tokens\": %llu, \"run_is_cut\": %s, \"parts\": [",
-            grus_version(), grus_cpu_name(), result->cores, list, grus_kernel_name(),
+            grus_version(), grus_cpu_name(), result->cores, list, grus_model_kernel_name(model), compute_name(model),
             (unsigned long long)result->records, (unsigned long long)result->records_failed,
             (unsigned long long)result->positions, result->run_is_cut ? "true" : "false");
     for (size_t i = 0; i < result->n; i++) {
@@ -119,13 +126,13 @@ static void write_json(FILE *to, const grus_benchmark_result *result)
     fprintf(to, "\n]}\n");
 }
 
-static int save_json(const char *path, const grus_benchmark_result *result)
+static int save_json(const char *path, const grus_model *model, const grus_benchmark_result *result)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *to = standard ? stdout : fopen(path, "w");
     bool ok = to != NULL;
     if (ok) {
-        write_json(to, result);
+        write_json(to, model, result);
         ok = fflush(to) == 0 && !ferror(to);
         ok = (standard || fclose(to) == 0) && ok;
     }
@@ -137,12 +144,12 @@ static int save_json(const char *path, const grus_benchmark_result *result)
     return grus_fail_command(&error);
 }
 
-static int print_result(const grus_benchmark_result *result, const char *json)
+static int print_result(const grus_model *model, const grus_benchmark_result *result, const char *json)
 {
     if (!json || strcmp(json, "-") != 0)
-        print_table(result);
+        print_table(model, result);
     if (json)
-        return save_json(json, result);
+        return save_json(json, model, result);
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
@@ -188,11 +195,13 @@ static int execute(const char *dir, const grus_option_value *values, grus_run_op
     if (code != GRUS_OK)
         return code;
     grus_status status = measure(model, values, run, &result, &error);
+    if (status == GRUS_OK) {
+        code = print_result(model, result, values[OPT_JSON].text);
+        grus_benchmark_result_free(result);
+    } else {
+        code = grus_fail_command(&error);
+    }
     grus_model_free(model);
-    if (status != GRUS_OK)
-        return grus_fail_command(&error);
-    code = print_result(result, values[OPT_JSON].text);
-    grus_benchmark_result_free(result);
     return code;
 }
 
