@@ -1,6 +1,6 @@
 """A model directory with its matrices in I8, by Python's own arithmetic: the oracle of what int8 rounds when a model is loaded.
 
-    quantise.py MODEL COPY
+    quantise.py FOLDER CASE...     of each directory CASE its model, as FOLDER/NAME OF THE CASE
 """
 import json
 import os
@@ -36,8 +36,7 @@ def quantise(values, columns):
     return q, scales
 
 
-def main():
-    source, copy = sys.argv[1:]
+def convert(source, copy):
     shutil.copytree(source, copy)
     with open(os.path.join(source, "model.safetensors"), "rb") as f:
         size, = struct.unpack("<Q", f.read(8))
@@ -65,4 +64,5 @@ def main():
             f.write(part)
 
 
-main()
+for case in sys.argv[2:]:
+    convert(os.path.join(case, "model"), os.path.join(sys.argv[1], os.path.basename(os.path.normpath(case))))
