@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "grus.h"
+
 // How the sequences of a case are spread over lengths.
 typedef enum bench_mix {
     BENCH_LOG_NORMAL, // median 20, sigma 0.5, 2 to 120
@@ -22,6 +24,7 @@ typedef struct bench_parameters {
     size_t beam;
     bool forced; // the decoder follows given targets
     size_t threads;
+    size_t bits; // of the numbers that are multiplied: 32 (floats) or 8
     // Of the whole pipeline.
     const char *model, *shard;
     size_t records; // of the shard; 0: all
@@ -40,6 +43,11 @@ typedef struct bench_case {
     void (*run)(void *state);
     void (*free)(void *state);
 } bench_case;
+
+static inline grus_compute_type bench_compute(const bench_parameters *p)
+{
+    return p->bits == 8 ? GRUS_COMPUTE_INT8 : GRUS_COMPUTE_FLOAT32;
+}
 
 // Makes a case; false, *why filled in, where it cannot be had. padding may be set by a first run.
 typedef bool bench_maker(const bench_parameters *parameters, bench_case *made, const char **why);

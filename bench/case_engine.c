@@ -200,7 +200,7 @@ static work *make_work(const bench_parameters *p, const grus_config *config, con
     w->config = *config;
     w->options = *options;
     w->threads = p->threads;
-    w->engine = bench_engine(&w->config); // which the engine keeps a pointer to
+    w->engine = bench_engine(&w->config, bench_compute(p)); // which the engine keeps a pointer to
     if (!w->engine || !make_sequences(w, p) || (options->force && !make_targets(w)) || !make_batches(w) ||
         !make_arenas(w)) {
         free_work(w);

@@ -27,7 +27,7 @@ bool bench_make_kernel(const bench_parameters *p, bench_case *made, const char *
     const grus_kernel *kernel;
     *why = "no kernel, or no memory";
     bench_panels *panels = NULL;
-    if (grus_kernel_get(GRUS_COMPUTE_FLOAT32, &kernel, NULL) == GRUS_OK)
+    if (grus_kernel_get(bench_compute(p), &kernel, NULL) == GRUS_OK)
         panels = bench_panels_new(kernel, p->hidden, WEIGHT_BYTES, TILES * kernel->tile);
     if (!panels)
         return false;
@@ -88,7 +88,7 @@ bool bench_make_product(const bench_parameters *parameters, bench_case *made, co
     size_t hidden = parameters->hidden;
     product *p = calloc(1, sizeof *p);
     *why = "no kernel, or no memory";
-    if (!p || grus_kernel_get(GRUS_COMPUTE_FLOAT32, &p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
+    if (!p || grus_kernel_get(bench_compute(parameters), &p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
         !fill_product(p, hidden)) {
         if (p)
             free_product(p);

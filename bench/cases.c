@@ -13,7 +13,8 @@ const bench_parameters bench_defaults = {.hidden = 256,
                                          .length = 20,
                                          .vocab = 32000,
                                          .beam = 1,
-                                         .threads = 1};
+                                         .threads = 1,
+                                         .bits = 32};
 
 static const size_t sizes[] = {128, 256, 512, 1024, 0};
 static const size_t small_sizes[] = {128, 256, 0}; // where the work is the point, not the size
@@ -27,6 +28,7 @@ static const size_t counts[] = {1, 4, 16, 64, 256, 1024, 4096, 0};
 static const size_t teams[] = {1, 2, 4, 8, 16, 32, 64, 0}; // as far as there are CPUs
 static const size_t corpora[] = {100, 300, 1000, 3000, 10000, 30000, 0};
 static const size_t once[] = {1, 0};
+static const size_t types[] = {32, 8, 0}; // in turns: the shares of the floor and of the kernel are those of floats
 
 // clang-format off
 const bench_row bench_rows[] = {
@@ -57,6 +59,16 @@ const bench_row bench_rows[] = {
     {"encoder", "1 layer, one of 5000 in 10001", bench_make_encoder, VARIED(hidden), small_sizes, false,
      {.layers = 1, .directions = 1, .mix = BENCH_ONE_LONG, .sequences = 10001}},
     {"encoder", "2 layers, both, 64 tokens", bench_make_encoder, VARIED(hidden), sizes, false, {.vocab = 64}},
+
+    {"int8", "384 rows by 3 * 512", bench_make_product, VARIED(bits), types, false, {.hidden = 512}},
+    {"int8", "2 layers, both, H 128", bench_make_encoder, VARIED(bits), types, false, {.hidden = 128}},
+    {"int8", "2 layers, both, H 256", bench_make_encoder, VARIED(bits), types, false, {.hidden = 256}},
+    {"int8", "2 layers, both, H 512", bench_make_encoder, VARIED(bits), types, false, {.hidden = 512}},
+    {"int8", "2 layers, both, H 1024", bench_make_encoder, VARIED(bits), types, false, {.hidden = 1024}},
+    {"int8", "greedy, H 512, 64 tokens", bench_make_decoder, VARIED(bits), types, false,
+     {.hidden = 512, .vocab = 64}},
+    {"int8", "beam 5, H 512, 8000 tokens", bench_make_decoder, VARIED(bits), types, false,
+     {.hidden = 512, .vocab = 8000, .beam = 5, .sequences = 96}},
 
     {"decoder", "greedy, 64 tokens", bench_make_decoder, VARIED(hidden), sizes, false, {.vocab = 64}},
     {"decoder", "greedy, 8000 tokens", bench_make_decoder, VARIED(hidden), sizes, false, {.vocab = 8000}},

@@ -37,6 +37,7 @@ static bench_parameters with_defaults(bench_parameters p)
     p.vocab = or_default(p.vocab, bench_defaults.vocab);
     p.beam = or_default(p.beam, bench_defaults.beam);
     p.threads = or_default(p.threads, bench_defaults.threads);
+    p.bits = or_default(p.bits, bench_defaults.bits);
     return p;
 }
 

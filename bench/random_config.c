@@ -46,14 +46,14 @@ void bench_decoder_config(const bench_parameters *p, grus_config *config)
                                             .eos = 1};
 }
 
-grus_engine *bench_engine(const grus_config *config)
+grus_engine *bench_engine(const grus_config *config, grus_compute_type compute)
 {
     random_model model = {.n = 0};
     grus_engine *engine = NULL;
     grus_error error;
     random_model_make(&model, config, SEED);
     grus_tensors tensors = random_model_tensors(&model);
-    if (grus_engine_build(config, &tensors, GRUS_COMPUTE_FLOAT32, &engine, &error) != GRUS_OK)
+    if (grus_engine_build(config, &tensors, compute, &engine, &error) != GRUS_OK)
         engine = NULL;
     random_model_free(&model);
     return engine;

@@ -13,7 +13,7 @@ void bench_encoder_config(const bench_parameters *p, size_t features, grus_confi
 void bench_decoder_config(const bench_parameters *p, grus_config *config);
 
 // config must outlive the engine. NULL when memory is short.
-grus_engine *bench_engine(const grus_config *config);
+grus_engine *bench_engine(const grus_config *config, grus_compute_type compute);
 
 // Lengths of n sequences as p->mix says.
 void bench_lengths(const bench_parameters *p, size_t n, size_t *length);

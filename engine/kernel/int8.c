@@ -21,9 +21,11 @@ static const grus_int8_type *type_of(const grus_kernel *kernel)
 
 // ---- columns: each part filled up to the quantum, and cut into pieces, of which each is a pass ----
 
+// To a power of 2.
 static size_t round_up(size_t n, size_t to)
 {
-    return grus_mul_sat(grus_div_up(n, to), to);
+    size_t up = grus_add_sat(n, to - 1);
+    return up == SIZE_MAX ? up : up & ~(to - 1);
 }
 
 static size_t padded(const grus_int8_type *type, const grus_parts *parts)

@@ -24,7 +24,7 @@ typedef struct grus_int8_block {
 typedef struct grus_int8_type {
     grus_number_type type; // the first: grus_kernel.type points here
     size_t interleave;     // columns of a unit that lie together
-    size_t quantum;        // each part's columns are filled up to a multiple of so many, which is one of interleave
+    size_t quantum; // a power of 2, a multiple of interleave: each part's columns are filled up to multiples of it
     grus_int8_element element;
     void (*sum)(const grus_int8_block *block);
 } grus_int8_type;

@@ -27,21 +27,13 @@ static inline veci nearest(vec x, vec factor, vec magic)
     return (veci)(VMAX(VMIN(x * factor, splat(127)), splat(-127)) + magic);
 }
 
-// The lowest `bytes` of each, n <= LANES of them.
-static inline __attribute__((always_inline)) void store_lowest(veci x, size_t bytes, char *to, size_t n)
+// The lowest `bytes` of each.
+static inline __attribute__((always_inline)) void store_lowest(veci x, size_t bytes, char *to)
 {
-    if (n >= LANES && bytes == 1) {
+    if (bytes == 1) {
         VBYTES(to, x);
-    } else if (n >= LANES) {
-        VSHORTS(to, x);
     } else {
-        int part[LANES];
-        memcpy(part, &x, sizeof x);
-        for (size_t i = 0; i < n; i++) {
-            int16_t two = (int16_t)part[i];
-            int8_t one = (int8_t)part[i];
-            memcpy(to + i * bytes, bytes == 1 ? (const void *)&one : (const void *)&two, bytes);
-        }
+        VSHORTS(to, x);
     }
 }
 
@@ -49,8 +41,17 @@ static inline __attribute__((always_inline)) void quantise_to(size_t bytes, floa
                                                               float factor, char *to)
 {
     vec by = splat(factor), magic = splat(0x1.8p23f + offset);
-    for (size_t i = 0; i < n; i += LANES)
-        store_lowest(nearest(load_upto(x + i, n - i), by, magic), bytes, to + i * bytes, n - i);
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        veci first = nearest(load(x + i), by, magic), second = nearest(load(x + i + LANES), by, magic);
+        store_lowest(first, bytes, to + i * bytes);
+        store_lowest(second, bytes, to + (i + LANES) * bytes);
+    }
+    for (; i < n; i += LANES) {
+        char last[2 * LANES];
+        store_lowest(nearest(load_upto(x + i, n - i), by, magic), bytes, last);
+        memcpy(to + i * bytes, last, (n - i < LANES ? n - i : LANES) * bytes);
+    }
 }
 
 static void quantise(grus_int8_element element, const float *x, size_t n, float factor, void *to)
@@ -63,14 +64,16 @@ static void quantise(grus_int8_element element, const float *x, size_t n, float 
 
 static inline __attribute__((always_inline)) void scale_lanes(const grus_int8_sums *s, bool onto)
 {
-    for (size_t lane = 0; lane < s->lanes; lane++) {
-        vec scale = splat(s->lane_scales[lane]);
-        float *y = s->y + lane * s->ldy;
-        for (size_t i = 0; i < s->units; i += LANES) {
+    const grus_int8_sums all = *s; // which no store of a float changes
+    for (size_t i = 0; i < all.units; i += LANES) {
+        const int32_t *sums = all.sums + i;
+        float *y = all.y + i;
+        vec unit_scales = load(all.unit_scales + i);
+        for (size_t lane = 0; lane < all.lanes; lane++, sums += all.units, y += all.ldy) {
             veci sum;
-            memcpy(&sum, s->sums + lane * s->units + i, sizeof sum);
-            vec x = __builtin_convertvector(sum, vec), by = scale * load(s->unit_scales + i);
-            store(y + i, onto ? VFMA(x, by, load(y + i)) : x * by);
+            memcpy(&sum, sums, sizeof sum);
+            vec x = __builtin_convertvector(sum, vec), by = splat(all.lane_scales[lane]) * unit_scales;
+            store(y, onto ? VFMA(x, by, load(y)) : x * by);
         }
     }
 }
