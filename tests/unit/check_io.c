@@ -166,6 +166,7 @@ int main(void)
     srunner_add_suite(runner, tokenizer_suite());
     srunner_add_suite(runner, bpe_suite());
     srunner_add_suite(runner, output_suite());
+    srunner_add_suite(runner, taken_suite());
     srunner_add_suite(runner, outdir_suite());
     srunner_add_suite(runner, bytes_suite());
     srunner_add_suite(runner, sync_suite());

@@ -21,6 +21,7 @@ Suite *output_suite(void);
 Suite *outdir_suite(void);
 Suite *bytes_suite(void);
 Suite *sync_suite(void);
+Suite *taken_suite(void);
 Suite *journal_suite(void);
 
 // Fixture: makes the test's directory, and removes it.

@@ -4,10 +4,12 @@
 #include "tests/unit/check_io_outdir.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "io/outdir/claim.h"
 #include "io/outdir/journal.h"
@@ -16,8 +18,6 @@
 #include "io/outdir/partial.h"
 #include "io/outdir/temporary.h"
 #include "tests/unit/check_io.h"
-
-#define SUFFIX ".jsonl.zst"
 
 char outdir[512];
 
@@ -41,6 +41,52 @@ const char *in_outdir(const char *name)
 size_t partials(void)
 {
     return count_files(in_outdir(".grus/partial"));
+}
+
+grus_output *open_output(const char *stem, const char *suffix)
+{
+    grus_output *output;
+    grus_error error;
+    ck_assert_int_eq(grus_output_open(outdir, stem, suffix, 3, &output, &error), GRUS_OK);
+    return output;
+}
+
+void write_output(grus_output *output, const char *text)
+{
+    grus_error error;
+    ck_assert_int_eq(grus_output_write(output, text, strlen(text), &error), GRUS_OK);
+}
+
+grus_manifest some_manifest(void)
+{
+    static char input[] = "s\"1.txt";
+    return (grus_manifest){.input = input,
+                           .input_bytes = 12,
+                           .input_xxh64 = 0xfedcba9876543210,
+                           .records_in = 4,
+                           .records_out = 4,
+                           .records_failed = 1,
+                           .kernel = "skx",
+                           .version = "0.1.0"};
+}
+
+grus_status commit(const char *stem, const char *text, grus_error *error)
+{
+    grus_output *output = open_output(stem, OUTDIR_SUFFIX);
+    write_output(output, text);
+    grus_manifest manifest = some_manifest();
+    return grus_output_commit(output, &manifest, error);
+}
+
+void expect_decompressed(const grus_buffer *packed, const char *expected, size_t size)
+{
+    char *text = malloc(size + 1);
+    ck_assert_uint_eq(ZSTD_findFrameCompressedSize(packed->data, packed->size), packed->size);
+    ck_assert_uint_eq(ZSTD_decompress(text, size + 1, packed->data, packed->size), size);
+    ck_assert(memcmp(text, expected, size) == 0);
+    // The frame header's third bit says that a content checksum follows.
+    ck_assert(packed->data[4] & 4);
+    free(text);
 }
 
 // A process that has begun a shard and died.
@@ -159,7 +205,7 @@ START_TEST(elsewhere_is_left_alone)
     char name[400], host[GRUS_HOST_MAX], here[GRUS_ORIGIN_MAX], boot[13] = "", space[24] = "";
     grus_error error;
     pid_t dead = leave_partial("s");
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     grus_origin_host(host);
     ck_assert_int_eq(grus_origin_this(here, &error), GRUS_OK);
     ck_assert_int_eq(sscanf(here + strlen(host), "~%12[0-9a-f]~%23[0-9]", boot, space), 2);
@@ -179,13 +225,13 @@ START_TEST(elsewhere_is_left_alone)
         ck_assert_int_eq(list.list[i].same_host, strcmp(list.list[i].host, host) == 0);
     }
     grus_partials_free(&list);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     grus_journals_drop(outdir, "s");
     ck_assert_uint_eq(partials(), 12);
     // Of here it goes.
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, here);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     ck_assert(!file_exists(in_outdir(name)));
     ck_assert_uint_eq(partials(), 12);
     // What is no origin is nobody's.
@@ -209,10 +255,10 @@ START_TEST(swept_though_the_number_lives)
     grus_origin_host(host);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)getpid(), host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     ck_assert_uint_eq(partials(), 1);
     ck_assert_int_eq(utimensat(AT_FDCWD, in_outdir(name), past, 0), 0);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     ck_assert_uint_eq(partials(), 0);
 
     siginfo_t info;
@@ -222,7 +268,7 @@ START_TEST(swept_though_the_number_lives)
     ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)zombie, host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     ck_assert_uint_eq(partials(), 0);
     waitpid(zombie, NULL, 0);
 }
@@ -233,7 +279,7 @@ START_TEST(swept_beside_a_file)
     char name[400], other[400], host[GRUS_HOST_MAX];
     grus_error error;
     pid_t dead = leave_partial("s");
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
     grus_origin_host(host);
     snprintf(name, sizeof name, "report.json.%ld-0123456789abcdef@%s", (long)dead, host);
     snprintf(other, sizeof other, "other.json.%ld-0123456789abcdef@%s", (long)dead, host);
@@ -276,8 +322,8 @@ START_TEST(unusable_directories)
     // Prepared twice is prepared.
     ck_assert_int_eq(grus_outdir_prepare(outdir, &error), GRUS_OK);
     grus_output *output;
-    ck_assert_int_eq(grus_output_open(test_path("none"), "s", SUFFIX, 3, &output, &error), GRUS_E_OUTPUT);
-    ck_assert_int_eq(grus_output_open(outdir, "s", SUFFIX, 23, &output, &error), GRUS_E_USAGE);
+    ck_assert_int_eq(grus_output_open(test_path("none"), "s", OUTDIR_SUFFIX, 3, &output, &error), GRUS_E_OUTPUT);
+    ck_assert_int_eq(grus_output_open(outdir, "s", OUTDIR_SUFFIX, 23, &output, &error), GRUS_E_USAGE);
     if (geteuid() == 0)
         return;
     mkdir(test_path("locked"), 0555);

@@ -16,64 +16,15 @@
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
-#include "io/outdir/taken.h"
 #include "io/outdir/temporary.h"
 #include "io/shard/npy.h"
 #include "tests/unit/check_io.h"
 #include "tests/unit/check_io_outdir.h"
 
-#define SUFFIX ".jsonl.zst"
-
-static grus_output *open_output(const char *stem, const char *suffix)
-{
-    grus_output *output;
-    grus_error error;
-    ck_assert_int_eq(grus_output_open(outdir, stem, suffix, 3, &output, &error), GRUS_OK);
-    return output;
-}
-
-static void write_output(grus_output *output, const char *text)
-{
-    grus_error error;
-    ck_assert_int_eq(grus_output_write(output, text, strlen(text), &error), GRUS_OK);
-}
-
-static grus_manifest some_manifest(void)
-{
-    static char input[] = "s\"1.txt";
-    return (grus_manifest){.input = input,
-                           .input_bytes = 12,
-                           .input_xxh64 = 0xfedcba9876543210,
-                           .records_in = 4,
-                           .records_out = 4,
-                           .records_failed = 1,
-                           .kernel = "skx",
-                           .version = "0.1.0"};
-}
-
-static grus_status commit(const char *stem, const char *text, grus_error *error)
-{
-    grus_output *output = open_output(stem, SUFFIX);
-    write_output(output, text);
-    grus_manifest manifest = some_manifest();
-    return grus_output_commit(output, &manifest, error);
-}
-
-static void expect_decompressed(const grus_buffer *packed, const char *expected, size_t size)
-{
-    char *text = malloc(size + 1);
-    ck_assert_uint_eq(ZSTD_findFrameCompressedSize(packed->data, packed->size), packed->size);
-    ck_assert_uint_eq(ZSTD_decompress(text, size + 1, packed->data, packed->size), size);
-    ck_assert(memcmp(text, expected, size) == 0);
-    // The frame header's third bit says that a content checksum follows.
-    ck_assert(packed->data[4] & 4);
-    free(text);
-}
-
 START_TEST(a_shard)
 {
     grus_error error;
-    grus_output *output = open_output("s.1", SUFFIX);
+    grus_output *output = open_output("s.1", OUTDIR_SUFFIX);
     write_output(output, "one\n");
     write_output(output, "two\n");
     ck_assert(!file_exists(in_outdir("s.1.jsonl.zst")));
@@ -81,9 +32,9 @@ START_TEST(a_shard)
     grus_manifest manifest = some_manifest();
     ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
     ck_assert_uint_eq(partials(), 0);
-    ck_assert(grus_manifest_is_done(outdir, "s.1", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s.1", OUTDIR_SUFFIX));
     ck_assert(!grus_manifest_is_done(outdir, "s.1", ".txt.zst"));
-    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     grus_buffer packed = {0}, text = {0};
     read_file(in_outdir("s.1.jsonl.zst"), &packed);
     expect_decompressed(&packed, "one\ntwo\n", 8);
@@ -189,7 +140,7 @@ START_TEST(same_bytes)
     for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
         char stem[16];
         snprintf(stem, sizeof stem, "p%zu", pieces[k]);
-        grus_output *output = open_output(stem, SUFFIX);
+        grus_output *output = open_output(stem, OUTDIR_SUFFIX);
         grus_error error;
         for (size_t at = 0; at < size; at += pieces[k]) {
             size_t part = size - at < pieces[k] ? size - at : pieces[k];
@@ -198,7 +149,7 @@ START_TEST(same_bytes)
         grus_manifest manifest = some_manifest();
         ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
         char name[32];
-        snprintf(name, sizeof name, "%s%s", stem, SUFFIX);
+        snprintf(name, sizeof name, "%s%s", stem, OUTDIR_SUFFIX);
         grus_buffer packed = {0};
         read_file(in_outdir(name), &packed);
         if (k == 0)
@@ -215,7 +166,7 @@ END_TEST
 
 START_TEST(discarded)
 {
-    grus_output *output = open_output("s", SUFFIX);
+    grus_output *output = open_output("s", OUTDIR_SUFFIX);
     write_output(output, "half");
     ck_assert_uint_eq(partials(), 1);
     grus_output_discard(output);
@@ -226,196 +177,29 @@ START_TEST(discarded)
 }
 END_TEST
 
-// Killed between the output's rename and the manifest's: the result is computed again, and found to be there.
-START_TEST(adopted)
-{
-    grus_error error;
-    ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
-    ck_assert_int_eq(unlink(in_outdir(".grus/done/s.json")), 0);
-    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
-    ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
-    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
-    // A second process that does the same work.
-    ck_assert_int_eq(commit("s", "same\n", &error), GRUS_OK);
-    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
-    ck_assert_uint_eq(partials(), 0);
-}
-END_TEST
-
-// A commit that finds the shard done or its place taken.
-static grus_status commit_onto(const char *text, grus_on_changed on_done, grus_error *note, grus_error *error)
-{
-    grus_output *output = open_output("s", SUFFIX);
-    write_output(output, text);
-    grus_manifest manifest = some_manifest();
-    grus_output_on_done(output, on_done, note);
-    return grus_output_commit(output, &manifest, error);
-}
-
-// name is one frame of this text, and with the shard's manifest, where it is asked for, done.
-static void expect_file(const char *name, const char *text, bool done)
-{
-    grus_buffer packed = {0};
-    read_file(in_outdir(name), &packed);
-    expect_decompressed(&packed, text, strlen(text));
-    grus_buffer_free(&packed);
-    if (!done)
-        return;
-    grus_manifest manifest;
-    uint64_t bytes, hash;
-    grus_error error;
-    ck_assert(grus_manifest_find_done(outdir, "s", SUFFIX, &manifest));
-    ck_assert_int_eq(grus_file_digest(in_outdir(name), GRUS_E_OUTPUT, &bytes, &hash, &error), GRUS_OK);
-    ck_assert_uint_eq(manifest.output_bytes, bytes);
-    ck_assert_uint_eq(manifest.output_xxh64, hash);
-    grus_manifest_free(&manifest);
-    ck_assert_uint_eq(partials(), 0);
-}
-
-static void drop_manifest(void)
-{
-    ck_assert_int_eq(unlink(in_outdir(".grus/done/s.json")), 0);
-}
-
-START_TEST(never_replaced)
-{
-    grus_error error, note;
-    ck_assert_int_eq(commit("s", "first\n", &error), GRUS_OK);
-    ck_assert_int_eq(commit("s", "other\n", &error), GRUS_E_FAILED);
-    expect_error(&error, "/s.jsonl.zst", "", "is done already, of other content");
-    expect_file("s.jsonl.zst", "first\n", true);
-    ck_assert_int_eq(commit_onto("other\n", GRUS_CHANGED_KEEP, &note, &error), GRUS_OK);
-    expect_error(&note, "/s.jsonl.zst", "", "is kept");
-    expect_file("s.jsonl.zst", "first\n", true);
-    ck_assert_int_eq(commit_onto("first\n", GRUS_CHANGED_REDO, &note, &error), GRUS_OK);
-    ck_assert_str_eq(note.file, "");
-    ck_assert(!file_exists(in_outdir(".grus/aside")));
-    ck_assert_int_eq(commit_onto("other\n", GRUS_CHANGED_REDO, &note, &error), GRUS_OK);
-    expect_error(&note, "/s.jsonl.zst", "", "was set aside");
-    expect_file("s.jsonl.zst", "other\n", true);
-    expect_file(".grus/aside/s.1.jsonl.zst", "first\n", false);
-    ck_assert(file_exists(in_outdir(".grus/aside/s.1.json")));
-    // Without a manifest it is nobody's.
-    drop_manifest();
-    ck_assert_int_eq(commit("s", "third\n", &error), GRUS_OK);
-    expect_file("s.jsonl.zst", "third\n", true);
-    expect_file(".grus/aside/s.2.jsonl.zst", "other\n", false);
-    ck_assert(!file_exists(in_outdir(".grus/aside/s.2.json")));
-}
-END_TEST
-
-// The same results in other bytes: of another version of the compressor, or another level.
-START_TEST(same_content)
-{
-    grus_error error;
-    char text[4097] = "";
-    for (size_t i = 0; i < 4096; i++)
-        text[i] = "abcdefghijklmnop"[i * i * 7 / 11 % 16];
-    char packed[8192], again[8192];
-    size_t bytes = ZSTD_compress(packed, sizeof packed, text, 4096, 1), other_bytes;
-    ck_assert_int_eq(commit("s", text, &error), GRUS_OK);
-    grus_buffer ours = {0};
-    read_file(in_outdir("s.jsonl.zst"), &ours);
-    ck_assert(ours.size != bytes || memcmp(ours.data, packed, bytes) != 0);
-    grus_buffer_free(&ours);
-    drop_manifest();
-    write_file("a/b/out/s.jsonl.zst", packed, bytes);
-    ck_assert_int_eq(commit("s", text, &error), GRUS_OK);
-    ck_assert(!file_exists(in_outdir(".grus/aside")));
-    read_file(in_outdir("s.jsonl.zst"), &ours);
-    ck_assert(ours.size == bytes && memcmp(ours.data, packed, bytes) == 0);
-    grus_manifest manifest;
-    ck_assert(grus_manifest_find_done(outdir, "s", SUFFIX, &manifest));
-    ck_assert_uint_eq(manifest.output_bytes, bytes);
-    ck_assert_uint_eq(manifest.output_xxh64, XXH64(packed, bytes, 0));
-    grus_manifest_free(&manifest);
-    grus_buffer_free(&ours);
-    // A prefix of it, and one that goes on.
-    for (size_t k = 0; k < 2; k++) {
-        drop_manifest();
-        other_bytes = ZSTD_compress(again, sizeof again, text, k ? 4097 : 4095, 1);
-        write_file("a/b/out/s.jsonl.zst", again, other_bytes);
-        ck_assert_int_eq(commit("s", text, &error), GRUS_OK);
-        expect_file("s.jsonl.zst", text, true);
-        ck_assert(file_exists(in_outdir(k ? ".grus/aside/s.2.jsonl.zst" : ".grus/aside/s.1.jsonl.zst")));
-    }
-}
-END_TEST
-
-// What is no shard, in the place of one: it is put aside as it is.
-START_TEST(place_taken)
-{
-    grus_error error;
-    for (size_t k = 0; k < 5; k++) {
-        char aside[64];
-        const char *path = in_outdir("s.jsonl.zst");
-        if (k == 0)
-            write_file("a/b/out/s.jsonl.zst", "", 0);
-        else if (k == 1)
-            write_file("a/b/out/s.jsonl.zst", "\x28\xb5\x2f\xfd", 4);
-        else if (k == 2)
-            ck_assert_int_eq(mkdir(path, 0777), 0);
-        else if (k == 3)
-            ck_assert_int_eq(symlink("elsewhere", path), 0);
-        else
-            ck_assert_int_eq(mkfifo(path, 0666), 0);
-        ck_assert_int_eq(commit("s", "text\n", &error), GRUS_OK);
-        expect_file("s.jsonl.zst", "text\n", true);
-        snprintf(aside, sizeof aside, ".grus/aside/s.%zu.jsonl.zst", k + 1);
-        struct stat about;
-        ck_assert_int_eq(lstat(in_outdir(aside), &about), 0);
-        ck_assert_int_eq(unlink(in_outdir("s.jsonl.zst")), 0);
-        drop_manifest();
-    }
-}
-END_TEST
-
-// Between an output's name and its manifest's another process has set the output aside, and put its own there.
-START_TEST(replaced_before_the_manifest)
-{
-    grus_error error;
-    ck_assert_int_eq(commit("s", "text\n", &error), GRUS_OK);
-    drop_manifest();
-    char path[600];
-    snprintf(path, sizeof path, "%s", in_outdir("s.jsonl.zst"));
-    grus_placed placed = {.path = path};
-    grus_manifest manifest = some_manifest();
-    ck_assert_int_eq(grus_placed_note(&placed, &error), GRUS_OK);
-    ck_assert_int_eq(grus_manifest_write(outdir, "s", NULL, &placed, &manifest, &error), GRUS_OK);
-    drop_manifest();
-    ck_assert_int_eq(rename(path, in_outdir("gone")), 0);
-    ck_assert_int_eq(grus_manifest_write(outdir, "s", NULL, &placed, &manifest, &error), GRUS_E_FAILED);
-    expect_error(&error, "/s.jsonl.zst", "", "replaced by another process");
-    ck_assert_int_eq(grus_placed_note(&placed, &error), GRUS_E_FAILED);
-    write_file("a/b/out/s.jsonl.zst", "longer than it was before, in any case", 38);
-    ck_assert_int_eq(grus_manifest_write(outdir, "s", NULL, &placed, &manifest, &error), GRUS_E_FAILED);
-    ck_assert(!file_exists(in_outdir(".grus/done/s.json")));
-}
-END_TEST
-
 START_TEST(stale_manifest)
 {
     grus_error error;
     ck_assert_int_eq(commit("s", "a longer text than the next\n", &error), GRUS_OK);
     ck_assert_int_eq(unlink(in_outdir("s.jsonl.zst")), 0);
-    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     ck_assert_int_eq(commit("s", "new\n", &error), GRUS_OK);
-    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     // The size decides; what is no manifest is none.
     ck_assert_int_eq(truncate(in_outdir("s.jsonl.zst"), 3), 0);
-    ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
+    ck_assert(!grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     static const char *const damaged[] = {"", "{", "{}", "[3]", "{\"output_bytes\": \"3\"}", "{\"output_bytes\": 3}"};
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/done/s.json"), damaged[i], strlen(damaged[i]), &error),
                          GRUS_OK);
-        ck_assert(!grus_manifest_is_done(outdir, "s", SUFFIX));
+        ck_assert(!grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     }
     grus_manifest manifest = some_manifest();
     grus_buffer text = {0};
     manifest.output_bytes = 3;
     grus_manifest_text(&manifest, &text);
     ck_assert_int_eq(grus_temp_replace(in_outdir(".grus/done/s.json"), text.data, text.size, &error), GRUS_OK);
-    ck_assert(grus_manifest_is_done(outdir, "s", SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, "s", OUTDIR_SUFFIX));
     grus_buffer_free(&text);
 }
 END_TEST
@@ -427,7 +211,7 @@ START_TEST(long_name)
     memset(stem, 'x', sizeof stem - 1);
     stem[sizeof stem - 1] = '\0';
     ck_assert_int_eq(commit(stem, "t\n", &error), GRUS_OK);
-    ck_assert(grus_manifest_is_done(outdir, stem, SUFFIX));
+    ck_assert(grus_manifest_is_done(outdir, stem, OUTDIR_SUFFIX));
 }
 END_TEST
 
@@ -564,11 +348,6 @@ Suite *output_suite(void)
     tcase_add_test(tests, npy);
     tcase_add_test(tests, same_bytes);
     tcase_add_test(tests, discarded);
-    tcase_add_test(tests, adopted);
-    tcase_add_test(tests, never_replaced);
-    tcase_add_test(tests, same_content);
-    tcase_add_test(tests, place_taken);
-    tcase_add_test(tests, replaced_before_the_manifest);
     tcase_add_test(tests, stale_manifest);
     tcase_add_test(tests, long_name);
     tcase_add_test(tests, read_back);
