@@ -1,12 +1,14 @@
-"""Cells that PyTorch has not: a GRU whose reset gate comes before the recurrent product, or with other activations, as a
-loop. It is called as nn.GRU is.
+"""Stacks of recurrent cells: nn.GRU and nn.LSTM, layers of them whose directions no module has, and as a loop the GRUs that
+PyTorch has not: whose reset gate comes before the recurrent product, or with other activations. All are called in one way.
 
-r, z = gate(W_i x + b_i + W_h h + b_h) of their rows; n = act(W_in x + b_in + u), where u is W_hn (r * h) + b_hn with the
-reset before, and r * (W_hn h + b_hn) with it after; h' = (1 - z) n + z h.
+A GRU: r, z = gate(W_i x + b_i + W_h h + b_h) of their rows; n = act(W_in x + b_in + u), where u is W_hn (r * h) + b_hn with
+the reset before, and r * (W_hn h + b_hn) with it after; h' = (1 - z) n + z h.
 """
 import torch
 from torch import nn
 
+KINDS = {"gru": nn.GRU, "lstm": nn.LSTM}
+DIRECTIONS = ["forward", "backward", "both"]
 RESETS = ["after", "before"]
 GATES = {"sigmoid": torch.sigmoid, "hard_sigmoid": lambda x: (0.2 * x + 0.5).clamp(0, 1)}
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "none": lambda x: x}
@@ -20,22 +22,80 @@ def settings(spec):
 
 def unlike(spec):
     """What of it is no default, in words."""
-    return [f"reset-{value}" if key == "reset" else value for key, value in settings(spec).items() if value != DEFAULTS[key]]
+    words = [f"reset-{value}" if key == "reset" else value for key, value in settings(spec).items() if value != DEFAULTS[key]]
+    direction = spec.get("direction")
+    words += ["+".join(direction) if isinstance(direction, list) else direction] if direction else []
+    return words + (["learned-states"] if spec.get("initial_state") == "learned" else [])
+
+
+def is_lstm(spec):
+    return spec.get("cell") == "lstm"
+
+
+def directions(spec):
+    """Of each layer of an encoder."""
+    layers = spec.get("num_layers", 1)
+    found = spec.get("direction", "both" if spec.get("bidirectional") else "forward")
+    return found if isinstance(found, list) else [found] * layers
+
+
+def count(direction):
+    """Cells of a layer."""
+    return 2 if direction == "both" else 1
 
 
 def is_plain(spec):
-    """Whether nn.GRU computes it."""
-    return settings(spec) == DEFAULTS
+    """Whether nn.GRU or nn.LSTM computes it."""
+    return is_lstm(spec) or settings(spec) == DEFAULTS
+
+
+class Module:
+    """nn.GRU or nn.LSTM."""
+
+    def __init__(self, rnn):
+        self.rnn = rnn
+
+    def __call__(self, x, h, c):
+        """x: packed, or (B, T, input); h, c (cells, B, H) -> outputs likewise, h and c behind them; c None for a GRU"""
+        if isinstance(self.rnn, nn.LSTM):
+            out, (h, c) = self.rnn(x, (h, c))
+            return out, h, c
+        out, h = self.rnn(x, h)
+        return out, h, None
+
+
+def flipped(packed):
+    """Each sequence from its end."""
+    rows, lengths = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    return nn.utils.rnn.pack_sequence([row[:n].flip(0) for row, n in zip(rows, lengths)], enforce_sorted=False)
+
+
+class Stack:
+    """Layers of one or two directions each: a backward one is the forward one on flipped sequences."""
+
+    def __init__(self, layers, each):
+        self.layers, self.each = layers, each
+
+    def __call__(self, x, h, c):
+        finals, at = [], 0
+        for layer, direction in zip(self.layers, self.each):
+            end, backward = at + count(direction), direction == "backward"
+            x, *final = layer(flipped(x) if backward else x, h[at:end], None if c is None else c[at:end])
+            x = flipped(x) if backward else x
+            finals.append(final)
+            at = end
+        h, c = zip(*finals)
+        return x, torch.cat(h), None if c[0] is None else torch.cat(c)
 
 
 class Loop:
     """weights: name, as nn.GRU has it -> tensor, None for zeros."""
 
-    def __init__(self, spec, weights, hidden, layers, directions):
+    def __init__(self, spec, weights, hidden, layers, both):
         chosen = settings(spec)
         self.before = chosen["reset"] == "before"
         self.gate, self.activation = GATES[chosen["gate_activation"]], ACTIVATIONS[chosen["activation"]]
-        self.hidden, self.layers, self.directions = hidden, layers, directions
+        self.hidden, self.layers, self.suffixes = hidden, layers, ["", "_reverse"][:1 + both]
         self.weights = weights
 
     def step(self, tail, x, h):
@@ -49,11 +109,11 @@ class Loop:
         return (1 - z) * self.activation(i_n + recurrent) + z * h
 
     def sequence(self, xs, first):
-        """xs (B, T, input), first (layers * directions, B, H) -> outputs (B, T, D), final states as first"""
+        """xs (B, T, input), first (cells, B, H) -> outputs (B, T, D), final states as first"""
         finals = []
         for layer in range(self.layers):
             outputs = []
-            for suffix in ["", "_reverse"][:self.directions]:
+            for suffix in self.suffixes:
                 h, out = first[len(finals)], []
                 for t in range(xs.shape[1]):
                     h = self.step(f"_l{layer}{suffix}", xs[:, -1 - t if suffix else t], h)
@@ -63,11 +123,10 @@ class Loop:
             xs = torch.cat(outputs, dim=2)
         return xs, torch.stack(finals)
 
-    def __call__(self, x, first=None):
+    def __call__(self, x, h, _):
         if not isinstance(x, nn.utils.rnn.PackedSequence):
-            return self.sequence(x, first)
+            return (*self.sequence(x, h), None)
         padded, lengths = nn.utils.rnn.pad_packed_sequence(x, batch_first=True)
-        zeros = torch.zeros(self.layers * self.directions, 1, self.hidden, dtype=padded.dtype)
-        found = [self.sequence(row[None, :n], zeros) for row, n in zip(padded, lengths)]
+        found = [self.sequence(row[None, :n], h[:, i:i + 1]) for i, (row, n) in enumerate(zip(padded, lengths))]
         packed = nn.utils.rnn.pack_sequence([out[0] for out, _ in found], enforce_sorted=False)
-        return packed, torch.cat([finals for _, finals in found], dim=1)
+        return packed, torch.cat([finals for _, finals in found], dim=1), None

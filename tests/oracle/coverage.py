@@ -35,7 +35,10 @@ def table(sentencepiece):
         "encoder.num_layers": [1, 2, 3],
         "encoder.bidirectional": BOOL,
         "encoder.rnn.bias": BOOL,
-        **{f"{part}.cell": ["absent", "gru"] for part in ("encoder", "decoder")},
+        "encoder.direction": ["absent", "forward", "backward", "both", "list"],
+        "encoder.initial_state × cell": cross(["absent", "zeros", "learned"], ["gru", "lstm"]),
+        **{f"{part}.cell": ["absent", "gru", "lstm"] for part in ("encoder", "decoder")},
+        "encoder.cell × decoder.cell × bridge": cross(["gru", "lstm"], ["gru", "lstm"], BRIDGES),
         **{f"{part}.{CELL}": cross(cells.RESETS, cells.GATES, cells.ACTIVATIONS) for part in ("encoder", "decoder")},
         "pooling.type": ["absent", "attention", "mean", "max", "last"],
         "pooling.score × query": cross(SCORES, POOL_QUERIES),
@@ -95,7 +98,7 @@ class Coverage:
         self.count("model_type", case.kind)
         self.add_source(case, config["source"])
         self.count("encoder.num_layers", case.layers)
-        self.count("encoder.bidirectional", case.bi)
+        self.add_directions(config["encoder"])
         self.add_cell("encoder", config["encoder"])
         self.count("encoder.rnn.bias", any(n.startswith("encoder.rnn.bias") for n in tensors))
         self.count("tensors", ["none", "one prefix", "several"][min(2, len(config.get("tensors", {})))])
@@ -108,7 +111,15 @@ class Coverage:
     def add_cell(self, name, spec):
         chosen = cells.settings(spec)
         self.count(f"{name}.cell", spec.get("cell", "absent"))
-        self.count(f"{name}.{CELL}", chosen["reset"], chosen["gate_activation"], chosen["activation"])
+        if not cells.is_lstm(spec):
+            self.count(f"{name}.{CELL}", chosen["reset"], chosen["gate_activation"], chosen["activation"])
+
+    def add_directions(self, spec):
+        direction = spec.get("direction", "absent")
+        self.count("encoder.direction", "list" if isinstance(direction, list) else direction)
+        if direction == "absent":
+            self.count("encoder.bidirectional", spec.get("bidirectional", False))
+        self.count("encoder.initial_state × cell", spec.get("initial_state", "absent"), spec.get("cell", "gru"))
 
     def add_source(self, case, source):
         self.count("source.input", case.kind, source.get("input", "tokens"))
@@ -148,6 +159,7 @@ class Coverage:
         self.count("decoder.tokenizer.type", decoder["tokenizer"]["type"])
         self.count("decoder.num_layers", decoder.get("num_layers", 1))
         self.add_cell("decoder", decoder)
+        self.count("encoder.cell × decoder.cell × bridge", config["encoder"].get("cell", "gru"), decoder.get("cell", "gru"), bridge)
         self.count("decoder.rnn.bias", any(n.startswith("decoder.rnn.bias") for n in tensors))
         for key, parts in (("input", decoder["input"]), ("readout", readout["inputs"])):
             self.count(f"decoder.{key} × bridge", joined(parts), bridge)

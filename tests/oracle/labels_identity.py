@@ -35,7 +35,7 @@ def torch_results(net, records, batch):
         part = records[k:k + batch]
         enc = net.encode([r["features"] if net.features else net.source_ids(r["text"]) for r in part])
         for i, length in enumerate(enc.lengths.tolist()):
-            one = Encoded(enc.outputs[i:i + 1, :length], enc.lengths[i:i + 1], enc.finals[:, i:i + 1])
+            one = Encoded(enc.outputs[i:i + 1, :length], enc.lengths[i:i + 1], [x[i:i + 1] for x in enc.finals])
             yield task.process_encoder(net, one, options)
 
 

@@ -31,7 +31,8 @@ SMALL = {"dtype": "F32", "rename": {}, "features": False, "lowercase": False, "s
          "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
-         "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False, "encoder_cell": {}, "decoder_cell": {}}
+         "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False, "encoder_cell": {}, "decoder_cell": {}, "direction": None,
+         "initial_state": None}
 
 BEAM = "--beam-size 5 --n-best 3 --length-norm avg --attention soft"
 GREEDY = "--task translate --attention soft"
@@ -110,6 +111,7 @@ BAHDANAU = {**SEQ2SEQ, "score": "additive", "query": "previous_state", "input": 
             "readout": ["state", "context", "embedding"], "bridge": "linear_tanh", "readout_sized": False}
 RENAME = random_models.RENAMES[3]
 BEFORE = {"reset": "before"}
+LSTM = {"cell": "lstm"}
 KERAS = {"reset": "before", "gate_activation": "hard_sigmoid"}
 
 
@@ -246,6 +248,25 @@ def later_cases():
          {**BAHDANAU, "readout_sized": True, "tied": True, "dtype": "I8", "rename": RENAME}, BEAM, SHORT + [25]),
         ("int8-reset-before", "the same, general scores with folded contexts, gates of which some are read apart",
          {**LUONG, "bridge": "last", "hidden": 17, "layers": 2, "dec_layers": 2, "decoder_cell": BEFORE, "dtype": "I8"}, HARD, SHORT + [25]),
+        ("lstm-tagger", "nn.LSTM, both directions", {**ENCODER, "hidden": 33, "bidirectional": True, "pooling": "attention", "score": "additive",
+                                                     "pool_query": "last_hidden", "heads": ["sequence", "token"], "head_inputs": ["state"],
+                                                     "encoder_cell": LSTM}, "--attention soft", SHORT + [60]),
+        ("lstm-greedy", "on both sides, `last` hands c over", {**LUONG, "bridge": "last", "layers": 2, "dec_layers": 2, "encoder_cell": LSTM,
+                                                               "decoder_cell": LSTM}, GREEDY, SHORT + [25]),
+        ("lstm-beam", "behind GRUs, so that c begins with zeros; hypotheses with one past",
+         {**LUONG, "bridge": "last", "hidden": 17, "decoder_cell": LSTM}, BEAM, SHORT + [25]),
+        ("lstm-previous-state", "on both sides, a bridge that maps h alone", {**BAHDANAU, "encoder_cell": LSTM, "decoder_cell": LSTM, "dec_layers": 2},
+         HARD, SHORT),
+        ("lstm-score", "GRUs behind an LSTM take its h", {**LUONG, "bridge": "last", "hidden": 12, "encoder_cell": LSTM}, FORCED, SHORT),
+        ("backward", "a backward layer alone: its final state is at the first position", {**BAHDANAU, "direction": "backward"}, GREEDY, SHORT + [25]),
+        ("directions", "a direction for each layer, of different widths", {**ENCODER, "pooling": "last", "heads": ["sequence", "token"], "layers": 4,
+                                                                          "head_inputs": ["state", "pooled"],
+                                                                          "direction": ["backward", "both", "forward", "backward"]}, "", SHORT + [60]),
+        ("learned-states", "learned initial states, zeros at length 0", {**BAHDANAU, "layers": 2, "bridge": "mean_tanh", "initial_state": "learned"},
+         BEAM, SHORT),
+        ("learned-states-lstm", "the same of h and c, in layers of all directions",
+         {**LUONG, "bridge": "last", "hidden": 9, "layers": 3, "dec_layers": 1, "direction": ["both", "backward", "both"], "encoder_cell": LSTM,
+          "decoder_cell": LSTM, "initial_state": "learned"}, GREEDY, SHORT),
     ]
 
 

@@ -1,6 +1,6 @@
 """The mathematics of a model directory in PyTorch: the reference that grus is held against.
 
-Encoder (nn.GRU, or a loop of cells.py, on packed sequences), attention, pooling, heads, and one step of the decoder. Plain code: nothing is
+Encoder (cells.py, on packed sequences), attention, pooling, heads, and one step of the decoder. Plain code: nothing is
 fused and nothing is shared with grus. Search (greedy, beam, forced) is in search.py.
 
 Shapes: S sequences, T source positions, D encoder output, B hypotheses of a sequence, V target tokens.
@@ -31,15 +31,17 @@ torch.set_grad_enabled(False)
 
 
 class Encoded:
-    """S encoded sequences: `outputs` (S, T, D), zero behind each `lengths` (S); `finals` (layers, S, D)."""
+    """S encoded sequences: `outputs` (S, T, D), zero behind each `lengths` (S); `finals`, of each layer (S, its width), and
+    `cells`, of an lstm the c that go along, else None."""
 
-    def __init__(self, outputs, lengths, finals):
-        self.outputs, self.lengths, self.finals = outputs, lengths, finals
+    def __init__(self, outputs, lengths, finals, cells=None):
+        self.outputs, self.lengths, self.finals, self.cells = outputs, lengths, finals, cells
         self.mask = torch.arange(outputs.shape[1])[None, :] < lengths[:, None]      # (S, T)
         self.keys = None                                                           # projected keys, computed once
 
     def select(self, rows):
-        part = Encoded(self.outputs[rows], self.lengths[rows], self.finals[:, rows])
+        part = Encoded(self.outputs[rows], self.lengths[rows], [x[rows] for x in self.finals],
+                       self.cells and [x[rows] for x in self.cells])
         part.keys = None if self.keys is None else self.keys[rows]
         return part
 
@@ -112,16 +114,20 @@ class Model:
         encoder = config["encoder"]
         source = config["source"]
         self.layers = encoder.get("num_layers", 1)
-        self.directions = 2 if encoder.get("bidirectional", False) else 1
+        self.directions = cells.directions(encoder)
         self.hidden = encoder["hidden_size"]
-        self.d = self.hidden * self.directions
+        self.d = self.hidden * cells.count(self.directions[-1])
         self.features = source.get("input", "tokens") == "features"
         if self.features:
             size = source["feature_dim"]
         else:
             size = source["embedding_dim"]
             self.embedding = self.tensor("encoder.embedding.weight", (None, size))
-        self.rnn = self.gru(encoder, "encoder.rnn", size, self.layers, self.directions)
+        self.rnn = self.stack(encoder, "encoder.rnn", size, self.directions)
+        n = sum(map(cells.count, self.directions))
+        learned, self.has_c = encoder.get("initial_state") == "learned", cells.is_lstm(encoder)
+        self.initial = self.tensor("encoder.initial_state", (n, self.hidden)) if learned else torch.zeros(n, self.hidden, dtype=dtype)
+        self.initial_cell = self.tensor("encoder.initial_cell", (n, self.hidden)) if learned and self.has_c else torch.zeros_like(self.initial)
         if config["model_type"] == "encoder":
             self._init_encoder_model()
         else:
@@ -158,16 +164,28 @@ class Model:
             raise ValueError(f"{stored}: shape {tuple(x.shape)}, expected {shape}")
         return x
 
-    def gru(self, spec, prefix, size, layers, directions):
+    def stack(self, spec, prefix, size, directions):
+        """One module where PyTorch has it, else one for each layer."""
+        if len(set(directions)) == 1 and directions[0] != "backward":
+            return self.recurrent(spec, prefix, size, 0, len(directions), directions[0] == "both")
+        layers = []
+        for k, direction in enumerate(directions):
+            layers.append(self.recurrent(spec, prefix, size, k, 1, direction == "both"))
+            size = spec["hidden_size"] * cells.count(direction)
+        return cells.Stack(layers, directions)
+
+    def recurrent(self, spec, prefix, size, first, layers, both):
+        """n layers, the lowest of which is number `first` in the file."""
         hidden = spec["hidden_size"]
-        rnn = nn.GRU(size, hidden, layers, batch_first=True, bidirectional=directions == 2).to(self.dtype).eval()
-        weights = {name: self.tensor(f"{prefix}.{name}", tuple(parameter.shape), optional=name.startswith("bias"))
+        rnn = cells.KINDS[spec.get("cell", "gru")](size, hidden, layers, batch_first=True, bidirectional=both).to(self.dtype).eval()
+        stored = lambda name: name.replace("_l0", f"_l{first}") if first else name
+        weights = {name: self.tensor(f"{prefix}.{stored(name)}", tuple(parameter.shape), optional=name.startswith("bias"))
                    for name, parameter in rnn.named_parameters()}
         if not cells.is_plain(spec):
-            return cells.Loop(spec, weights, hidden, layers, directions)
+            return cells.Loop(spec, weights, hidden, layers, both)
         for name, parameter in rnn.named_parameters():
             parameter.copy_(torch.zeros_like(parameter) if weights[name] is None else weights[name])
-        return rnn
+        return cells.Module(rnn)
 
     def _init_text(self):
         """Tokenizers and label files."""
@@ -202,15 +220,18 @@ class Model:
         """Ids or features of S sequences -> Encoded. Those of length 0 keep zeros."""
         lengths = torch.tensor([len(s) for s in sequences])
         outputs = torch.zeros(len(sequences), int(lengths.max()), self.d, dtype=self.dtype)
-        finals = torch.zeros(self.layers, len(sequences), self.d, dtype=self.dtype)
+        states = torch.zeros(2, len(self.initial), len(sequences), self.hidden, dtype=self.dtype)     # h and c
         rows = [i for i, s in enumerate(sequences) if len(s)]
         if rows:
             packed = nn.utils.rnn.pack_sequence([self.vectors(sequences[i]) for i in rows], enforce_sorted=False)
-            out, last = self.rnn(packed)
+            first = [x[:, None].expand(-1, len(rows), -1).contiguous() for x in (self.initial, self.initial_cell)]
+            out, h, c = self.rnn(packed, first[0], first[1] if self.has_c else None)
             outputs[rows] = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0]
-            last = last.view(self.layers, self.directions, len(rows), self.hidden)
-            finals[:, rows] = last.transpose(1, 2).reshape(self.layers, len(rows), self.d)
-        return Encoded(outputs, lengths, finals)
+            states[0][:, rows] = h
+            if self.has_c:
+                states[1][:, rows] = c
+        parts = [[torch.cat(list(x), dim=1) for x in state.split(list(map(cells.count, self.directions)))] for state in states]
+        return Encoded(outputs, lengths, parts[0], parts[1] if self.has_c else None)
 
     # ------------------------------------------------------------------------------------------ pooling and heads
 
@@ -236,7 +257,7 @@ class Model:
         elif empty:
             pooled = torch.zeros(self.d, dtype=self.dtype)
         else:
-            pooled = {"mean": enc.outputs[0].mean(0), "max": enc.outputs[0].max(0)[0], "last": enc.finals[-1, 0]}[kind]
+            pooled = {"mean": enc.outputs[0].mean(0), "max": enc.outputs[0].max(0)[0], "last": enc.finals[-1][0]}[kind]
         if self.pooling.get("normalize", False):
             pooled = nn.functional.normalize(pooled, dim=0, eps=1e-12)
         return pooled, weights
@@ -273,7 +294,8 @@ class Model:
             self.readout_bias = self.tensor("decoder.readout.bias", (self.readout_size,), optional=True)
         sizes["readout"] = self.readout_size
         self.inputs = spec["input"]
-        self.dec_rnn = self.gru(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), self.dec_layers, 1)
+        self.dec_rnn = self.stack(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), ["forward"] * self.dec_layers)
+        self.dec_has_c = cells.is_lstm(spec)
         self.bridge = spec["bridge"]
         if self.bridge in ("linear_tanh", "mean_tanh"):
             self.bridge_weight = self.tensor("bridge.weight", (self.dec_layers * self.dec_hidden, self.d))
@@ -288,18 +310,22 @@ class Model:
         self.out_bias = self.tensor("decoder.output.bias", (vocabulary,), optional=True)
 
     def start(self, enc):
-        """State before the first step, with one hypothesis each: h (layers, S, 1, H), context (S, 1, D), readout (S, 1, R)"""
-        s = len(enc.lengths)
+        """State before the first step, with one hypothesis each: h (layers, S, 1, H), with an lstm (layers, S, 1, 2 H), c behind
+        h; context (S, 1, D), readout (S, 1, R)"""
+        s, c = len(enc.lengths), None
         if self.bridge == "zeros":
             h = torch.zeros(self.dec_layers, s, self.dec_hidden, dtype=self.dtype)
         elif self.bridge == "last":
-            h = enc.finals[self.layers - self.dec_layers:]
+            h = torch.stack(enc.finals[self.layers - self.dec_layers:])
+            c = torch.stack(enc.cells[self.layers - self.dec_layers:]) if enc.cells else None
         else:
             x = enc.finals[-1]
             if self.bridge == "mean_tanh":
                 x = enc.outputs.sum(1) / enc.lengths.clamp(min=1)[:, None]
             h = torch.tanh(nn.functional.linear(x, self.bridge_weight, self.bridge_bias))
             h = h.view(s, self.dec_layers, self.dec_hidden).transpose(0, 1)
+        if self.dec_has_c:
+            h = torch.cat([h, torch.zeros_like(h) if c is None else c], dim=2)
         context = torch.zeros(s, 1, self.d, dtype=self.dtype)
         readout = torch.zeros(s, 1, self.readout_size, dtype=self.dtype)
         return h[:, :, None, :], context, readout
@@ -310,11 +336,14 @@ class Model:
         s, b = previous.shape
         embedding = self.dec_embedding[previous]                                   # (S, B, E)
         if self.query != "state":                                                  # this step's context feeds the cell
-            context, weights = self.attention(h[-1] if self.query == "previous_state" else embedding, enc)
+            context, weights = self.attention(h[-1][..., :self.dec_hidden] if self.query == "previous_state" else embedding, enc)
         parts = {"embedding": embedding, "context": context, "readout": readout}
         x = torch.cat([parts[part] for part in self.inputs], dim=2)
-        out, h = self.dec_rnn(x.reshape(s * b, 1, -1), h.reshape(self.dec_layers, s * b, -1).contiguous())
-        h = h.view(self.dec_layers, s, b, self.dec_hidden)
+        h, c = (h[..., :self.dec_hidden], h[..., self.dec_hidden:]) if self.dec_has_c else (h, h)
+        rows = [state.reshape(self.dec_layers, s * b, -1).contiguous() for state in (h, c)]
+        out, h, c = self.dec_rnn(x.reshape(s * b, 1, -1), rows[0], rows[1])
+        h = torch.cat([h, c], dim=2) if self.dec_has_c else h
+        h = h.view(self.dec_layers, s, b, -1)
         top = out.view(s, b, self.dec_hidden)
         if self.query == "state":
             context, weights = self.attention(top, enc)

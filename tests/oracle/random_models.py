@@ -43,7 +43,8 @@ class Draw:
 
     def __init__(self, seed, want=None):
         self.rs, self.want, self.seed = np.random.RandomState(seed), dict(want or {}), seed
-        self.cell_rs = np.random.RandomState([seed, 1])             # its own, so that a seed's other choices stay
+        # Their own, so that a seed's other choices stay.
+        self.cell_rs, self.late_rs = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
@@ -88,7 +89,30 @@ class Draw:
             drawn = {key: value for key, value in drawn.items() if value != cells.DEFAULTS[key] or self.cell_rs.rand() < 0.5}
             if self.cell_rs.rand() < 0.5:
                 drawn["cell"] = "gru"
+        if self.late_rs.rand() < 0.3:
+            drawn = {"cell": "lstm"}
         return self.want.get(name, drawn)
+
+    def directions(self):
+        """Keys of the encoder for the directions of its layers, most often `bidirectional` alone. Sets self.each."""
+        rs, layers, keys = self.late_rs, self.layers, {}
+        kind = cells.DIRECTIONS[rs.randint(3)]
+        drawn = {0: [cells.DIRECTIONS[rs.randint(3)] for _ in range(layers)], 1: kind, 2: kind}.get(rs.randint(5))
+        drawn = self.want.get("direction", drawn)
+        if drawn:
+            keys["direction"] = drawn
+        elif self.bi or self.rs.rand() < 0.5:
+            keys["bidirectional"] = self.bi
+        self.each = cells.directions({"num_layers": layers, **keys})
+        return keys
+
+    def initial_states(self):
+        """Keys and tensors of the states before a sequence."""
+        drawn = self.want.get("initial_state", [None, None, "zeros", "learned"][self.late_rs.randint(4)])
+        if drawn == "learned":
+            for name in ["initial_state", "initial_cell"][:1 + cells.is_lstm(self.config["encoder"])]:
+                self.normal(f"encoder.{name}", sum(map(cells.count, self.each)), self.h, scale=0.7)
+        return {"initial_state": drawn} if drawn else {}
 
     def vocabulary(self, name, kind, size, specials):
         """Writes a vocabulary, returns its tokens; the specials lie anywhere in it."""
@@ -174,18 +198,19 @@ class Draw:
             self.files["squares.model"] = f.read()
         return formats.pieces(SENTENCEPIECE)
 
-    def gru(self, prefix, size, hidden, layers, bidirectional, bias, gain=1.0):
-        for layer in range(layers):
-            for suffix in [""] + (["_reverse"] if bidirectional else []):
+    def stack(self, prefix, spec, size, each, bias, gain=1.0):
+        hidden, rows = spec["hidden_size"], (4 if cells.is_lstm(spec) else 3) * spec["hidden_size"]
+        for layer, direction in enumerate(each):
+            for suffix in ["", "_reverse"][:cells.count(direction)]:
                 tail = f"_l{layer}{suffix}"
-                inp = size if layer == 0 else hidden * (2 if bidirectional else 1)
-                self.normal(f"{prefix}.weight_ih{tail}", 3 * hidden, inp, scale=1.3 / math.sqrt(inp))
-                self.normal(f"{prefix}.weight_hh{tail}", 3 * hidden, hidden, scale=gain / math.sqrt(hidden))
+                self.normal(f"{prefix}.weight_ih{tail}", rows, size, scale=1.3 / math.sqrt(size))
+                self.normal(f"{prefix}.weight_hh{tail}", rows, hidden, scale=gain / math.sqrt(hidden))
                 for which in ("ih", "hh"):
                     if bias == "both" or bias == which:
-                        self.normal(f"{prefix}.bias_{which}{tail}", 3 * hidden, scale=0.3)
+                        self.normal(f"{prefix}.bias_{which}{tail}", rows, scale=0.3)
                     elif bias != "none":
-                        self.tensors[f"{prefix}.bias_{which}{tail}"] = np.zeros(3 * hidden, np.float32)
+                        self.tensors[f"{prefix}.bias_{which}{tail}"] = np.zeros(rows, np.float32)
+            size = hidden * cells.count(direction)
 
     @staticmethod
     def gain(cell, gain=1.0):
@@ -197,16 +222,16 @@ class Draw:
         big = self.h > 100
         self.layers = self.pick("layers", [1] if big else [1, 1, 2, 3])
         self.bi = self.chance("bidirectional", 0.5)
-        self.d = self.h * (2 if self.bi else 1)
         self.config["encoder"] = {"hidden_size": self.h}
         if self.layers > 1 or self.rs.rand() < 0.5:
             self.config["encoder"]["num_layers"] = self.layers
-        if self.bi or self.rs.rand() < 0.5:
-            self.config["encoder"]["bidirectional"] = self.bi
+        self.config["encoder"].update(self.directions())
+        self.d = self.h * cells.count(self.each[-1])
         bias = self.pick("encoder_bias", ["both", "both", "both", "none", "ih", "hh"])
         cell = self.cell("encoder_cell")
         self.config["encoder"].update(cell)
-        self.gru("encoder.rnn", self.source_size, self.h, self.layers, self.bi, bias, self.gain(cell))
+        self.stack("encoder.rnn", self.config["encoder"], self.source_size, self.each, bias, self.gain(cell))
+        self.config["encoder"].update(self.initial_states())
 
     def score_spec(self, query_size, learned=False):
         score = self.pick("score", SCORES)
@@ -273,6 +298,11 @@ class Draw:
                 readout["activation"] = activation
         return readout
 
+    def alike(self):
+        """Layers of the encoder, from the top, that are as wide as it is."""
+        wide = [cells.count(direction) == cells.count(self.each[-1]) for direction in self.each]
+        return (wide[::-1] + [False]).index(False)
+
     @staticmethod
     def target_tokenizer(kind):
         return {"type": kind, **{"bpe": {"codes": "target.vocab.codes"}, "sentencepiece": {"model": "squares.model"}}.get(kind, {})}
@@ -291,7 +321,7 @@ class Draw:
         score = self.pick("score", SCORES)
         self.want["score"] = score
         if bridge == "last":
-            h, layers = self.d, min(layers, self.layers)
+            h, layers = self.d, min(layers, self.alike())
         if score in SAME_SIZE:
             if query == "embedding":
                 e = self.d
@@ -310,8 +340,8 @@ class Draw:
         self.normal("decoder.embedding.weight", v, e, scale=min(1.0, 3.0 / math.sqrt(e)) if tied else 1.0)
         gain = self.pick("dec_gain", [0.8, 1.2, 1.5])
         cell = self.cell("decoder_cell")
-        self.gru("decoder.rnn", sum(sizes[p] for p in inputs), h, layers, False,
-                 self.pick("decoder_bias", ["both", "both", "none", "hh"]), self.gain(cell, gain))
+        self.stack("decoder.rnn", {"hidden_size": h, **cell}, sum(sizes[p] for p in inputs), ["forward"] * layers,
+                   self.pick("decoder_bias", ["both", "both", "none", "hh"]), self.gain(cell, gain))
         if bridge in ("linear_tanh", "mean_tanh"):
             self.normal("bridge.weight", layers * h, self.d, scale=2.0 / math.sqrt(self.d))
             if self.chance("bridge_bias", 0.6):

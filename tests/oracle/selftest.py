@@ -35,24 +35,38 @@ def cell(spec, x, h, w_ih, w_hh, b_ih, b_hh):
     return (1 - update) * act(i[2] + recurrent) + update * h
 
 
+def lstm(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = np.split(w_ih @ x + b_ih + w_hh @ h + b_hh, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def first_states(net, n):
+    """h and c of cell n."""
+    found = [net.tensor(f"encoder.{name}", (None, net.hidden), optional=True) for name in ("initial_state", "initial_cell")]
+    return [np.zeros(net.hidden) if x is None else x[n].numpy() for x in found]
+
+
 def stack(net, xs):
-    """The encoder by the formulas of the contract, in double. -> outputs (T, D), finals (layers, D)"""
-    finals, h = [], net.hidden
-    for layer in range(net.layers):
+    """The encoder by the formulas of the contract, in double. -> outputs (T, D), of each layer its final h, and its c"""
+    finals, h, spec, n = [], net.hidden, net.config["encoder"], 0
+    rows = (4 if spec.get("cell") == "lstm" else 3) * h
+    for layer, direction in enumerate(net.directions):
         outputs, last = [], []
-        for suffix in ["", "_reverse"][:net.directions]:
+        for suffix in {"both": ["", "_reverse"]}.get(direction, [""]):
             get = lambda kind, shape: net.tensor(f"encoder.rnn.{kind}_l{layer}{suffix}", shape, optional=True)
-            w = [get("weight_ih", (3 * h, None)), get("weight_hh", (3 * h, h)), get("bias_ih", (3 * h,)), get("bias_hh", (3 * h,))]
-            w = [np.zeros(3 * h) if x is None else x.numpy() for x in w]
-            state, out = np.zeros(h), []
-            for x in xs[::-1] if suffix else xs:
-                state = cell(net.config["encoder"], x, state, *w)
+            w = [get("weight_ih", (rows, None)), get("weight_hh", (rows, h)), get("bias_ih", (rows,)), get("bias_hh", (rows,))]
+            w = [np.zeros(rows) if x is None else x.numpy() for x in w]
+            (state, c), out, n = first_states(net, n), [], n + 1
+            backward = bool(suffix) or direction == "backward"
+            for x in xs[::-1] if backward else xs:
+                state, c = lstm(x, state, c, *w) if spec.get("cell") == "lstm" else (cell(spec, x, state, *w), c)
                 out.append(state)
-            outputs.append(out[::-1] if suffix else out)
-            last.append(state)
+            outputs.append(out[::-1] if backward else out)
+            last.append((state, c))
         xs = [np.concatenate(parts) for parts in zip(*outputs)]
-        finals.append(np.concatenate(last))
-    return np.array(xs), np.array(finals)
+        finals.append([np.concatenate(parts) for parts in zip(*last)])
+    return np.array(xs), [h for h, _ in finals], [c for _, c in finals]
 
 
 def enumerate_all(net, enc, gen):
@@ -88,9 +102,10 @@ def encoders(count):
             check(torch.allclose(batch.outputs[i, :len(s)], single.outputs[0], atol=1e-12), f"packing, seed {seed}")
             check(not len(s) or not batch.outputs[i, len(s):].any(), f"padding, seed {seed}")
             if len(s):
-                out, finals = stack(net, net.vectors(s).numpy())
+                out, finals, last = stack(net, net.vectors(s).numpy())
                 check(np.allclose(out, single.outputs[0], atol=1e-12), f"outputs, seed {seed}")
-                check(np.allclose(finals, single.finals[:, 0], atol=1e-12), f"final states, seed {seed}")
+                check(all(np.allclose(a, b[0], atol=1e-12) for a, b in zip(finals, single.finals)), f"final states, seed {seed}")
+                check(not single.cells or all(np.allclose(a, b[0], atol=1e-12) for a, b in zip(last, single.cells)), f"final c, seed {seed}")
             if net.pooling:
                 weights = net.pool(single)[1]
                 check(weights is None or len(s) == 0 or abs(float(weights.sum()) - 1) < 1e-9, f"weights, seed {seed}")
