@@ -38,6 +38,25 @@ static void check_tokenizer_names(const grus_tokenizer_config *tokenizer)
     check_name(tokenizer->model);
 }
 
+// An LSTM has nothing else to choose.
+static void check_cell(const grus_cell_config *cell)
+{
+    FUZZ_CHECK(cell->kind != GRUS_CELL_LSTM || (!cell->reset && !cell->gate_activation && !cell->activation));
+}
+
+// A direction for each layer, and a bridge `last` only over layers that are as wide as the decoder.
+static void check_encoder(const grus_config *config)
+{
+    size_t layers = config->encoder.num_layers, taken = config->seq2seq ? config->decoder.num_layers : 0;
+    for (size_t layer = 0; layer < layers; layer++) {
+        FUZZ_CHECK(grus_config_direction(config, layer) <= GRUS_BOTH);
+        if (config->seq2seq && config->decoder.bridge == GRUS_BRIDGE_LAST && layer + taken >= layers)
+            FUZZ_CHECK(grus_config_layer_size(config, layer) == config->decoder.hidden_size);
+    }
+    check_cell(&config->encoder.cell);
+    check_cell(&config->decoder.cell);
+}
+
 void fuzz_config(const uint8_t *data, size_t size)
 {
     fuzz_put("config.json", data, size);
@@ -53,6 +72,7 @@ void fuzz_config(const uint8_t *data, size_t size)
         FUZZ_CHECK(!config.seq2seq || config.decoder.hidden_size - 1 < most);
         FUZZ_CHECK(!config.seq2seq || (config.attention.temperature > 0 && isfinite(config.attention.temperature)));
         FUZZ_CHECK(config.n_heads <= GRUS_MAX_HEADS && config.n_renames <= GRUS_MAX_RENAMES);
+        check_encoder(&config);
         check_tokenizer_names(&config.tokenizer);
         check_tokenizer_names(&config.decoder.tokenizer);
         for (size_t i = 0; i < config.n_heads; i++)

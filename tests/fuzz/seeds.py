@@ -184,10 +184,17 @@ def journals():
 
 def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
-                 "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias"):
+                 "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
+                 "lstm-greedy", "learned-states-lstm"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {
+        "lstm-reset": {"encoder": {"cell": "lstm", "reset": "before"}},
+        "lstm-activation": {"decoder": {"cell": "lstm", "activation": "relu"}},
+        "directions-twice": {"encoder": {"direction": "both", "bidirectional": True}},
+        "directions-too-many": {"encoder": {"direction": ["both", "forward", "backward"], "num_layers": 2}},
+        "directions-narrow": {"encoder": {"direction": ["forward", "both"], "num_layers": 2},
+                              "decoder": {"bridge": "last", "num_layers": 2}},
         "bridge-layers": {"decoder": {"bridge": "last", "num_layers": 9}},
         "bridge-width": {"decoder": {"bridge": "last", "hidden_size": 9}},
         "tanh-without-size": {"decoder": {"readout": {"inputs": ["state"], "activation": "tanh"}}},

@@ -36,8 +36,8 @@ def write_tensors(path, tensors):
 
 def write_model(path, features, hidden, cell, make, dtype="F32"):
     """`make` gives each tensor's numbers from its name and how many they are."""
-    shapes = {"weight_ih": [3 * hidden, features], "weight_hh": [3 * hidden, hidden], "bias_ih": [3 * hidden],
-              "bias_hh": [3 * hidden]}
+    rows = (4 if cell.get("cell") == "lstm" else 3) * hidden
+    shapes = {"weight_ih": [rows, features], "weight_hh": [rows, hidden], "bias_ih": [rows], "bias_hh": [rows]}
     tensors = {}
     for name, shape in shapes.items():
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
@@ -97,6 +97,9 @@ def write_decay(top):
     for name, cell in CELLS.items():
         write_model(f"{top}/decay-{name}", 1, 1, cell,
                     lambda tensor, n: [0.0, 0.0, 1.0] if tensor == "weight_ih" else [0.0] * n)
+    # f is 1/2, o is 1, and c so small that it is its own tanh.
+    numbers = {"weight_ih": [0.0, 0.0, 0.1, 0.0], "bias_ih": [0.0, 0.0, 0.0, 100.0]}
+    write_model(f"{top}/decay-lstm", 1, 1, {"cell": "lstm"}, lambda tensor, n: numbers.get(tensor, [0.0] * n))
     write_shards(f"{top}/decay", [[[1.0]] + [[0.0]] * n for n in range(160)])
 
 
