@@ -18,6 +18,20 @@ def joined(parts):
     return "+".join(parts)
 
 
+def cell_table():
+    """The part of the encoder, and of all cells."""
+    return {
+        "encoder.num_layers": [1, 2, 3],
+        "encoder.bidirectional": BOOL,
+        "encoder.rnn.bias": BOOL,
+        "encoder.direction": ["absent", "forward", "backward", "both", "list"],
+        "encoder.initial_state × cell": cross(["absent", "zeros", "learned"], ["gru", "lstm"]),
+        **{f"{part}.cell": ["absent", "gru", "lstm"] for part in ("encoder", "decoder")},
+        "encoder.cell × decoder.cell × bridge": cross(["gru", "lstm"], ["gru", "lstm"], BRIDGES),
+        **{f"{part}.{CELL}": cross(cells.RESETS, cells.GATES, cells.ACTIVATIONS) for part in ("encoder", "decoder")},
+    }
+
+
 def table(sentencepiece):
     """Key -> the values that it can have; optional tensors by whether they are there."""
     tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
@@ -32,14 +46,7 @@ def table(sentencepiece):
         "source.tokenizer.bos": ["absent", "null", "token"],
         "source.tokenizer.eos": ["absent", "null", "token"],
         "bpe codes": ["0.1", "0.2"],
-        "encoder.num_layers": [1, 2, 3],
-        "encoder.bidirectional": BOOL,
-        "encoder.rnn.bias": BOOL,
-        "encoder.direction": ["absent", "forward", "backward", "both", "list"],
-        "encoder.initial_state × cell": cross(["absent", "zeros", "learned"], ["gru", "lstm"]),
-        **{f"{part}.cell": ["absent", "gru", "lstm"] for part in ("encoder", "decoder")},
-        "encoder.cell × decoder.cell × bridge": cross(["gru", "lstm"], ["gru", "lstm"], BRIDGES),
-        **{f"{part}.{CELL}": cross(cells.RESETS, cells.GATES, cells.ACTIVATIONS) for part in ("encoder", "decoder")},
+        **cell_table(),
         "pooling.type": ["absent", "attention", "mean", "max", "last"],
         "pooling.score × query": cross(SCORES, POOL_QUERIES),
         "pooling.normalize": BOOL,
