@@ -147,27 +147,52 @@ END_TEST
 // What config.json says of a cell stands in the description where it is no default, and nowhere else.
 START_TEST(cells_are_described)
 {
-    static const char *const keys[] = {"reset", "gate_activation", "activation"};
+    static const char *const keys[] = {"cell", "reset", "gate_activation", "activation", "initial_state"};
     static const char *const parts[] = {"encoder", "decoder"};
     static const struct {
-        const char *name, *said[2][3];
+        const char *name, *said[2][5];
     } cases[] = {
         {"bahdanau", {{NULL}, {NULL}}},
-        {"hard-gates", {{NULL, "hard_sigmoid", NULL}, {NULL, "hard_sigmoid", NULL}}},
-        {"relu-candidate", {{NULL, NULL, "relu"}, {"before", NULL, "relu"}}},
-        {"no-candidate-activation", {{"before", "hard_sigmoid", "none"}, {NULL, "hard_sigmoid", "none"}}},
+        {"hard-gates", {{NULL, NULL, "hard_sigmoid"}, {NULL, NULL, "hard_sigmoid"}}},
+        {"relu-candidate", {{NULL, NULL, NULL, "relu"}, {NULL, "before", NULL, "relu"}}},
+        {"no-candidate-activation", {{NULL, "before", "hard_sigmoid", "none"}, {NULL, NULL, "hard_sigmoid", "none"}}},
+        {"lstm-beam", {{NULL}, {"lstm"}}},
+        {"learned-states-lstm", {{"lstm", NULL, NULL, NULL, "learned"}, {"lstm"}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grus_model *model = load(cases[i].name);
         json_t *read = describe(model);
         for (size_t part = 0; part < 2; part++)
-            for (size_t key = 0; key < 3; key++) {
+            for (size_t key = 0; key < 5; key++) {
                 const char *said = cases[i].said[part][key];
                 const json_t *found = json_object_get(json_object_get(read, parts[part]), keys[key]);
                 ck_assert_int_eq(said == NULL, found == NULL);
                 if (said)
                     ck_assert_str_eq(json_string_value(found), said);
             }
+        json_decref(read);
+        grus_model_free(model);
+    }
+}
+END_TEST
+
+// "bidirectional" where it says all, else a direction for all layers or for each.
+START_TEST(directions_are_described)
+{
+    static const struct {
+        const char *name, *direction;
+    } cases[] = {{"bahdanau", NULL},
+                 {"last", NULL},
+                 {"backward", "\"backward\""},
+                 {"directions", "[\"backward\", \"both\", \"forward\", \"backward\"]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_model *model = load(cases[i].name);
+        json_t *read = describe(model), *encoder = json_object_get(read, "encoder");
+        json_t *expected =
+            cases[i].direction ? json_loads(cases[i].direction, JSON_DECODE_ANY, NULL) : json_boolean(i == 0);
+        ck_assert(json_equal(json_object_get(encoder, cases[i].direction ? "direction" : "bidirectional"), expected));
+        ck_assert_ptr_null(json_object_get(encoder, cases[i].direction ? "bidirectional" : "direction"));
+        json_decref(expected);
         json_decref(read);
         grus_model_free(model);
     }
@@ -354,6 +379,7 @@ int main(void)
     suite_add_tcase(suite, descriptions);
     tcase_add_test(descriptions, descriptions_are_json);
     tcase_add_test(descriptions, cells_are_described);
+    tcase_add_test(descriptions, directions_are_described);
     tcase_add_test(descriptions, a_shard_is_described_as_json);
     TCase *calls = tcase_create("calls");
     suite_add_tcase(suite, calls);
