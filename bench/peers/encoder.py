@@ -8,13 +8,19 @@ import numpy as np
 import exchange
 import onnx_model
 import results
-from exchange import INPUT, LAYERS, Failed, Team
+from exchange import INPUT, LAYERS, Absent, Failed, Team
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOLERANCE = 1e-4
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1, "int8": 0.1}
 PADDED_BATCHES = [(32, 0.15), (64, 0.15), (128, 0.15), (64, 1.0)]  # sequences, share of padding allowed in a row
 EQUAL_BATCHES = [(64, 0), (512, 0)]
 GRUS_BATCHES = [4096, 8192, 16384]
+
+
+def split(peer):
+    """Its engine and its type: "torch-int8-qnnpack" is "torch", "int8-qnnpack"; "torch" alone is of float32."""
+    engine, _, kind = peer.partition("-")
+    return engine, kind or "float32"
 
 
 class Peers:
@@ -24,15 +30,17 @@ class Peers:
         self.arguments, self.folder = arguments, folder
         self.vocabulary = 0
         self.failures = 0
+        self.batches = {} # engine: the batches that it is tried with, instead of all of its choices
         self.found = {}   # (peer, hidden, threads): layouts and batches, the best first
+        self.absent = {}  # peer: why it is not to be had here
         self.blas = None  # environment of PyTorch
 
     def failed(self, error):
         print(f"left out: {error}", flush=True)
         self.failures += 1
 
-    def sizes(self, hidden, threads):
-        return [self.folder, str(LAYERS), str(hidden), str(INPUT), str(threads), str(self.vocabulary)]
+    def sizes(self, hidden, threads, kind):
+        return [self.folder, str(LAYERS), str(hidden), str(INPUT), str(threads), str(self.vocabulary), kind]
 
     def environment(self, threads, **more):
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"):
@@ -48,12 +56,13 @@ class Peers:
         return program
 
     def command(self, peer, hidden, threads):
-        sizes = self.sizes(hidden, threads)
-        if peer == "grus":
+        engine, kind = split(peer)
+        sizes = self.sizes(hidden, threads, kind)
+        if engine == "grus":
             return [os.path.join(self.arguments.build, "bench/peers/grus-encoder")] + sizes, self.environment(threads)
-        if peer == "onednn":
+        if engine == "onednn":
             return [self.build_onednn()] + sizes, self.environment(threads)
-        if peer == "onnx":
+        if engine == "onnx":
             return (["node", os.path.join(HERE, "peer_onnx.js")] + sizes,
                     self.environment(threads, NODE_PATH=self.arguments.node_modules))
         return ([self.arguments.python, os.path.join(HERE, "peer_torch.py")] + sizes,
@@ -67,7 +76,7 @@ class Peers:
 
 def load(team, peer, folder, length, choice):
     """Gives each process of the team its share of the batches."""
-    if peer == "grus":
+    if split(peer)[0] == "grus":
         team.load([choice[0]])
         return
     batches = exchange.make_batches(length, *choice[:2])
@@ -80,9 +89,9 @@ def load(team, peer, folder, length, choice):
 
 
 def choices(peer):
-    if peer == "grus":
+    if split(peer)[0] == "grus":
         return [(n,) for n in GRUS_BATCHES]
-    if peer == "torch":
+    if split(peer)[0] == "torch":
         return [(*b, "packed") for b in PADDED_BATCHES] + [(*b, "padded") for b in EQUAL_BATCHES]
     return PADDED_BATCHES + EQUAL_BATCHES
 
@@ -97,22 +106,27 @@ def write(team, folder, name):
 
 
 def check(peers, folder, hidden, length, kinds):
-    """The kinds whose outputs are ours; what is left out is said."""
+    """The kinds whose outputs are ours of float32, and how far they are from them; what is left out is said."""
     team = peers.team("grus", hidden, 1, 1)
     load(team, "grus", folder, length, (4096,))
-    ours, good = write(team, folder, "ours.f32"), ["grus"]
+    ours, good = write(team, folder, "ours.f32"), {"grus": 0.0}
     team.close()
     for peer in kinds[1:]:
         try:
             team = peers.team(peer, hidden, 1, 1)
+            largest = 0.0
             for choice in (choices(peer)[0], choices(peer)[-1]):
                 load(team, peer, folder, length, choice)
                 difference = float(np.abs(write(team, folder, "theirs.f32") - ours).max())
                 print(f"  {peer} {choice}: largest difference {difference:.1e}", flush=True)
-                if not difference <= TOLERANCE:
+                if not difference <= TOLERANCE[split(peer)[1].split("-")[0]]:
                     raise Failed(f"{peer}'s outputs differ from ours by {difference}: not timed")
+                largest = max(largest, difference)
             team.close()
-            good.append(peer)
+            good[peer] = largest
+        except Absent as error:
+            peers.absent[peer] = str(error)
+            print(f"  {peer}: {error}", flush=True)
         except Failed as error:
             peers.failed(error)
     return good
@@ -187,8 +201,8 @@ def candidates(peers, peer, hidden, threads):
     known = peers.found.get((peer, hidden, threads))
     if known:
         return [known]
-    layouts = [(1, threads)] if peer == "grus" or threads == 1 else [(threads, 1), (1, threads)]
-    return [(layout, choice) for layout in layouts for choice in choices(peer)]
+    layouts = [(1, threads)] if split(peer)[0] == "grus" or threads == 1 else [(threads, 1), (1, threads)]
+    return [(layout, choice) for layout in layouts for choice in peers.batches.get(split(peer)[0]) or choices(peer)]
 
 
 def best_team(peers, peer, hidden, threads, folder, length):
@@ -219,7 +233,7 @@ def measure(peers, kinds, hidden, threads, folder, length, rounds):
         try:
             teams.append(best_team(peers, peer, hidden, threads, folder, length))
         except Failed as error:
-            if peer == "grus":
+            if split(peer)[0] == "grus":
                 raise
             peers.failed(error)
     rows = {peer: {"name": team.name, "version": team.version, "batches": choice, "wall": [], "cpu": []}
@@ -233,7 +247,7 @@ def measure(peers, kinds, hidden, threads, folder, length, rounds):
             try:
                 wall, cpu = team.run()
             except Failed as error:
-                if peer == "grus":
+                if split(peer)[0] == "grus":
                     raise
                 peers.failed(error)
                 teams.remove((team, peer, choice))

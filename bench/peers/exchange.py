@@ -7,8 +7,9 @@
     ids.i32              (positions), likewise
 
 A file of batches is int32: how many; for each, how many sequences, the longest's length, and their numbers. A peer
-of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (0: it reads features). Every peer prints
-"ready VERSION", then answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL CPU" in
+of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (vocabulary 0: it reads features; types are
+float32, bfloat16, int8, or int8-ENGINE where the peer has several). Every peer prints "ready VERSION", or "absent WHY" and
+ends where its build or this CPU has no such type; then it answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL CPU" in
 seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
 """
 import json
@@ -128,6 +129,10 @@ class Failed(Exception):
     """A peer cannot be started, has ended, or does not do what it is told; the others go on without it."""
 
 
+class Absent(Failed):
+    """It is not to be had here: not in this build, or not on this CPU. No mistake of anybody's."""
+
+
 class Process:
     def __init__(self, command, environment):
         try:
@@ -135,6 +140,8 @@ class Process:
         except OSError as error:
             raise Failed(f"{command[0]}: {error}") from error
         answer = self.hear()
+        if answer.startswith("absent "):
+            raise Absent(answer[7:])
         if not answer.startswith("ready "):
             raise Failed(f"{command[0]}: {answer}")
         self.version = answer[6:]
@@ -197,6 +204,12 @@ class Team:
 
 
 # ---- the peer's side ----
+
+def cpu_flags():
+    """As Linux names them."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        return set(next((line.split(":", 1)[1].split() for line in f if line.startswith(("flags", "Features"))), []))
+
 
 def cpu_seconds():
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,10 +1,11 @@
 // grus_encoder.c: our side of bench/peers/run: the encoder of an exchange directory, run on command.
 //
-// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (0: features). Commands on standard input, an answer
-// line each (exchange.py):
+// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (vocabulary 0: features; float32 or int8). Commands
+// on standard input, an answer line each (exchange.py):
 //   load N      cuts the sequences, in their order, into batches of at most N positions
 //   run         runs them all: "WALL CPU" in seconds
 //   write FILE  runs them all and writes the outputs (positions, 2 * HIDDEN) as float32
+//   weights     the bytes that they take, and what is tabled of them
 //   rates       the FMA rate, the bare micro-kernel's rate in L2, in FLOPs a second; the FLOPs of a position, products
 //               that a table of the embedding saves left out
 #include "config.h"
@@ -35,6 +36,7 @@ typedef struct program {
     grus_config config;
     const grus_kernel *kernel;
     grus_encoder encoder;
+    grus_arena *weights; // of the encoder
     grus_arena **arenas; // (threads)
     task *tasks;         // (n_tasks)
     size_t n_tasks;
@@ -89,18 +91,26 @@ static void read_sequences(program *p)
         p->ids = source;
 }
 
-static void read_weights(program *p)
+static grus_compute_type type_of(const char *name)
+{
+    if (strcmp(name, "float32") && strcmp(name, "int8"))
+        die(name);
+    return strcmp(name, "int8") ? GRUS_COMPUTE_FLOAT32 : GRUS_COMPUTE_INT8;
+}
+
+static void read_weights(program *p, grus_compute_type type)
 {
     char path[4096];
     grus_error error;
     grus_safetensors *file;
     snprintf(path, sizeof path, "%s/weights.safetensors", p->dir);
-    grus_status status = grus_kernel_get(GRUS_COMPUTE_FLOAT32, &p->kernel, &error);
+    grus_status status = grus_kernel_get(type, &p->kernel, &error);
     if (!status)
         status = grus_safetensors_open(path, NULL, 0, &file, &error);
     if (!status) {
         grus_tensors tensors = grus_safetensors_tensors(file);
-        grus_reading reading = {p->kernel, &tensors, must(grus_arena_new((size_t)8 << 20)), 0, false};
+        p->weights = must(grus_arena_new((size_t)8 << 20));
+        grus_reading reading = {p->kernel, &tensors, p->weights, 0, false};
         status = grus_encoder_read(&reading, &p->config, &p->encoder, &error);
         grus_safetensors_close(file);
     }
@@ -199,8 +209,8 @@ static void command_rates(program *p)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
-        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY");
+    if (argc != 8)
+        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE");
     program p = {.dir = argv[1], .threads = strtoul(argv[5], NULL, 10)};
     p.config.source_vocab_size = strtoul(argv[6], NULL, 10);
     p.config.features = p.config.source_vocab_size == 0;
@@ -208,12 +218,12 @@ int main(int argc, char **argv)
     p.config.encoder.hidden_size = strtoul(argv[3], NULL, 10);
     p.config.encoder.direction = GRUS_BOTH;
     p.config.feature_dim = p.config.embedding_dim = strtoul(argv[4], NULL, 10);
-    read_weights(&p);
+    read_weights(&p, type_of(argv[7]));
     read_sequences(&p);
     p.arenas = must(calloc(p.threads, sizeof *p.arenas));
     for (size_t i = 0; i < p.threads; i++)
         p.arenas[i] = must(grus_arena_new((size_t)1 << 16));
-    printf("ready grus %s, kernel %s\n", grus_version(), p.kernel->name);
+    printf("ready grus %s, %s, kernel %s\n", grus_version(), argv[7], p.kernel->name);
     fflush(stdout);
     char line[4096];
     while (fgets(line, sizeof line, stdin)) {
@@ -223,6 +233,8 @@ int main(int argc, char **argv)
             puts("ok");
         } else if (strncmp(line, "write ", 6) == 0) {
             command_write(&p, line + 6);
+        } else if (strcmp(line, "weights") == 0) {
+            printf("%zu\n", grus_arena_peak(p.weights));
         } else if (strcmp(line, "rates") == 0) {
             command_rates(&p);
         } else {

@@ -1,6 +1,7 @@
 // onednn.c: oneDNN's side of bench/peers/run: lbr_gru, a primitive for each layer and shape of a batch.
 //
-// usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY. Commands on standard input, an answer line each (exchange.py):
+// usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (float32, bfloat16, int8: "absent WHY" where there is no
+// such primitive). Commands on standard input, an answer line each (exchange.py):
 //   load FILE   the batches of FILE; primitives are made, weights reordered, inputs laid out
 //   run         runs them all: "WALL CPU" in seconds
 //   write FILE  runs them all and writes the outputs (positions, 2 * HIDDEN) as float32
@@ -32,7 +33,7 @@ typedef struct gru {
     dnnl_primitive_t primitive;
     dnnl_exec_arg_t args[8];
     int n_args;
-    float *src, *dst;
+    char *src, *dst; // elements of the type
 } gru;
 
 typedef struct batch {
@@ -46,9 +47,10 @@ typedef struct program {
     long layers, hidden, input, n, positions;
     int *length;
     long *offset;           // (n + 1)
-    float *features;        // (positions, input), or NULL
+    dnnl_data_type_t type;  // of inputs, weights and outputs; biases are float32
+    size_t element;         // bytes
     int *ids;               // (positions), or NULL
-    const float *embedding; // (vocabulary, input) of ids
+    char *rows;             // (positions, input), or (vocabulary, input) of ids
     char *header, *tensors; // of weights.safetensors
     weights (*plain)[3];    // (layers): forward, backward, both
     packed *cache;
@@ -129,11 +131,44 @@ static dnnl_memory_t memory(const program *p, const dnnl_memory_desc_t *desc, vo
     return made;
 }
 
-static dnnl_memory_desc_t plain_desc(int n, const dnnl_dim_t *dims, dnnl_format_tag_t tag)
+static dnnl_memory_desc_t desc_of(dnnl_data_type_t type, int n, const dnnl_dim_t *dims, dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t desc;
-    check(dnnl_memory_desc_init_by_tag(&desc, n, dims, dnnl_f32, tag), "memory descriptor");
+    check(dnnl_memory_desc_init_by_tag(&desc, n, dims, type, tag), "memory descriptor");
     return desc;
+}
+
+static dnnl_memory_desc_t plain_desc(int n, const dnnl_dim_t *dims, dnnl_format_tag_t tag)
+{
+    return desc_of(dnnl_f32, n, dims, tag);
+}
+
+// Numbers of the type, from floats; bfloat16 rounds to nearest even.
+static char *convert(const program *p, const float *from, size_t n)
+{
+    char *to = zeros(n * p->element);
+    for (size_t i = 0; i < n && p->type == dnnl_bf16; i++) {
+        unsigned bits;
+        memcpy(&bits, from + i, sizeof bits);
+        bits += 0x7fff + (bits >> 16 & 1);
+        unsigned short half = (unsigned short)(bits >> 16);
+        memcpy(to + i * sizeof half, &half, sizeof half);
+    }
+    if (p->type == dnnl_f32)
+        memcpy(to, from, n * sizeof *from);
+    return to;
+}
+
+static void to_floats(const program *p, const char *from, float *to, size_t n)
+{
+    for (size_t i = 0; i < n && p->type == dnnl_bf16; i++) {
+        unsigned short half;
+        memcpy(&half, from + i * sizeof half, sizeof half);
+        unsigned bits = (unsigned)half << 16;
+        memcpy(to + i, &bits, sizeof bits);
+    }
+    if (p->type == dnnl_f32)
+        memcpy(to, from, n * sizeof *to);
 }
 
 // Gates r, z, n of nn.GRU are oneDNN's 1, 0, 2.
@@ -239,22 +274,34 @@ static const packed *pack(program *p, size_t key, const weights *plain, const dn
 
 // ---- batches ----
 
+typedef struct shape {
+    long input, steps, rows;
+    int directions;
+} shape;
+
+// What the operation is made of; `weights` is the type of both of its matrices.
+static dnnl_status_t describe(const program *p, const shape *s, dnnl_data_type_t weights, dnnl_memory_desc_t *src,
+                              dnnl_memory_desc_t *dst, dnnl_rnn_desc_t *desc)
+{
+    long n = s->directions, hidden = p->hidden;
+    *src = desc_of(p->type, 3, (dnnl_dims_t){s->steps, s->rows, s->input}, dnnl_tnc);
+    *dst = desc_of(p->type, 3, (dnnl_dims_t){s->steps, s->rows, n * hidden}, dnnl_tnc);
+    dnnl_memory_desc_t bias = plain_desc(4, (dnnl_dims_t){1, n, 4, hidden}, dnnl_ldgo);
+    dnnl_memory_desc_t layer = desc_of(weights, 5, (dnnl_dims_t){1, n, s->input, GATES, hidden}, dnnl_format_tag_any);
+    dnnl_memory_desc_t iter = desc_of(weights, 5, (dnnl_dims_t){1, n, hidden, GATES, hidden}, dnnl_format_tag_any);
+    return dnnl_lbr_gru_forward_desc_init(desc, dnnl_forward_inference,
+                                          n == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right, src,
+                                          NULL, &layer, &iter, &bias, dst, NULL, dnnl_rnn_flags_undef);
+}
+
 static gru make_gru(program *p, long layer, int which, const batch *b)
 {
-    int n = which == 2 ? 2 : 1;
-    long input = layer_input(p, layer), hidden = p->hidden, T = b->longest, N = b->n;
-    dnnl_memory_desc_t src = plain_desc(3, (dnnl_dims_t){T, N, input}, dnnl_tnc);
-    dnnl_memory_desc_t dst = plain_desc(3, (dnnl_dims_t){T, N, n * hidden}, dnnl_tnc);
-    dnnl_memory_desc_t bias = plain_desc(4, (dnnl_dims_t){1, n, 4, hidden}, dnnl_ldgo);
-    dnnl_memory_desc_t any_layer = plain_desc(5, (dnnl_dims_t){1, n, input, GATES, hidden}, dnnl_format_tag_any);
-    dnnl_memory_desc_t any_iter = plain_desc(5, (dnnl_dims_t){1, n, hidden, GATES, hidden}, dnnl_format_tag_any);
+    shape s = {layer_input(p, layer), b->longest, b->n, which == 2 ? 2 : 1};
+    dnnl_memory_desc_t src, dst;
     dnnl_rnn_desc_t desc;
     dnnl_primitive_desc_t primitive_desc;
     gru g = {0};
-    check(dnnl_lbr_gru_forward_desc_init(&desc, dnnl_forward_inference,
-                                         which == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right, &src,
-                                         NULL, &any_layer, &any_iter, &bias, &dst, NULL, dnnl_rnn_flags_undef),
-          "lbr_gru");
+    check(describe(p, &s, p->type, &src, &dst, &desc), "lbr_gru");
     check(dnnl_primitive_desc_create(&primitive_desc, &desc, NULL, p->engine, NULL), "lbr_gru");
     check(dnnl_primitive_create(&g.primitive, primitive_desc), "lbr_gru");
     const packed *w = pack(p, (size_t)(layer * 3 + which), &p->plain[layer][which],
@@ -263,8 +310,8 @@ static gru make_gru(program *p, long layer, int which, const batch *b)
     const dnnl_memory_desc_t *workspace = dnnl_primitive_desc_query_md(primitive_desc, dnnl_query_workspace_md, 0);
     if (workspace && dnnl_memory_desc_get_size(workspace) > 0)
         g.args[g.n_args++] = (dnnl_exec_arg_t){DNNL_ARG_WORKSPACE, memory(p, workspace, NULL)};
-    g.src = zeros((size_t)(T * N * input) * sizeof(float));
-    g.dst = zeros((size_t)(T * N * n * hidden) * sizeof(float));
+    g.src = zeros((size_t)(s.steps * s.rows * s.input) * p->element);
+    g.dst = zeros((size_t)(s.steps * s.rows * s.directions * p->hidden) * p->element);
     g.args[g.n_args++] = (dnnl_exec_arg_t){DNNL_ARG_SRC_LAYER, memory(p, &src, g.src)};
     g.args[g.n_args++] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS_LAYER, w->layer};
     g.args[g.n_args++] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS_ITER, w->iter};
@@ -280,35 +327,36 @@ static long step_of(const program *p, const batch *b, long row, long t, int reve
     return reversed ? p->length[b->sequence[row]] - 1 - t : t;
 }
 
-static const float *input_of(const program *p, long position)
+static const char *input_of(const program *p, long position)
 {
-    return p->ids ? p->embedding + p->ids[position] * p->input : p->features + position * p->input;
+    return p->rows + (size_t)((p->ids ? p->ids[position] : position) * p->input) * p->element;
 }
 
-static void lay_input(const program *p, const batch *b, float *src, int reversed)
+static void lay_input(const program *p, const batch *b, char *src, int reversed)
 {
+    size_t bytes = (size_t)p->input * p->element;
     for (long row = 0; row < b->n; row++) {
         long s = b->sequence[row];
         for (long t = 0; t < p->length[s]; t++)
-            memcpy(src + (step_of(p, b, row, t, reversed) * b->n + row) * p->input, input_of(p, p->offset[s] + t),
-                   (size_t)p->input * sizeof(float));
+            memcpy(src + (size_t)(step_of(p, b, row, t, reversed) * b->n + row) * bytes, input_of(p, p->offset[s] + t),
+                   bytes);
     }
 }
 
 // The outputs of one layer's two primitives side by side, into the inputs of the next layer's two, or into `whole`.
-static void join(const program *p, const batch *b, const gru *below, float *whole, gru *above)
+static void join(const program *p, const batch *b, const gru *below, char *whole, gru *above)
 {
-    size_t hidden = (size_t)p->hidden, bytes = hidden * sizeof(float);
+    size_t bytes = (size_t)p->hidden * p->element;
     for (long row = 0; row < b->n; row++) {
         long s = b->sequence[row];
         for (long t = 0; t < p->length[s]; t++) {
-            const float *forward = below[0].dst + (t * b->n + row) * p->hidden;
-            const float *backward = below[1].dst + (step_of(p, b, row, t, 1) * b->n + row) * p->hidden;
+            const char *forward = below[0].dst + (size_t)(t * b->n + row) * bytes;
+            const char *backward = below[1].dst + (size_t)(step_of(p, b, row, t, 1) * b->n + row) * bytes;
             for (int reversed = 0; reversed < (above ? 2 : 1); reversed++) {
-                float *to = above ? above[reversed].src + (step_of(p, b, row, t, reversed) * b->n + row) * 2 * p->hidden
-                                  : whole + (p->offset[s] + t) * 2 * p->hidden;
+                long at = above ? step_of(p, b, row, t, reversed) * b->n + row : p->offset[s] + t;
+                char *to = (above ? above[reversed].src : whole) + (size_t)at * 2 * bytes;
                 memcpy(to, forward, bytes);
-                memcpy(to + hidden, backward, bytes);
+                memcpy(to + bytes, backward, bytes);
             }
         }
     }
@@ -397,8 +445,9 @@ static void run(program *p)
 
 static void write_output(program *p, const char *path)
 {
-    size_t width = (size_t)(2 * p->hidden), bytes = width * (size_t)p->positions * sizeof(float);
-    float *output = zeros(bytes);
+    size_t width = (size_t)(2 * p->hidden) * p->element, n = (size_t)(2 * p->hidden * p->positions);
+    char *output = zeros(n * p->element);
+    float *floats = zeros(n * sizeof *floats);
     run(p);
     for (long i = 0; i < p->n_batches; i++) {
         const batch *b = &p->batches[i];
@@ -408,13 +457,15 @@ static void write_output(program *p, const char *path)
         }
         for (long row = 0; row < b->n; row++)
             for (long t = 0; t < b->longest; t++)
-                memcpy(output + (p->offset[b->sequence[row]] + t) * (long)width,
-                       b->grus[p->layers - 1].dst + (t * b->n + row) * (long)width, width * sizeof(float));
+                memcpy(output + (size_t)(p->offset[b->sequence[row]] + t) * width,
+                       b->grus[p->layers - 1].dst + (size_t)(t * b->n + row) * width, width);
     }
+    to_floats(p, output, floats, n);
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(output, 1, bytes, file) != bytes || fclose(file))
+    if (!file || fwrite(floats, sizeof *floats, n, file) != n || fclose(file))
         die(path);
     free(output);
+    free(floats);
 }
 
 // ---- commands ----
@@ -426,7 +477,7 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void read_sequences(program *p)
+static void read_sequences(program *p, size_t vocabulary)
 {
     size_t bytes;
     p->length = read_file(p, "lengths.i32", &bytes);
@@ -435,10 +486,39 @@ static void read_sequences(program *p)
     for (long i = 0; i < p->n; i++)
         p->offset[i + 1] = p->offset[i] + p->length[i];
     p->positions = p->offset[p->n];
-    if (p->embedding)
+    if (vocabulary) {
         p->ids = read_file(p, "ids.i32", &bytes);
-    else
-        p->features = read_file(p, "features.f32", &bytes);
+        p->rows = convert(p, find_tensor(p, "\"encoder.embedding.weight\":"), vocabulary * (size_t)p->input);
+    } else {
+        float *features = read_file(p, "features.f32", &bytes);
+        p->rows = convert(p, features, (size_t)(p->positions * p->input));
+        free(features);
+    }
+}
+
+// Why there is no such primitive, or NULL. What a descriptor is refused for hangs on the cell, not on the CPU.
+static const char *absent(program *p, const char *type)
+{
+    dnnl_data_type_t weights = dnnl_f32;
+    p->element = sizeof(float);
+    p->type = dnnl_f32;
+    if (strcmp(type, "bfloat16") == 0) {
+        p->type = weights = dnnl_bf16;
+        p->element = 2;
+    } else if (strcmp(type, "int8") == 0) {
+        p->type = dnnl_u8;
+        weights = dnnl_s8;
+    }
+    shape s = {p->input, 2, 1, 1};
+    dnnl_memory_desc_t src, dst;
+    dnnl_rnn_desc_t desc;
+    dnnl_primitive_desc_t made;
+    if (describe(p, &s, weights, &src, &dst, &desc) != dnnl_success)
+        return "it has no lbr_gru of this type, on any CPU";
+    if (dnnl_primitive_desc_create(&made, &desc, NULL, p->engine, NULL) != dnnl_success)
+        return "not on this CPU: lbr_gru is not implemented for this type by its instruction set";
+    dnnl_primitive_desc_destroy(made);
+    return p->type == dnnl_u8 ? "there in this version, and not run by this program" : NULL;
 }
 
 static void answer(program *p, const char *line)
@@ -459,18 +539,21 @@ static void answer(program *p, const char *line)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
-        die("usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY (OMP_NUM_THREADS does the same as THREADS)");
+    if (argc != 8)
+        die("usage: onednn DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (OMP_NUM_THREADS does the same as THREADS)");
     program p = {.dir = argv[1], .layers = atol(argv[2]), .hidden = atol(argv[3]), .input = atol(argv[4])};
     check(dnnl_engine_create(&p.engine, dnnl_cpu, 0), "engine");
     check(dnnl_stream_create(&p.stream, p.engine, dnnl_stream_default_flags), "stream");
-    read_weights(&p);
-    if (atol(argv[6]) > 0)
-        p.embedding = find_tensor(&p, "\"encoder.embedding.weight\":");
-    read_sequences(&p);
     const dnnl_version_t *version = dnnl_version();
-    printf("ready oneDNN %d.%d.%d, ISA %#x\n", version->major, version->minor, version->patch,
-           (unsigned)dnnl_get_effective_cpu_isa());
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    const char *why = absent(&p, argv[7]);
+    if (why) {
+        printf("absent oneDNN %d.%d.%d, ISA %#x: %s\n", version->major, version->minor, version->patch, isa, why);
+        return 0;
+    }
+    read_weights(&p);
+    read_sequences(&p, strtoul(argv[6], NULL, 10));
+    printf("ready oneDNN %d.%d.%d, %s, ISA %#x\n", version->major, version->minor, version->patch, argv[7], isa);
     fflush(stdout);
     char line[4096];
     while (fgets(line, sizeof line, stdin)) {

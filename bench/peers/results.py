@@ -1,20 +1,41 @@
 """The tables of bench/RESULTS.md, made from what was measured."""
 import os
 import platform
+import re
 import statistics
+
+import exchange
 
 NAMES = {"grus": "grus", "onednn": "oneDNN", "onnx": "ONNX Runtime", "torch": "PyTorch"}
 INPUTS = ("ids", "features")
+# What grus or a peer has products for, and the flags that Linux shows where the CPU has it.
+ABILITIES = (("AVX2", {"avx2", "fma"}), ("AVX-512", {"avx512f", "avx512bw", "avx512vl", "avx512dq"}), ("AVX-VNNI", {"avx_vnni"}),
+             ("AVX-512 VNNI", {"avx512_vnni"}), ("AVX-512 BF16", {"avx512_bf16"}), ("AMX", {"amx_tile", "amx_int8", "amx_bf16"}),
+             ("NEON dot product", {"asimddp"}))
+
+
+# What grus's kernels of int8 need, the fastest first.
+INT8_KERNELS = ("AMX", "AVX-512 VNNI", "AVX-VNNI", "NEON dot product")
+
+
+def abilities():
+    return [name for name, flags in ABILITIES if flags <= exchange.cpu_flags()]
+
+
+def lacks():
+    """Of what grus's int8 has kernels for on this kind of machine."""
+    arm = platform.machine() in ("aarch64", "arm64")
+    return [x for x in INT8_KERNELS if x.startswith("NEON") == arm and x not in abilities()]
 
 
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
+    return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, {', '.join(abilities()) or 'none of the vectors asked for'}"
 
 
 def key(result):
     """What was measured; two results of one key are the same measurement at two times."""
-    return result.get("task"), result.get("hidden"), result.get("vocabulary"), result.get("beam"), result["threads"]
+    return result.get("task"), result.get("hidden"), result.get("vocabulary"), result.get("beam"), result["threads"], result.get("int8", False)
 
 
 def of_input(all_results, kind):
@@ -33,8 +54,8 @@ def three(values, form="{:.2f}"):
     return " / ".join(form.format(x) for x in (min(values), statistics.median(values), max(values)))
 
 
-def ratios(result, peer, clock="wall"):
-    ours, theirs = result["peers"]["grus"][clock], result["peers"][peer][clock]
+def ratios(result, peer, clock="wall", us="grus"):
+    ours, theirs = result["peers"][us][clock], result["peers"][peer][clock]
     return [b / a for a, b in zip(ours, theirs)]
 
 
@@ -102,7 +123,8 @@ def scaling(encoder):
     return ["| H | input | engine | threads | times the speed of one |", "|---|---|---|---|---|"] + out if out else []
 
 
-TEXT = """# grus and its peers
+TITLES = ["# grus and its peers", "# int8 and bfloat16"]
+TEXT = TITLES[0] + """
 
 Written by `bench/peers/run --results`; what is compared, and how, stands at its top. "grus is faster by" is the peer's time
 over ours in the same round. CPU time is that of the processes, so that what other programs take of the machine counts less.
@@ -119,7 +141,8 @@ ended records dropped (`bench/peers/torch_expert.py`); both with the fastest bat
 allowed in a row of it, stand behind. CPU time of grus has the start of its process, that of PyTorch has not."""
 
 
-def write(path, all_results, note=None):
+def chapter(all_results, note=None):
+    """The lines of the chapter on float32."""
     all_results = sorted(all_results, key=lambda r: (r["threads"], r.get("hidden", 0), r.get("task", ""), r.get("beam", 0)))
     encoder = [r for r in all_results if "hidden" in r]
     lines = [TEXT, "## Machine and versions", ""]
@@ -140,8 +163,20 @@ def write(path, all_results, note=None):
         part = [r for r in all_results if r.get("task", "").startswith(name)]
         if part:
             lines += ["", f"## {title}", "", TASK_TEXT, ""] + table(part)
-    lines += ["", "## To repeat", "", "    ./autogen.sh && ./configure && make",
-              "    npm install --ignore-scripts --prefix bench/peers onnxruntime-node",
-              "    bench/peers/run --quick --results bench/RESULTS.md", ""]
+    return lines + ["", "## To repeat", "", "    ./autogen.sh && ./configure && make",
+                    "    npm install --ignore-scripts --prefix bench/peers onnxruntime-node",
+                    "    bench/peers/run --quick --results bench/RESULTS.md", ""]
+
+
+def write(path, chapters):
+    """Each is lines, a title of `# ` first. A chapter of the file that none of these replaces stays as it is."""
+    kept = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            for text in re.split(r"^(?=# )", f.read(), flags=re.M):
+                kept[text.split("\n", 1)[0]] = text.rstrip("\n") + "\n"
+    for lines in chapters:
+        text = "\n".join(lines)
+        kept[text.split("\n", 1)[0]] = text.rstrip("\n") + "\n"
     with open(path, "w", encoding="utf-8") as f:
-        f.write("\n".join(lines))
+        f.write("\n".join(text for title, text in sorted(kept.items(), key=lambda kv: TITLES.index(kv[0]) if kv[0] in TITLES else -1) if title))

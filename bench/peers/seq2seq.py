@@ -108,22 +108,24 @@ def translation(folder, beam, n, vocabulary):
 
 # ---- runs ----
 
-def run_grus(arguments, folder, task, threads):
+def run_grus(arguments, folder, task, threads, kind="float32"):
     """Wall, CPU, outputs."""
     out = os.path.join(folder, "seq2seq-out")
     subprocess.run(["rm", "-rf", out], check=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         subprocess.run([os.path.join(arguments.build, "grus"), "run", task["model"], task["shard"], "-o", out, "-q", "-t",
-                        str(threads), "-b", str(task["beam"])], check=True)
+                        str(threads), "-b", str(task["beam"]), "--compute-type", kind], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise Failed(str(error)) from error
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(os.path.join(out, "report.json"), encoding="utf-8") as f:
-        seconds = json.load(f)["seconds"]["all"]
+        report = json.load(f)
+    if report["compute_type"] != kind:
+        raise Failed(f"grus run: computed in {report['compute_type']}, not {kind}")
     name = os.path.basename(task["shard"]) + ".zst"
     lines = subprocess.run(["zstd", "-dcq", os.path.join(out, name)], stdout=subprocess.PIPE, check=True).stdout
-    return (seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+    return (report["seconds"]["all"], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
             [json.loads(line)["output"] for line in lines.decode().splitlines()])
 
 
@@ -192,12 +194,25 @@ def checked_team(arguments, folder, task, kind, threads, blas, ours):
     return team, choice, same
 
 
-def measure(arguments, folder, task, threads, blas, rounds, failed):
-    """blas: the environment that the encoder was fastest with; failed is called with what goes wrong with a peer."""
+def grus_rows(arguments, folder, task, threads, kinds, ours):
+    """A row for each type; the outputs of all are held against those of float32."""
+    rows = {}
+    for kind in kinds:
+        same = {} if kind == "float32" else {
+            "same": sum(a == b for a, b in zip(ours, run_grus(arguments, folder, task, threads, kind)[2])) / len(ours)}
+        rows["grus" if kind == "float32" else f"grus-{kind}"] = {
+            "name": f"grus run, {kind + ', ' if same else ''}{threads} thread{'s' * (threads > 1)}", "kind": kind, **same,
+            "wall": [], "cpu": []}
+    return rows
+
+
+def measure(arguments, folder, task, threads, blas, rounds, failed, kinds=("float32",), loops=KINDS):
+    """blas: the environment that the encoder was fastest with; failed is called with what goes wrong with a peer; kinds:
+    the types that grus computes in, float32 first."""
     print(f"{task['task']}, beam {task['beam']}, {len(task['length'])} records, {threads} thread{'s' * (threads > 1)}", flush=True)
     ours, teams = run_grus(arguments, folder, task, threads)[2], {}
-    rows = {"grus": {"name": f"grus run, {threads} thread{'s' * (threads > 1)}", "wall": [], "cpu": []}}
-    for kind in KINDS:
+    rows = grus_rows(arguments, folder, task, threads, kinds, ours)
+    for kind in loops:
         try:
             team, choice, same = checked_team(arguments, folder, task, kind, threads, blas, ours)
             teams[kind] = team
@@ -206,7 +221,8 @@ def measure(arguments, folder, task, threads, blas, rounds, failed):
             failed(error)
     for _ in range(rounds):
         for kind, row in rows.items():
-            wall, cpu = run_grus(arguments, folder, task, threads)[:2] if kind == "grus" else teams[kind].run()
+            team = teams.get(kind)
+            wall, cpu = team.run() if team else run_grus(arguments, folder, task, threads, row["kind"])[:2]
             row["wall"].append(wall)
             row["cpu"].append(cpu)
     for team in teams.values():
