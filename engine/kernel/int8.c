@@ -118,8 +118,7 @@ static float scale_of_weights(const grus_vector *vector, const float *row, size_
     return is_finite(magnitude) ? from_bits(magnitude) / LARGEST : from_bits(0x7fc00000);
 }
 
-// q = w / scale, rounded to the nearest, ties to even, and no less than `least`.
-static void divide(const float *w, size_t n, float scale, float least, int8_t *q)
+static inline void divide_some(const float *w, size_t n, float scale, float least, int8_t *q)
 {
     const float magic = 0x1.8p23f; // its last place is 1
     for (size_t i = 0; i < n; i++) {
@@ -130,12 +129,33 @@ static void divide(const float *w, size_t n, float scale, float least, int8_t *q
     }
 }
 
+// q = w / scale, rounded to the nearest, ties to even, and no less than `least`.
+static void divide(const float *w, size_t n, float scale, float least, int8_t *q)
+{
+    const size_t block = 16; // a loop that the compiler makes vectors of
+    for (; n >= block; w += block, q += block, n -= block)
+        divide_some(w, block, scale, least, q);
+    divide_some(w, n, scale, least, q);
+}
+
+static inline void place_by(size_t interleave, const int8_t *q, size_t n, size_t units, int8_t *to)
+{
+    size_t k = 0;
+    for (; k + interleave <= n; k += interleave)
+        memcpy(to + k * units, q + k, interleave);
+    memcpy(to + k * units, q + k, n - k);
+}
+
 // One part of a row: the numbers of a unit lie `interleave` together, those of the other units between them.
 static void place_weights(const grus_int8_type *type, const int8_t *q, size_t n, size_t units, int8_t *to)
 {
-    size_t interleave = type->interleave;
-    for (size_t k = 0; k < n; k++)
-        to[k / interleave * interleave * units + k % interleave] = q[k];
+    GRUS_ASSERT(type->interleave == 1 || type->interleave == 2 || type->interleave == 4);
+    if (type->interleave == 4)
+        place_by(4, q, n, units, to);
+    else if (type->interleave == 2)
+        place_by(2, q, n, units, to);
+    else
+        place_by(1, q, n, units, to);
 }
 
 typedef struct packing {
