@@ -89,44 +89,54 @@ class Stack:
 
 
 class Loop:
-    """weights: name, as nn.GRU has it -> tensor, None for zeros."""
+    """Also of what PyTorch has. weights: name, as nn.GRU has it -> tensor, None for zeros. Products are linear's; what enters the first layer, and what
+    states are, is said as Model.linear has it."""
 
-    def __init__(self, spec, weights, hidden, layers, both):
+    def __init__(self, spec, weights, hidden, layers, both, linear, inputs, state):
         chosen = settings(spec)
         self.before = chosen["reset"] == "before"
         self.gate, self.activation = GATES[chosen["gate_activation"]], ACTIVATIONS[chosen["activation"]]
         self.hidden, self.layers, self.suffixes = hidden, layers, ["", "_reverse"][:1 + both]
-        self.weights = weights
+        self.lstm = is_lstm(spec)
+        self.weights, self.linear, self.inputs, self.state = weights, linear, inputs, [state]
 
-    def step(self, tail, x, h):
-        """x (B, input), h (B, H) -> the states behind it"""
+    def step(self, tail, x, h, c):
+        """x (B, input), h (B, H), and c of an LSTM -> h and c behind it"""
         w_ih, w_hh, b_ih, b_hh = (self.weights[kind + tail] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-        n = slice(2 * self.hidden, None)
-        i_r, i_z, i_n = nn.functional.linear(x, w_ih, b_ih).split(self.hidden, dim=1)
-        h_r, h_z, h_n = nn.functional.linear(h, w_hh, b_hh).split(self.hidden, dim=1)
+        inputs = self.inputs if tail.startswith("_l0") else self.state
+        product, recurrent = self.linear(x, w_ih, b_ih, inputs), self.linear(h, w_hh, b_hh, self.state)
+        if self.lstm:
+            i, f, g, o = (product + recurrent).split(self.hidden, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(c), c
+        i_r, i_z, i_n = product.split(self.hidden, dim=1)
+        h_r, h_z, h_n = recurrent.split(self.hidden, dim=1)
         r, z = self.gate(i_r + h_r), self.gate(i_z + h_z)
-        recurrent = nn.functional.linear(r * h, w_hh[n], None if b_hh is None else b_hh[n]) if self.before else r * h_n
-        return (1 - z) * self.activation(i_n + recurrent) + z * h
+        recurrent = self.linear(r * h, w_hh, b_hh, self.state)[:, 2 * self.hidden:] if self.before else r * h_n
+        return (1 - z) * self.activation(i_n + recurrent) + z * h, c
 
-    def sequence(self, xs, first):
-        """xs (B, T, input), first (cells, B, H) -> outputs (B, T, D), final states as first"""
-        finals = []
+    def sequence(self, xs, first, first_c):
+        """xs (B, T, input), first (cells, B, H), and of an LSTM first_c -> outputs (B, T, D), final states as the first"""
+        finals, finals_c = [], []
         for layer in range(self.layers):
             outputs = []
             for suffix in self.suffixes:
-                h, out = first[len(finals)], []
+                h, c, out = first[len(finals)], first_c[len(finals)] if self.lstm else None, []
                 for t in range(xs.shape[1]):
-                    h = self.step(f"_l{layer}{suffix}", xs[:, -1 - t if suffix else t], h)
+                    h, c = self.step(f"_l{layer}{suffix}", xs[:, -1 - t if suffix else t], h, c)
                     out.append(h)
                 outputs.append(torch.stack(out[::-1] if suffix else out, dim=1))
                 finals.append(h)
+                finals_c.append(c)
             xs = torch.cat(outputs, dim=2)
-        return xs, torch.stack(finals)
+        return xs, torch.stack(finals), torch.stack(finals_c) if self.lstm else None
 
-    def __call__(self, x, h, _):
+    def __call__(self, x, h, c):
         if not isinstance(x, nn.utils.rnn.PackedSequence):
-            return (*self.sequence(x, h), None)
+            return self.sequence(x, h, c)
         padded, lengths = nn.utils.rnn.pad_packed_sequence(x, batch_first=True)
-        found = [self.sequence(row[None, :n], h[:, i:i + 1]) for i, (row, n) in enumerate(zip(padded, lengths))]
-        packed = nn.utils.rnn.pack_sequence([out[0] for out, _ in found], enforce_sorted=False)
-        return packed, torch.cat([finals for _, finals in found], dim=1), None
+        found = [self.sequence(row[None, :n], h[:, i:i + 1], c[:, i:i + 1] if self.lstm else None)
+                 for i, (row, n) in enumerate(zip(padded, lengths))]
+        outputs, finals, finals_c = zip(*found)
+        packed = nn.utils.rnn.pack_sequence([out[0] for out in outputs], enforce_sorted=False)
+        return packed, torch.cat(finals, dim=1), torch.cat(finals_c, dim=1) if self.lstm else None

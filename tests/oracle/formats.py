@@ -16,8 +16,9 @@ import numpy as np
 
 # ---------------------------------------------------------------------------------------------- safetensors
 
-def read_safetensors(path):
-    """{name: float32 array}; F32, F16 and BF16, and I8 times the scales beside it, which are not among them."""
+def read_safetensors(path, scales=None):
+    """{name: float32 array}; F32, F16 and BF16, and I8 times the scales beside it, which are not among them: a dictionary
+    `scales` gets them, by the names of their matrices."""
     with open(path, "rb") as f:
         size, = struct.unpack("<Q", f.read(8))
         header = json.loads(f.read(size))
@@ -42,7 +43,10 @@ def read_safetensors(path):
             raise ValueError(f"{path}: {name}: dtype {entry['dtype']}")
         tensors[name] = flat.reshape(entry["shape"]).astype(np.float32)
     for name in [n for n in tensors if header[n]["dtype"] == "I8"]:
-        tensors[name] = tensors[name] * tensors.pop(name + "_scale")[:, None]
+        scale = tensors.pop(name + "_scale")
+        tensors[name] = tensors[name] * scale[:, None]
+        if scales is not None:
+            scales[name] = scale
     return tensors
 
 

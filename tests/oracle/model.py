@@ -47,10 +47,11 @@ class Encoded:
 
 
 class Attention:
-    """score(q, k) / temperature, softmax over valid positions, weighted sum of the encoder outputs."""
+    """score(q, k) / temperature, softmax over valid positions, weighted sum of the encoder outputs. `query` says which of
+    the vectors of Model.linear queries are."""
 
-    def __init__(self, model, spec, query_size, key_size, learned=False):
-        self.score = spec["score"]
+    def __init__(self, model, spec, query_size, key_size, query, learned=False):
+        self.model, self.query_part, self.score = model, query, spec["score"]
         self.temperature = spec.get("temperature", 1)
         self.learned = learned
         if self.score == "general":
@@ -87,12 +88,12 @@ class Attention:
         if self.score == "euclidean":
             return -(q[:, :, None, :] - k[:, None, :, :]).norm(dim=3)
         if self.score == "general":
-            return (q @ self.w.T) @ k.transpose(1, 2)
+            return self.model.linear(q, self.w, None, [self.query_part]) @ k.transpose(1, 2)
         if enc.keys is None:
-            enc.keys = nn.functional.linear(k, self.wk, self.bk)                   # (S, T, A)
+            enc.keys = self.model.linear(k, self.wk, self.bk, ["outputs"])         # (S, T, A)
         if self.learned:
             return (torch.tanh(enc.keys) @ self.v[0])[:, None, :]
-        query = nn.functional.linear(q, self.wq, self.bq)                          # (S, B, A)
+        query = self.model.linear(q, self.wq, self.bq, [self.query_part])          # (S, B, A)
         energy = torch.tanh(query[:, :, None, :] + enc.keys[:, None, :, :]) @ self.v[0]
         return energy if self.bv is None else energy + self.bv
 
@@ -107,6 +108,9 @@ class Attention:
 
 class Model:
     """A configuration and its tensors (names as in the file, {name: array})."""
+
+    loops, attention_type = False, Attention            # whether cells are loops, those of nn.GRU too
+    folds = False                                       # quantised.py
 
     def __init__(self, config, tensors, directory=None, dtype=torch.float32):
         self.config, self.dtype, self.directory = config, dtype, directory
@@ -123,7 +127,7 @@ class Model:
         else:
             size = source["embedding_dim"]
             self.embedding = self.tensor("encoder.embedding.weight", (None, size))
-        self.rnn = self.stack(encoder, "encoder.rnn", size, self.directions)
+        self.rnn = self.stack(encoder, "encoder.rnn", size, self.directions, ["source"], "outputs")
         n = sum(map(cells.count, self.directions))
         learned, self.has_c = encoder.get("initial_state") == "learned", cells.is_lstm(encoder)
         self.initial = self.tensor("encoder.initial_state", (n, self.hidden)) if learned else torch.zeros(n, self.hidden, dtype=dtype)
@@ -164,25 +168,30 @@ class Model:
             raise ValueError(f"{stored}: shape {tuple(x.shape)}, expected {shape}")
         return x
 
-    def stack(self, spec, prefix, size, directions):
-        """One module where PyTorch has it, else one for each layer."""
+    def linear(self, x, w, b, parts):
+        """W x + b. What x is, or lies side by side in it: "source" (embeddings, features), "outputs" (of the encoder: states,
+        final ones, means), "pooled", "learned" (a query); of the decoder "embedding", "context", "state", "readout"."""
+        return nn.functional.linear(x, w, b)
+
+    def stack(self, spec, prefix, size, directions, inputs, state):
+        """One module where PyTorch has it, else one for each layer. What enters it and what states are, as linear has it."""
         if len(set(directions)) == 1 and directions[0] != "backward":
-            return self.recurrent(spec, prefix, size, 0, len(directions), directions[0] == "both")
+            return self.recurrent(spec, prefix, size, 0, len(directions), directions[0] == "both", inputs, state)
         layers = []
         for k, direction in enumerate(directions):
-            layers.append(self.recurrent(spec, prefix, size, k, 1, direction == "both"))
+            layers.append(self.recurrent(spec, prefix, size, k, 1, direction == "both", [state] if k else inputs, state))
             size = spec["hidden_size"] * cells.count(direction)
         return cells.Stack(layers, directions)
 
-    def recurrent(self, spec, prefix, size, first, layers, both):
+    def recurrent(self, spec, prefix, size, first, layers, both, inputs, state):
         """n layers, the lowest of which is number `first` in the file."""
         hidden = spec["hidden_size"]
         rnn = cells.KINDS[spec.get("cell", "gru")](size, hidden, layers, batch_first=True, bidirectional=both).to(self.dtype).eval()
         stored = lambda name: name.replace("_l0", f"_l{first}") if first else name
         weights = {name: self.tensor(f"{prefix}.{stored(name)}", tuple(parameter.shape), optional=name.startswith("bias"))
                    for name, parameter in rnn.named_parameters()}
-        if not cells.is_plain(spec):
-            return cells.Loop(spec, weights, hidden, layers, both)
+        if self.loops or not cells.is_plain(spec):
+            return cells.Loop(spec, weights, hidden, layers, both, self.linear, inputs, state)
         for name, parameter in rnn.named_parameters():
             parameter.copy_(torch.zeros_like(parameter) if weights[name] is None else weights[name])
         return cells.Module(rnn)
@@ -238,7 +247,8 @@ class Model:
     def _init_encoder_model(self):
         self.pooling = self.config.get("pooling")
         if self.pooling and self.pooling["type"] == "attention":
-            self.attention = Attention(self, self.pooling, self.d, self.d, self.pooling["query"] == "learned")
+            learned = self.pooling["query"] == "learned"
+            self.attention = self.attention_type(self, self.pooling, self.d, self.d, "learned" if learned else "outputs", learned)
         self.heads = {}
         for name, spec in self.config.get("heads", {}).items():
             parts = spec.get("inputs", ["state"]) if spec["on"] == "token" else ["pooled"]
@@ -270,7 +280,8 @@ class Model:
         else:
             states = enc.outputs[0]
             x = torch.cat([states if part == "state" else pooled.expand(len(states), -1) for part in head["parts"]], dim=1)
-        return torch.softmax(nn.functional.linear(x, head["w"], head["b"]), dim=-1)
+        parts = ["outputs" if part == "state" else "pooled" for part in head["parts"]]
+        return torch.softmax(self.linear(x, head["w"], head["b"], parts), dim=-1)
 
     # ------------------------------------------------------------------------------------------ decoder
 
@@ -280,7 +291,8 @@ class Model:
         self.dec_embedding = self.tensor("decoder.embedding.weight", (None, spec["embedding_dim"]))
         self.query = spec["attention"]["query"]
         query_size = spec["embedding_dim"] if self.query == "embedding" else self.dec_hidden
-        self.attention = Attention(self, self.config["attention"], query_size, self.d)
+        self.attention = self.attention_type(self, self.config["attention"], query_size, self.d,
+                                             "embedding" if self.query == "embedding" else "state")
         sizes = {"state": self.dec_hidden, "context": self.d, "embedding": spec["embedding_dim"]}
         readout = spec["readout"]
         self.readout_inputs, concat = readout["inputs"], sum(sizes[part] for part in readout["inputs"])
@@ -294,7 +306,8 @@ class Model:
             self.readout_bias = self.tensor("decoder.readout.bias", (self.readout_size,), optional=True)
         sizes["readout"] = self.readout_size
         self.inputs = spec["input"]
-        self.dec_rnn = self.stack(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), ["forward"] * self.dec_layers)
+        self.dec_rnn = self.stack(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), ["forward"] * self.dec_layers,
+                                  self.inputs, "state")
         self.dec_has_c = cells.is_lstm(spec)
         self.bridge = spec["bridge"]
         if self.bridge in ("linear_tanh", "mean_tanh"):
@@ -322,7 +335,7 @@ class Model:
             x = enc.finals[-1]
             if self.bridge == "mean_tanh":
                 x = enc.outputs.sum(1) / enc.lengths.clamp(min=1)[:, None]
-            h = torch.tanh(nn.functional.linear(x, self.bridge_weight, self.bridge_bias))
+            h = torch.tanh(self.linear(x, self.bridge_weight, self.bridge_bias, ["outputs"]))
             h = h.view(s, self.dec_layers, self.dec_hidden).transpose(0, 1)
         if self.dec_has_c:
             h = torch.cat([h, torch.zeros_like(h) if c is None else c], dim=2)
@@ -350,8 +363,8 @@ class Model:
         parts = {"state": top, "context": context, "embedding": embedding}
         readout = torch.cat([parts[part] for part in self.readout_inputs], dim=2)
         if self.readout_weight is not None:
-            readout = nn.functional.linear(readout, self.readout_weight, self.readout_bias)
+            readout = self.linear(readout, self.readout_weight, self.readout_bias, self.readout_inputs)
         if self.readout_tanh:
             readout = torch.tanh(readout)
-        logits = nn.functional.linear(readout, self.out_weight, self.out_bias)
+        logits = self.linear(readout, self.out_weight, self.out_bias, self.readout_inputs if self.readout_weight is None else ["readout"])
         return torch.log_softmax(logits, dim=2), weights, (h, context, readout)

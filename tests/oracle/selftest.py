@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Checks the reference itself: the cell against its formulas, packing, masks, beam search against enumeration, the
-batched search against the plain one, forced scores against the search's own. Needs no grus; takes about a minute.
+batched search against the plain one, forced scores against the search's own; products of integers against loops, and the
+quantised model against the plain one where nothing is rounded. Needs no grus; takes some minutes.
 """
 import argparse
 import itertools
+import os
 import sys
 import tempfile
 
@@ -11,6 +13,8 @@ import numpy as np
 import torch
 
 import formats
+import make_cases
+import quantised
 import random_models
 import search
 import task
@@ -148,6 +152,71 @@ def batched(count):
     print(f"batched search against plain: {count} models, {ties} true ties")
 
 
+def integer_product(x, w, bounded, scale=None):
+    """One row by one row of weights as the model format says it, number by number. -> the integers of x, the product"""
+    f = np.float32
+    su = f(max(abs(v) for v in w)) / f(127) if scale is None else scale
+    qw = [round(float(v / su)) if su > 0 else 0 for v in w]
+    m = f(max(abs(v) for v in x))
+    s = f(1) / f(127) if bounded else m / f(127)
+    if bounded:
+        q = [round(max(-127.0, min(127.0, float(v * f(127))))) for v in x]
+    elif m < f(2.0 ** -120):
+        q, s = [0] * len(x), f(0)
+    else:
+        q = [round(float(v * (f(127) / m))) for v in x]
+    return q, float(f(sum(a * b for a, b in zip(q, qw)))) * float(f(s * su))
+
+
+def integers(count):
+    rs = np.random.RandomState(5)
+    for i in range(count * 10):
+        n, bounded = 1 + rs.randint(40), bool(i % 2)
+        x, w = np.tanh(rs.randn(n) * 2).astype(np.float32), rs.randn(3, n).astype(np.float32)
+        if not bounded:
+            x *= np.float32(10.0 ** rs.randint(-40, 4))
+        if i % 5 == 0:                                              # ties: halves of the scale, both ways
+            x = ((rs.randint(-127, 127, n) + 0.5) / 127).astype(np.float32)
+            x[0] = 1
+        w[0, 0], w[2] = 0, w[2] * (i % 3)                           # rows of zeros too
+        rounding = quantised.Rounding()
+        made = quantised.matrix(w)
+        q, scale = quantised.quantise(x[None, :], bounded, False, rounding)
+        y = quantised.multiply(q, scale, made.q, made.scale)[0]
+        for row in range(3):
+            ints, product = integer_product(x, w[row], bounded)
+            check(ints == q[0].tolist(), f"integers of row {i}: {ints} {q[0]}")
+            check(y[row] == product, f"product {i}: {y[row]} {product}")
+        given = np.float32([0.25])
+        made = quantised.matrix(np.float32([[-32, 0.25, 31.75]]), given)
+        check(made.q.tolist() == [[-128, 1, 127]] and made.scale == given, "scales of a file")
+    q, scale = quantised.quantise(np.float32([[np.inf, 1]]), False, False, rounding)
+    check(not q.any() and np.isnan(scale).all(), "not finite")
+    wide = np.full((1, quantised.PIECE + 1), 1, np.float32)
+    y = quantised.multiply(wide * 127, np.float32([[1 / 127]]), wide * 127, np.float32([1 / 127]))
+    check(abs(y - (quantised.PIECE + 1)) < 1e-2, "pieces")
+    print(f"products of integers: {count * 10}")
+
+
+def unrounded(count):
+    """With nothing rounded what is left is the plain model: its parts, bounds and folding add no error."""
+    quantised.nearest, ties, n = lambda v: v, 0, 0
+    for seed in range(count):
+        draw = random_models.draw(seed, make_cases.strata(seed))
+        with tempfile.TemporaryDirectory() as directory:
+            draw.write(os.path.join(directory, "model"))
+            plain = random_models.Model.load(os.path.join(directory, "model"), torch.float64)
+            net = quantised.Quantised.load(os.path.join(directory, "model"))
+        for options in map(task.parse_options, make_cases.command_lines(draw)):
+            for record in make_cases.random_records(draw)[:5]:
+                a, b = (task.process(model, record, options) for model in (plain, net))
+                differences, n = task.compare(a.fields, b.fields, task.sweep_tolerance), n + 1
+                check(not differences or task.true_tie(a, b.fields, differences), f"unrounded, seed {seed}: {differences[:1]}")
+                ties += bool(differences)
+    quantised.nearest = np.rint
+    print(f"quantised models without rounding: {n} records, {ties} true ties")
+
+
 def files(scratch):
     tensors = {"a": np.float32([[1.5, -2, 3e-3]]), "b": np.float32(np.random.RandomState(1).randn(5))}
     for dtype in ("F32", "F16", "BF16"):
@@ -175,6 +244,8 @@ def main():
     encoders(args.count)
     exhaustive(args.count)
     batched(args.count)
+    integers(args.count)
+    unrounded(args.count // 2)
     print("all passed")
 
 

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Holds `grus run` against PyTorch on random models, field by field.
 
-    sweep.py [--grus PATH] [--count N] [--seed S] [--tight] [--keep DIR]
+    sweep.py [--grus PATH] [--count N] [--seed S] [--compute-type float32|int8] [--tight] [--keep DIR]
 
 The case of seed S is always the same: repeat one with `--seed S --count 1`. Numbers pass within 2e-5 + 1e-4 |x|, with
 --tight within 1e-5 (embeddings, probabilities, attention, the log-probability of each token; their sums over a sequence
 keep the wider one); texts and labels must be the same. A record may differ only where PyTorch itself decided by less
 than 1e-5: such true ties are listed. Encoder outputs are seen through `embed`; where a text can be cut anywhere, every
-prefix of one sequence is a record, so that pooling `last` shows each position.
+prefix of one sequence is a record, so that pooling `last` shows each position. With --compute-type int8 the reference is that
+of quantised.py, and a record may differ, too, where a value was rounded otherwise (otherwise.py): nothing else explains it
+and it is listed. There may be twice as many as float errors make likely. Embeddings are held against the model in float32 as well.
 Shards are of every kind, results are read in every format. At the end stands how often each value of the contract was
 drawn; from 300 cases on one that never was is a failure. The exit code is 1 when something failed.
 """
@@ -25,6 +27,8 @@ import torch
 import cells
 import formats
 import make_cases
+import otherwise
+import quantised
 import random_models
 import shards
 import task
@@ -33,12 +37,15 @@ from model import Model
 
 
 FULL = 300          # cases, after which every value of the contract has to have come by
+COSINE_LOSS = 0.01  # of an embedding by int8
 
 
-def run(grus, where, shard, options, rs):
+def run(args, where, shard, options, rs):
     """Runs grus on where/model and one shard; -> the output directory, or raises with what it said."""
     out = tempfile.mkdtemp(prefix="out-", dir=where)
-    command = [grus, "run", os.path.join(where, "model"), shard, "-o", out, "--quiet", "-t", str(1 + rs.randint(3)), *options]
+    command = [args.grus, "run", os.path.join(where, "model"), shard, "-o", out, "--quiet", "-t", str(1 + rs.randint(3)), *options]
+    if args.compute_type != "float32":
+        command += ["--compute-type", args.compute_type]
     if rs.rand() < 0.5:
         command += ["--batch-tokens", str(rs.choice([1, 7, 64, 500]))]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
@@ -47,20 +54,27 @@ def run(grus, where, shard, options, rs):
     return out
 
 
-def compare_run(lines, fronts, results, tolerance):
-    """-> failures [text], ties [text], numbers [(field, difference, size)]"""
+def compare_run(lines, fronts, results, tolerance, explain=None):
+    """-> failures [text], ties [text], numbers [(field, difference, size)]; explain: what else may be the reason of differences
+    of a record (i, what it got, a function of a result and a tolerance that gives them), in words, or None."""
     failures, ties, pairs = [], [], []
     if len(lines) != len(fronts):
         return [f"{len(lines)} records, expected {len(fronts)}"], [], []
     for i, (line, front, result) in enumerate(zip(lines, fronts, results)):
         got = json.loads(line)
-        expected = json.loads(formats.splice(json.dumps(front), result.fields))
-        differences = task.compare(expected, got, tolerance)
+
+        def compare(result, tolerance, front=front, got=got):
+            return task.compare(json.loads(formats.splice(json.dumps(front), result.fields)), got, tolerance)
+
+        differences = compare(result, tolerance)
         tie = task.true_tie(result, got, differences) if differences else None
+        reason = explain(i, got, compare) if explain and differences and not tie else None
         if not differences:
             pairs += task.numbers(result.fields, got)
         elif tie:
             ties.append(f"record {i}: margin {tie[0]:.2g}, {tie[1]}, {tie[2]}")
+        elif reason:
+            ties.append(f"record {i}: {reason}")
         else:
             path, a, b = differences[0]
             failures.append(f"record {i}{path}: PyTorch {str(a)[:200]}, grus {str(b)[:200]}"
@@ -90,6 +104,47 @@ def other_formats(options, results):
     return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
 
 
+def explaining(args, net, plain, records, options, results, tolerance):
+    """compare_run's: values that int8 rounds otherwise; counts what it explains."""
+    bounds, wrong = otherwise.Bounds(plain, records, options, results), []
+
+    def explain(i, got, compare):
+        result = results[i]
+        if len(wrong) > 1:                                          # enough to know
+            return None
+        if otherwise.follow(net, records[i], options, result, lambda other: compare(other, tolerance)):
+            reason = "followed"
+        elif bounds.hold(result, got, compare, tolerance):
+            reason = "within bounds"
+        else:
+            wrong.append(i)
+            return None
+        args.n_otherwise += 1
+        return f"rounded otherwise, {reason}, closest {min(result.rounding.near)[0]:.2g} of {result.rounding.count}"
+
+    args.n_records += len(results)
+    args.n_expected += otherwise.expected(results)
+    return explain
+
+
+def cosine_failures(args, plain, lines, records):
+    """Embeddings by int8 against the model in float32."""
+    failures = []
+    for i, (line, record) in enumerate(zip(lines, records)):
+        loss = otherwise.cosine_loss(task.process(plain, record, task.parse_options(["--task", "embed"])).fields["embedding"],
+                                     json.loads(line)["embedding"])
+        args.losses.append(loss)
+        if not loss <= COSINE_LOSS:
+            failures.append(f"record {i}: 1 - cosine {loss:.2g} to the embedding in float32")
+    return failures
+
+
+def answered(results, lines):
+    """The results as they were said."""
+    for result, line in zip(results, map(json.loads, lines)):
+        result.fields = {name: task.floats(line[name]) if name == "embedding" else line[name] for name in result.fields}
+
+
 def steady(net, records, options, tolerance):
     """States without a bound may make a record's errors grow: those of which PyTorch itself says another thing in double
     are left out."""
@@ -104,19 +159,26 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     tolerance = task.tight_tolerance if args.tight else task.sweep_tolerance
     parsed, dtype = task.parse_options(options), ["F32", "F16", "BF16"][seed // 4 % 3]
     here = tempfile.mkdtemp(prefix="in-", dir=where)
-    records = steady(net, records, parsed, tolerance)
+    quantises = args.compute_type == "int8"
+    plain = Model.load(net.directory) if quantises else net
+    records = steady(plain, records, parsed, tolerance)
     shard, records, fronts = shards.write(kind, records, os.path.join(here, "input"), dtype, bool(case.rs.randint(2)))
-    results = [task.process(net, r, parsed) for r in records]
+    results = [(otherwise if quantises else task).process(net, r, parsed) for r in records]
+    explain = explaining(args, net, plain, records, parsed, results, tolerance) if quantises else None
     coverage.run(case, kind, parsed, "jsonl", dtype)
-    lines = shards.read(run(args.grus, where, shard, options, case.rs), "jsonl")
-    failures, ties, pairs = compare_run(lines, fronts, results, tolerance)
+    lines = shards.read(run(args, where, shard, options, case.rs), "jsonl")
+    failures, ties, pairs = compare_run(lines, fronts, results, tolerance, explain)
     failures += nbest_failures(lines)
+    if quantises and parsed.task == "embed":
+        failures += cosine_failures(args, plain, lines, records)
     if case.kind == "seq2seq" and parsed.task != "score":
-        fail, n = forced_failures(args, net, where, lines, records, results, case.rs)
+        fail, n = forced_failures(args, net, where, lines, records, results, parsed, case.rs)
         failures, args.n_forced = failures + fail, args.n_forced + n
+    if quantises and not failures:
+        answered(results, lines)
     for form in other_formats(parsed, results):
         coverage.run(case, kind, parsed, form, dtype)
-        found = shards.read(run(args.grus, where, shard, bare(options) + ["--format", form], case.rs), form)
+        found = shards.read(run(args, where, shard, bare(options) + ["--format", form], case.rs), form)
         fail, tie = shards.compare_text(found, results, tolerance) if form == "txt" else (shards.compare_rows(found, results, tolerance), [])
         failures += [f"{form}: {text}" for text in fail]
         ties += [f"{form}: {text}" for text in tie]
@@ -137,26 +199,27 @@ def nbest_failures(lines):
     return failures
 
 
-def followed(net, record, result):
+def followed(net, line, record, result):
     """The record with the output as its target, where following that is the same as the search: it ended, and the text is
     cut into its own tokens."""
     best = result.detail["tokens"]
-    same = result.detail["steps"] == len(best) + 1 and result.margin >= task.TIE
+    same = result.detail["steps"] == len(best) + 1 and result.margin >= task.TIE and json.loads(line)["output"] == result.fields["output"]
     try:
         return same and net.target.encode(result.fields["output"]) == best and {**record, "target": result.fields["output"]}
     except ValueError:
         return None
 
 
-def forced_failures(args, net, where, lines, records, results, rs):
+def forced_failures(args, net, where, lines, records, results, options, rs):
     """What the search says of its best outputs, against forced scoring of them by the same command. -> failures, n"""
-    pairs = [(line, followed(net, r, result)) for line, r, result in zip(lines, records, results)]
+    pairs = [(line, followed(net, line, r, result)) for line, r, result in zip(lines, records, results)]
     pairs = [(json.loads(line)["logprob"], r) for line, r in pairs if r]
     if not pairs:
         return [], 0
     here = tempfile.mkdtemp(prefix="forced-", dir=where)
     shard, _, _ = shards.write("jsonl", [r for _, r in pairs], os.path.join(here, "input"), None, True)
-    found = shards.read(run(args.grus, where, shard, ["--task", "score"], rs), "jsonl")
+    beam = ["--beam-size", str(options.beam_size)] if options.beam_size else []
+    found = shards.read(run(args, where, shard, ["--task", "score", *beam], rs), "jsonl")
     got = [json.loads(line)["logprob"] for line in found]
     return [f"forced: record {r['id']}: beam {a}, forced {b}" for (a, r), b in zip(pairs, got)
             if not abs(a - b) <= max(1e-5, 2.4e-7 * abs(a))], len(pairs)
@@ -175,7 +238,7 @@ def one(seed, args, coverage):
     where = tempfile.mkdtemp(prefix=f"oracle-{seed}-")
     try:
         case.write(os.path.join(where, "model"))
-        net = Model.load(os.path.join(where, "model"))
+        net = (quantised.Quantised if args.compute_type == "int8" else Model).load(os.path.join(where, "model"))
         for options in make_cases.command_lines(case):
             kind, text = kinds[seed % len(kinds)], " ".join(options)
             if "score" in options:
@@ -221,11 +284,20 @@ def reads_sentencepiece(grus):
     return b"has no sentencepiece" not in done.stderr
 
 
+def int8_failures(args):
+    """Prints what was seen of roundings; -> 1 if too many records were rounded otherwise."""
+    most = 2 * args.n_expected + 3
+    print(f"{args.n_otherwise} of {args.n_records} records rounded otherwise, {args.n_expected:.1f} expected, at most {most:.1f}")
+    print(f"{len(args.losses)} embeddings, 1 - cosine to float32 at most {max(args.losses, default=0):.2g}")
+    return int(args.n_otherwise > most)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grus", default=os.environ.get("GRUS", "./grus"), help="the command [$GRUS, else ./grus]")
     parser.add_argument("--count", type=int, default=FULL)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow one by one")
+    parser.add_argument("--compute-type", choices=["float32", "int8"], default="float32", help="of grus; [%(default)s]")
     parser.add_argument("--tight", action="store_true", help="1e-5 instead of 2e-5 + 1e-4 |x|")
     parser.add_argument("--keep", metavar="DIR", help="copy the files of failing cases there")
     parser.add_argument("--verbose", action="store_true", help="a line for every case, also for those that pass")
@@ -235,20 +307,21 @@ def main():
         parser.error(f"{args.grus}: no such command")
     torch.set_num_threads(1)
     started, passed, failed, n_ties, worst = time.time(), 0, 0, 0, {}
-    args.n_forced = 0
+    args.n_forced = args.n_records = args.n_expected = args.n_otherwise = 0
+    args.losses = []
     args.sentencepiece = formats.has_sentencepiece() and reads_sentencepiece(args.grus)
     coverage = Coverage(args.sentencepiece)
     print(f"seeds {args.seed} to {args.seed + args.count - 1}{'' if args.sentencepiece else ', without sentencepiece'}", flush=True)
     for seed in range(args.seed, args.seed + args.count):
         failures, ties, pairs, about = one(seed, args, coverage)
         passed, failed = passed + (not failures), failed + bool(failures)
-        n_ties += len(ties)
+        n_ties += sum("rounded otherwise" not in text for text in ties)
         if failures or args.verbose:
             print(f"{'FAILED' if failures else 'ok'} seed {seed}: {about}")
         for text in failures[:5]:
             print("    " + text)
         for text in ties:
-            print(f"    true tie, seed {seed}: {text}")
+            print(f"    {'' if 'rounded otherwise' in text else 'true tie, '}seed {seed}: {text}")
         for field, difference, size in pairs:
             largest = worst.setdefault(field, [0, 0.0, 0.0])
             largest[0] += 1
@@ -263,6 +336,8 @@ def main():
     for value in missing:
         print(f"FAILED: never drawn: {value}")
     failed += bool(missing)
+    if args.compute_type == "int8":
+        failed += int8_failures(args)
     print(f"seeds {args.seed} to {args.seed + args.count - 1}, {n_ties} true ties, {time.time() - started:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

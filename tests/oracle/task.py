@@ -116,6 +116,7 @@ def process_encoder(model, enc, options):
 
 def process_seq2seq(model, enc, options, record):
     result, gen = Result(), search_settings(model, options)
+    model.folds = gen["beam_size"] > 1
     if options.task == "score":
         target = model.target.encode(record["target"])
         logps, rows = search.forced(model, enc, target)
