@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# --compute-type int8: the same bytes whether matrices are rounded when a model is loaded or in its file; embeddings near those
-# of float32; weights in a quarter of the memory; and what the run, its report and its directory say of it.
+# --compute-type int8: the numbers of a reference in PyTorch (tests/oracle/int8_expected.py); the same bytes whether matrices are
+# rounded when a model is loaded or in its file; embeddings near those of float32; weights in a quarter of the memory; and what
+# the run, its report and its directory say of it.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -53,6 +54,31 @@ for name in names:
             continue
         cosine = sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
         assert 1 - cosine <= 0.01, (name, 1 - cosine)
+END
+
+# ---- golden cases: the reference's numbers ----
+
+"$python" - "$srcdir/tests/golden/int8.expected" "$work/loaded" >"$work/differences" <<'END' || fail "the reference's numbers: $(head -n 1 "$work/differences")"
+import json, os, sys
+
+def differ(a, b):
+    if isinstance(a, dict):
+        return any(key not in b or differ(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) != len(b) or any(map(differ, a, b))
+    if isinstance(a, float) and isinstance(b, (int, float)):
+        return not abs(a - b) <= 1e-5 + 2e-6 * abs(a)
+    return a != b
+
+results = {name: list(map(json.loads, open(os.path.join(sys.argv[2], name), encoding="utf-8"))) for name in os.listdir(sys.argv[2])}
+expected = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+wrong = 0
+for e in expected:
+    name, n = e.pop("case"), e.pop("record")
+    if differ(e, results[name][n]):
+        wrong += 1
+        print(f"{name}, record {n}: expected {json.dumps(e)[:200]}, found {json.dumps(results[name][n])[:200]}")
+sys.exit(wrong > 0 or len(expected) < 400)
 END
 
 # ---- memory ----

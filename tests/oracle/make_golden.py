@@ -343,6 +343,9 @@ until the case was a good one): scaled so that attention is not flat and outputs
 case is close: the smallest difference between what PyTorch took and what it left is the column "margin" (above {margin:g};
 "inf" where nothing is decided, 0 in `exact-ties…`, where the rules for ties decide). Float64 gives the same within 2e-6.
 
+`int8.expected` has what the reference of int8 makes of the same cases (`tests/oracle/int8_expected.py CASES FILE` writes it);
+`tests/command/int8.sh` compares it.
+
 `make_cases.py --case tests/golden/NAME.case` shows what lies behind a case's numbers: encoder outputs, pooled vectors,
 probabilities, attention, token ids. "lengths" are those of the sources, in tokens (bpe: words), without start and end tokens.
 The whole directory has {size} kB.
