@@ -88,8 +88,8 @@ bool bench_make_product(const bench_parameters *parameters, bench_case *made, co
     size_t hidden = parameters->hidden;
     product *p = calloc(1, sizeof *p);
     *why = "no kernel, or no memory";
-    if (!p || grus_kernel_get(bench_compute(parameters), &p->kernel, NULL) != GRUS_OK || !(p->arena = grus_arena_new(0)) ||
-        !fill_product(p, hidden)) {
+    if (!p || grus_kernel_get(bench_compute(parameters), &p->kernel, NULL) != GRUS_OK ||
+        !(p->arena = grus_arena_new(0)) || !fill_product(p, hidden)) {
         if (p)
             free_product(p);
         return false;
