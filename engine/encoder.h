@@ -1,11 +1,10 @@
-// encoder.h: the recurrent encoder of any number of layers, each of one direction or two, over lanes.
+// encoder.h: what a recurrent encoder of any number of layers, each of one direction or two, is made of. A batch goes
+// through it in encode.h.
 #ifndef GRUS_ENGINE_ENCODER_H
 #define GRUS_ENGINE_ENCODER_H
 
 #include "base/model_config.h"
 #include "engine/nn/cells.h"
-#include "engine/nn/encoded.h"
-#include "engine/sizes.h"
 
 // A layer reads the outputs of the one below.
 typedef struct grus_encoder_layer {
@@ -31,14 +30,6 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
                               grus_error *error);
 // FLOPs for this many positions, what is tabled left out; a multiply-add counts as two.
 uint64_t grus_encoder_flops(const grus_encoder *encoder, size_t positions);
-
-// Encodes the batch; final states are kept of the layers from first_final on. What it took of work's arena besides what
-// it has encoded is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
-grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, size_t first_final, const grus_work *work,
-                        grus_encoded *encoded);
-
-// Lists what that takes: grus_encode, on the arena alone. Of sizes it asks records and positions.
-bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena);
 
 // Lanes that a batch is laid over at most.
 size_t grus_encoder_lanes(const grus_kernel *kernel);

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "engine/classifier.h"
 #include "engine/decoding.h"
-#include "engine/encoder.h"
+#include "engine/encode.h"
 #include "engine/generator.h"
 #include "engine/kernel/choose.h"
 #include "engine/kernel/product.h"

@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "bench/rates.h"
-#include "engine/encoder.h"
+#include "engine/encode.h"
 #include "engine/kernel/choose.h"
 #include "io/model/safetensors.h"
 

@@ -1,7 +1,7 @@
 // check_engine_encoder.c: the encoder against the equations of its cells in double.
 #include "config.h"
 
-#include "engine/encoder.h"
+#include "engine/encode.h"
 #include "engine/kernel/choose.h"
 #include "tests/support/plain_model.h"
 #include "tests/unit/check_engine.h"

@@ -1,0 +1,173 @@
+// encoder_pass.c: a pass over the plan: the backward one reads each sequence from its end, in the same slots. The input
+// products of a chunk of steps are one tall product (or a look-up in the table); only the recurrent one is stepwise.
+#include "config.h"
+
+#include "engine/encoder_pass.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static size_t chunk_rows(size_t lanes)
+{
+    return grus_max(GRUS_CHUNK_ROWS, lanes);
+}
+
+static size_t widest_input(const grus_encoder *encoder)
+{
+    size_t widest = encoder->input;
+    for (size_t i = 0; i + 1 < encoder->layers; i++)
+        widest = grus_max(widest, encoder->layer[i].output);
+    return widest;
+}
+
+static size_t n_zeros(const grus_encoder *encoder)
+{
+    return grus_max(encoder->cells->width, widest_input(encoder));
+}
+
+static bool list_c(const grus_encoder *encoder, size_t lanes, grus_arena *arena, grus_encoder_scratch *s)
+{
+    s->c = NULL;
+    if (!encoder->cells->type->has_c)
+        return true;
+    s->c = grus_arena_alloc(arena, lanes * encoder->hidden, sizeof *s->c);
+    s->c_prev = grus_arena_alloc(arena, lanes, sizeof *s->c_prev);
+    s->c_new = grus_arena_alloc(arena, lanes, sizeof *s->c_new);
+    return s->c && s->c_prev && s->c_new;
+}
+
+bool grus_encoder_pass_list(const grus_encoder *encoder, size_t lanes, grus_arena *arena, grus_encoder_scratch *s)
+{
+    const grus_kernel *kernel = encoder->kernel;
+    size_t rows = chunk_rows(lanes), width = encoder->cells->width;
+    s->panels = grus_panels_new(kernel, arena, lanes, encoder->hidden);
+    s->input_panels = grus_panels_new(kernel, arena, rows, widest_input(encoder));
+    s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
+    s->zeros = grus_arena_alloc(arena, n_zeros(encoder), sizeof(float));
+    s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
+    s->h_prev = grus_arena_alloc(arena, lanes, sizeof *s->h_prev);
+    s->h_new = grus_arena_alloc(arena, lanes, sizeof *s->h_new);
+    s->first_row = grus_arena_alloc(arena, lanes / kernel->tile + 1, sizeof *s->first_row);
+    s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
+    s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
+    return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
+           s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell) &&
+           list_c(encoder, lanes, arena, s);
+}
+
+void grus_encoder_pass_begin(const grus_encoder *encoder, size_t lanes, grus_encoder_scratch *s)
+{
+    const grus_kernel *kernel = encoder->kernel;
+    for (size_t tile = 0; tile <= lanes / kernel->tile; tile++)
+        s->first_row[tile] = tile * kernel->tile;
+    for (size_t lane = 0; lane < lanes; lane++)
+        s->lane[lane] = (uint32_t)(lane % kernel->tile);
+    memset(s->zeros, 0, n_zeros(encoder) * sizeof *s->zeros);
+}
+
+// The position that a slot computes in this direction.
+static size_t slot_position(const grus_encoder_pass *p, const grus_lane_slot *slot)
+{
+    return p->backward ? p->offset[slot->sequence + 1] - 1 - slot->step : p->offset[slot->sequence] + slot->step;
+}
+
+static size_t step_rows(const grus_encoder_pass *p, size_t step)
+{
+    return grus_whole_tiles(p->encoder->kernel, grus_lanes_active(p->plan, step));
+}
+
+// Steps from `first` on whose rows fit a chunk; at least one.
+static size_t chunk_end(const grus_encoder_pass *p, size_t first)
+{
+    size_t rows = step_rows(p, first), step = first + 1;
+    while (step < p->plan->steps && rows + step_rows(p, step) <= chunk_rows(p->plan->lanes))
+        rows += step_rows(p, step++);
+    return step;
+}
+
+static bool is_tabled(const grus_encoder_pass *p)
+{
+    return p->cell->ih.table && !p->input;
+}
+
+// Fills scratch->rows with the input product of every slot of the steps [first, last); returns how many.
+static size_t input_products(const grus_encoder_pass *p, size_t first, size_t last)
+{
+    const grus_cell *cell = p->cell;
+    grus_encoder_scratch *s = p->scratch;
+    bool tabled = is_tabled(p);
+    size_t n = 0;
+    for (size_t step = first; step < last; step++) {
+        const grus_lane_slot *slot = p->plan->slot + p->plan->first[step],
+                             *end = p->plan->slot + p->plan->first[step + 1];
+        for (size_t lane = 0; lane < step_rows(p, step); lane++, slot++) {
+            const float *row = s->zeros;
+            if (slot < end) {
+                size_t position = slot_position(p, slot);
+                row = tabled     ? cell->ih.table + p->ids[position] * cell->width
+                      : p->input ? p->input + position * cell->input
+                                 : p->encoder->embedding + p->ids[position] * cell->input;
+            }
+            s->rows[n++] = row;
+        }
+    }
+    if (tabled)
+        return n;
+    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
+    grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
+    for (size_t i = 0; i < n; i++)
+        s->rows[i] = s->gi + i * cell->width;
+    return n;
+}
+
+// c stays in its lane's row, but for that of a sequence's last step where it is kept.
+static void place_c(const grus_encoder_pass *p, const grus_lane_slot *slot, size_t n, size_t active)
+{
+    const grus_encoder_scratch *s = p->scratch;
+    size_t hidden = p->encoder->hidden;
+    for (size_t lane = 0; lane < n; lane++) {
+        float *own = s->c + lane * hidden;
+        bool ended = lane >= active;
+        size_t sequence = ended ? 0 : slot[lane].sequence;
+        bool last = !ended && p->offset[sequence] + slot[lane].step + 1 == p->offset[sequence + 1];
+        s->c_prev[lane] = ended || slot[lane].step == 0 ? p->first_c : own;
+        s->c_new[lane] = last && p->final_cell ? p->final_cell + sequence * p->encoder->output : own;
+    }
+}
+
+// States are written where they belong in the output and read from there in the next step. What a lane beyond its end
+// computes goes to the dump.
+static void run_step(const grus_encoder_pass *p, size_t step, const float *const *gi, size_t tabled)
+{
+    const grus_lane_plan *plan = p->plan;
+    grus_encoder_scratch *s = p->scratch;
+    size_t n = step_rows(p, step), active = grus_lanes_active(plan, step);
+    const grus_lane_slot *slot = plan->slot + plan->first[step];
+    for (size_t lane = 0; lane < n; lane++) {
+        bool ended = lane >= active;
+        if (ended || slot[lane].step == 0)
+            s->h_prev[lane] = p->first_h;
+        s->h_new[lane] = ended ? s->dump : p->output + slot_position(p, slot + lane) * p->layer->output;
+    }
+    grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
+    if (s->c)
+        place_c(p, slot, n, active);
+    grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
+                                             &s->cell, s->c ? s->c_prev : NULL, s->c ? s->c_new : NULL});
+    for (size_t lane = 0; lane < n; lane++)
+        s->h_prev[lane] = s->h_new[lane];
+}
+
+grus_status grus_encoder_pass_run(const grus_encoder_pass *p, const grus_work *work)
+{
+    for (size_t first = 0, last; first < p->plan->steps; first = last) {
+        if (grus_stop_asked(work->stop))
+            return grus_fail(work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
+        last = chunk_end(p, first);
+        const float *const *gi = p->scratch->rows, *const *end = gi + input_products(p, first, last);
+        for (size_t step = first; step < last; gi += step_rows(p, step), step++)
+            run_step(p, step, gi, is_tabled(p) ? (size_t)(end - gi) : 0);
+    }
+    return GRUS_OK;
+}
