@@ -9,6 +9,21 @@
 #define GRUS_MAX_RENAMES 64
 #define GRUS_MAX_PARTS 3 // inputs of a decoder, a readout or a token head
 
+// What is applied to each value behind a layer of the front or of a head.
+typedef enum grus_activation {
+    GRUS_ACTIVATION_NONE,
+    GRUS_ACTIVATION_TANH,
+    GRUS_ACTIVATION_RELU,
+    GRUS_ACTIVATION_SIGMOID,
+    GRUS_ACTIVATION_SILU,
+} grus_activation;
+
+// Whether its values lie in [-1, 1] by what they are.
+static inline bool grus_activation_is_bounded(grus_activation activation)
+{
+    return activation == GRUS_ACTIVATION_TANH || activation == GRUS_ACTIVATION_SIGMOID;
+}
+
 // A recurrent cell (spec "Cells"): the kind, and of a GRU whether the reset gate comes before the recurrent product of the
 // candidate, and the activations of the gates and of the candidate; an LSTM leaves them 0.
 typedef enum grus_cell_kind { GRUS_CELL_GRU, GRUS_CELL_LSTM } grus_cell_kind;

@@ -28,6 +28,11 @@ const char *const grus_cell_activation_names[] = {
     [GRUS_CELL_LINEAR + 1] = NULL,
 };
 
+const char *const grus_activation_names[] = {
+    [GRUS_ACTIVATION_NONE] = "none",       [GRUS_ACTIVATION_TANH] = "tanh", [GRUS_ACTIVATION_RELU] = "relu",
+    [GRUS_ACTIVATION_SIGMOID] = "sigmoid", [GRUS_ACTIVATION_SILU] = "silu", [GRUS_ACTIVATION_SILU + 1] = NULL,
+};
+
 const char *const grus_score_names[] = {
     [GRUS_SCORE_DOT] = "dot",         [GRUS_SCORE_SCALED_DOT] = "scaled_dot",
     [GRUS_SCORE_COSINE] = "cosine",   [GRUS_SCORE_EUCLIDEAN] = "euclidean",

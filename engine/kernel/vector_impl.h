@@ -169,6 +169,7 @@ static inline vec vtanh(vec x)
     return numerator / denominator;
 }
 
+#include "engine/kernel/vector_activate.h"
 #include "engine/kernel/vector_gates.h"
 #include "engine/kernel/vector_lstm.h"
 #include "engine/kernel/vector_pack.h"
@@ -471,6 +472,7 @@ const grus_vector VECTOR_TABLE = {
     .energy = energy,
     .weighted_sums = weighted_sums,
     .tanh_bias = tanh_bias,
+    .activate = activate,
     .add = add,
     .maximum = maximum,
     .max = max,

@@ -45,6 +45,12 @@ void grus_config_read_cell(const grus_json_object *object, grus_cell_config *cel
     refuse_of_lstm(object, "activation", grus_cell_activation_names, cell->activation);
 }
 
+grus_activation grus_config_read_activation(const grus_json_object *object)
+{
+    return (grus_activation)grus_json_choice(object, "activation", GRUS_OPTIONAL, GRUS_ACTIVATION_NONE,
+                                             grus_activation_names);
+}
+
 // Relative, and no part of it is "..".
 static bool stays_inside(const char *path)
 {

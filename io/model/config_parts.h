@@ -16,6 +16,9 @@ void grus_config_read_attention(const grus_json_object *object, grus_attention_c
 #define GRUS_CELL_KEYS "cell", "reset", "gate_activation", "activation"
 void grus_config_read_cell(const grus_json_object *object, grus_cell_config *cell);
 
+// The activation of a layer at the key "activation", none by default.
+grus_activation grus_config_read_activation(const grus_json_object *object);
+
 // A tokenizer object. vocab_from is the object that holds "vocab": the tokenizer's own, or the decoder's.
 void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_object *vocab_from,
                                 grus_tokenizer_config *tokenizer);

@@ -36,7 +36,7 @@ static size_t n_tables(void)
 
 // What one table makes of the same numbers.
 typedef struct answers {
-    float numbers[10], dots[ROWS], sums[2 * GRUS_MAX_SUMS * MOST], rows[6][MOST];
+    float numbers[10], dots[ROWS], sums[2 * GRUS_MAX_SUMS * MOST], rows[6][MOST], activated[5][MOST];
     float gates[6][ROWS * 3 * MOST], top[MOST / GRUS_LOGIT_BLOCK + 1];
     grus_exp_sum sum;
     uint64_t at_least;
@@ -87,6 +87,11 @@ static void answer_rows(const grus_vector *v, uint64_t seed, size_t n, answers *
     out->sum.shift = -INFINITY;
     v->add_exp_sum(out->rows[5], bias, n, &out->sum, out->top);
     out->numbers[4] = v->exp_sum(&out->sum);
+    for (size_t i = 0; i < 5; i++) {
+        fill(&seed, out->activated[i], n, 6);
+        out->activated[i][n / 2] = n % 4 == 0 ? 0x1p-130f : n % 4 == 1 ? -0.0f : n % 4 == 2 ? -100 : 1;
+        v->activate((grus_activation)i, out->activated[i], n % 4 ? bias : NULL, n);
+    }
 }
 
 // What goes into products of 8 bits and comes out of them, the ends of their range and beyond included.

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/kernel/choose.h"
+#include "engine/nn/activation.h"
 #include "engine/nn/logits.h"
 #include "grus.h"
 #include "tests/support/random_model.h"
@@ -69,6 +70,51 @@ START_TEST(functions_keep_their_stated_errors)
         sweep_function(apply_tanh, tanh, -20.0, 20.0, 6e-7, 0, "tanh");
         sweep_function(apply_tanh, tanh, -0.01, 0.01, 6e-7, 0, "tanh");
     }
+}
+END_TEST
+
+static double exact_activation(grus_activation activation, double x)
+{
+    switch (activation) {
+    case GRUS_ACTIVATION_TANH:
+        return tanh(x);
+    case GRUS_ACTIVATION_RELU:
+        return fmax(x, 0);
+    case GRUS_ACTIVATION_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case GRUS_ACTIVATION_SILU:
+        return x / (1 + exp(-x));
+    default:
+        return x;
+    }
+}
+
+// Rows of every length, further apart than they are long, with a bias and without.
+START_TEST(activations_keep_their_errors)
+{
+    enum { N = 40, ROWS = 3, LD = N + 5 };
+    static const grus_activation all[] = {GRUS_ACTIVATION_NONE, GRUS_ACTIVATION_TANH, GRUS_ACTIVATION_RELU,
+                                          GRUS_ACTIVATION_SIGMOID, GRUS_ACTIVATION_SILU};
+    uint64_t seed = 8;
+    find_tables();
+    for (size_t t = 0; t < 5 * n_tables; t++)
+        for (size_t n = 1; n <= N; n++) {
+            float x[ROWS * LD], y[ROWS * LD], bias[N];
+            for (size_t i = 0; i < ROWS * LD; i++)
+                x[i] = y[i] = 20 * random_float(&seed);
+            for (size_t i = 0; i < n; i++)
+                bias[i] = random_float(&seed);
+            x[LD] = y[LD] = NAN;
+            grus_activate(&(grus_activating){tables[t / 5], all[t % 5], n, n % 2 ? bias : NULL}, y, ROWS, LD);
+            ck_assert(isnan(y[LD]));
+            for (size_t i = 0; i < ROWS * LD; i++) {
+                bool touched = i % LD < n;
+                double expected =
+                    touched ? exact_activation(all[t % 5], (double)(x[i] + (n % 2 ? bias[i % LD] : 0))) : (double)x[i];
+                ck_assert_msg(i == LD || fabs((double)y[i] - expected) <= (touched ? 6e-7 * fabs(expected) : 0),
+                              "activation %zu of %.9g: %.9g, not %.9g", t % 5, (double)x[i], (double)y[i], expected);
+            }
+        }
 }
 END_TEST
 
@@ -344,6 +390,7 @@ TCase *vector_case(void)
 {
     TCase *tcase = tcase_create("vector");
     tcase_add_test(tcase, functions_keep_their_stated_errors);
+    tcase_add_test(tcase, activations_keep_their_errors);
     tcase_add_test(tcase, nan_stays_nan);
     tcase_add_test(tcase, sums_of_every_length);
     tcase_add_test(tcase, softmax_of_every_length);
