@@ -29,7 +29,9 @@ class Refused(ExportError):
 
 
 class Cell:
-    """The tensors of one direction of a layer, as PyTorch has them. Biases may be None, both or none."""
+    """The tensors of one direction of a layer, as PyTorch has them. Biases may be None, both or none; learned first states are
+    None where they are zeros."""
+    initial_state = initial_cell = None
 
     def __init__(self, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         self.weight_ih, self.weight_hh = np.asarray(weight_ih, np.float64), np.asarray(weight_hh, np.float64)
@@ -133,6 +135,19 @@ class Stack:
                     if biased:
                         bias = np.zeros(gates * cell.hidden) if bias is None else bias
                         yield f"encoder.rnn.bias_{which}_l{k}{suffix}", self.grow(bias, gates, cell.hidden)[:, 0]
+        if self.learned():
+            for name in ("initial_state", "initial_cell")[:1 + (self.keys.get("cell") == "lstm")]:
+                yield f"encoder.{name}", np.stack([self.first(c, name) for _, cells in self.layers for c in cells])
+
+    def learned(self):
+        """Whether any cell begins with other states than zeros."""
+        return any(c.initial_state is not None or c.initial_cell is not None for _, cells in self.layers for c in cells)
+
+    def first(self, cell, name):
+        out = np.zeros(self.hidden)
+        if getattr(cell, name) is not None:
+            out[:cell.hidden] = getattr(cell, name)
+        return out
 
     def config(self):
         directions = [d for d, _ in self.layers]
@@ -141,6 +156,8 @@ class Stack:
             out["bidirectional"] = True
         elif set(directions) != {"forward"}:
             out["direction"] = directions[0] if len(set(directions)) == 1 else directions
+        if self.learned():
+            out["initial_state"] = "learned"
         return {**out, **self.keys}
 
 

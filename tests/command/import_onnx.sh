@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# tools/import_onnx.py: graphs with GRU and LSTM nodes, written by PyTorch's exporter and node by node, give what PyTorch and loops
+# over the operators' definitions give; what grus cannot compute is refused by name.
+set -eu
+# shellcheck source=tests/support/common.sh
+. "${srcdir:=.}/tests/support/common.sh"
+for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
+    ! "$python" -c 'import torch' 2>/dev/null || break
+done
+if [[ $python = none ]]; then
+    echo "this test needs PyTorch (Debian package: python3-torch)" >&2
+    exit 77
+fi
+"$python" "$srcdir/tests/support/onnx_models.py" "$work/in"
+cd "$work/in"
+# shellcheck source=tests/support/importing.sh
+. "$srcdir/tests/support/importing.sh"
+import_coprocess import_onnx
+
+for graph in *.onnx; do
+    name=${graph%.onnx}
+    options=()
+    [[ ! -e $name.options ]] || mapfile -t options <"$name.options"
+    if [[ $name = bad-* ]]; then
+        import_model 1 "$graph" -o "$name" "${options[@]}"
+        checks=$((checks + 1))
+        grep -qF -- "$(cat "$name.says")" said || fail "$name: expected \"$(cat "$name.says")\", found \"$(tail -n 1 said)\""
+        check "$name: a directory is left" test ! -e "$name"
+        continue
+    fi
+    import_model 0 "$graph" -o "$name" "${options[@]}"
+    expect 0 "$name: loads" inspect "$name" --strict
+    expect 0 "$name: runs" run "$name" "$name.jsonl" -q -o "$name-out"
+    plain "$name-out/$name.jsonl.zst" >found
+    check "$name: other results" "$builddir/tests/support/compare_records" "$name.expected" found
+done
+graphs=(*-out) refusals=(bad-*.says)
+check "graphs that are run and refused" test "${#graphs[@]} ${#refusals[@]}" = "12 21"
+finish
