@@ -179,14 +179,19 @@ static bool fill_head(attending *state, size_t i, grus_attention_head *head)
     return head->name && head->labels && head->probs;
 }
 
-static const grus_attention_head *const *take_heads(attending *state, size_t n)
+// Those that say a label with its probability; *n is how many.
+static const grus_attention_head *const *take_heads(attending *state, size_t *n)
 {
-    grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *heads);
-    const grus_attention_head **list = grus_arena_alloc(state->arena, grus_max(n, 1), sizeof *list);
-    for (size_t i = 0; heads && list && i < n; i++) {
-        if (!fill_head(state, i, &heads[i]))
+    const grus_config *config = &state->model->config;
+    grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(config->n_heads, 1), sizeof *heads);
+    const grus_attention_head **list = grus_arena_alloc(state->arena, grus_max(config->n_heads, 1), sizeof *list);
+    for (size_t i = 0; heads && list && i < config->n_heads; i++) {
+        if (grus_job_head_form(&state->job, i) != GRUS_FORM_LABEL)
+            continue;
+        if (!fill_head(state, i, &heads[*n]))
             return NULL;
-        list[i] = &heads[i];
+        list[*n] = &heads[*n];
+        (*n)++;
     }
     return heads ? list : NULL;
 }
@@ -197,8 +202,7 @@ static bool fill_pooled(attending *state, grus_attention_map *map)
     map->rows = 1;
     map->row_tokens = take_tokens(state, NULL, &none, 1);
     map->weights = copy_floats(state, state->result.attention, map->columns);
-    map->n_heads = state->model->config.n_heads;
-    map->heads = take_heads(state, map->n_heads);
+    map->heads = take_heads(state, &map->n_heads);
     return map->row_tokens && map->weights && map->heads;
 }
 

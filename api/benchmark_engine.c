@@ -108,7 +108,8 @@ grus_status grus_benchmark_encode(grus_benchmark_state *bench, grus_error *error
 {
     grus_infer_options *infer = &bench->infer;
     *infer = bench->job.infer;
-    infer->heads = infer->force = infer->attention = infer->token_scores = false;
+    infer->heads = 0;
+    infer->force = infer->attention = infer->token_scores = false;
     infer->search.beam_size = infer->search.n_best = infer->search.max_length = 1;
     return measure(bench, "encode", 1, error);
 }

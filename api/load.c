@@ -128,7 +128,8 @@ static grus_status report_tokens(const grus_model *model, const grus_tokenizer *
     return status;
 }
 
-static grus_status json_length(const char *text, size_t length, grus_buffer *scratch, size_t *longest,
+// Adds to *all, unless NULL, what it takes in a list.
+static grus_status json_length(const char *text, size_t length, grus_buffer *scratch, size_t *longest, size_t *all,
                                grus_error *error)
 {
     grus_buffer_clear(scratch);
@@ -136,34 +137,61 @@ static grus_status json_length(const char *text, size_t length, grus_buffer *scr
     if (scratch->failed)
         return grus_fail_memory(error, length);
     *longest = grus_max(*longest, scratch->size);
+    if (all)
+        *all += scratch->size + strlen(", ");
     return GRUS_OK;
+}
+
+static grus_status refuse_head(const grus_model *model, size_t head, const char *key, grus_error *error)
+{
+    const grus_head_config *config = &model->config.heads[head];
+    char file[sizeof error->file], place[sizeof error->place];
+    snprintf(file, sizeof file, "%s/config.json", model->dir);
+    snprintf(place, sizeof place, "heads.%s.%s", config->name, key);
+    if (strcmp(key, "size") == 0)
+        return grus_fail(error, GRUS_E_MODEL, file, place, "expected the number of its labels, %zu, found %zu",
+                         grus_vocab_size(model->labels[head]), config->n_labels);
+    return grus_fail(error, GRUS_E_MODEL, file, place, "expected the line of a label, below %zu, found %zu",
+                     config->n_labels, config->blank);
+}
+
+static grus_status take_labels(grus_model *model, size_t head, grus_error *error)
+{
+    grus_head_config *config = &model->config.heads[head];
+    size_t n = grus_vocab_size(model->labels[head]);
+    if (config->n_labels && config->n_labels != n)
+        return refuse_head(model, head, "size", error);
+    config->n_labels = n;
+    if (config->decode == GRUS_HEAD_CTC && config->blank >= n)
+        return refuse_head(model, head, "blank", error);
+    grus_status status = GRUS_OK;
+    grus_buffer scratch = {0};
+    for (size_t i = 0; i < n && status == GRUS_OK; i++) {
+        size_t length;
+        const char *label = grus_vocab_token(model->labels[head], (uint32_t)i, &length);
+        status = json_length(label, length, &scratch, &model->longest_label[head], &model->all_labels[head], error);
+    }
+    grus_buffer_free(&scratch);
+    return status;
 }
 
 static grus_status load_labels(grus_model *model, const grus_load_options *options, grus_error *error)
 {
     grus_config *config = &model->config;
     grus_status status = GRUS_OK;
-    grus_buffer scratch = {0};
     for (size_t i = 0; i < config->n_heads && status == GRUS_OK; i++) {
+        if (!*config->heads[i].labels)
+            continue;
         char *path = grus_path_join(model->dir, config->heads[i].labels);
-        if (!path) {
-            status = grus_fail_memory(error, strlen(config->heads[i].labels));
-            break;
-        }
+        if (!path)
+            return grus_fail_memory(error, strlen(config->heads[i].labels));
         status = grus_vocab_read(path, &model->labels[i], error);
         if (status == GRUS_OK)
             status = report_lines(model->labels[i], GRUS_VOCAB_LABELS, path, options, error);
         free(path);
-        if (status != GRUS_OK)
-            break;
-        config->heads[i].n_labels = grus_vocab_size(model->labels[i]);
-        for (size_t j = 0; j < config->heads[i].n_labels && status == GRUS_OK; j++) {
-            size_t length;
-            const char *label = grus_vocab_token(model->labels[i], (uint32_t)j, &length);
-            status = json_length(label, length, &scratch, &model->longest_label[i], error);
-        }
+        if (status == GRUS_OK)
+            status = take_labels(model, i, error);
     }
-    grus_buffer_free(&scratch);
     return status;
 }
 
@@ -236,7 +264,7 @@ static grus_status settle_sizes(grus_model *model, grus_error *error)
         for (uint32_t id = 0; id < model->facts.target_vocab && status == GRUS_OK; id++) {
             grus_buffer_clear(&text);
             grus_tokenizer_decode(model->target, &id, 1, &text);
-            status = json_length(text.data ? text.data : "", text.size, &scratch, &model->longest_token, error);
+            status = json_length(text.data ? text.data : "", text.size, &scratch, &model->longest_token, NULL, error);
         }
     grus_buffer_free(&text);
     grus_buffer_free(&scratch);

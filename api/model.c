@@ -52,7 +52,7 @@ bool grus_model_head_is_on_token(const grus_model *model, size_t head)
 
 size_t grus_model_labels(const grus_model *model, size_t head)
 {
-    return head < model->config.n_heads ? model->config.heads[head].n_labels : 0;
+    return head < model->config.n_heads && model->labels[head] ? model->config.heads[head].n_labels : 0;
 }
 
 const char *grus_model_label(const grus_model *model, size_t head, size_t label, size_t *length)

@@ -20,6 +20,8 @@ const char *const *grus_names(grus_name_list list)
         return grus_state_names;
     case GRUS_NAMES_COMPUTE:
         return grus_compute_names;
+    case GRUS_NAMES_HEAD_OUTPUT:
+        return grus_output_names;
     }
     return NULL;
 }

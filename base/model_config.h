@@ -7,7 +7,9 @@
 
 #define GRUS_MAX_HEADS 16
 #define GRUS_MAX_RENAMES 64
-#define GRUS_MAX_PARTS 3 // inputs of a decoder, a readout or a token head
+#define GRUS_MAX_PARTS 8     // inputs side by side: of a decoder, a readout or a token head
+#define GRUS_DECODER_PARTS 3 // words for those of a decoder, and of a readout
+#define GRUS_MAX_HIDDEN 16   // hidden layers of a head
 
 // What is applied to each value behind a layer of the front or of a head.
 typedef enum grus_activation {
@@ -88,15 +90,34 @@ typedef struct grus_pooling_config {
     bool normalize;
 } grus_pooling_config;
 
-typedef enum grus_head_input { GRUS_HEAD_STATE, GRUS_HEAD_POOLED } grus_head_input;
+// What a token head reads of a position: GRUS_HEAD_LAYER + k is the output of layer k, GRUS_HEAD_SOURCE what enters the
+// encoder.
+enum { GRUS_HEAD_STATE, GRUS_HEAD_POOLED, GRUS_HEAD_SOURCE, GRUS_HEAD_LAYER };
+typedef size_t grus_head_input;
+
+typedef enum grus_head_activation { GRUS_HEAD_SOFTMAX, GRUS_HEAD_SIGMOID, GRUS_HEAD_NUMBERS } grus_head_activation;
+typedef enum grus_head_decode { GRUS_HEAD_ARGMAX, GRUS_HEAD_CRF, GRUS_HEAD_CTC } grus_head_decode;
+
+// A layer between a head's inputs and its last linear one.
+typedef struct grus_hidden_config {
+    size_t size;
+    grus_activation activation;
+} grus_hidden_config;
 
 typedef struct grus_head_config {
     char *name;
-    char *labels; // path
+    char *labels; // path; "": there are none, and what it says are numbers
     bool on_token;
     size_t n_inputs;
-    grus_head_input inputs[2]; // token heads
-    size_t n_labels;           // filled in by the loader from the labels file
+    grus_head_input inputs[GRUS_MAX_PARTS]; // token heads
+    size_t n_hidden;
+    grus_hidden_config hidden[GRUS_MAX_HIDDEN];
+    grus_head_activation activation;
+    float threshold;         // of sigmoid: labels at or above it are told
+    grus_head_decode decode; // of token heads with softmax
+    size_t blank;            // of ctc: the label that is never printed
+    char *join;              // of ctc: what stands between labels; NULL: nothing
+    size_t n_labels; // of numbers what config.json says, or 0; else filled in by the loader from the labels file
 } grus_head_config;
 
 typedef enum grus_bridge_kind {
@@ -116,9 +137,9 @@ typedef struct grus_decoder_config {
     grus_bridge_kind bridge;
     grus_query_kind query;
     size_t n_inputs;
-    grus_part inputs[GRUS_MAX_PARTS];
+    grus_part inputs[GRUS_DECODER_PARTS];
     size_t n_readout;
-    grus_part readout[GRUS_MAX_PARTS];
+    grus_part readout[GRUS_DECODER_PARTS];
     size_t readout_size; // 0: no projection
     bool readout_tanh;
     bool tied;

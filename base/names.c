@@ -66,9 +66,22 @@ const char *const grus_part_names[] = {
 };
 
 const char *const grus_head_input_names[] = {
-    [GRUS_HEAD_STATE] = "state",
-    [GRUS_HEAD_POOLED] = "pooled",
-    [GRUS_HEAD_POOLED + 1] = NULL,
+    [GRUS_HEAD_STATE] = "state", [GRUS_HEAD_POOLED] = "pooled", [GRUS_HEAD_SOURCE] = "source",
+    [GRUS_HEAD_LAYER] = "layer", [GRUS_HEAD_LAYER + 1] = NULL,
+};
+
+const char *const grus_head_activation_names[] = {
+    [GRUS_HEAD_SOFTMAX] = "softmax",
+    [GRUS_HEAD_SIGMOID] = "sigmoid",
+    [GRUS_HEAD_NUMBERS] = "none",
+    [GRUS_HEAD_NUMBERS + 1] = NULL,
+};
+
+const char *const grus_head_decode_names[] = {
+    [GRUS_HEAD_ARGMAX] = "argmax",
+    [GRUS_HEAD_CRF] = "crf",
+    [GRUS_HEAD_CTC] = "ctc",
+    [GRUS_HEAD_CTC + 1] = NULL,
 };
 
 const char *const grus_tokenizer_names[] = {
@@ -119,6 +132,21 @@ const char *const grus_compute_names[] = {
     [GRUS_COMPUTE_FLOAT32] = "float32",
     [GRUS_COMPUTE_INT8] = "int8",
     [GRUS_COMPUTE_INT8 + 1] = NULL,
+};
+
+const char *const grus_output_names[] = {
+    [GRUS_HEAD_LABELS] = "labels",
+    [GRUS_HEAD_PROBS] = "probs",
+    [GRUS_HEAD_LOGITS] = "logits",
+    [GRUS_HEAD_LOGITS + 1] = NULL,
+};
+
+const char *const grus_result_own_names[] = {
+    [GRUS_RESULT_ATTENTION] = "attention", [GRUS_RESULT_ALIGNMENT] = "alignment",
+    [GRUS_RESULT_EMBEDDING] = "embedding", [GRUS_RESULT_LOGPROB] = "logprob",
+    [GRUS_RESULT_SCORE] = "score",         [GRUS_RESULT_OUTPUT] = "output",
+    [GRUS_RESULT_NBEST] = "nbest",         [GRUS_RESULT_TOKEN_LOGPROBS] = "token_logprobs",
+    [GRUS_RESULT_TRUNCATED] = "truncated", [GRUS_N_RESULTS] = NULL,
 };
 
 const char *const grus_format_suffixes[] = {

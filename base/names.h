@@ -18,7 +18,9 @@ extern const char *const grus_pooling_names[];         // grus_pooling_kind
 extern const char *const grus_query_names[];           // grus_query_kind
 extern const char *const grus_bridge_names[];          // grus_bridge_kind
 extern const char *const grus_part_names[];            // grus_part
-extern const char *const grus_head_input_names[];      // grus_head_input
+extern const char *const grus_head_input_names[];      // grus_head_input; of layers, the word before the number
+extern const char *const grus_head_activation_names[]; // grus_head_activation
+extern const char *const grus_head_decode_names[];     // grus_head_decode
 extern const char *const grus_tokenizer_names[];       // grus_tokenizer_kind
 
 // Which files a tokenizer must have (+), may have (?), or has no use for (-); a row for each grus_tokenizer_kind.
@@ -34,7 +36,24 @@ extern const char *const grus_attention_names[]; // grus_attention_output
 extern const char *const grus_format_names[];    // grus_format
 extern const char *const grus_state_names[];     // grus_shard_state
 extern const char *const grus_compute_names[];   // grus_compute_type
+extern const char *const grus_output_names[];    // grus_head_output
 extern const char *const grus_format_suffixes[]; // of outputs, grus_format
+
+// The fields of a record's result.
+typedef enum grus_result_field {
+    GRUS_RESULT_ATTENTION,
+    GRUS_RESULT_ALIGNMENT,
+    GRUS_RESULT_EMBEDDING,
+    GRUS_RESULT_LOGPROB,
+    GRUS_RESULT_SCORE,
+    GRUS_RESULT_OUTPUT,
+    GRUS_RESULT_NBEST,
+    GRUS_RESULT_TOKEN_LOGPROBS,
+    GRUS_RESULT_TRUNCATED,
+    GRUS_N_RESULTS, // and behind them the heads, of which each has a name
+} grus_result_field;
+// Their own names, as an item of "nbest" has them whatever options call the others.
+extern const char *const grus_result_own_names[]; // grus_result_field
 
 // The index of word among names; false where it is none of them.
 bool grus_name_find(const char *const names[], const char *word, size_t *index);

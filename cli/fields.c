@@ -23,6 +23,7 @@ static const field_flag flags[] = {
     {"run.field_prefix", "--field-prefix"},
     {"run.format", "--format"},
     {"run.grow", "--grow"},
+    {"run.head_output", "--head-output"},
     {"run.id_key", "--id-key"},
     {"run.input_type", "--input-type"},
     {"run.level", "--level"},

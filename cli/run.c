@@ -21,6 +21,7 @@ enum option_number {
     OPT_SEARCH,
     OPT_UNIQUE_NBEST = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
     OPT_ATTENTION,
+    OPT_HEAD_OUTPUT,
     OPT_TOKEN_SCORES,
     OPT_MARK_TRUNCATED,
     OPT_INPUT_TYPE,
@@ -76,6 +77,8 @@ static const grus_option options[N_OPTIONS] = {
                                    "of hypotheses with the same text the best alone"),
     [OPT_ATTENTION] = GRUS_CHOICE_OF("attention", GRUS_NAMES_ATTENTION, RUN(attention),
                                      "none, soft (weights), hard (alignment) [none]"),
+    [OPT_HEAD_OUTPUT] = GRUS_CHOICE_OF("head-output", GRUS_NAMES_HEAD_OUTPUT, RUN(head_output),
+                                       "labels, or numbers of the task's heads: probs, logits [labels]"),
     [OPT_TOKEN_SCORES] =
         GRUS_FLAG("token-scores", 0, RUN(token_scores), "with --task score: the log-probability of each token"),
     [OPT_MARK_TRUNCATED] = GRUS_FLAG("mark-truncated", 0, RUN(mark_truncated),

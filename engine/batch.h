@@ -19,17 +19,22 @@ typedef struct grus_batch {
 } grus_batch;
 
 typedef struct grus_infer_options {
-    bool heads;        // encoder models: fill in predictions
+    uint32_t heads; // encoder models: bit i for the prediction of head i
+    grus_head_output head_output;
     bool force;        // seq2seq models: score batch->targets instead of searching
     bool attention;    // fill in attention
     bool token_scores; // with force: fill in token_logprobs
     grus_search search;
 } grus_infer_options;
 
+#define GRUS_ALL_HEADS UINT32_MAX
+
+// What a head says of a sequence. Labels where they are asked for and the head has softmax, else numbers, each NULL without.
 typedef struct grus_prediction {
     size_t n;              // 1 on a sequence head, the length on a token head
     const uint32_t *label; // (n)
-    const float *prob;     // (n)
+    const float *prob;     // (n) of the labels
+    const float *numbers;  // (n, C): probabilities or linear outputs
 } grus_prediction;
 
 typedef struct grus_hypothesis {
@@ -45,7 +50,8 @@ typedef struct grus_result {
     bool finite;            // false: some number of this result is not; nothing else is to be used then
     const float *embedding; // (D) the pooled vector; NULL without pooling
     const float *attention; // (length) pooling weights, where asked for and the pooling is by attention; else NULL
-    const grus_prediction *predictions; // one for each head of the config, where heads was asked for
+    const grus_prediction
+        *predictions; // one for each head of the config, all 0 where it was not asked for; NULL: none was
     size_t n_hypotheses;
     grus_hypothesis *hypotheses; // best first
 } grus_result;

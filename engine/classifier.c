@@ -17,6 +17,11 @@ grus_status grus_classifier_read(grus_reading *reading, const grus_config *confi
     return status;
 }
 
+static bool is_wanted(uint32_t heads, size_t i)
+{
+    return heads >> i & 1;
+}
+
 // What stays of a batch.
 typedef struct kept {
     float *pooled;                // (records, D), where the model pools
@@ -24,7 +29,7 @@ typedef struct kept {
     grus_prediction *predictions; // (records, heads), where they are asked for
 } kept;
 
-static bool list_kept(const grus_classifier *classifier, bool heads, const grus_sizes *sizes, grus_arena *arena,
+static bool list_kept(const grus_classifier *classifier, uint32_t heads, const grus_sizes *sizes, grus_arena *arena,
                       kept *k)
 {
     bool pools = classifier->pooling.kind != GRUS_POOL_NONE;
@@ -43,8 +48,10 @@ bool grus_classifier_list(const grus_classifier *classifier, const grus_infer_op
     kept k;
     bool listed = list_kept(classifier, options->heads, sizes, arena, &k) &&
                   grus_pooling_list(&classifier->pooling, sizes->positions, arena);
-    for (size_t i = 0; i < classifier->n_heads && listed && options->heads; i++)
-        listed = grus_head_list(classifier->heads + i, sizes->positions, sizes->records, arena);
+    for (size_t i = 0; i < classifier->n_heads && listed; i++)
+        if (is_wanted(options->heads, i))
+            listed =
+                grus_head_list(classifier->heads + i, options->head_output, sizes->positions, sizes->records, arena);
     return listed;
 }
 
@@ -56,27 +63,54 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
-static grus_status run_heads(const grus_classifier *classifier, const grus_encoded *encoded, const kept *k,
-                             const grus_work *work, grus_result *results)
+// A run over a batch.
+typedef struct running {
+    const grus_classifier *classifier;
+    const grus_infer_options *options;
+    const grus_encoded *encoded;
+    kept kept;
+    grus_result *results;
+} running;
+
+// The part of a prediction on all rows that is on n rows from first on, each of so many numbers.
+static grus_prediction slice(const grus_prediction *all, size_t numbers, size_t first, size_t n)
 {
-    size_t n_heads = classifier->n_heads;
-    for (size_t i = 0; i < n_heads; i++) {
-        const grus_head *head = classifier->heads + i;
-        uint32_t *labels;
-        float *probs;
-        grus_status status = grus_head_run(head, encoded, k->pooled, work, &labels, &probs);
-        if (status)
-            return status;
-        for (size_t record = 0; record < encoded->n; record++) {
-            size_t first = head->on_token ? encoded->offset[record] : record;
-            size_t n = head->on_token ? encoded->length[record] : 1;
-            k->predictions[record * n_heads + i] = (grus_prediction){n, labels + first, probs + first};
-            results[record].finite = results[record].finite && all_finite(probs + first, n);
-        }
+    return (grus_prediction){.n = n,
+                             .label = all->label ? all->label + first : NULL,
+                             .prob = all->prob ? all->prob + first : NULL,
+                             .numbers = all->numbers ? all->numbers + first * numbers : NULL};
+}
+
+static grus_status run_head(const running *r, size_t i, const grus_work *work)
+{
+    const grus_head *head = r->classifier->heads + i;
+    const grus_encoded *encoded = r->encoded;
+    grus_prediction all;
+    grus_status status = grus_head_run(head, r->options->head_output, encoded, r->kept.pooled, work, &all);
+    for (size_t record = 0; record < encoded->n && !status; record++) {
+        size_t first = head->on_token ? encoded->offset[record] : record;
+        size_t n = head->on_token ? encoded->length[record] : 1;
+        grus_prediction *own = r->kept.predictions + record * r->classifier->n_heads + i;
+        *own = slice(&all, head->n_labels, first, n);
+        bool finite = own->numbers ? all_finite(own->numbers, n * head->n_labels) : all_finite(own->prob, n);
+        r->results[record].finite = r->results[record].finite && finite;
     }
-    for (size_t record = 0; record < encoded->n; record++)
-        results[record].predictions = k->predictions + record * n_heads;
-    return GRUS_OK;
+    return status;
+}
+
+static grus_status run_heads(const running *r, const grus_work *work)
+{
+    size_t n_heads = r->classifier->n_heads;
+    grus_prediction *predictions = r->kept.predictions;
+    grus_status status = GRUS_OK;
+    for (size_t i = 0; i < r->encoded->n * n_heads; i++)
+        predictions[i] = (grus_prediction){0};
+    for (size_t i = 0; i < n_heads && !status; i++)
+        if (is_wanted(r->options->heads, i))
+            status = run_head(r, i, work);
+    for (size_t record = 0; record < r->encoded->n; record++)
+        r->results[record].predictions = predictions + record * n_heads;
+    return status;
 }
 
 grus_status grus_classifier_run(const grus_classifier *classifier, const grus_encoded *encoded,
@@ -84,20 +118,21 @@ grus_status grus_classifier_run(const grus_classifier *classifier, const grus_en
 {
     const grus_pooling *pooling = &classifier->pooling;
     const grus_sizes sizes = {.records = encoded->n, .positions = encoded->positions};
-    kept k;
-    if (!list_kept(classifier, options->heads, &sizes, work->arena, &k))
+    running r = {.classifier = classifier, .options = options, .encoded = encoded, .results = results};
+    const kept *k = &r.kept;
+    if (!list_kept(classifier, options->heads, &sizes, work->arena, &r.kept))
         return grus_fail_memory(work->error, 0);
-    if (k.pooled) {
-        grus_status status = grus_pooling_run(pooling, encoded, work, k.pooled, k.weights);
+    if (k->pooled) {
+        grus_status status = grus_pooling_run(pooling, encoded, work, k->pooled, k->weights);
         if (status)
             return status;
     }
     bool weighted = options->attention && pooling->kind == GRUS_POOL_ATTENTION;
     for (size_t i = 0; i < encoded->n; i++) {
-        float *pooled = k.pooled ? k.pooled + i * pooling->size : NULL;
+        float *pooled = k->pooled ? k->pooled + i * pooling->size : NULL;
         results[i].finite = !pooled || all_finite(pooled, pooling->size);
         results[i].embedding = pooled;
-        results[i].attention = weighted ? k.weights + encoded->offset[i] : NULL;
+        results[i].attention = weighted ? k->weights + encoded->offset[i] : NULL;
     }
-    return options->heads ? run_heads(classifier, encoded, &k, work, results) : GRUS_OK;
+    return options->heads ? run_heads(&r, work) : GRUS_OK;
 }

@@ -136,6 +136,8 @@ typedef enum grus_attention_output {
     GRUS_ATTENTION_HARD
 } grus_attention_output;
 typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
+// What the heads of an encoder model give: what they decide on, or the numbers that they decide by.
+typedef enum grus_head_output { GRUS_HEAD_LABELS, GRUS_HEAD_PROBS, GRUS_HEAD_LOGITS } grus_head_output;
 
 // The lists of words: what the command line, config.json and run.json call the values of an enumeration.
 typedef enum grus_name_list {
@@ -145,6 +147,7 @@ typedef enum grus_name_list {
     GRUS_NAMES_FORMAT,      // grus_format
     GRUS_NAMES_SHARD_STATE, // grus_shard_state
     GRUS_NAMES_COMPUTE,     // grus_compute_type
+    GRUS_NAMES_HEAD_OUTPUT, // grus_head_output
 } grus_name_list;
 
 // The words of a list, in the order of its enumeration, with NULL behind the last; NULL for a list that this library does
@@ -270,6 +273,8 @@ typedef struct grus_run_options {
     // Names of the result's fields. output_key: of the main one (the text, the embedding, the one head, the score);
     // field_prefix: stands before the names of the others. NULL: their own.
     const char *output_key, *field_prefix;
+    uint8_t head_output;   // a grus_head_output, of what the task's heads give
+    bool last_reserved[7]; // false
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);
@@ -438,7 +443,7 @@ typedef struct grus_attention_map {
     const char *const *column_tokens; // (columns) "" for a source of features
     const char *output;               // the decoder's text, as `grus run` would print it; NULL for encoder models
     double score, logprob;            // of the output; 0 for encoder models
-    size_t n_heads;                   // 0 for seq2seq models
+    size_t n_heads;                   // of those with softmax alone; 0 for seq2seq models
     const grus_attention_head *const *heads; // (n_heads)
 } grus_attention_map;
 

@@ -11,41 +11,26 @@
 #include "io/json/json_write.h"
 #include "io/json/number.h"
 #include "io/shard/npy.h"
+#include "scheduler/format_heads.h"
+#include "scheduler/format_values.h"
 
 // ---- bounds ----
 
-#define FLOAT_BYTES 17  // "-1.17549435e-38, "
-#define DOUBLE_BYTES 26 // "-2.2250738585072014e-308, "
-#define PAIR_BYTES 16   // "16383-16384 " and the like
-#define RECORD_BYTES 64 // {"id": …} and the names of fields
+#define PAIR_BYTES 16 // "16383-16384 " and the like
 #define TRUNCATED_BYTES sizeof ", \"truncated\": true"
-
-static size_t heads_bound(const grus_job *job, const grus_slot_bounds *bounds)
-{
-    const grus_model *model = job->model;
-    size_t bytes = 0;
-    for (size_t i = 0; i < model->config.n_heads; i++) {
-        if (!job->heads[i])
-            continue;
-        bool on_token = model->config.heads[i].on_token;
-        size_t items = on_token ? bounds->positions : bounds->records;
-        bytes = grus_add_sat(bytes, grus_mul_sat(bounds->records, RECORD_BYTES));
-        bytes = grus_add_sat(bytes, grus_mul_sat(items, model->longest_label[i] + (on_token ? 4 : FLOAT_BYTES + 32)));
-    }
-    return bytes;
-}
 
 static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     const grus_search *search = &job->infer.search;
     size_t items = job->infer.force ? 1 : (search->n_best > 1 ? search->n_best + 1 : 1);
     size_t bytes =
-        grus_mul_sat(bounds->records, grus_mul_sat(items, 2 * DOUBLE_BYTES + RECORD_BYTES +
+        grus_mul_sat(bounds->records, grus_mul_sat(items, 2 * GRUS_FORMAT_DOUBLE_BYTES + GRUS_FORMAT_RECORD_BYTES +
                                                               (job->options->mark_truncated ? TRUNCATED_BYTES : 0)));
     if (job->infer.force)
-        return grus_add_sat(bytes, job->infer.token_scores
-                                       ? grus_mul_sat(grus_add_sat(bounds->positions, bounds->records), FLOAT_BYTES)
-                                       : 0);
+        return grus_add_sat(
+            bytes, job->infer.token_scores
+                       ? grus_mul_sat(grus_add_sat(bounds->positions, bounds->records), GRUS_FORMAT_FLOAT_BYTES)
+                       : 0);
     // All records within their own limit: the sum of the limits, which ceil and + 10 raise by 11 a record.
     double steps = ceil(search->max_length_factor * (double)bounds->positions) + 11 * (double)bounds->records;
     size_t most = grus_mul_sat(bounds->records, search->max_length);
@@ -56,18 +41,18 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
-    size_t record = grus_add_sat(RECORD_BYTES, job->names.more_bytes);
+    size_t record = grus_add_sat(GRUS_FORMAT_RECORD_BYTES, job->names.more_bytes);
     size_t bytes = grus_add_sat(jsonl ? bounds->bytes : 0, grus_mul_sat(bounds->records, record));
     if (job->embedding)
         bytes =
-            grus_add_sat(bytes, grus_mul_sat(bounds->records,
-                                             grus_mul_sat(grus_config_output_size(&job->model->config), FLOAT_BYTES)));
-    bytes = grus_add_sat(bytes, heads_bound(job, bounds));
+            grus_add_sat(bytes, grus_mul_sat(bounds->records, grus_mul_sat(grus_config_output_size(&job->model->config),
+                                                                           GRUS_FORMAT_FLOAT_BYTES)));
+    bytes = grus_add_sat(bytes, grus_format_heads_bound(job, bounds));
     if (job->hypotheses)
         bytes = grus_add_sat(bytes, hypotheses_bound(job, bounds));
     size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
     if (job->options->attention == GRUS_ATTENTION_SOFT)
-        bytes = grus_add_sat(bytes, grus_mul_sat(cells, FLOAT_BYTES));
+        bytes = grus_add_sat(bytes, grus_mul_sat(cells, GRUS_FORMAT_FLOAT_BYTES));
     if (job->options->attention == GRUS_ATTENTION_HARD)
         bytes = grus_add_sat(bytes, grus_mul_sat(cells, PAIR_BYTES));
     return bytes;
@@ -84,45 +69,6 @@ typedef struct grus_format_scratch {
     grus_buffer text;   // of one output
     grus_buffer places; // of the items of one record whose texts differ
 } grus_format_scratch;
-
-static void put_floats(grus_buffer *out, const float *values, size_t n)
-{
-    grus_buffer_byte(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            grus_buffer_text(out, ", ");
-        grus_json_float(out, values[i]);
-    }
-    grus_buffer_byte(out, ']');
-}
-
-static void put_label(grus_buffer *out, const grus_vocab *labels, uint32_t label)
-{
-    size_t length;
-    const char *text = grus_vocab_token(labels, label, &length);
-    grus_json_string(out, text, length);
-}
-
-static void put_prediction(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
-{
-    const grus_vocab *labels = job->model->labels[head];
-    grus_json_member(out, job->names.list[GRUS_N_RESULTS + head]);
-    if (job->model->config.heads[head].on_token) {
-        grus_buffer_byte(out, '[');
-        for (size_t i = 0; i < prediction->n; i++) {
-            if (i)
-                grus_buffer_text(out, ", ");
-            put_label(out, labels, prediction->label[i]);
-        }
-        grus_buffer_byte(out, ']');
-        return;
-    }
-    grus_buffer_text(out, "{\"label\": ");
-    put_label(out, labels, prediction->label[0]);
-    grus_buffer_text(out, ", \"prob\": ");
-    grus_json_float(out, prediction->prob[0]);
-    grus_buffer_byte(out, '}');
-}
 
 // The tokens that are printed: all but the end token.
 static size_t printed(const grus_hypothesis *hypothesis)
@@ -208,7 +154,7 @@ static void put_forced(grus_buffer *out, const grus_job *job, const grus_hypothe
     put_number(out, names[GRUS_RESULT_SCORE], best->score);
     if (job->infer.token_scores) {
         grus_json_member(out, names[GRUS_RESULT_TOKEN_LOGPROBS]);
-        put_floats(out, best->token_logprobs, best->length);
+        grus_format_floats(out, best->token_logprobs, best->length);
     }
 }
 
@@ -227,17 +173,6 @@ static void put_hypotheses(grus_buffer *out, const grus_job *job, const grus_res
     grus_buffer_clear(&scratch->places);
     for (size_t i = 0; i < result->n_hypotheses && !out->failed; i++)
         put_item(out, job, &result->hypotheses[i], scratch);
-    grus_buffer_byte(out, ']');
-}
-
-static void put_rows(grus_buffer *out, const float *weights, size_t rows, size_t columns)
-{
-    grus_buffer_byte(out, '[');
-    for (size_t i = 0; i < rows; i++) {
-        if (i)
-            grus_buffer_text(out, ", ");
-        put_floats(out, weights ? weights + i * columns : NULL, weights ? columns : 0);
-    }
     grus_buffer_byte(out, ']');
 }
 
@@ -261,9 +196,9 @@ static void put_attention(grus_buffer *out, const grus_job *job, const grus_resu
     bool hard = job->options->attention == GRUS_ATTENTION_HARD;
     grus_json_member(out, job->names.list[hard ? GRUS_RESULT_ALIGNMENT : GRUS_RESULT_ATTENTION]);
     if (!job->hypotheses)
-        put_rows(out, result->attention, 1, length);
+        grus_format_rows(out, result->attention, 1, length);
     else if (!hard)
-        put_rows(out, result->hypotheses[0].attention, result->hypotheses[0].length, length);
+        grus_format_rows(out, result->hypotheses[0].attention, result->hypotheses[0].length, length);
     else
         put_alignment(out, &result->hypotheses[0], length);
 }
@@ -273,11 +208,11 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
 {
     if (job->embedding) {
         grus_json_member(out, job->names.list[GRUS_RESULT_EMBEDDING]);
-        put_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+        grus_format_floats(out, result->embedding, grus_config_output_size(&job->model->config));
     }
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i])
-            put_prediction(out, job, i, &result->predictions[i]);
+            grus_format_head(out, job, i, &result->predictions[i]);
     if (job->infer.force)
         put_forced(out, job, &result->hypotheses[0]);
     else if (job->hypotheses)
@@ -287,26 +222,6 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
 }
 
 // ---- text: one line a record ----
-
-static void put_plain(grus_buffer *out, const char *text, size_t length)
-{
-    size_t start = out->size;
-    grus_buffer_append(out, text, length);
-    for (size_t i = start; i < out->size; i++)
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
-}
-
-static void put_plain_labels(grus_buffer *out, const grus_vocab *labels, const grus_prediction *prediction)
-{
-    for (size_t i = 0; i < prediction->n; i++) {
-        size_t length;
-        const char *label = grus_vocab_token(labels, prediction->label[i], &length);
-        if (i)
-            grus_buffer_byte(out, ' ');
-        put_plain(out, label, length);
-    }
-}
 
 static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *best, grus_buffer *scratch)
 {
@@ -318,20 +233,17 @@ static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_h
     grus_buffer_clear(scratch);
     grus_tokenizer_decode(job->model->target, best->tokens, printed(best), scratch);
     out->failed |= scratch->failed;
-    put_plain(out, scratch->data, scratch->size);
+    grus_format_plain(out, scratch->data, scratch->size);
 }
 
 static void put_line(grus_buffer *out, const grus_job *job, const grus_result *result, grus_format_scratch *scratch)
 {
     const grus_config *config = &job->model->config;
-    for (size_t i = 0; job->embedding && i < grus_config_output_size(config); i++) {
-        if (i)
-            grus_buffer_byte(out, ' ');
-        grus_json_float(out, result->embedding[i]);
-    }
+    if (job->embedding)
+        grus_format_plain_floats(out, result->embedding, grus_config_output_size(config));
     for (size_t i = 0; i < config->n_heads; i++)
         if (job->heads[i])
-            put_plain_labels(out, job->model->labels[i], &result->predictions[i]);
+            grus_format_plain_head(out, job, i, &result->predictions[i]);
     if (job->infer.force)
         grus_json_float(out, (float)result->hypotheses[0].score);
     else if (job->hypotheses)

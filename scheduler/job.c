@@ -21,9 +21,10 @@ static size_t select_heads(grus_job *job, bool sequence, bool token)
 {
     const grus_config *config = &job->model->config;
     size_t n = 0;
-    for (size_t i = 0; i < config->n_heads; i++)
+    for (size_t i = 0; i < config->n_heads; i++) {
         n += job->heads[i] = config->heads[i].on_token ? token : sequence;
-    job->infer.heads = n > 0;
+        job->infer.heads |= (uint32_t)job->heads[i] << i;
+    }
     return n;
 }
 
@@ -92,6 +93,9 @@ static grus_status settle_format(grus_job *job, grus_error *error)
     size_t heads = 0;
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         heads += job->heads[i];
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        if (job->heads[i] && job->model->config.heads[i].on_token && grus_job_head_form(job, i) != GRUS_FORM_LABEL)
+            return refuse(error, "run.format", "txt has no room for lists of each position");
     if (heads > 1)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.format",
                          "txt has room for one head and the task selects %zu; choose with run.task", heads);
@@ -223,6 +227,9 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
         return refuse(error, "run.mark_truncated", "goes with run.task translate");
     if (job->hypotheses && options->search->unique_nbest && (job->infer.force || options->search->n_best == 1))
         return refuse(error, "search.unique_nbest", "goes with run.task translate and search.n_best above 1");
+    if (options->head_output != GRUS_HEAD_LABELS && !job->infer.heads)
+        return refuse(error, "run.head_output", "goes with a task that selects heads");
+    job->infer.head_output = (grus_head_output)options->head_output;
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;
@@ -234,6 +241,15 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
 void grus_job_free(grus_job *job)
 {
     grus_result_names_free(&job->names);
+}
+
+grus_head_form grus_job_head_form(const grus_job *job, size_t head)
+{
+    static const grus_head_form forms[] = {[GRUS_HEAD_SOFTMAX] = GRUS_FORM_LABEL,
+                                           [GRUS_HEAD_SIGMOID] = GRUS_FORM_SUBSET,
+                                           [GRUS_HEAD_NUMBERS] = GRUS_FORM_NUMBERS};
+    return job->infer.head_output == GRUS_HEAD_LABELS ? forms[job->model->config.heads[head].activation]
+                                                      : GRUS_FORM_NUMBERS;
 }
 
 // ---- sizes ----

@@ -8,6 +8,13 @@
 #include "scheduler/model.h"
 #include "scheduler/result_names.h"
 
+// What a head tells of a row, which is a sequence or a position.
+typedef enum grus_head_form {
+    GRUS_FORM_LABEL,  // the likeliest
+    GRUS_FORM_SUBSET, // the labels at or above the threshold
+    GRUS_FORM_NUMBERS
+} grus_head_form;
+
 typedef struct grus_job {
     const grus_model *model;
     const grus_run_options *options; // of settings: whole, with a search
@@ -31,6 +38,8 @@ typedef struct grus_job {
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
 // Safe on one that is zero-initialised.
 void grus_job_free(grus_job *job);
+
+grus_head_form grus_job_head_form(const grus_job *job, size_t head);
 
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.
 size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);

@@ -19,10 +19,11 @@ typedef struct grus_tensor_line {
 struct grus_model {
     char *dir;
     grus_config config;
-    grus_tokenizer *source; // NULL for feature models
-    grus_tokenizer *target; // NULL for encoder models; adds neither bos nor the end token
-    grus_vocab *labels[GRUS_MAX_HEADS];
+    grus_tokenizer *source;               // NULL for feature models
+    grus_tokenizer *target;               // NULL for encoder models; adds neither bos nor the end token
+    grus_vocab *labels[GRUS_MAX_HEADS];   // NULL of a head without
     size_t longest_label[GRUS_MAX_HEADS]; // bytes of JSON
+    size_t all_labels[GRUS_MAX_HEADS];    // bytes of a JSON list of them
     size_t longest_token;                 // bytes of JSON that one target token adds to an output
     grus_compute_type compute_type;
     grus_engine *engine;

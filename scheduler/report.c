@@ -102,6 +102,8 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_text(text, 1, "output_key", options->output_key);
     if (options->field_prefix)
         put_text(text, 1, "field_prefix", options->field_prefix);
+    if (options->head_output)
+        put_text(text, 1, "head_output", grus_output_names[options->head_output]);
     if (compute != GRUS_COMPUTE_FLOAT32)
         put_text(text, 1, "compute_type", grus_compute_names[compute]);
     if (options->input_type)

@@ -11,14 +11,6 @@
 
 #define ESCAPE_MOST 6 // bytes of "\u0000", which stand for one
 
-const char *const grus_result_own_names[GRUS_N_RESULTS] = {
-    [GRUS_RESULT_ATTENTION] = "attention", [GRUS_RESULT_ALIGNMENT] = "alignment",
-    [GRUS_RESULT_EMBEDDING] = "embedding", [GRUS_RESULT_LOGPROB] = "logprob",
-    [GRUS_RESULT_SCORE] = "score",         [GRUS_RESULT_OUTPUT] = "output",
-    [GRUS_RESULT_NBEST] = "nbest",         [GRUS_RESULT_TOKEN_LOGPROBS] = "token_logprobs",
-    [GRUS_RESULT_TRUNCATED] = "truncated",
-};
-
 static grus_status put_prefix(grus_result_names *names, size_t n, const char *prefix, grus_error *error)
 {
     size_t bytes = 0, length = strlen(prefix);

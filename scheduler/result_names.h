@@ -3,20 +3,8 @@
 #define GRUS_SCHEDULER_RESULT_NAMES_H
 
 #include "base/model_config.h"
+#include "base/names.h"
 #include "grus.h"
-
-typedef enum grus_result_field {
-    GRUS_RESULT_ATTENTION,
-    GRUS_RESULT_ALIGNMENT,
-    GRUS_RESULT_EMBEDDING,
-    GRUS_RESULT_LOGPROB,
-    GRUS_RESULT_SCORE,
-    GRUS_RESULT_OUTPUT,
-    GRUS_RESULT_NBEST,
-    GRUS_RESULT_TOKEN_LOGPROBS,
-    GRUS_RESULT_TRUNCATED,
-    GRUS_N_RESULTS, // and behind them the heads, of which each has a name
-} grus_result_field;
 
 // Zero-initialised is empty.
 typedef struct grus_result_names {
@@ -24,9 +12,6 @@ typedef struct grus_result_names {
     char *made;        // where names with a prefix lie; NULL: there is none
     size_t more_bytes; // that the names of a record take beyond their own at most
 } grus_result_names;
-
-// Their own names, as an item of "nbest" has them whatever the options say.
-extern const char *const grus_result_own_names[GRUS_N_RESULTS];
 
 // The names with run.field_prefix. Free them in every case. GRUS_E_MEMORY.
 grus_status grus_result_names_make(grus_result_names *names, const grus_config *config, const grus_run_options *options,

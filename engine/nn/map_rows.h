@@ -7,9 +7,9 @@
 #include "engine/batch.h"
 #include "engine/kernel/product.h"
 
-#define GRUS_CHUNK_ROWS 384 // rows of a tall product: its results stay near the core until they are used
-#define GRUS_MAP_PARTS 2    // of a row, side by side
-#define GRUS_MAPS_MAX 3     // weights that the same rows go through
+#define GRUS_CHUNK_ROWS 384           // rows of a tall product: its results stay near the core until they are used
+#define GRUS_MAP_PARTS GRUS_MAX_PARTS // of a row, side by side
+#define GRUS_MAPS_MAX 3               // weights that the same rows go through
 
 // The rows of a whole chunk.
 size_t grus_chunk_rows(const grus_kernel *kernel);

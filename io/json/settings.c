@@ -185,6 +185,31 @@ grus_json_object grus_json_child(const grus_json_object *object, const char *key
     return child;
 }
 
+grus_json_object grus_json_list(const grus_json_object *object, const char *key, size_t most)
+{
+    grus_json_object list = {.reader = object->reader, .above = object, .name = key};
+    json_t *value = value_of(object, key, GRUS_OPTIONAL, "");
+    if (value && !json_is_array(value))
+        grus_json_wrong(object, key, "a list");
+    else if (json_array_size(value) > most)
+        grus_json_refuse(object, key, "expected at most %zu items, found %zu", most, json_array_size(value));
+    else
+        list.json = value;
+    return list;
+}
+
+grus_json_object grus_json_item(const grus_json_object *list, size_t i, char name[GRUS_JSON_INDEX])
+{
+    snprintf(name, GRUS_JSON_INDEX, "%zu", i);
+    grus_json_object item = {.reader = list->reader, .above = list, .name = name};
+    json_t *value = json_array_get(list->json, i);
+    if (!dead(list) && !json_is_object(value))
+        grus_json_wrong(&(grus_json_object){list->reader, list, name, value}, NULL, "an object");
+    else
+        item.json = value;
+    return item;
+}
+
 size_t grus_json_size(const grus_json_object *object, const char *key, bool required, size_t otherwise, size_t least,
                       size_t most)
 {

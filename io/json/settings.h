@@ -24,6 +24,7 @@ typedef struct grus_json_object {
 
 #define GRUS_REQUIRED true
 #define GRUS_OPTIONAL false
+#define GRUS_JSON_INDEX 24 // bytes of an index in words
 
 // Parses text; duplicate keys are a mistake. Free root->json with json_decref.
 void grus_json_open(grus_json_reader *reader, const char *text, size_t size, grus_json_object *root);
@@ -43,6 +44,10 @@ bool grus_json_is_list(const grus_json_object *object, const char *key);
 // Values. One that is absent gives otherwise; a required key must be there; null is a wrong type where nothing else is
 // said.
 grus_json_object grus_json_child(const grus_json_object *object, const char *key, bool required);
+// A list at this key, of at most so many items; as an object, whose json_array_size says how many there are.
+grus_json_object grus_json_list(const grus_json_object *object, const char *key, size_t most);
+// Item i of such a list, which must be an object. name gets its number and lives as long as the item.
+grus_json_object grus_json_item(const grus_json_object *list, size_t i, char name[GRUS_JSON_INDEX]);
 size_t grus_json_size(const grus_json_object *object, const char *key, bool required, size_t otherwise, size_t least,
                       size_t most);
 double grus_json_number(const grus_json_object *object, const char *key, double otherwise);

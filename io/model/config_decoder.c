@@ -12,12 +12,12 @@
 static const grus_part input_parts[] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
 static const grus_part readout_parts[] = {GRUS_PART_STATE, GRUS_PART_CONTEXT, GRUS_PART_EMBEDDING};
 
-// allowed: (GRUS_MAX_PARTS)
+// allowed: (GRUS_DECODER_PARTS)
 static size_t read_parts(const grus_json_object *object, const char *key, const grus_part *allowed, grus_part *parts)
 {
-    const char *names[GRUS_MAX_PARTS + 1] = {NULL};
-    size_t indices[GRUS_MAX_PARTS];
-    for (size_t i = 0; i < GRUS_MAX_PARTS; i++)
+    const char *names[GRUS_DECODER_PARTS + 1] = {NULL};
+    size_t indices[GRUS_DECODER_PARTS];
+    for (size_t i = 0; i < GRUS_DECODER_PARTS; i++)
         names[i] = grus_part_names[allowed[i]];
     size_t n = grus_json_choices(object, key, GRUS_REQUIRED, names, indices);
     for (size_t i = 0; i < n; i++)

@@ -29,6 +29,9 @@ char *grus_config_read_path(const grus_json_object *object, const char *key, boo
 // The encoder's section. root is the file's own object.
 void grus_config_read_encoder(const grus_json_object *root, grus_config *config);
 
+// The heads; config's encoder and pooling are read before. root is the file's own object.
+void grus_config_read_heads(const grus_json_object *root, grus_config *config);
+
 // The sections of seq2seq models; config's encoder is read before. root is the file's own object.
 void grus_config_read_decoder(const grus_json_object *root, grus_config *config);
 void grus_config_read_generation(const grus_json_object *root, grus_search *search);

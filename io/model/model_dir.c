@@ -1,5 +1,5 @@
-// model_dir.c: config.json: its sections in the order of the contract; the encoder is in config_encoder.c, those that only
-// seq2seq models have in config_decoder.c.
+// model_dir.c: config.json: its sections in the order of the contract; the encoder is in config_encoder.c, the heads
+// are in config_heads.c, and those that only seq2seq models have in config_decoder.c.
 #include "config.h"
 
 #include "io/model/model_dir.h"
@@ -40,7 +40,7 @@ static void read_source(const grus_json_object *root, grus_config *config)
     config->tokenizer.eos = grus_json_text(&tokenizer, "eos", GRUS_OPTIONAL);
 }
 
-// ---- encoder models ----
+// ---- pooling ----
 
 static void read_pooling_attention(const grus_json_object *object, grus_pooling_config *pooling)
 {
@@ -67,65 +67,6 @@ static void read_pooling(const grus_json_object *root, grus_pooling_config *pool
         (grus_pooling_kind)(GRUS_POOL_NONE + 1 + grus_json_choice(&object, "type", GRUS_REQUIRED, 0, types));
     read_pooling_attention(&object, pooling);
     pooling->normalize = grus_json_bool(&object, "normalize", false);
-}
-
-static void read_head_inputs(const grus_json_object *object, grus_head_config *head)
-{
-    size_t indices[2];
-    if (!head->on_token) {
-        grus_json_forbid(object, "inputs", "a sequence head reads the pooled vector");
-        return;
-    }
-    head->n_inputs = grus_json_choices(object, "inputs", GRUS_OPTIONAL, grus_head_input_names, indices);
-    for (size_t i = 0; i < head->n_inputs; i++)
-        head->inputs[i] = (grus_head_input)indices[i];
-    if (head->n_inputs == 0)
-        head->inputs[head->n_inputs++] = GRUS_HEAD_STATE;
-}
-
-static bool reads_pooled(const grus_head_config *head)
-{
-    bool pooled = !head->on_token;
-    for (size_t i = 0; i < head->n_inputs; i++)
-        pooled = pooled || head->inputs[i] == GRUS_HEAD_POOLED;
-    return pooled;
-}
-
-static void read_head(const grus_json_object *heads, const char *name, const grus_config *config,
-                      grus_head_config *head)
-{
-    static const char *const keys[] = {"on", "labels", "inputs", NULL};
-    static const char *const places[] = {"sequence", "token", NULL};
-    grus_json_object object = grus_json_child(heads, name, GRUS_REQUIRED);
-    grus_json_allow(&object, keys);
-    head->on_token = grus_json_choice(&object, "on", GRUS_REQUIRED, 0, places) == 1;
-    head->labels = grus_config_read_path(&object, "labels", GRUS_REQUIRED);
-    read_head_inputs(&object, head);
-    if (config->pooling.kind == GRUS_POOL_NONE && reads_pooled(head))
-        grus_json_refuse(&object, NULL, "reads the pooled vector, and the model has no \"pooling\"");
-}
-
-static void read_heads(const grus_json_object *root, grus_config *config)
-{
-    const char *name;
-    json_t *value;
-    grus_json_object object = grus_json_child(root, "heads", GRUS_OPTIONAL);
-    json_object_foreach(object.json, name, value)
-    {
-        if (config->n_heads == GRUS_MAX_HEADS) {
-            grus_json_refuse(&object, name, "expected at most %d heads, found more", GRUS_MAX_HEADS);
-            return;
-        }
-        if (*name == '\0')
-            grus_json_refuse(&object, NULL, "expected a name for each head, found \"\"");
-        grus_head_config *head = &config->heads[config->n_heads++];
-        head->name = strdup(name);
-        if (!head->name)
-            object.reader->status = grus_fail_memory(object.reader->error, strlen(name));
-        read_head(&object, name, config, head);
-    }
-    if (config->n_heads == 0 && config->pooling.kind == GRUS_POOL_NONE)
-        grus_json_refuse(root, "pooling", "is missing; only a model whose heads are all on tokens can do without");
 }
 
 // ---- the whole ----
@@ -174,7 +115,9 @@ static void read_sections(const grus_json_object *root, grus_config *config)
         grus_config_read_decoder(root, config);
     } else {
         read_pooling(root, &config->pooling);
-        read_heads(root, config);
+        grus_config_read_heads(root, config);
+        if (config->n_heads == 0 && config->pooling.kind == GRUS_POOL_NONE)
+            grus_json_refuse(root, "pooling", "is missing; only a model whose heads are all on tokens can do without");
     }
     read_renames(root, config);
 }
@@ -218,6 +161,7 @@ void grus_config_free(grus_config *config)
     for (size_t i = 0; i < config->n_heads; i++) {
         free(config->heads[i].name);
         free(config->heads[i].labels);
+        free(config->heads[i].join);
     }
     for (size_t i = 0; i < config->n_renames; i++) {
         free(config->renames[i].from);

@@ -358,7 +358,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
                                              .n_labels = 40};
         fixture f;
         fixture_make(&f, config, variant + 1);
-        grus_infer_options options = {.heads = true, .attention = true};
+        grus_infer_options options = {.heads = GRUS_ALL_HEADS, .attention = true};
         grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single;
         run(&f, all, &options, 0, N, results);

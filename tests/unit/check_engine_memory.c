@@ -60,6 +60,7 @@ static void labeller(model *m, size_t variant)
         snprintf(m->name[i], sizeof m->name[i], "head%zu", i);
         config->heads[i] = (grus_head_config){.name = m->name[i],
                                               .on_token = i == 1,
+                                              .activation = (grus_head_activation)((variant + i) % 3),
                                               .n_inputs = 2,
                                               .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED},
                                               .n_labels = 5 + 40 * i};
@@ -99,7 +100,8 @@ static grus_infer_options random_options(const model *m, uint64_t *seed)
 {
     size_t beam = 1 + random_below(seed, 6);
     bool force = m->config.seq2seq && random_below(seed, 3) == 0;
-    return (grus_infer_options){.heads = random_below(seed, 2),
+    return (grus_infer_options){.heads = (uint32_t)random_below(seed, 4),
+                                .head_output = (grus_head_output)random_below(seed, 3),
                                 .force = force,
                                 .attention = random_below(seed, 2),
                                 .token_scores = force && random_below(seed, 2),
@@ -207,7 +209,7 @@ END_TEST
 
 START_TEST(a_full_batch_takes_more_than_half_of_it)
 {
-    uint64_t seed = 92;
+    uint64_t seed = 93;
     for (size_t variant = 0; variant < 24; variant++) {
         model m;
         model_make(&m, variant % 2, variant / 2, &seed);

@@ -78,7 +78,7 @@ START_TEST(encoder_defaults)
     ck_assert_str_eq(config.heads[1].name, "slots");
     ck_assert(config.heads[1].on_token);
     ck_assert_uint_eq(config.heads[1].n_inputs, 1);
-    ck_assert_int_eq(config.heads[1].inputs[0], GRUS_HEAD_STATE);
+    ck_assert_uint_eq(config.heads[1].inputs[0], GRUS_HEAD_STATE);
     ck_assert_uint_eq(config.n_renames, 0);
     ck_assert_uint_eq(config.generation.beam_size, 1);
     grus_config_free(&config);
@@ -243,6 +243,33 @@ START_TEST(pooling_can_be_absent)
 }
 END_TEST
 
+START_TEST(keys_of_heads)
+{
+    static const mistake mistakes[] = {
+        {"heads.slots.inputs", "[\"state\", \"layer1\"]", "state, pooled, source, layer0, found", NULL},
+        {"heads.slots.hidden", "{}", "expected a list, found an object", NULL},
+        {"heads.slots.hidden", "[{\"size\": 0}]", "from 1 to", "heads.slots.hidden.0.size"},
+        {"heads.slots.hidden", "[{\"size\": 3}, 4]", "expected an object, found 4", "heads.slots.hidden.1"},
+        {"heads.slots.hidden", "[{\"size\": 3, \"activation\": \"gelu\"}]", "none, tanh, relu, sigmoid, silu",
+         "heads.slots.hidden.0.activation"},
+        {"heads.slots.activation", "\"tanh\"", "softmax, sigmoid, none", NULL},
+        {"heads.slots.threshold", "0.25", "only a head with the activation \"sigmoid\"", NULL},
+        {"heads.slots.size", "7", "only a head with the activation \"none\"", NULL},
+        {"heads.slots.decode", "\"viterbi\"", "argmax, crf, ctc", NULL},
+        {"heads.intent.decode", "\"crf\"", "only a head on tokens", NULL},
+        {"heads.slots.blank", "1", "only a head with the decode \"ctc\"", NULL},
+        {"heads.slots.join", "\" \"", "only a head with the decode \"ctc\"", NULL},
+        {"heads", "{\"a.b\": {\"on\": \"token\", \"labels\": \"l\", \"hidden\": []}}", "without a dot", "heads.a.b"},
+        {"heads.output", "{\"on\": \"token\", \"labels\": \"l\", \"hidden\": []}", "no field of a result",
+         "heads.output"},
+        {"heads.numbers", "{\"on\": \"token\", \"activation\": \"none\"}", "is missing", "heads.numbers.size"},
+        {"heads.many", "{\"on\": \"token\", \"labels\": \"l\", \"activation\": \"sigmoid\", \"threshold\": 1.5}",
+         "from 0 to 1", "heads.many.threshold"},
+    };
+    expect_mistakes(encoder_json, mistakes, sizeof mistakes / sizeof *mistakes);
+}
+END_TEST
+
 START_TEST(too_many)
 {
     grus_buffer text = {0};
@@ -325,6 +352,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, limits);
     tcase_add_test(tests, directions_of_layers);
     tcase_add_test(tests, pooling_can_be_absent);
+    tcase_add_test(tests, keys_of_heads);
     tcase_add_test(tests, too_many);
     tcase_add_test(tests, not_json);
     tcase_add_test(tests, special_files);
