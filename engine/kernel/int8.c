@@ -40,30 +40,41 @@ static size_t count_pieces(const grus_parts *parts)
 {
     size_t pieces = 0;
     for (size_t part = 0; part < parts->n; part++)
-        pieces += grus_div_up(parts->columns[part], PIECE);
+        pieces = grus_add_sat(pieces, grus_div_up(parts->columns[part], PIECE));
     return pieces;
 }
 
 typedef struct piece {
-    size_t part;
+    size_t part, columns;
     size_t before, depth; // columns before it and of it, filled up
 } piece;
 
-static piece find_piece(const grus_int8_type *type, const grus_parts *parts, size_t pass)
+static void list_pieces(const grus_int8_type *type, const grus_parts *parts, piece *pieces)
 {
-    piece at = {0, 0, 0};
-    for (size_t pieces; pass >= (pieces = grus_div_up(parts->columns[at.part], PIECE)); at.part++) {
-        GRUS_ASSERT(at.part < parts->n);
-        pass -= pieces;
-        at.before += round_up(parts->columns[at.part], type->quantum);
-    }
-    at.before += pass * PIECE;
-    at.depth = round_up(grus_min(PIECE, parts->columns[at.part] - pass * PIECE), type->quantum);
-    return at;
+    size_t before = 0;
+    for (size_t part = 0; part < parts->n; part++)
+        for (size_t first = 0; first < parts->columns[part]; first += PIECE, pieces++) {
+            size_t columns = grus_min(PIECE, parts->columns[part] - first);
+            *pieces = (piece){part, columns, before, round_up(columns, type->quantum)};
+            before += pieces->depth;
+        }
 }
 
 // ---- weights: groups of (columns / interleave, units, interleave), their scales (units), the starts (passes, units);
-// rows beyond the last zero ----
+// rows beyond the last zero. Before them lies where everything is ----
+
+typedef struct weights_plan {
+    char *groups;
+    size_t group_bytes, scales, starts; // of a group: its size, and where they lie in it
+    size_t passes;
+    piece pass[];
+} weights_plan;
+
+static size_t plan_bytes(const grus_parts *parts)
+{
+    size_t pieces = grus_mul_sat(count_pieces(parts), sizeof(piece));
+    return round_up(grus_add_sat(sizeof(weights_plan), pieces), GRUS_ALIGN);
+}
 
 static size_t starts_bytes(const grus_kernel *kernel, const grus_parts *parts)
 {
@@ -80,7 +91,20 @@ size_t grus_int8_group_bytes(const grus_kernel *kernel, const grus_parts *parts)
 
 size_t grus_int8_weights_bytes(const grus_kernel *kernel, size_t groups, const grus_parts *parts)
 {
-    return grus_mul_sat(grus_int8_group_bytes(kernel, parts), groups);
+    return grus_add_sat(plan_bytes(parts), grus_mul_sat(grus_int8_group_bytes(kernel, parts), groups));
+}
+
+static weights_plan *plan_weights(const grus_weights *weights)
+{
+    const grus_kernel *kernel = weights->kernel;
+    weights_plan *plan = weights->data;
+    plan->groups = (char *)weights->data + plan_bytes(&weights->parts);
+    plan->group_bytes = grus_int8_group_bytes(kernel, &weights->parts);
+    plan->scales = padded(type_of(kernel), &weights->parts) * kernel->units;
+    plan->starts = plan->scales + kernel->units * sizeof(float);
+    plan->passes = count_pieces(&weights->parts);
+    list_pieces(type_of(kernel), &weights->parts, plan->pass);
+    return plan;
 }
 
 // Where the numbers of a group lie.
@@ -90,13 +114,10 @@ typedef struct group_data {
     int32_t *starts;
 } group_data;
 
-static group_data find_group(const grus_weights *weights, size_t group)
+static inline group_data find_group(const weights_plan *plan, size_t group)
 {
-    const grus_kernel *kernel = weights->kernel;
-    char *at = (char *)weights->data + group * grus_int8_group_bytes(kernel, &weights->parts);
-    char *scales = at + padded(type_of(kernel), &weights->parts) * kernel->units;
-    return (group_data){(int8_t *)at, (float *)(void *)scales,
-                        (int32_t *)(void *)(scales + kernel->units * sizeof(float))};
+    char *at = plan->groups + group * plan->group_bytes;
+    return (group_data){(int8_t *)at, (float *)(void *)(at + plan->scales), (int32_t *)(void *)(at + plan->starts)};
 }
 
 static float from_bits(uint32_t bits)
@@ -183,26 +204,21 @@ static int32_t pack_columns(const packing *p, size_t first, size_t n, int8_t *to
     return sum;
 }
 
-static void pack_row(const packing *p)
+static void pack_row(const packing *p, const weights_plan *plan)
 {
     const grus_kernel *kernel = p->weights->kernel;
     const grus_int8_type *type = type_of(kernel);
-    const grus_parts *parts = &p->weights->parts;
-    size_t unit = p->row % kernel->units, pieces = count_pieces(parts), first = 0;
-    group_data group = find_group(p->weights, p->row / kernel->units);
+    size_t unit = p->row % kernel->units, first = 0;
+    group_data group = find_group(plan, p->row / kernel->units);
     group.scales[unit] = p->scale;
     if (p->scale == 0)
         return;
-    for (size_t pass = 0, part = 0, done = 0; pass < pieces; pass++) {
-        piece at = find_piece(type, parts, pass);
-        done = at.part == part ? done : 0;
-        part = at.part;
-        size_t n = grus_min(PIECE, parts->columns[part] - done);
-        int32_t sum = pack_columns(p, first, n, group.numbers + at.before * kernel->units + unit * type->interleave);
+    for (size_t pass = 0; pass < plan->passes; first += plan->pass[pass++].columns) {
+        const piece *at = plan->pass + pass;
+        int8_t *to = group.numbers + at->before * kernel->units + unit * type->interleave;
+        int32_t sum = pack_columns(p, first, at->columns, to);
         if (type->element == GRUS_INT8_OFFSET)
             group.starts[pass * kernel->units + unit] = -GRUS_INT8_OFFSET_BY * sum;
-        done += n;
-        first += n;
     }
 }
 
@@ -210,15 +226,22 @@ void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights)
 {
     const grus_kernel *kernel = weights->kernel;
     memset(weights->data, 0, grus_int8_weights_bytes(kernel, weights->groups, &weights->parts));
+    const weights_plan *plan = plan_weights(weights);
     for (size_t row = 0; row < matrix.rows; row++) {
         float scale = matrix.scales ? matrix.scales[row]
                                     : scale_of_weights(kernel->vector, matrix.data + row * matrix.ld, matrix.columns);
-        pack_row(&(packing){weights, &matrix, row, scale});
+        pack_row(&(packing){weights, &matrix, row, scale}, plan);
     }
 }
 
 // ---- rows: (tiles, passes, lanes, columns of the pass), then their scales (tiles, parts, lanes); lanes beyond the last
-// are zeros of scale 0 ----
+// are zeros of scale 0. Before them lies where everything is ----
+
+typedef struct rows_plan {
+    char *numbers;
+    float *scales;
+    size_t tile_bytes, tile_scales; // of the numbers and of the scales of a tile
+} rows_plan;
 
 static size_t element_bytes(const grus_int8_type *type)
 {
@@ -230,7 +253,20 @@ size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t column
     const grus_int8_type *type = type_of(kernel);
     size_t lanes = grus_whole_tiles(kernel, n);
     size_t row = grus_mul_sat(grus_add_sat(columns, GRUS_MAX_PARTS * type->quantum), element_bytes(type));
-    return grus_add_sat(grus_mul_sat(lanes, grus_add_sat(row, GRUS_MAX_PARTS * sizeof(float))), GRUS_ALIGN);
+    size_t plan = round_up(sizeof(rows_plan), GRUS_ALIGN);
+    return grus_add_sat(grus_mul_sat(lanes, grus_add_sat(row, GRUS_MAX_PARTS * sizeof(float))), plan + GRUS_ALIGN);
+}
+
+static rows_plan *plan_rows(const grus_panels *panels, const grus_parts *parts)
+{
+    const grus_kernel *kernel = panels->kernel;
+    rows_plan *plan = panels->data;
+    plan->numbers = (char *)panels->data + round_up(sizeof *plan, GRUS_ALIGN);
+    plan->tile_bytes = kernel->tile * padded(type_of(kernel), parts) * element_bytes(type_of(kernel));
+    plan->tile_scales = parts->n * kernel->tile;
+    size_t tiles = grus_div_up(panels->n, kernel->tile);
+    plan->scales = (float *)(void *)(plan->numbers + round_up(tiles * plan->tile_bytes, GRUS_ALIGN));
+    return plan;
 }
 
 // Where the numbers and the scales of a tile lie.
@@ -239,14 +275,9 @@ typedef struct tile_data {
     float *scales;
 } tile_data;
 
-static tile_data find_tile(const grus_panels *panels, const grus_parts *parts, size_t tile)
+static inline tile_data find_tile(const rows_plan *plan, size_t tile)
 {
-    const grus_kernel *kernel = panels->kernel;
-    size_t row = padded(type_of(kernel), parts) * element_bytes(type_of(kernel));
-    size_t scales = round_up(grus_whole_tiles(kernel, panels->n) * row, GRUS_ALIGN);
-    char *data = panels->data;
-    return (tile_data){data + tile * kernel->tile * row,
-                       (float *)(void *)(data + scales) + tile * parts->n * kernel->tile};
+    return (tile_data){plan->numbers + tile * plan->tile_bytes, plan->scales + tile * plan->tile_scales};
 }
 
 // One part of a row: what its numbers are multiplied with to be rounded, and what they are multiples of.
@@ -317,8 +348,9 @@ void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus
     grus_parts shape = {.n = n_parts};
     for (size_t part = 0; part < n_parts; part++)
         shape.columns[part] = parts[part].columns;
+    const rows_plan *plan = plan_rows(panels, &shape);
     for (size_t first = 0; first < panels->n; first += kernel->tile) {
-        tile_data tile = find_tile(panels, &shape, first / kernel->tile);
+        tile_data tile = find_tile(plan, first / kernel->tile);
         lane_part p = {.kernel = kernel, .tile = tile.numbers};
         for (size_t part = 0; part < n_parts; part++) {
             p.columns = parts[part].columns;
@@ -332,7 +364,8 @@ void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus
 
 size_t grus_int8_passes(const grus_weights *weights)
 {
-    return count_pieces(&weights->parts);
+    const weights_plan *plan = weights->data;
+    return plan->passes;
 }
 
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
@@ -341,20 +374,21 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
     const grus_kernel *kernel = weights->kernel;
     const grus_int8_type *type = type_of(kernel);
     size_t units = kernel->units, lanes = kernel->tile;
-    piece at = find_piece(type, &weights->parts, block.pass);
-    group_data group = find_group(weights, block.group);
-    tile_data tile = find_tile(panels, &weights->parts, block.tile);
+    const weights_plan *plan = weights->data;
+    const piece *at = plan->pass + block.pass;
+    group_data group = find_group(plan, block.group);
+    tile_data tile = find_tile(panels->data, block.tile);
     int32_t sums[GRUS_INT8_MAX_SUMS] __attribute__((aligned(GRUS_ALIGN)));
     GRUS_ASSERT(units * lanes <= GRUS_INT8_MAX_SUMS);
-    type->sum(&(grus_int8_block){.weights = group.numbers + at.before * units,
-                                 .rows = tile.numbers + at.before * lanes * element_bytes(type),
-                                 .depth = at.depth,
+    type->sum(&(grus_int8_block){.weights = group.numbers + at->before * units,
+                                 .rows = tile.numbers + at->before * lanes * element_bytes(type),
+                                 .depth = at->depth,
                                  .start = group.starts + block.pass * units,
                                  .sums = sums});
     kernel->vector->scale_sums(&(grus_int8_sums){.lanes = lanes,
                                                  .units = units,
                                                  .sums = sums,
-                                                 .lane_scales = tile.scales + at.part * lanes,
+                                                 .lane_scales = tile.scales + at->part * lanes,
                                                  .unit_scales = group.scales,
                                                  .onto = block.pass || beta != 0,
                                                  .y = y,
