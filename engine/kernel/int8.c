@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/tensor.h"
 #include "engine/kernel/product.h"
 
 // A sum of so many products of 8 bits fits 32, that of 8 bits without a sign by 8 with one too.
@@ -132,13 +133,6 @@ static bool is_finite(uint32_t magnitude)
     return magnitude < 0x7f800000;
 }
 
-// What a row of weights is a multiple of, where nobody says.
-static float scale_of_weights(const grus_vector *vector, const float *row, size_t n)
-{
-    uint32_t magnitude = vector->magnitude(row, n);
-    return is_finite(magnitude) ? from_bits(magnitude) / LARGEST : from_bits(0x7fc00000);
-}
-
 static inline void divide_some(const float *w, size_t n, float scale, float least, int8_t *q)
 {
     const float magic = 0x1.8p23f; // its last place is 1
@@ -228,8 +222,8 @@ void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights)
     memset(weights->data, 0, grus_int8_weights_bytes(kernel, weights->groups, &weights->parts));
     const weights_plan *plan = plan_weights(weights);
     for (size_t row = 0; row < matrix.rows; row++) {
-        float scale = matrix.scales ? matrix.scales[row]
-                                    : scale_of_weights(kernel->vector, matrix.data + row * matrix.ld, matrix.columns);
+        float scale =
+            matrix.scales ? matrix.scales[row] : grus_row_scale(matrix.data + row * matrix.ld, matrix.columns);
         pack_row(&(packing){weights, &matrix, row, scale}, plan);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "tests/support/plain_product.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ void plain_round_weights(const float *w, size_t n, bool given, int *q, float *sc
     for (size_t i = 0; i < n; i++)
         most = fmaxf(most, fabsf(w[i]));
     if (!given)
-        *scale = most / 127.0f;
+        *scale = most / 127.0f < FLT_MIN ? 0 : most / 127.0f;
     for (size_t i = 0; i < n; i++) {
         float v = *scale != 0 ? nearbyintf(w[i] / *scale) : 0;
         q[i] = (int)fminf(127, fmaxf(given ? -128 : -127, v));

@@ -79,6 +79,7 @@ typedef struct numbers {
 
 static numbers make_numbers(const trial *t, uint64_t *seed)
 {
+    static const float sizes[] = {1, 1, 1e-30f, 0, 1e-37f}; // of the rows; the scale of the last is denormal
     numbers m = {.k = grus_parts_columns(&t->parts)};
     m.matrix = grus_alloc(t->out * m.k, sizeof(float));
     m.scales = grus_alloc(t->out, sizeof(float));
@@ -87,7 +88,7 @@ static numbers make_numbers(const trial *t, uint64_t *seed)
         m.scales[row] = (random_float(seed) + 1.1f) * 0.01f;
         float *w = m.matrix + row * m.k;
         for (size_t i = 0; i < m.k; i++)
-            w[i] = row % 5 == 3 ? 0 : random_float(seed) * (row % 5 == 2 ? 1e-30f : 1);
+            w[i] = random_float(seed) * sizes[row % 5];
         for (size_t i = 0; t->given && i < m.k; i++)
             w[i] = m.scales[row] * (float)((int)random_below(seed, 256) - 128);
         if (t->given)
