@@ -27,7 +27,11 @@ EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normal
          ("extra", 1), ("source.lower", True), ("source.feature_dim", 4), ("source.tokenizer.lower", True),
          ("source.tokenizer.codes", "x"), ("source.tokenizer.model", "x"), ("encoder.dropout", 0.1), ("encoder.hidden", 3),
          ("pooling.size", 3), ("pooling.score", "dot"), ("pooling.query", "learned"), ("pooling.temperature", 1),
-         ("pooling.kind", "mean"), ("heads.kind.inputs", ["state"]), ("heads.kind.weight", 1), ("attention", {"score": "dot"}),
+         ("pooling.kind", "mean"), ("heads.kind.inputs", ["state"]), ("heads.kind.weight", 1), ("heads.kind.size", 2),
+         ("heads.kind.activation", "sigmoid"), ("heads.kind.activation", "tanh"), ("heads.kind.activation", "none"), ("heads.kind.threshold", 0.4),
+         ("heads.kind.threshold", 0.5), ("heads.kind.decode", "crf"), ("heads.tags.decode", "crf"), ("heads.tags.blank", 1), ("heads.tags.join", "-"),
+         ("heads.tags.blank", 0), ("heads.tags.inputs", ["layer1"]), ("heads.tags.inputs", ["source"]), ("heads.kind.hidden", [{"size": 3}]),
+         ("heads.kind.hidden", [{"sizes": 3}]), ("heads.kind.hidden", [{"size": 3, "activation": "elu"}]), ("heads.kind.hidden", [7]), ("attention", {"score": "dot"}),
          ("decoder", {}), ("generation", {"beam_size": 2}), ("decoder.vocab", "words"), ("tensors.encoder", "enc")]
 
 
