@@ -103,6 +103,31 @@ class Joined(Layer):
     """parts: layers whose features stand side by side."""
 
 
+PAIRS = {}      # (forward, backward) cells that were made one layer
+
+
+def paired(layers):
+    """States of two cells on one input, one forward and one backward, as those of one layer with both directions; or None."""
+    if len(layers) != 2 or not all(isinstance(x, States) and len(x.parts) == 1 for x in layers):
+        return None
+    (one, _), (other, _) = (x.parts[0] for x in layers)
+    if one.of is not other.of or {one.direction, other.direction} != {"forward", "backward"} or one.keys != other.keys:
+        return None
+    forward, backward = (one, other) if one.direction == "forward" else (other, one)
+    made = PAIRS.setdefault((forward, backward), Cells(f"{forward.place} and {backward.place}", of=one.of, keys=one.keys, direction="both",
+                                                       cells=[*forward.cells, *backward.cells]))
+    return tuple((made, 0 if cells is forward else 1) for cells in (one, other))
+
+
+def beside(layers, place):
+    """Layers whose features stand side by side."""
+    layers = [ended(x) for x in layers]
+    if all(isinstance(x, States) for x in layers) and len({x.final for x in layers}) == 1:
+        parts = paired(layers) or tuple(p for x in layers for p in x.parts)
+        return States(place, of=parts[-1][0], parts=parts, final=layers[0].final)
+    return Joined(place, parts=[p for x in layers for p in (x.parts if isinstance(x, Joined) else [x])])
+
+
 class Pooled(Layer):
     """kind, one of POOLINGS, over the positions."""
 

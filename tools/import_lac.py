@@ -14,55 +14,9 @@ import os
 import struct
 import sys
 
+from paddle_tensor import read_tensor
+
 HIDDEN, TAGS = 128, 57
-
-
-def read_tensor(path):
-    """Paddle's LoDTensor: (dimensions, array of float32)."""
-    with open(path, "rb") as f:
-        data = f.read()
-    version, levels = struct.unpack_from("<IQ", data)
-    at = 12
-    for _ in range(levels):
-        at += 8 + struct.unpack_from("<Q", data, at)[0]
-    version, length = struct.unpack_from("<Ii", data, at)
-    if version != 0:
-        raise ValueError(f"{path}: expected a tensor of version 0, found {version}")
-    dimensions = read_dimensions(data[at + 8:at + 8 + length])
-    values = array.array("f")
-    values.frombytes(data[at + 8 + length:])
-    if sys.byteorder == "big":
-        values.byteswap()
-    count = 1
-    for size in dimensions:
-        count *= size
-    if len(values) != count:
-        raise ValueError(f"{path}: expected {count} values for the shape {dimensions}, found {len(values)}")
-    return dimensions, values
-
-
-def read_dimensions(message):
-    """Field 2 of a protobuf message, packed or one by one."""
-    def varint(at):
-        value = shift = 0
-        while True:
-            byte = message[at]
-            value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
-            if byte < 128:
-                return value, at
-    at, out = 0, []
-    while at < len(message):
-        key, at = varint(at)
-        value, at = varint(at)
-        if key >> 3 == 2 and key & 7 == 0:
-            out.append(value)
-        elif key & 7 == 2:
-            end = at + value
-            while key >> 3 == 2 and at < end:
-                value, at = varint(at)
-                out.append(value)
-            at = end
-    return out
 
 
 def gates(matrix, rows, width, first):

@@ -3,8 +3,7 @@ what kept it from being understood, which matters only if an output needs it."""
 import numpy as np
 
 import onnx_cells
-from chain import Activation, Affine, Conv, Embedding, Joined, Linear, Padded, Pool, Pooled, Refused, Source, States, ended, linear, scaled, \
-    width
+from chain import Activation, Conv, Embedding, Padded, Pool, Pooled, Refused, Source, States, beside, linear, scaled
 from onnx_axes import Atom, Flow, Size, Sizes, as_role, merged, reshape
 
 FURTHEST = 1 << 31      # ends of a Slice from here on mean the axis's end
@@ -275,7 +274,7 @@ class Walk:
     def multiplied(self, flow, weight, bias, place):
         last = len(flow.axes) - 1
         as_role(flow, last, "feature", place).size = weight.shape[1]
-        if isinstance(flow.layer, (Padded, Joined)) and not isinstance(flow.layer, Joined):
+        if isinstance(flow.layer, Padded):
             raise Refused(place, "a convolution behind padding", "a matrix product")
         return flow.on(linear(flow.layer, np.asarray(weight, np.float64), bias, place),
                        flow.axes[:-1] + [(Atom(weight.shape[0], "feature"),)])
@@ -527,20 +526,14 @@ class Walk:
         first, layers = flows[0], [f.layer for f in flows]
         if len({f.backwards for f in flows}) > 1:
             raise Refused(place, "positions in one order", "some backwards")
-        roles = {a.role for f in flows for a in f.axes[axis] if a.size != 1}
-        layers = [ended(x) for x in layers]
-        states = all(isinstance(x, States) for x in layers) and len({x.final for x in layers}) == 1
-        axes = list(first.axes)
-        if states and roles <= {"direction"}:
-            parts = tuple(p for x in layers for p in x.parts)
-            axes[axis] = (Atom(len(parts), "direction"),)
+        roles = {a.role for f in flows for a in f.axes[axis] if a.size != 1 or a.role}
+        made, axes = beside(layers, place), list(first.axes)
+        if isinstance(made, States) and roles <= {"direction"}:
+            axes[axis] = (Atom(len(made.parts), "direction"),)
         else:
             widths = [as_role(f, axis, "feature", place).size for f in flows]
             axes[axis] = (Atom(None if None in widths else sum(widths), "feature"),)
-            parts = tuple(p for x in layers for p in x.parts) if states else None
-        if parts:
-            return first.on(States(place, of=layers[-1].of, parts=parts, final=layers[0].final), axes)
-        return first.on(Joined(place, parts=[p for x in layers for p in (x.parts if isinstance(x, Joined) else [x])]), axes)
+        return first.on(made, axes)
 
     def op_Transpose(self, node, place):
         found = self.value(node, 0)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # importing.sh: runs an importer of tools/ many times in one process, for loading PyTorch takes seconds. Sourced behind common.sh;
 # python is the interpreter.
 
