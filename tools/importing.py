@@ -75,7 +75,7 @@ def batch_norm(gamma, beta, mean, variance, epsilon):
 def fold(weight, bias, scale, shift):
     """W (scale x + shift) + b as another (W, b); columns of weight, which may be a convolution's (outputs, inputs, kernel)."""
     weight = np.asarray(weight, np.float64)
-    added = np.einsum("oi...,i->o", weight, shift)
+    added = weight.reshape(*weight.shape[:2], -1).sum(2) @ shift
     wide = np.reshape(scale, (1, -1) + (1,) * (weight.ndim - 2))
     return weight * wide, added if bias is None else added + bias
 
