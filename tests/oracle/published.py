@@ -295,3 +295,85 @@ class HierarchicalAttention(nn.Module):
     def forward(self, document):
         vector, words, sentences, vectors = self.sentence_attention(document)
         return self.fc(vector)[0], words, sentences[0], vectors
+
+
+# ------------------------------------------------------------ GRU4Rec
+
+class ItemGates(nn.Module):
+    """GRU4Rec without embeddings: of a one-hot item the product is a row of Wx0. Gates stand in the order candidate, reset, update."""
+
+    def __init__(self, items, hidden):
+        super().__init__()
+        self.Wx0 = nn.Embedding(items, 3 * hidden)
+        self.Wrz0, self.Wh0 = nn.Parameter(torch.zeros(hidden, 2 * hidden)), nn.Parameter(torch.zeros(hidden, hidden))
+        self.Bh0 = nn.Parameter(torch.zeros(3 * hidden))
+
+    def forward(self, item, state):
+        candidate, reset, update = (self.Wx0(item) + self.Bh0).chunk(3, dim=1)
+        more_reset, more_update = (state @ self.Wrz0).chunk(2, dim=1)
+        reset, update = torch.sigmoid(reset + more_reset), torch.sigmoid(update + more_update)
+        return (1 - update) * state + update * torch.tanh((reset * state) @ self.Wh0 + candidate)
+
+
+class SessionModel(nn.Module):
+    """GRU4Rec: one step for each item of a session; scores of all items to come next."""
+
+    def __init__(self, items, layers, embedding, constrained):
+        super().__init__()
+        size, first = layers[-1], 0
+        if embedding:
+            self.E, size = nn.Embedding(items, embedding), embedding
+        elif not constrained:
+            self.GE, first = ItemGates(items, layers[0]), 1
+        self.G = nn.ModuleList(nn.GRUCell(layers[i - 1] if i else size, layers[i]) for i in range(first, len(layers)))
+        self.Wy, self.By = nn.Embedding(items, layers[-1]), nn.Embedding(items, 1)
+
+    def forward(self, session):
+        cells = ([self.GE] if hasattr(self, "GE") else []) + list(self.G)
+        states = [torch.zeros(1, c.Wh0.shape[0] if c is getattr(self, "GE", None) else c.hidden_size) for c in cells]
+        for item in session:
+            x = torch.tensor([item])
+            if not hasattr(self, "GE"):
+                x = self.E(x) if hasattr(self, "E") else self.Wy(x)
+            for k, cell in enumerate(cells):
+                x = states[k] = cell(x, states[k])
+        return (states[-1] @ self.Wy.weight.t())[0] + self.By.weight[:, 0]
+
+
+# ------------------------------------------------------------ sound event detection
+
+class EventRecurrence(nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.rnn = nn.GRU(width, hidden, num_layers=2, bidirectional=True, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[0]
+
+
+class EventDetector(nn.Module):
+    """A CRNN: convolutions in two dimensions that leave one band and a vector for each frame, recurrent layers, a sigmoid for
+    each event and frame."""
+
+    def __init__(self, channels, hidden, events):
+        super().__init__()
+        self.cnn = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d((2, 4)),
+                                 nn.Conv2d(16, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(), nn.AvgPool2d((2, 4)))
+        self.rnn, self.dense = EventRecurrence(channels, hidden), nn.Linear(2 * hidden, events)
+
+    def forward(self, spectrogram):
+        x = self.cnn(spectrogram[None, None])
+        return torch.sigmoid(self.dense(self.rnn(x.squeeze(-1).permute(0, 2, 1))))[0]
+
+
+# ------------------------------------------------------------ a forecaster
+
+class Forecaster(nn.Module):
+    """Reads a window of values, each scaled, and gives the next ones of the first at once."""
+
+    def __init__(self, width, hidden, layers, horizon):
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(width, hidden, layers, batch_first=True), nn.Linear(hidden, horizon)
+
+    def forward(self, window):
+        return self.fc(self.lstm(window[None])[0][:, -1])[0]

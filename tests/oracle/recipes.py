@@ -379,6 +379,76 @@ class Hierarchical(Recipe):
                 (["--attention", "soft"], gather, [dict(c, **r) for c, r in zip(classes, rows)], gaps, "sentences")]
 
 
+# ------------------------------------------------------------ sessions, events, forecasts
+
+def values(seed, *shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Sessions(Recipe):
+    """layers, embedding, constrained: of the trained model."""
+    section, model = "GRU4Rec", "session"
+
+    def build(self, config):
+        self.items = [f"item{i}" for i in range(30)]
+        self.net = scatter(published.SessionModel(len(self.items), **self.options), self.seed)
+
+    def scope(self):
+        return {"model": self.net, "itemids": self.items}
+
+    def cases(self):
+        sessions = [[(7 * i * k + 3 * k + i) % len(self.items) for k in range(n)] for i, n in enumerate((1, 2, 3, 5, 9, 20))]
+        records = [{"id": i, "text": " ".join(self.items[k] for k in s)} for i, s in enumerate(sessions)]
+        scores = [self.net(s) for s in sessions]
+        best = [s.softmax(0).topk(2) for s in scores]
+        return [(["--task", "classify", "--head-output", "logits"], records, [{"next": s.tolist()} for s in scores], [math.inf] * len(records)),
+                (["--task", "classify"], records, [{"next": {"label": self.items[int(b.indices[0])], "prob": float(b.values[0])}} for b in best],
+                 [float(b.values[0] - b.values[1]) for b in best])]
+
+
+class Events(Recipe):
+    section, model = "A sound event detector", "events"
+
+    def build(self, config):
+        self.classes = ["Alarm", "Blender", "Cat", "Dishes", "Dog", "Speech"]
+        hidden = config["encoder"]["hidden_size"]
+        self.net = scatter(published.EventDetector(config["source"]["feature_dim"], hidden, len(self.classes)), self.seed)
+        for m in self.net.cnn:
+            if isinstance(m, nn.BatchNorm2d):
+                m.running_mean.copy_(values(self.seed + 1, m.num_features) * 0.3)
+                m.running_var.copy_(values(self.seed + 2, m.num_features).abs() + 0.5)
+
+    def scope(self):
+        self.page = {"model": self.net, "classes": self.classes}
+        return self.page
+
+    def cases(self):
+        spectrograms = [values(self.seed + i, 4 * n, 16) * 2 for i, n in enumerate((1, 2, 5, 12, 40))]
+        records = [{"id": i, "features": self.page["features_of"](s).tolist()} for i, s in enumerate(spectrograms)]
+        probs = [self.net(s) for s in spectrograms]
+        found = [{"event": [[c for c, p in zip(self.classes, frame) if p >= 0.5] for frame in clip]} for clip in probs]
+        return [(["--task", "tag", "--head-output", "probs"], records, [{"event": p.tolist()} for p in probs], [math.inf] * len(records)),
+                (["--task", "tag"], records, found, [float((p - 0.5).abs().min()) for p in probs])]
+
+
+class Forecasts(Recipe):
+    section, model = "A forecaster", "forecaster"
+
+    def build(self, config):
+        width, e = config["source"]["feature_dim"], config["encoder"]
+        self.net = scatter(published.Forecaster(width, e["hidden_size"], e["num_layers"], config["heads"]["forecast"]["size"]), self.seed)
+        self.mean, self.deviation = values(self.seed + 1, width) * 10, values(self.seed + 2, width).abs() * 5 + 1
+
+    def scope(self):
+        return {"model": self.net, "mean": self.mean, "deviation": self.deviation}
+
+    def cases(self):
+        windows = [values(self.seed + i, n, len(self.mean)) * self.deviation + self.mean for i, n in enumerate((1, 2, 7, 24, 96))]
+        records = [{"id": i, "features": w.tolist()} for i, w in enumerate(windows)]
+        expected = [{"forecast": (self.net((w - self.mean) / self.deviation) * self.deviation[0] + self.mean[0]).tolist()} for w in windows]
+        return [(["--task", "classify"], records, expected, [math.inf] * len(records))]
+
+
 # ------------------------------------------------------------ running
 
 SMALL = {"encoder.hidden_size": 24, "source.embedding_dim": 20, "decoder.embedding_dim": 20, "decoder.hidden_size": 24}
@@ -413,6 +483,13 @@ def recipes(seed):
         Open("onmt-one-direction", seed, dict(joey, **{"encoder.bidirectional": False, "encoder.num_layers": 1,
                                                 "decoder.num_layers": 1})),
         Hierarchical("hierarchical", seed),
+        Sessions("session", seed, layers=[100], embedding=0, constrained=True),
+        Sessions("session-embedding", seed, {"source.embedding_dim": 20, "encoder.hidden_size": 24, "encoder.num_layers": 2},
+                 layers=[24, 24], embedding=20, constrained=False),
+        Sessions("session-one-hot", seed, {"source.embedding_dim": 72, "encoder.hidden_size": 24, "encoder.reset": "before"},
+                 layers=[24], embedding=0, constrained=False),
+        Events("events", seed),
+        Forecasts("forecaster", seed),
     ]
 
 
