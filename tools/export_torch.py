@@ -7,7 +7,12 @@ Command line:  export_torch.py model.pt config.json models/mine --dtype f16 --re
 model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key; "state_dict",
 "model_state_dict" and "model" are found without). config is the config.json that grus will read (doc/model-format.md). Every
 tensor that the configuration needs is checked for presence and shape; those that it does not use are left out, and listed.
-Weights under torch.nn.utils.weight_norm are folded. With --dtype int8 matrices become I8 with a scale for each row, a quarter of their
+Weights under torch.nn.utils.weight_norm are folded. A .safetensors file is read as a state_dict.
+
+    export_torch.py --guess model.pt > config.json
+
+proposes a configuration and the renames from names and shapes, says what it took for what, and what no file tells.
+ With --dtype int8 matrices become I8 with a scale for each row, a quarter of their
 size; biases and the like stay float32.
 """
 import argparse
@@ -167,13 +172,19 @@ def fold_weight_norm(state):
         del state[name]
 
 
-def near(name, state):
-    """Where a tensor that is missing may be: under a prefix of a wrapper, DataParallel's or torch.compile's say."""
+def fits(shape, found):
+    return len(found) == len(shape) and all(n is None or n == m for n, m in zip(shape, found))
+
+
+def near(name, shape, state, wanted):
+    """Where a tensor that is missing may be: under a prefix of a wrapper, DataParallel's or torch.compile's say, or whatever else has
+    its shape."""
     found = [n for n in state if n.endswith("." + name)]
-    if not found:
-        return ""
-    prefix = found[0][:-len(name) - 1]
-    return f"; there is {found[0]}: --rename {prefix}="
+    if found:
+        prefix = found[0][:-len(name) - 1]
+        return f"; there is {found[0]}: --rename {prefix}="
+    found = [n for n, t in state.items() if n not in wanted and fits(shape, t.shape)]
+    return f"; of this shape there is {', '.join(found[:4])}" + (" …" if len(found) > 4 else "") if found else ""
 
 
 def check(state, wanted):
@@ -184,13 +195,14 @@ def check(state, wanted):
         text = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
         if name not in state:
             if required:
-                faults.append(f"{name}: missing, expected {text}{near(name, state)}")
+                faults.append(f"{name}: missing, expected {text}{near(name, shape, state, wanted.tensors)}")
             elif name in biased:
-                faults.append(f"{name}: missing, and others of its biases are there; expected {text}{near(name, state)}")
+                faults.append(f"{name}: missing, and others of its biases are there; expected {text}{near(name, shape, state, wanted.tensors)}")
             continue
         got = state[name]
-        if got.dim() != len(shape) or any(n is not None and n != m for n, m in zip(shape, got.shape)):
-            faults.append(f"{name}: expected {text}, is {list(got.shape)}")
+        if not fits(shape, got.shape):
+            turned = got.dim() == 2 and fits(shape, got.shape[::-1])
+            faults.append(f"{name}: expected {text}, is {list(got.shape)}" + (f": transposed (--transpose {name})" if turned else ""))
         elif not got.is_floating_point():
             faults.append(f"{name}: expected a floating-point type, is {got.dtype}")
         else:
@@ -200,8 +212,23 @@ def check(state, wanted):
     return used
 
 
-def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
-    """Writes the model directory out; files: name in the configuration -> path (default: none to copy, they lie in out).
+def load(path):
+    """What a file holds: torch.save's, or safetensors."""
+    return read_safetensors(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu")
+
+
+def transpose(state, names, renames):
+    """Transposes matrices, which may be called as the file has them or by their new names."""
+    for name in names:
+        name = name if name in state else rename(name, renames)
+        if name not in state or state[name].dim() != 2:
+            raise ExportError(f"--transpose {name}: there is no such matrix")
+        state[name] = state[name].t()
+
+
+def export(model, config, out, files=None, dtype="f32", renames=None, key=None, transposed=()):
+    """Writes the model directory out; files: name in the configuration -> path (default: none to copy, they lie in out); transposed:
+    names of matrices that stand the other way round.
     Returns the names of the tensors that were left out."""
     files = files or {}
     check_keys(config)
@@ -216,6 +243,7 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
             raise ExportError(f"two tensors would be called {new}")
         state[new] = t.detach().cpu()
     fold_weight_norm(state)
+    transpose(state, transposed, renames or {})
     decoder = config.get("decoder", {})
     tied = ("decoder.output.weight", "decoder.embedding.weight")
     if decoder.get("tied") and all(n in state for n in tied) and not torch.equal(*(state[n] for n in tied)):
@@ -250,17 +278,37 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None):
     return sorted(set(state) - set(used))
 
 
+def guess(path, key, reset):
+    """--guess: the proposal to standard output, what was taken for what to standard error."""
+    from guess import Guess
+    state = {n: t.detach() for n, t in as_state(load(path), key).items()}
+    fold_weight_norm(state)
+    found = Guess(state, reset)
+    for line in found.report(path):
+        print(line, file=sys.stderr)
+    print(found.text())
+    found.check(check)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", help="what torch.save wrote (only from a source that you trust: it is a pickle)")
-    p.add_argument("config", help="config.json of the model")
-    p.add_argument("out", help="model directory to write")
+    p.add_argument("config", nargs="?", help="config.json of the model")
+    p.add_argument("out", nargs="?", help="model directory to write")
+    p.add_argument("--guess", action="store_true", help="write nothing; propose a config.json and renames for the model")
+    p.add_argument("--reset", choices=("before", "after"), help="with --guess: of a GRU whose names do not tell")
     p.add_argument("--files", metavar="DIR", help="where the vocabulary files lie [folder of CONFIG]")
     p.add_argument("--dtype", choices=sorted(DTYPES), default="f32", help="of the weights; int8: matrices in I8 with scales [f32]")
     p.add_argument("--key", help="entry of the saved dictionary that holds the weights")
     p.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="replace a prefix of the tensor names")
+    p.add_argument("--transpose", action="append", default=[], metavar="NAME", help="a matrix that stands the other way round")
     a = p.parse_args()
+    if a.guess == bool(a.config) or not a.guess and not a.out:
+        p.error("expected model, config and out, or --guess and model alone")
     try:
+        if a.guess:
+            guess(a.model, a.key, a.reset)
+            return 0
         with open(a.config, encoding="utf-8") as f:
             config = json.load(f, object_pairs_hook=keep_one)
         folder = a.files or os.path.dirname(os.path.abspath(a.config))
@@ -270,9 +318,9 @@ def main():
                 p.error(f"--rename needs OLD=NEW, not {r!r}")
             old, new = r.split("=", 1)
             renames[old] = new
-        model = torch.load(a.model, map_location="cpu")
+        model = load(a.model)
         files = {n: os.path.join(folder, n) for n in named_files(config)}
-        left = export(model, config, a.out, files, a.dtype, renames, a.key)
+        left = export(model, config, a.out, files, a.dtype, renames, a.key, a.transpose)
     except (ExportError, OSError, ValueError) as e:
         for line in str(e).split("\n"):
             print(f"export_torch: {line}", file=sys.stderr)

@@ -108,6 +108,76 @@ check "that they are learned" grep -q '^encoder .* learned initial states$' "$wo
 export_model 1 plain.pt learned.json none
 check "initial states that are missing" grep -q 'encoder.initial_state: missing, expected \[2, 3\]' said
 
+# ---- a proposal from names and shapes ----
+
+# guess NAME OPTION...: what it proposes, done: the model directory NAME-guessed.
+guess() {
+    local name=$1 config renames
+    shift
+    export_model 0 --guess "$name" "$@"
+    config=${name%.*}.guessed
+    sed -n '/^{$/,/^}$/p' said >"$config"
+    renames=$(grep -oE -- '--(rename|transpose) [^ ]+' said | tr '\n' ' ')
+    cp said "$name.report"
+    # shellcheck disable=SC2086
+    export_model 0 "$name" "$config" "${name%.*}-guessed" $renames
+}
+
+for name in kind tags fc_kind fc_tags out; do
+    printf '%s\n' 0 1 >"$name.labels"
+done
+cp plain/model.safetensors plain.safetensors
+for name in plain.safetensors module.pt other.pt norm.pt; do
+    guess "$name"
+done
+for name in plain module; do
+    check "$name: guessed" cmp plain/model.safetensors "$name-guessed/model.safetensors"
+done
+check "wrappers" grep -qxF 'module._orig_mod. -> nothing: what a wrapper puts before all names' other.pt.report
+check "what was taken for what" grep -qxF 'module._orig_mod.gru -> encoder.rnn: GRU, reset after the product, as nn.GRU has it, 1 layer(s) of 3 units, both directions' other.pt.report
+check "what no file tells" grep -qF 'the file does not tell: labels of head fc_kind: 2 lines in fc_kind.labels' other.pt.report
+check "other names, the same weights" "$python" - plain other-guessed <<'END'
+import json, sys
+def tensors(name):
+    data = open(f"{name}/model.safetensors", "rb").read()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    return {n.replace("fc_", ""): data[8 + size + h["data_offsets"][0]:8 + size + h["data_offsets"][1]] for n, h in header.items() if n[0] != "_"}
+a, b = map(tensors, sys.argv[1:])
+assert a == b, "other weights"
+END
+guess caller.pt
+check "layers by themselves, convolutions and a hidden layer" "$python" - caller.guessed <<'END'
+import json, sys
+config = json.load(open(sys.argv[1]))
+assert config["encoder"] == {"hidden_size": 3, "num_layers": 2, "cell": "lstm"}, config["encoder"]
+assert [(f["channels"], f["kernel"]) for f in config["front"]] == [(4, 5), (6, 3)] and config["source"]["feature_dim"] == 2
+assert config["heads"] == {"out": {"on": "token", "labels": "out.labels", "hidden": [{"size": 8, "activation": "relu"}]}}
+END
+check "what convolutions do not tell" grep -qxF 'the file does not tell: front 0: stride 1, padding 2, no activation are put there' caller.pt.report
+guess turned.pt
+check "a head that is transposed" grep -qxF 'fc_tags.weight -> transposed: expected [labels, 6], is [6, 2]' turned.pt.report
+check "an embedding that is transposed" grep -qxF 'words.lut.weight -> transposed: expected [tokens, 4], is [4, 6]' turned.pt.report
+check "what has no place" grep -qxF 'no place: fc_kind.weight [2, 5]' turned.pt.report
+
+export_model 1 --guess own.pt
+check "a cell that names do not tell" grep -qF 'expected --reset before or after: x2h.weight and h2h.weight may be' said
+guess own.pt --reset before
+check "the cell that was said" grep -q '"reset": "before"' own.guessed
+check "an order of gates that is taken" grep -qF 'the gates of x2h.weight and h2h.weight are taken in PyTorch' own.pt.report
+export_model 1 --guess projected.pt
+check "a projection" grep -qF 'weight_hr_l0: expected an LSTM without proj_size, found its projection [3, 5]' said
+export_model 1 --guess rnn.pt
+check "a plain RNN" grep -qF 'weight_hh_l0: expected 3 or 4 gates, found one' said
+export_model 1 --guess two.pt
+check "two stacks" grep -qF 'expected one stack of recurrent layers, found encoder (gru, 3 units, reads 4), decoder (gru, 3 units, reads 5)' said
+export_model 1 turned.pt config.json none --rename words.lut=encoder.embedding --rename gru=encoder.rnn --rename fc_kind=heads.kind --rename fc_tags=heads.tags
+check "a matrix that is transposed, without a guess" \
+    grep -qF 'heads.tags.weight: expected [2, 6], is [6, 2]: transposed (--transpose heads.tags.weight)' said
+export_model 1 other.pt config.json none --rename module._orig_mod.fc_kind=heads.kind
+check "what the checkpoint has of that shape" \
+    grep -qF 'heads.tags.weight: missing, expected [2, 6]; of this shape there is module._orig_mod.fc_tags.weight' said
+
 # A key is refused by both or by none.
 refused=0
 for config in [0-9]*.json; do

@@ -35,6 +35,16 @@ EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normal
          ("decoder", {}), ("generation", {"beam_size": 2}), ("decoder.vocab", "words"), ("tensors.encoder", "enc")]
 
 
+class Caller(torch.nn.Module):
+    """A network with names and layers of its own: convolutions, layers of an LSTM each by itself, a head with a hidden layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.ModuleList([torch.nn.Conv1d(2, 4, 5), torch.nn.Conv1d(4, 6, 3)])
+        self.rnn = torch.nn.ModuleList([torch.nn.LSTM(6, 3), torch.nn.LSTM(3, 3)])
+        self.out = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+
+
 class Tagger(torch.nn.Module):
     def __init__(self, cell):
         super().__init__()
@@ -46,6 +56,15 @@ class Tagger(torch.nn.Module):
 
 def prefixed(state, prefix):
     return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def renamed(state, names):
+    """A state with other names: the longest prefix counts."""
+    out = {}
+    for name, tensor in state.items():
+        old = max((o for o in names if name.startswith(o)), key=len, default="")
+        out[names.get(old, "") + name[len(old):]] = tensor
+    return out
 
 
 def without(state, *names):
@@ -91,6 +110,15 @@ def write(top):
         "lstm": lstm, "learned": {**state, "encoder.initial_state": torch.randn(2, 3)},
         "unbiased": without(state, *(n for n in state if "rnn.bias" in n)),
     }
+    other = renamed(state, {"encoder.embedding": "words.lut", "encoder.rnn": "gru", "heads.kind": "fc_kind", "heads.tags": "fc_tags"})
+    own = {"x2h.weight": torch.randn(9, 4), "x2h.bias": torch.randn(9), "h2h.weight": torch.randn(9, 3), "h2h.bias": torch.randn(9)}
+    states.update({
+        "other": prefixed(other, "module._orig_mod."), "caller": Caller().state_dict(), "own": own,
+        "turned": {**other, "fc_kind.weight": torch.randn(2, 5), "fc_tags.weight": other["fc_tags.weight"].t(),
+                   "words.lut.weight": other["words.lut.weight"].t()},
+        "projected": torch.nn.LSTM(4, 5, proj_size=3).state_dict(), "rnn": torch.nn.RNN(4, 3).state_dict(),
+        "two": {**prefixed(torch.nn.GRU(4, 3).state_dict(), "encoder."), **prefixed(torch.nn.GRU(5, 3).state_dict(), "decoder.")},
+    })
     for name, saved in states.items():
         torch.save(saved, f"{top}/{name}.pt")
     state.update({"attention.key.weight": torch.randn(5, 6), "attention.energy.weight": torch.randn(1, 5)})
