@@ -1,4 +1,4 @@
-// power.c: powers, from sums and products of doubles in one order.
+// power.c: powers and logarithms, from sums and products of doubles in one order.
 #include "config.h"
 
 #include "base/power.h"
@@ -10,7 +10,7 @@
 
 // ln x = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), x = m 2^e with m in [0.7, 1.42), |s| <= 0.18: the terms of
 // atanh beyond s^23 are below 1e-19.
-static double natural_log(double x)
+double grus_log(double x)
 {
     int e;
     double m = frexp(x, &e);
@@ -41,5 +41,5 @@ double grus_power(double x, double y)
 {
     if (y == 0)
         return 1;
-    return y == 1 ? x : exponential(y * natural_log(x));
+    return y == 1 ? x : exponential(y * grus_log(x));
 }

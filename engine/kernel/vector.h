@@ -117,6 +117,10 @@ typedef struct grus_vector {
     void (*softmax)(float *x, size_t n); // in place; n >= 1
     void (*sigmoid)(float *x, size_t n); // in place
     void (*exp)(float *x, size_t n);     // in place
+
+    // best[j] = the largest of from[i] + transitions[i * ld + j] over i < n, for j < ld, in doubles; n >= 1, ld a multiple
+    // of GRUS_MAX_VECTOR.
+    void (*viterbi)(const double *from, const float *transitions, size_t n, size_t ld, double *best);
 } grus_vector;
 
 #ifdef GRUS_X86

@@ -12,6 +12,8 @@
 #define VNORMAL(a) ((vec)((veci)(a) & (((veci)(a)&0x7f800000) != 0)))
 #define VFMA(a, b, c) ((vec)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define VMAXI(a, b) ((veci)_mm256_max_epi32((__m256i)(a), (__m256i)(b)))
+#define VMAXD(a, b) ((vecd)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define VDOUBLES(p) ((vecd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define VBYTES(to, x) store_bytes(to, (__m256i)(x))
 #define VSHORTS(to, x) store_shorts(to, (__m256i)(x))
 

@@ -5,11 +5,14 @@
 //   VNORMAL       of a vector, 0 where |x| < FLT_MIN (base/denormal.h), that is where the exponent is 0; NaN in, NaN out
 //   VFMA          of three vectors, a * b + c rounded once
 //   VMAXI         of two vectors of integers
+//   VMAXD         of two vectors of doubles; the second operand where one is NaN
+//   VDOUBLES      of an address, half a vector of floats there as doubles
 //   VBYTES, VSHORTS  to, x: stores the lowest 8 or 16 bits of each integer
 // Every instruction set gives the same bits: what is fused is written as VFMA, and the compiler fuses nothing else; what
 // is summed over is summed in 16 virtual lanes, however many a vector has.
-#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST || \
-    !defined VNORMAL || !defined VFMA || !defined VMAXI || !defined VBYTES || !defined VSHORTS
+#if !defined VECTOR_TABLE || !defined LANES || !defined VMIN || !defined VMAX || !defined VAT_LEAST ||               \
+    !defined VNORMAL || !defined VFMA || !defined VMAXI || !defined VMAXD || !defined VDOUBLES || !defined VBYTES || \
+    !defined VSHORTS
 #error "vector_impl.h is instantiated by vector_*.c, with VECTOR_TABLE, VECTOR_NAME, LANES, V... defined"
 #endif
 
@@ -174,6 +177,7 @@ static inline vec vtanh(vec x)
 #include "engine/kernel/vector_lstm.h"
 #include "engine/kernel/vector_pack.h"
 #include "engine/kernel/vector_quantise.h"
+#include "engine/kernel/vector_viterbi.h"
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -482,4 +486,5 @@ const grus_vector VECTOR_TABLE = {
     .softmax = softmax,
     .sigmoid = sigmoid_all,
     .exp = exp_all,
+    .viterbi = viterbi,
 };

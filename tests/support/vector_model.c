@@ -6,6 +6,7 @@
 #include "tests/support/vector_model.h"
 
 typedef int ints __attribute__((vector_size(64)));
+typedef int64_t longs __attribute__((vector_size(64)));
 typedef float floats __attribute__((vector_size(64)));
 
 static inline unsigned bits_of(ints mask)
@@ -32,6 +33,16 @@ static inline void store_each(void *to, size_t bytes, ints x)
     }
 }
 
+typedef double doubles __attribute__((vector_size(64)));
+
+static inline doubles each_double(const float *p)
+{
+    doubles x;
+    for (unsigned i = 0; i < 8; i++)
+        x[i] = (double)p[i];
+    return x;
+}
+
 #define VECTOR_TABLE grus_vector_model
 #define VECTOR_NAME "model"
 #define LANES 16
@@ -42,6 +53,8 @@ static inline void store_each(void *to, size_t bytes, ints x)
 #define VNORMAL(a) ((vec)((veci)(a) & (((veci)(a)&0x7f800000) != 0)))
 #define VFMA(a, b, c) each_fused(a, b, c)
 #define VMAXI(a, b) ((((a) > (b)) & (a)) | (~((a) > (b)) & (b)))
+#define VMAXD(a, b) ((vecd)((((a) > (b)) & (longs)(a)) | (~((a) > (b)) & (longs)(b))))
+#define VDOUBLES(p) each_double(p)
 #define VBYTES(to, x) store_each(to, 1, x)
 #define VSHORTS(to, x) store_each(to, 2, x)
 #include "engine/kernel/vector_impl.h"

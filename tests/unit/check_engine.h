@@ -17,6 +17,8 @@ TCase *encoder_case(void);
 TCase *infer_case(void);
 TCase *decoder_case(void);
 TCase *memory_case(void);
+TCase *crf_case(void);
+TCase *ctc_case(void);
 
 // NaN fails.
 #define ASSERT_NEAR(found, expected, tolerance)                                                                 \

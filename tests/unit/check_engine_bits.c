@@ -41,6 +41,7 @@ typedef struct answers {
     grus_exp_sum sum;
     uint64_t at_least;
     uint32_t magnitude;
+    double paths[(MOST / 16 + 1) * 16];
     int16_t rounded[3][MOST + 1]; // one more than is written
     float scaled[2][3 * 16];
 } answers;
@@ -112,6 +113,24 @@ static void answer_bytes(const grus_vector *v, uint64_t seed, size_t n, answers 
         v->scale_sums(&(grus_int8_sums){3, 16, sums, scales, scales + 3, onto, out->scaled[onto], 16});
 }
 
+// n labels before, a row of whole vectors of labels after, of which some are equally good.
+static void answer_paths(const grus_vector *v, uint64_t seed, size_t n, answers *out)
+{
+    static float transitions[MOST * (MOST + 16)];
+    double from[MOST];
+    size_t ld = (n / 16 + 1) * 16;
+    for (size_t i = 0; i < n; i++)
+        from[i] = (double)random_float(&seed) * 1e6;
+    fill(&seed, transitions, n * ld, 1e6f);
+    v->viterbi(from, transitions, n, ld, out->paths);
+    for (size_t j = 0; j < ld; j += 7) {
+        double best = -INFINITY;
+        for (size_t i = 0; i < n; i++)
+            best = fmax(best, from[i] + (double)transitions[i * ld + j]);
+        ck_assert(out->paths[j] == best);
+    }
+}
+
 // A group of `width` units of which n count, in ROWS rows of as many lanes; how gives the activations.
 static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned how, answers *out)
 {
@@ -180,6 +199,7 @@ START_TEST(vectors_give_the_bits_of_the_model)
                     answer_sums(vectors[i], 1000 * n + how, n, all[i]);
                     answer_rows(vectors[i], 3000 * n + how, n, all[i]);
                     answer_bytes(vectors[i], 5000 * n + how, n, all[i]);
+                    answer_paths(vectors[i], 7000 * n + how, n, all[i]);
                 }
                 ck_assert_msg(memcmp(expected, found, sizeof *found) == 0, "%s, %zu floats, %u: other bits",
                               tables[t]->name, n, how);
@@ -229,6 +249,17 @@ START_TEST(powers_are_those_of_the_c_library)
 }
 END_TEST
 
+START_TEST(logarithms_are_those_of_the_c_library)
+{
+    uint64_t seed = 11;
+    for (int i = 0; i < 200000; i++) {
+        double x = ldexp(1.0 + (double)random_float(&seed) / 2, i % 2000 - 1000), expected = log(x);
+        ck_assert_msg(fabs(grus_log(x) - expected) <= 4e-16 * (1 + fabs(expected)), "ln %a", x);
+    }
+    ck_assert(grus_log(1) == 0);
+}
+END_TEST
+
 TCase *bits_case(void)
 {
     TCase *tcase = tcase_create("bits");
@@ -236,5 +267,6 @@ TCase *bits_case(void)
     tcase_add_test(tcase, vectors_give_the_bits_of_the_model);
     tcase_add_test(tcase, what_is_fused_is_rounded_once);
     tcase_add_test(tcase, powers_are_those_of_the_c_library);
+    tcase_add_test(tcase, logarithms_are_those_of_the_c_library);
     return tcase;
 }
