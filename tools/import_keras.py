@@ -88,6 +88,9 @@ class Importer:
             return self.recurrent(node, flow)
         if kind in POOLING:
             return self.pool(node, POOLING[kind], flow)
+        arrays = {"Embedding": (1,), "Dense": (1, 2), "BatchNormalization": (2, 3, 4), "Conv1D": (1, 2), "Convolution1D": (1, 2)}.get(kind)
+        if arrays and len(node.weights) not in arrays:
+            raise Refused(f"{node}: expected {' or '.join(map(str, arrays))} arrays of weights, found {len(node.weights)}")
         make = {"Embedding": self.embedding, "Dense": self.dense, "Activation": self.activation, "ReLU": self.activation,
                 "Softmax": self.activation, "BatchNormalization": self.normalize, "Normalization": self.standardize, "Conv1D": self.convolve, "Convolution1D": self.convolve,
                 "MaxPooling1D": self.max_pool, "MaxPool1D": self.max_pool, "Reshape": self.reshape}.get(kind)
@@ -439,7 +442,11 @@ def between(graph, arguments):
 
 
 def convert(arguments):
-    return Importer(between(keras_file.read(arguments.inputs), arguments), arguments).convert()
+    graph = between(keras_file.read(arguments.inputs), arguments)
+    try:
+        return Importer(graph, arguments).convert()
+    except (KeyError, TypeError, ValueError, IndexError) as e:      # a configuration that says less than Keras's do
+        raise Refused(f"{arguments.inputs[0]}: its configuration and its weights are not as Keras writes them: {type(e).__name__}: {e}") from None
 
 
 def parser():

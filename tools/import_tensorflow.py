@@ -210,7 +210,11 @@ class Importer:
 
 
 def convert(arguments):
-    return Importer(tensorflow_file.read(arguments.inputs), arguments).convert()
+    saved = tensorflow_file.read(arguments.inputs)
+    try:
+        return Importer(saved, arguments).convert()
+    except (ValueError, IndexError, KeyError, TypeError) as e:      # variables of other shapes than their names say
+        raise Refused(f"{arguments.inputs[0]}: its variables are not as TensorFlow writes them: {type(e).__name__}: {e}") from None
 
 
 def parser():

@@ -277,6 +277,9 @@ class Model:
     def write(self):
         if self.labels:
             raise Refused(f"--labels {next(iter(self.labels))}: no such head; there are {', '.join(self.config.get('heads', {})) or 'none'}")
+        if "heads" not in self.config and "pooling" not in self.config:
+            self.pooling("last")
+            self.took("no head", "pooling: last, for --task embed; --task states gives the outputs of all positions")
         state = {n: torch.from_numpy(np.array(t, np.float32, order="C")) for n, t in self.tensors.items()}
         with tempfile.TemporaryDirectory() as folder:
             files = {name: os.path.join(folder, name) for name in self.lines}

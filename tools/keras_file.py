@@ -218,15 +218,21 @@ def read(paths):
     """Graph of the model in these files: one file, or the weights and the model's JSON."""
     model = version = file = None
     for path in paths:
-        found, told, weights = open_model(path)
+        try:
+            found, told, weights = open_model(path)
+        except (KeyError, ValueError, RuntimeError, MemoryError, zipfile.BadZipFile) as e:
+            raise Refused(f"{path}: damaged, or not what its name says: {e}") from None
         model, version, file = found or model, told or version, weights or file
     if file is None:
         raise Refused(f"{paths[0]}: the model's JSON alone; give the file of its weights too")
     if model is None:
         raise Refused(f"{paths[0]}: holds weights and no configuration; give the model's JSON beside it: "
                       "open(\"model.json\", \"w\").write(model.to_json())")
-    graph = graph_of(model, version)
-    weights = legacy_weights(file) or keras_weights(file, graph)
+    try:
+        graph = graph_of(model, version)
+        weights = legacy_weights(file) or keras_weights(file, graph)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError, RuntimeError, MemoryError) as e:
+        raise Refused(f"{paths[0]}: its configuration or its weights are not as Keras writes them: {type(e).__name__}: {e}") from None
     if not weights:
         raise Refused(f"{paths[-1]}: no weights in a layout of Keras")
     for name, node in graph.nodes.items():

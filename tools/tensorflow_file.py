@@ -15,6 +15,7 @@ from importing import Refused
 
 DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 5: "<i2", 6: "i1", 9: "<i8", 10: "?", 14: "bfloat16", 19: "<f2"}
 LISTS = {1: (5, "f"), 2: (6, "d")}       # fields of a TensorProto with single values
+MOST = 1 << 28      # numbers of a constant that is written as one
 MAGIC = 0xdb4775248b80fb57
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -97,7 +98,7 @@ def tensor(data):
         return None
     values = np.array(protobuf.floats(found, *LISTS[kind]), DTYPES[kind])
     count = int(np.prod(shape))
-    if len(values) == 1 and count > 1:      # one value stands for all
+    if len(values) == 1 and 1 < count <= MOST:      # one value stands for all
         values = np.repeat(values, count)
     return values.reshape(shape) if len(values) == count else None
 
@@ -237,7 +238,7 @@ def read(paths):
     for path in paths:
         try:
             found, told = read_one(path)
-        except (protobuf.Damaged, IndexError, KeyError, struct.error) as e:
+        except (ValueError, TypeError, AttributeError, IndexError, KeyError, struct.error) as e:    # Damaged is a ValueError
             raise Refused(f"{path}: damaged, or not what its name says: {e}") from None
         variables, graph = found or variables, told or graph
     if not variables:

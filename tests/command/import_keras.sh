@@ -80,7 +80,23 @@ says_of weights "holds weights and no configuration; give the model's JSON"
 says_of peephole "found 4 arrays: peepholes or projections?"
 says_of other-reset "reset_after is False, and the bias has the shape [2, 12]"
 says_of branch "concatenate (Concatenate): only what enters the encoder"
+# Files that are cut, or something else.
+head -c 3000 after.keras >cut.keras
+head -c 3000 before.h5 >cut.h5
+echo '{"class_name": "Sequential", "config": {"layers": [{"class_name": "GRU"}]}}' >poor.json
+for files in cut.keras cut.h5 "weights.h5 poor.json" before.jsonl none.txt; do
+    # shellcheck disable=SC2086 # two files are two words
+    import_model 1 $files -o none
+    check "$files: a message of one line" test "$(grep -c '^import_keras: ' said)" = 1
+done
 check "nothing was written" test ! -e none
+
+# A part of a model; one without a head has the encoder's outputs.
+import_model 0 before.h5 -o part --input embedding --output-layer gru
+expect 0 "a part of a model" inspect part --strict
+check "its features" grep -q '"feature_dim": 4' part/config.json
+import_model 1 before.h5 -o none --output-layer gru_1
+check "what layers there are" grep -q 'no layer gru_1; there are input (InputLayer), embedding (Embedding)' said
 
 # A GRU without biases tells its reset by the configuration alone, hard_sigmoid by the version: else they are asked for.
 says_of version "hard_sigmoid is another function in Keras 3 than before, and the file does not tell: --keras-version 2|3"

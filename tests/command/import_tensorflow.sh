@@ -46,6 +46,7 @@ check "its reset is after" lacks cudnn.model/config.json before
 gives custom classify custom.ckpt --cell gru=my --pooling max --head kind=sequence,w:softmax
 check "the graph's activation" grep -q '"activation": "relu"' custom.model/config.json
 import_model 0 bidirectional.ckpt -o bare
+expect 0 "without a head" inspect bare --strict
 check "what was left is told" grep -q '^    proj/kernel \[6, 3\]$' said
 check "but no slots" lacks said Adam
 
@@ -73,6 +74,8 @@ refused "cut.ckpt.index: is cut off, or damaged" cut.ckpt
 refused "the graph's activation is Relu: an LSTM has tanh" relu.pb
 refused "--forget-bias 1, and the graph adds 0.7" frozen.pb --forget-bias 1
 refused "its candidate reads no [x, r h] in the graph" custom.ckpt other.meta --cell gru=my
+head -c 900 frozen.pb >cut.pb
+refused "cut.pb: damaged, or not what its name says" cut.pb
 refused "no variables; give the checkpoint too" other.meta
 check "nothing was written" test ! -e none
 finish
