@@ -97,9 +97,9 @@ const grus_tokenizer_files grus_tokenizer_files_of[] = {
 };
 
 const char *const grus_task_names[] = {
-    [GRUS_TASK_OWN] = "own",      [GRUS_TASK_EMBED] = "embed",         [GRUS_TASK_CLASSIFY] = "classify",
-    [GRUS_TASK_TAG] = "tag",      [GRUS_TASK_TRANSLATE] = "translate", [GRUS_TASK_SCORE] = "score",
-    [GRUS_TASK_SCORE + 1] = NULL,
+    [GRUS_TASK_OWN] = "own",       [GRUS_TASK_EMBED] = "embed",         [GRUS_TASK_CLASSIFY] = "classify",
+    [GRUS_TASK_TAG] = "tag",       [GRUS_TASK_TRANSLATE] = "translate", [GRUS_TASK_SCORE] = "score",
+    [GRUS_TASK_STATES] = "states", [GRUS_TASK_STATES + 1] = NULL,
 };
 
 const char *const grus_norm_names[] = {
@@ -142,11 +142,17 @@ const char *const grus_output_names[] = {
 };
 
 const char *const grus_result_own_names[] = {
-    [GRUS_RESULT_ATTENTION] = "attention", [GRUS_RESULT_ALIGNMENT] = "alignment",
-    [GRUS_RESULT_EMBEDDING] = "embedding", [GRUS_RESULT_LOGPROB] = "logprob",
-    [GRUS_RESULT_SCORE] = "score",         [GRUS_RESULT_OUTPUT] = "output",
-    [GRUS_RESULT_NBEST] = "nbest",         [GRUS_RESULT_TOKEN_LOGPROBS] = "token_logprobs",
-    [GRUS_RESULT_TRUNCATED] = "truncated", [GRUS_N_RESULTS] = NULL,
+    [GRUS_RESULT_ATTENTION] = "attention",
+    [GRUS_RESULT_ALIGNMENT] = "alignment",
+    [GRUS_RESULT_EMBEDDING] = "embedding",
+    [GRUS_RESULT_LOGPROB] = "logprob",
+    [GRUS_RESULT_SCORE] = "score",
+    [GRUS_RESULT_OUTPUT] = "output",
+    [GRUS_RESULT_NBEST] = "nbest",
+    [GRUS_RESULT_TOKEN_LOGPROBS] = "token_logprobs",
+    [GRUS_RESULT_TRUNCATED] = "truncated",
+    [GRUS_RESULT_STATES] = "states",
+    [GRUS_N_RESULTS] = NULL,
 };
 
 const char *const grus_format_suffixes[] = {

@@ -50,6 +50,7 @@ typedef enum grus_result_field {
     GRUS_RESULT_NBEST,
     GRUS_RESULT_TOKEN_LOGPROBS,
     GRUS_RESULT_TRUNCATED,
+    GRUS_RESULT_STATES,
     GRUS_N_RESULTS, // and behind them the heads, of which each has a name
 } grus_result_field;
 // Their own names, as an item of "nbest" has them whatever options call the others.

@@ -96,8 +96,8 @@ static const grus_option options[N_OPTIONS] = {
         GRUS_COUNT("target-column", 0, "N", 1, 1000000, RUN(target_column), "TSV column of the target [2]"),
     [OPT_THREADS] =
         GRUS_COUNT("threads", 't', "N", 1, 4096, RUN(threads), "worker threads [what affinity and cgroup allow]"),
-    [OPT_BATCH_TOKENS] =
-        GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens), "source positions of a batch [16384]"),
+    [OPT_BATCH_TOKENS] = GRUS_COUNT("batch-tokens", 0, "N", 1, 1 << 30, RUN(batch_tokens),
+                                    "source positions of a batch [16384; 4096 for states]"),
     [OPT_MAX_MEMORY] = GRUS_SIZE("max-memory", 1, RUN(max_memory), "memory of the whole process [no bound]"),
     [OPT_ON_ERROR] =
         GRUS_CHOICE("on-error", policies, RUN(fail_on_error), "skip: mark a bad record; fail: fail its shard [skip]"),

@@ -22,6 +22,7 @@ typedef struct grus_infer_options {
     uint32_t heads; // encoder models: bit i for the prediction of head i
     grus_head_output head_output;
     bool force;        // seq2seq models: score batch->targets instead of searching
+    bool states;       // fill in states and nothing else
     bool attention;    // fill in attention
     bool token_scores; // with force: fill in token_logprobs
     grus_search search;
@@ -49,6 +50,8 @@ typedef struct grus_hypothesis {
 typedef struct grus_result {
     bool finite;            // false: some number of this result is not; nothing else is to be used then
     const float *embedding; // (D) the pooled vector; NULL without pooling
+    size_t n_states;        // positions of the encoder
+    const float *states;    // (n_states, D) its outputs, where they were asked for; else NULL
     const float *attention; // (length) pooling weights, where asked for and the pooling is by attention; else NULL
     const grus_prediction
         *predictions; // one for each head of the config, all 0 where it was not asked for; NULL: none was

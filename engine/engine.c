@@ -155,6 +155,8 @@ static bool list(void *object, grus_arena *arena)
     const grus_engine *engine = i->engine;
     if (!grus_encode_list(&engine->encoder, first_final(engine), &i->sizes, arena))
         return false;
+    if (i->options->states)
+        return true;
     if (!engine->config->seq2seq)
         return grus_classifier_list(&engine->classifier, i->options, &i->sizes, arena);
     grus_generator generator = generator_of(i);
@@ -166,6 +168,16 @@ size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options 
 {
     inferring i = {engine, options, grus_sizes_within(options, positions, records, cells)};
     return grus_arena_reserved(grus_arena_count(list, &i));
+}
+
+// The outputs stay where they are.
+static void give_states(const grus_encoded *encoded, grus_result *results)
+{
+    for (size_t i = 0; i < encoded->n; i++) {
+        results[i].finite = grus_encoded_is_finite(encoded, i);
+        results[i].n_states = encoded->length[i];
+        results[i].states = encoded->output + encoded->offset[i] * encoded->size;
+    }
 }
 
 static grus_status decode(const inferring *i, const grus_batch *batch, const grus_encoded *encoded,
@@ -189,7 +201,9 @@ grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const
         results[record] = (grus_result){.finite = true};
     grus_encoded encoded;
     grus_status status = grus_encode(&engine->encoder, batch, first_final(engine), work, &encoded);
-    if (!status)
+    if (!status && options->states)
+        give_states(&encoded, results);
+    else if (!status)
         status = decode(&i, batch, &encoded, work, results);
     grus_kernel_leave(engine->kernel);
     GRUS_ASSERT(status || grus_arena_bytes(work->arena) == held); // the list told all

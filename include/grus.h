@@ -127,7 +127,8 @@ typedef enum grus_task {
     GRUS_TASK_CLASSIFY,
     GRUS_TASK_TAG,
     GRUS_TASK_TRANSLATE,
-    GRUS_TASK_SCORE
+    GRUS_TASK_SCORE,
+    GRUS_TASK_STATES // every position's encoder outputs, of encoder and seq2seq models
 } grus_task;
 typedef enum grus_length_norm { GRUS_NORM_NONE, GRUS_NORM_AVG, GRUS_NORM_GNMT } grus_length_norm;
 typedef enum grus_attention_output {

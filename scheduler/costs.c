@@ -82,5 +82,8 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
         .max_record = options->max_record,
         .checkpoint_records = options->checkpoint_records,
     };
-    return grus_plan_make(&costs, threads, options->batch_tokens, options->max_memory, plan, error);
+    size_t batch_tokens = options->batch_tokens;
+    if (batch_tokens == 0 && job->states)
+        batch_tokens = GRUS_BATCH_STATES;
+    return grus_plan_make(&costs, threads, batch_tokens, options->max_memory, plan, error);
 }

@@ -17,6 +17,7 @@
 // ---- bounds ----
 
 #define PAIR_BYTES 16 // "16383-16384 " and the like
+#define ROW_BYTES 4   // "[], "
 #define TRUNCATED_BYTES sizeof ", \"truncated\": true"
 
 static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *bounds)
@@ -38,6 +39,12 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
     return grus_add_sat(bytes, grus_mul_sat(items, grus_mul_sat(tokens, job->model->longest_token + 2)));
 }
 
+static size_t states_bound(const grus_job *job, const grus_slot_bounds *bounds)
+{
+    size_t row = grus_mul_sat(grus_config_output_size(&job->model->config), GRUS_FORMAT_FLOAT_BYTES);
+    return grus_mul_sat(bounds->positions, grus_add_sat(row, ROW_BYTES));
+}
+
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
@@ -47,6 +54,8 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
         bytes =
             grus_add_sat(bytes, grus_mul_sat(bounds->records, grus_mul_sat(grus_config_output_size(&job->model->config),
                                                                            GRUS_FORMAT_FLOAT_BYTES)));
+    if (job->states)
+        bytes = grus_add_sat(bytes, states_bound(job, bounds));
     bytes = grus_add_sat(bytes, grus_format_heads_bound(job, bounds));
     if (job->hypotheses)
         bytes = grus_add_sat(bytes, hypotheses_bound(job, bounds));
@@ -209,6 +218,10 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
     if (job->embedding) {
         grus_json_member(out, job->names.list[GRUS_RESULT_EMBEDDING]);
         grus_format_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+    }
+    if (job->states) {
+        grus_json_member(out, job->names.list[GRUS_RESULT_STATES]);
+        grus_format_rows(out, result->states, result->n_states, grus_config_output_size(&job->model->config));
     }
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i])

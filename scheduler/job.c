@@ -46,6 +46,8 @@ static grus_status settle_encoder(grus_job *job, grus_task task, grus_error *err
         if (select_heads(job, false, true) == 0)
             return refuse(error, "run.task", "tag needs a model with a head on tokens");
         break;
+    case GRUS_TASK_STATES: // is not asked here
+        break;
     case GRUS_TASK_TRANSLATE:
     case GRUS_TASK_SCORE:
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.task", "%s needs a model with a decoder",
@@ -70,6 +72,23 @@ static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *err
     return GRUS_OK;
 }
 
+// What the encoder gives is asked of every model alike.
+static grus_status settle_states(grus_job *job, grus_error *error)
+{
+    job->states = job->infer.states = true;
+    if (job->options->attention != GRUS_ATTENTION_NONE)
+        return refuse(error, "run.attention", "run.task states gives no attention");
+    return GRUS_OK;
+}
+
+static grus_status settle_task(grus_job *job, grus_error *error)
+{
+    grus_task task = job->options->task;
+    if (task == GRUS_TASK_STATES)
+        return settle_states(job, error);
+    return job->model->config.seq2seq ? settle_decoder(job, task, error) : settle_encoder(job, task, error);
+}
+
 // txt has room for one result a line, npy for one vector.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
@@ -84,6 +103,8 @@ static grus_status settle_format(grus_job *job, grus_error *error)
             return refuse(error, "run.format", "npy has no room for attention");
         return GRUS_OK;
     }
+    if (job->states)
+        return refuse(error, "run.format", "txt has no room for the states of many positions");
     if (options->attention != GRUS_ATTENTION_NONE)
         return refuse(error, "run.format", "txt has no room for attention");
     if (options->token_scores)
@@ -118,6 +139,8 @@ static void list_fields(grus_job *job)
         add_field(job, options->attention == GRUS_ATTENTION_SOFT ? GRUS_RESULT_ATTENTION : GRUS_RESULT_ALIGNMENT);
     if (job->embedding)
         add_field(job, GRUS_RESULT_EMBEDDING);
+    if (job->states)
+        add_field(job, GRUS_RESULT_STATES);
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i])
             add_field(job, GRUS_N_RESULTS + i);
@@ -138,7 +161,7 @@ static void list_fields(grus_job *job)
 // The field that run.output_key names: what txt would print.
 static grus_status name_main_result(grus_job *job, grus_error *error)
 {
-    size_t main = GRUS_RESULT_EMBEDDING, heads = 0;
+    size_t main = job->states ? GRUS_RESULT_STATES : GRUS_RESULT_EMBEDDING, heads = 0;
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i]) {
             main = GRUS_N_RESULTS + i;
@@ -217,8 +240,7 @@ static void describe_records(grus_job *job)
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error)
 {
     *job = (grus_job){.model = model, .options = options};
-    grus_status status =
-        model->config.seq2seq ? settle_decoder(job, options->task, error) : settle_encoder(job, options->task, error);
+    grus_status status = settle_task(job, error);
     if (status != GRUS_OK)
         return status;
     if (options->token_scores && !job->infer.force)

@@ -22,6 +22,7 @@ typedef struct grus_job {
 
     // Which results are printed.
     bool embedding;             // the pooled vector
+    bool states;                // the encoder's outputs
     bool heads[GRUS_MAX_HEADS]; // predictions of head i
     bool hypotheses;            // seq2seq models, forced ones included
     const char *suffix;         // of output shards

@@ -10,6 +10,7 @@
 
 // Of a batch of several records.
 #define GRUS_BATCH_TOKENS 16384 // the default of --batch-tokens
+#define GRUS_BATCH_STATES 4096  // the same where each of them has a row of numbers as its result
 #define GRUS_BATCH_RECORDS 4096
 #define GRUS_BATCH_BYTES ((size_t)2 << 20)
 #define GRUS_BATCH_CELLS ((size_t)1 << 20)

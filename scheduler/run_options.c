@@ -72,7 +72,7 @@ static grus_status check_choices(const grus_run_settings *settings, grus_error *
 {
     static const char why[] = "is none of its values";
     const grus_run_options *run = &settings->run;
-    if ((unsigned)run->task > GRUS_TASK_SCORE)
+    if ((unsigned)run->task > GRUS_TASK_STATES)
         return refuse(error, "run.task", why);
     if ((unsigned)run->attention > GRUS_ATTENTION_HARD)
         return refuse(error, "run.attention", why);

@@ -32,4 +32,7 @@ static inline float *grus_encoded_final_cell(const grus_encoded *encoded, size_t
 // The mean (D) of a sequence's outputs, each sum in order and in double; zeros for length 0.
 void grus_encoded_mean(const grus_encoded *encoded, size_t sequence, float *mean);
 
+// Whether all of a sequence's outputs are finite.
+bool grus_encoded_is_finite(const grus_encoded *encoded, size_t sequence);
+
 #endif

@@ -76,9 +76,9 @@ def table(sentencepiece):
         "dtype": ["F32", "F16", "BF16", "I8"],
         "shard": ["jsonl", "jsonl.zst", "txt", "txt.zst", "tsv", "tsv.zst", "safetensors", "safetensors.zst"],
         "features.dtype": ["F32", "F16", "BF16"],
-        "--task": ["own", "embed", "classify", "tag", "translate", "score"],
+        "--task": ["own", "embed", "classify", "tag", "translate", "score", "states"],
         "--attention": cross(["pooling", "translate", "score"], ["none", "soft", "hard"])[:2] + cross(["translate", "score"], ["none", "soft", "hard"]),
-        "--format": cross(["embed", "classify", "tag", "translate", "score"], ["jsonl", "txt"]) + ["embed × npy"],
+        "--format": cross(["embed", "classify", "tag", "translate", "score"], ["jsonl", "txt"]) + ["embed × npy", "states × jsonl"],
         "--token-scores": BOOL,
         "--beam-size": ["1", "2", "3", "5", "8", "12"],
         "--n-best": ["1", "more"],
@@ -190,9 +190,9 @@ class Coverage:
         if task != "own":
             self.count("--format", task, form)
         pooled = case.config.get("pooling", {}).get("type") == "attention"
-        if pooled or case.kind == "seq2seq":
+        if (pooled or case.kind == "seq2seq") and task != "states":
             self.count("--attention", "pooling" if pooled else task, options.attention)
-        if case.kind == "encoder":
+        if case.kind == "encoder" or task == "states":
             return
         self.count("--token-scores", options.token_scores)
         if task == "score":

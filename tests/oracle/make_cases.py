@@ -42,7 +42,7 @@ def strata(seed, sentencepiece=False):
 
 def command_lines(case):
     """Lists of options, one for each run worth doing on this model."""
-    rs, lines = case.rs, []
+    rs, lines = case.rs, [["--task", "states"]]
     if case.kind == "encoder":
         pooling, heads = case.config.get("pooling"), case.config.get("heads", {})
         soft = ["--attention", "soft"] if pooling and pooling["type"] == "attention" and rs.rand() < 0.8 else []

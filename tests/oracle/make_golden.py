@@ -267,6 +267,13 @@ def later_cases():
         ("learned-states-lstm", "the same of h and c, in layers of all directions",
          {**LUONG, "bridge": "last", "hidden": 9, "layers": 3, "dec_layers": 1, "direction": ["both", "backward", "both"], "encoder_cell": LSTM,
           "decoder_cell": LSTM, "initial_state": "learned"}, GREEDY, SHORT),
+        ("states", "the outputs of every position, start and end token among them",
+         {**ENCODER, "layers": 2, "bidirectional": True, "pooling": None, "heads": ["token"], "head_inputs": None, "source_bos": True,
+          "source_eos": True}, "--task states", SHORT + [60]),
+        ("states-features", "the same of LSTMs that read vectors, the outputs of a layer as wide as it is",
+         {**ENCODER, "layers": 2, "direction": ["both", "backward"], "pooling": "mean", "heads": [], "features": True, "encoder_cell": LSTM},
+         "--task states", SHORT + [40]),
+        ("states-decoder", "of a model with a decoder, which does not run", {**BAHDANAU, "layers": 2}, "--task states", SHORT),
     ]
 
 

@@ -6,8 +6,7 @@
 The case of seed S is always the same: repeat one with `--seed S --count 1`. Numbers pass within 2e-5 + 1e-4 |x|, with
 --tight within 1e-5 (embeddings, probabilities, attention, the log-probability of each token; their sums over a sequence
 keep the wider one); texts and labels must be the same. A record may differ only where PyTorch itself decided by less
-than 1e-5: such true ties are listed. Encoder outputs are seen through `embed`; where a text can be cut anywhere, every
-prefix of one sequence is a record, so that pooling `last` shows each position. With --compute-type int8 the reference is that
+than 1e-5: such true ties are listed. Where a text can be cut anywhere, every prefix of one sequence is a record. With --compute-type int8 the reference is that
 of quantised.py, and a record may differ, too, where a value was rounded otherwise (otherwise.py): nothing else explains it
 and it is listed. There may be twice as many as float errors make likely. Embeddings are held against the model in float32 as well.
 Shards are of every kind, results are read in every format. At the end stands how often each value of the contract was
@@ -99,6 +98,8 @@ def bare(options):
 
 def other_formats(options, results):
     """--format txt where the task has one result, and npy for vectors."""
+    if options.task == "states":
+        return []
     fields = [name for name in results[0].fields if name not in ("attention", "alignment")]
     decoded = "score" in fields
     return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
@@ -171,7 +172,7 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     failures += nbest_failures(lines)
     if quantises and parsed.task == "embed":
         failures += cosine_failures(args, plain, lines, records)
-    if case.kind == "seq2seq" and parsed.task != "score":
+    if case.kind == "seq2seq" and parsed.task not in ("score", "states"):
         fail, n = forced_failures(args, net, where, lines, records, results, parsed, case.rs)
         failures, args.n_forced = failures + fail, args.n_forced + n
     if quantises and not failures:

@@ -15,7 +15,7 @@ EXACT = ("id", "text", "target", "output", "features")
 
 def add_options(parser):
     """The options of `grus run` that change a result."""
-    parser.add_argument("--task", choices=["embed", "classify", "tag", "translate", "score"])
+    parser.add_argument("--task", choices=["embed", "classify", "tag", "translate", "score", "states"])
     parser.add_argument("-b", "--beam-size", type=int)
     parser.add_argument("--n-best", type=int)
     parser.add_argument("--length-norm", choices=["none", "avg", "gnmt"])
@@ -83,6 +83,10 @@ def process(model, record, options):
     else:
         sequence = model.source_ids(record["text"])
     enc = model.encode([sequence])
+    if options.task == "states":
+        result = Result()
+        result.fields["states"] = result.detail["encoder"] = [floats(row) for row in enc.outputs[0]]
+        return result
     if model.config["model_type"] == "encoder":
         return process_encoder(model, enc, options)
     return process_seq2seq(model, enc, options, record)

@@ -224,8 +224,8 @@ END_TEST
 
 START_TEST(words_end_with_null)
 {
-    ck_assert_str_eq(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_SCORE], "score");
-    ck_assert_ptr_null(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_SCORE + 1]);
+    ck_assert_str_eq(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_STATES], "states");
+    ck_assert_ptr_null(grus_names(GRUS_NAMES_TASK)[GRUS_TASK_STATES + 1]);
     ck_assert_str_eq(grus_names(GRUS_NAMES_SHARD_STATE)[GRUS_STATE_MISSING], "missing");
     ck_assert_ptr_null(grus_names((grus_name_list)99));
 }
@@ -299,7 +299,7 @@ START_TEST(a_number_of_no_value_is_refused)
     grus_text text;
     grus_error error;
     grus_run_options_init(&options, sizeof options);
-    options.task = (grus_task)6;
+    options.task = (grus_task)(GRUS_TASK_STATES + 1);
     ck_assert_int_eq(grus_annotate(model, &options, "", 0, &text, &error), GRUS_E_USAGE);
     ck_assert_str_eq(error.place, "run.task");
     grus_model_free(model);
