@@ -67,8 +67,8 @@ class Importer:
             wanted = kind, scopes.split(",")
         found = tensorflow_cells.find(self.variables, wanted)
         if not found:
-            keras = [n for n in self.variables if n.endswith(("recurrent_kernel", "keras_api"))]
-            raise Refused(f"no cells under the names of TensorFlow's classes{': ' + keras[0] + ' is one of Keras: tools/import_keras.py' if keras else ''}; "
+            keras = [n for n in self.variables if n.endswith("recurrent_kernel") or n.startswith("layer_with_weights")]
+            raise Refused(f"no cells under the names of TensorFlow's classes{': ' + keras[0] + ' is one of Keras: save the model as .h5 or .keras for tools/import_keras.py' if keras else ''}; "
                           f"--cell gru=SCOPE,… or lstm=SCOPE,… names them. There are\n{listing(self.variables)}")
         kinds = {c.kind for c in found}
         if len(kinds) > 1:

@@ -67,7 +67,7 @@ refused "has peepholes (w_f_diag)" peepholes.ckpt
 refused "has a projection of its outputs" projection.ckpt
 refused "normalises its gates" normalised.ckpt
 refused "no cells under the names of TensorFlow's classes" unknown.ckpt
-refused "gru/recurrent_kernel is one of Keras: tools/import_keras.py" of-keras.ckpt
+refused "gru/recurrent_kernel is one of Keras: save the model as .h5 or .keras for tools/import_keras.py" of-keras.ckpt
 refused "reads 5 values, and the layer before it, rnn/lstm_cell, gives 4" widths.ckpt --forget-bias 1
 refused "cells of two kinds" mixed.ckpt
 refused "cut.ckpt.index: is cut off, or damaged" cut.ckpt
