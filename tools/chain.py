@@ -3,17 +3,14 @@ that it becomes. A network that the configuration cannot express is refused, nev
 
 Weights are NumPy arrays in PyTorch's layout and gate order; an importer transposes and reorders before it makes a layer.
 """
-import re
 
 import numpy as np
 
 import importing
-from importing import Stack
+from importing import Stack, head_name
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "silu")
 POOLINGS = ("mean", "max")
-TAKEN = ("id", "text", "output", "score", "logprob", "attention", "embedding", "error", "tokens", "source", "target", "features",
-         "alignment", "length", "states", "ids", "prefix")
 
 
 class Refused(importing.Refused):
@@ -450,9 +447,3 @@ def even_padding(conv):
     if padding > conv.dilation * (weight.shape[2] - 1):
         raise Refused(conv.place, f"at most {conv.dilation * (weight.shape[2] - 1)} positions of padding", padding)
     return conv.changed(weight=weight, before=padding, after=padding)
-
-
-def head_name(name):
-    """A name that a head may have, out of a graph's."""
-    made = re.sub(r"\W+", "_", name.split(":")[0].split("/")[-1]).strip("_") or "head"
-    return f"head_{made}" if made in TAKEN or re.fullmatch(r"layer\d+", made) else made

@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 import keras_file
-from importing import Layer, Model, Refused, Stack, batch_norm, command_line, main, pair
+from importing import Layer, Model, Refused, Stack, batch_norm, command_line, head_name, main, pair
 from keras_cells import Cells
 from keras_flow import Flow, padded
 
@@ -406,7 +406,7 @@ class Importer:
                 if layer.activation == "softmax":
                     raise Refused(f"{node}: a softmax that is not at its end")
             inputs = ["state"] if flow.on == "sequence" else ["state" if i == top else i for i, _ in flow.inputs]
-            head = names.pop(name, name.replace(".", "_").replace("/", "_"))
+            head = names.pop(name, head_name(name))
             self.model.head(head, "sequence" if flow.on == "sequence" else "token", flow.chain, str(node), inputs)
         if names:
             raise Refused(f"--head-name {next(iter(names))}: no output of the model; there are {', '.join(n for n, _ in self.graph.outputs)}")

@@ -13,6 +13,7 @@ A tool reads its own format, fills a Model, and ends with main():
 """
 import argparse
 import os
+import re
 import sys
 import tempfile
 
@@ -21,6 +22,8 @@ import torch
 
 from export_torch import DTYPES, ExportError, export
 
+TAKEN = ("id", "text", "output", "score", "logprob", "attention", "embedding", "error", "tokens", "source", "target", "features", "alignment",
+         "length", "states", "ids", "prefix", "nbest", "token_logprobs", "truncated")      # fields of records, or that may become such
 GATES = {"gru": "rzn", "lstm": "ifgo"}      # PyTorch's order of rows
 
 
@@ -295,6 +298,12 @@ class Model:
 
 def a_tokenizer(arguments):
     return arguments.tokenizer or ("whitespace" if arguments.vocab else "ids")
+
+
+def head_name(name):
+    """A name that a head may have, out of a graph's."""
+    made = re.sub(r"\W+", "_", name.split(":")[0].split("/")[-1]).strip("_") or "head"
+    return f"head_{made}" if made in TAKEN or re.fullmatch(r"layer\d+", made) else made
 
 
 def pair(text, option):

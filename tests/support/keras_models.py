@@ -307,11 +307,12 @@ def turned(at):
     """Directions that alternate; a sum of two directions; weights apart from the configuration."""
     m = Maker().recurrent("LSTM", 3, 4, go_backwards=True, use_bias=False).recurrent("LSTM", 4, 4, go_backwards=True)
     m.bidirectional("LSTM", 4, 4, "ave").bidirectional("LSTM", 4, 4, "sum", return_sequences=False).dense(4, 3, "softmax")
+    m.layers[-1][1]["name"] = "output"      # a field of results, which no head may be called
     model = sequential(m, [None, None, 3])
     write_h5(at + ".h5", model, m, config=False)
     with open(at + ".json", "w") as f:
         json.dump({**model, "keras_version": "2.2.4", "backend": "tensorflow"}, f)
-    write_records(at, 3, lambda x: {"dense": m.answer(x)})
+    write_records(at, 3, lambda x: {"head_output": m.answer(x)})
 
 
 def cudnn(at, kind):
