@@ -16,6 +16,7 @@ from importing import Model, command_line, main, pair
 from onnx_axes import Flow
 from onnx_file import Graph, Unreadable
 from onnx_walk import Walk
+from protobuf import WRONG
 
 
 def outputs_of(walk, arguments):
@@ -71,6 +72,8 @@ def convert(arguments):
         network.fill(model)
     except (Refused, Unreadable) as error:
         raise Refused.of_file(path, error) from None
+    except WRONG as error:
+        raise Refused(path, "a network as its exporter writes it", f"a damaged one: {type(error).__name__}: {error}") from None
     for note in dict.fromkeys(walk.notes):
         model.warn(note)
     return model

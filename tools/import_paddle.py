@@ -20,6 +20,7 @@ from importing import Model, command_line, main, pair
 from paddle_file import look
 from paddle_tensor import Damaged
 from paddle_walk import Walk, crf_path, gru_cell, lstm_cell
+from protobuf import WRONG
 
 CELLS = {"dynamic_gru": 3, "dynamic_gru_origin": 3, "dynamic_lstm": 4}
 
@@ -154,6 +155,8 @@ def convert(arguments):
         Network(outputs).fill(model)
     except (Refused, Damaged) as error:
         raise Refused.of_file(arguments.inputs[0], error) from None
+    except WRONG as error:
+        raise Refused(arguments.inputs[0], "a network as its exporter writes it", f"a damaged one: {type(error).__name__}: {error}") from None
     if not program and not arguments.directions:
         model.warn("of two cells on one input the first is taken for the forward direction, as the names alone would have it")
     return model

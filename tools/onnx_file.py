@@ -118,5 +118,7 @@ class Graph:
             self.nodes = [Node(n, folder) for n in graph.get(1, [])]
             self.inputs = {n: s for n, s in map(value, graph.get(11, [])) if n not in self.constants}
             self.outputs = dict(map(value, graph.get(12, [])))
-        except (pb.Damaged, struct.error, IndexError) as error:
-            raise Unreadable(f"expected an ONNX model: {error}") from None
+        except Unreadable:
+            raise
+        except (*pb.WRONG, OSError) as error:
+            raise Unreadable(f"expected an ONNX model: {error or type(error).__name__}") from None

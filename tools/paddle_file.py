@@ -47,7 +47,7 @@ class Program:
                 kind = pb.message(v[2][-1])
                 if pb.integer(v, 3) and pb.integer(kind, 1) == DENSE:
                     self.persistent[pb.text(v, 1)] = pb.integers(pb.message(pb.message(kind[3][-1])[1][-1]), 2)
-        except (pb.Damaged, KeyError, IndexError, struct.error):
+        except pb.WRONG:
             raise Refused(path, "a program of Paddle (__model__ or .pdmodel)", "none") from None
         if not self.operators:
             raise Refused(path, "a program of Paddle (__model__ or .pdmodel)", "no operators")

@@ -5,7 +5,7 @@ import sys
 
 import protobuf
 
-FLOAT32, SIZES = 5, {2: 4, 3: 8, 4: 2, 5: 4, 6: 8}      # of VarType.Type: bytes of a value
+FLOAT32 = 5     # of VarType.Type
 
 
 class Damaged(ValueError):
@@ -23,9 +23,11 @@ def next_tensor(data, at, place):
         if version or inner or length < 0:
             raise Damaged(f"{place}: expected a tensor of version 0, found {version or inner or length}")
         message = protobuf.message(data[at + 8:at + 8 + length])
-    except (struct.error, protobuf.Damaged) as error:
+        kind, dimensions = protobuf.integer(message, 1), protobuf.integers(message, 2)
+    except Damaged:
+        raise
+    except protobuf.WRONG as error:
         raise Damaged(f"{place}: expected a tensor of Paddle, found none: {error}") from None
-    kind, dimensions = protobuf.integer(message, 1), protobuf.integers(message, 2)
     if kind != FLOAT32:
         raise Damaged(f"{place}: expected float32, found Paddle's type {kind}")
     at, count = at + 8 + length, 1

@@ -7,6 +7,10 @@ class Damaged(ValueError):
     pass
 
 
+# What reading raises where a message is none of the kind that is expected.
+WRONG = (Damaged, struct.error, LookupError, TypeError, AttributeError, ValueError, OverflowError, MemoryError)
+
+
 def varint(data, at):
     value = shift = 0
     while True:

@@ -97,6 +97,32 @@ def stacked(name):
     save(name, records, expected)
 
 
+def uneven(name):
+    """Convolutions whose padding is longer on one side, as a node of its own, as SAME_UPPER, and as pads; a kernel over time and one
+    row, as tf2onnx writes it."""
+    weights = cell_weights(3, 1, 4)
+    kernels = [numbers(4, E, 1, 4), numbers(4, 4, 1, 4), numbers(4, 4, 1, 3)]
+    constants = dict(zip("WRB", weights), K0=kernels[0], K1=kernels[1], K2=kernels[2], axes=np.array([0], np.int64),
+                     rows=np.array([2], np.int64), pads=np.array([0, 0, 0, 3, 0, 0, 0, 0], np.int64))
+    nodes = [node("Transpose", ["X"], ["t"], perm=[1, 2, 0]), node("Unsqueeze", ["t", "rows"], ["u"]), node("Pad", ["u", "pads"], ["p"]),
+             node("Conv", ["p", "K0"], ["c0"]), node("Tanh", ["c0"], ["a0"]),
+             node("Conv", ["a0", "K1"], ["c1"], auto_pad="SAME_UPPER"), node("Tanh", ["c1"], ["a1"]),
+             node("Conv", ["a1", "K2"], ["c2"], pads=[0, 0, 0, 2]),
+             node("Squeeze", ["c2", "rows"], ["s"]), node("Transpose", ["s"], ["x"], perm=[2, 0, 1]),
+             node("GRU", ["x", "W", "R", "B"], ["Y", "Y_h"], hidden_size=H), node("Squeeze", ["Y_h", "axes"], ["last"])]
+    og.write(name + ".onnx", nodes, constants, {"X": ["T", "N", E]}, ["last"])
+    records, expected = feature_records(), []
+    for record in records:
+        x = np.array(record["features"])
+        for kernel, before, after, act in zip(kernels, (3, 1, 0), (0, 2, 2), (np.tanh, np.tanh, lambda v: v)):
+            k = kernel[:, :, 0].transpose(2, 1, 0)
+            padded = np.concatenate([np.zeros((before, x.shape[1])), x, np.zeros((after, x.shape[1]))])
+            x = act(np.array([np.einsum("ki,kio->o", padded[t:t + len(k)], k) for t in range(len(padded) - len(k) + 1)]))
+        _, end = og.run(og.gru, x, [("forward", (*(w[0] for w in weights), np.zeros(H), False))])
+        expected.append({"embedding": end.reshape(-1).tolist()})
+    save(name, records, expected)
+
+
 def step_of_stream(name):
     """A graph whose first states are an input, as those for one step of a stream have it."""
     weights = cell_weights(3, 1, E)
@@ -152,6 +178,49 @@ class Mean(nn.Module):
         return self.out(self.rnn(x.transpose(0, 1))[0].mean(0)).log_softmax(-1)
 
 
+class Frames(nn.Module):
+    """A sigmoid for each position, behind a hidden layer, on both layers' outputs side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.low, self.high = nn.GRU(E, H, bidirectional=True, batch_first=True), nn.GRU(2 * H, H, batch_first=True)
+        self.mid, self.out = nn.Linear(3 * H, 7), nn.Linear(7, 4)
+
+    def forward(self, x):
+        low = self.low(x)[0]
+        return torch.sigmoid(self.out(torch.tanh(self.mid(torch.cat((self.high(low)[0], low), -1)))))
+
+
+class Convolved(nn.Module):
+    """Convolutions with batch norm, swish and a maximum; a scale of the input before them; numbers for each position."""
+
+    def __init__(self, groups=1):
+        super().__init__()
+        self.one, self.norm = nn.Conv1d(E, 6, 4, stride=2, padding=1), nn.BatchNorm1d(6)
+        self.two, self.pool = nn.Conv1d(6, 8, 3, padding=2, dilation=2, groups=groups), nn.MaxPool1d(2, 1)
+        self.rnn, self.out = nn.LSTM(8, H, bidirectional=True), nn.Linear(2 * H, 4)
+        self.mean, self.deviation = nn.Parameter(torch.randn(E)), nn.Parameter(torch.rand(E) + 0.5)
+        self.norm.running_mean.uniform_()
+        self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        x = nn.functional.silu(self.norm(self.one(((x - self.mean) / self.deviation).transpose(1, 2))))
+        x = self.pool(torch.relu(self.two(x))).permute(2, 0, 1)
+        return self.out(self.rnn(x)[0]).transpose(0, 1)
+
+
+def by_position(name, module, lengths=LENGTHS):
+    """A module that gives numbers for each position, exported by PyTorch."""
+    records = [r for r in feature_records() if len(r["features"]) in lengths]
+    tensors = [torch.tensor([r["features"]]) for r in records]
+    module.eval()
+    torch.onnx.export(module, torch.cat((tensors[-1], tensors[-1])), name + ".onnx", input_names=["x"], output_names=["frames"],
+                      dynamic_axes={"x": {0: "N", 1: "T"}}, opset_version=13)
+    save(name, records, [{"frames": module(x)[0].tolist()} for x in tensors])
+    with open(name + ".run", "w", encoding="utf-8") as f:
+        f.write("--head-output\nprobs\n")
+
+
 def by_torch(name, module, ids=0, opset=13):
     records = id_records(ids) if ids else feature_records()
     field = "text" if ids else "features"
@@ -196,6 +265,10 @@ def refusals():
     one_node("softsign", "found sigmoid, softsign", activations=["Sigmoid", "Softsign"])
     one_node("two-activations", "expected the same activations in both directions", direction="bidirectional",
              activations=["Sigmoid", "Tanh", "Sigmoid", "Relu"])
+    og.write("bad-same-stride.onnx", [node("Conv", ["X", "K"], ["c"], auto_pad="SAME_UPPER", strides=[2]), node("Transpose", ["c"], ["x"], perm=[2, 0, 1]),
+                                      node("GRU", ["x", "W", "R"], ["Y"])],
+             dict(zip("WR", cell_weights(3, 1, 2)), K=numbers(2, E, 3)), {"X": ["N", E, "T"]}, ["Y"])
+    refused("same-stride", "node 'c' (Conv): expected a padding that is the same for every length, found SAME_UPPER with stride 2")
     one_node("operator", "node 'z' (Erf): expected an operator that has a counterpart in grus, found Erf", output="z",
              more=[node("Erf", ["Y"], ["z"])])
     one_node("custom", "found com.microsoft.Attention", output="z", more=[node("Attention", ["Y"], ["z"], domain="com.microsoft")])
@@ -229,8 +302,20 @@ def refusals():
     refused("short", "bad-short.onnx: expected an ONNX model")
 
 
+def damaged(name, count):
+    """The same graph with bytes changed, which the importer takes or refuses, whatever they are."""
+    with open(name + ".onnx", "rb") as f:
+        whole = f.read()
+    for i in range(count):
+        other = bytearray(whole)
+        for at in rs.randint(len(whole), size=1 + i % 3):
+            other[at] = rs.randint(256)
+        with open(f"damaged/{i}.onnx", "wb") as f:
+            f.write(other)
+
+
 def main():
-    os.makedirs(sys.argv[1], exist_ok=True)
+    os.makedirs(os.path.join(sys.argv[1], "damaged"), exist_ok=True)
     os.chdir(sys.argv[1])
     after = lambda *a: og.gru(*a, True)
     before = lambda *a: og.gru(*a, False)
@@ -250,6 +335,7 @@ def main():
     by_torch("halves", Halves())
     by_torch("mean", Mean())
     refusals()
+    damaged("joined", 120)
 
 
 if __name__ == "__main__":
