@@ -174,6 +174,12 @@ typedef struct grus_config {
     grus_rename renames[GRUS_MAX_RENAMES];
 } grus_config;
 
+// Values per position of what enters the encoder.
+static inline size_t grus_config_input_size(const grus_config *config)
+{
+    return config->features ? config->feature_dim : config->embedding_dim;
+}
+
 static inline grus_direction grus_config_direction(const grus_config *config, size_t layer)
 {
     return config->encoder.directions ? config->encoder.directions[layer] : config->encoder.direction;
@@ -189,6 +195,25 @@ static inline size_t grus_config_layer_size(const grus_config *config, size_t la
 static inline size_t grus_config_output_size(const grus_config *config)
 {
     return grus_config_layer_size(config, config->encoder.num_layers - 1);
+}
+
+// Whether a head reads the outputs of a layer below the last, so that they are kept.
+static inline bool grus_config_keeps_layer(const grus_config *config, size_t layer)
+{
+    for (size_t i = 0; i < config->n_heads && layer + 1 < config->encoder.num_layers; i++)
+        for (size_t k = 0; k < config->heads[i].n_inputs; k++)
+            if (config->heads[i].inputs[k] == GRUS_HEAD_LAYER + layer)
+                return true;
+    return false;
+}
+
+// Values per position of the layers below this one that are kept.
+static inline size_t grus_config_kept_below(const grus_config *config, size_t layer)
+{
+    size_t size = 0;
+    while (layer-- > 0)
+        size += grus_config_keeps_layer(config, layer) ? grus_config_layer_size(config, layer) : 0;
+    return size;
 }
 
 // Whether the states of such a cell lie in [-1, 1], if its first one does.

@@ -163,7 +163,7 @@ static bool list_values(grus_decoding *d, size_t positions, bool fold, grus_aren
     *mapping = (grus_mapping){.kernel = decoder->kernel,
                               .n = positions,
                               .parts = 1,
-                              .columns = decoder->values,
+                              .columns = {decoder->values},
                               .bounded = {decoder->bounded[GRUS_PART_CONTEXT]},
                               .counts = true};
     if (!grus_attention_keys_list(&decoder->attention, positions, fold, arena, &d->keys))

@@ -27,13 +27,20 @@ static void gather_final(const grus_encoder *encoder, const grus_encoded *encode
     }
 }
 
-// Layers write two buffers in turn; room for the outputs of this one and of those below it that write the same.
-static float *output_alloc(const grus_encoder *encoder, grus_arena *arena, size_t positions, size_t layer)
+// Layers whose outputs are not kept write two buffers in turn: the values of a position in this one's, which those below
+// write too.
+static size_t shared_size(const grus_encoder *encoder, size_t layer)
 {
-    size_t widest = encoder->layer[layer].output;
-    for (; layer >= 2; layer -= 2)
-        widest = grus_max(widest, encoder->layer[layer - 2].output);
-    return grus_arena_alloc(arena, grus_mul_sat(positions, widest), sizeof(float));
+    size_t widest = 0;
+    for (size_t down = 0; down <= layer; down += 2)
+        if (!encoder->layer[layer - down].kept)
+            widest = grus_max(widest, encoder->layer[layer - down].output);
+    return widest;
+}
+
+static float *output_alloc(grus_arena *arena, size_t positions, size_t size)
+{
+    return grus_arena_alloc(arena, grus_mul_sat(positions, size), sizeof(float));
 }
 
 // What stays of a batch when it is encoded; *offset is encoded->offset.
@@ -49,8 +56,10 @@ static bool list_encoded(const grus_encoder *encoder, size_t first_final, const 
     *offset = grus_arena_alloc(arena, grus_add_sat(sizes->records, 1), sizeof **offset);
     encoded->offset = *offset;
     encoded->final = grus_arena_alloc(arena, finals, sizeof *encoded->final);
-    encoded->output = output_alloc(encoder, arena, sizes->positions, encoder->layers - 1);
+    encoded->output = output_alloc(arena, sizes->positions, shared_size(encoder, encoder->layers - 1));
     if (encoder->cells->type->has_c && !(encoded->final_cell = grus_arena_alloc(arena, finals, sizeof(float))))
+        return false;
+    if (encoder->kept && !(encoded->kept = output_alloc(arena, sizes->positions, encoder->kept)))
         return false;
     return encoded->offset && encoded->final && encoded->output;
 }
@@ -58,9 +67,9 @@ static bool list_encoded(const grus_encoder *encoder, size_t first_final, const 
 // Lists what is given back once the batch is encoded, but for the lanes and what is for each of them.
 static bool list_other(const grus_encoder *encoder, const grus_sizes *sizes, grus_arena *arena, float **other)
 {
+    size_t size = encoder->layers > 1 ? shared_size(encoder, encoder->layers - 2) : 0;
     *other = NULL;
-    return encoder->layers == 1 ||
-           (*other = output_alloc(encoder, arena, sizes->positions, encoder->layers - 2)) != NULL;
+    return size == 0 || (*other = output_alloc(arena, sizes->positions, size)) != NULL;
 }
 
 bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const grus_sizes *sizes, grus_arena *arena)
@@ -105,17 +114,20 @@ static grus_status run_layer(const grus_encoder_pass *first, const grus_encoder_
     return GRUS_OK;
 }
 
-// Layers write one buffer and read the other; the last one writes what is kept.
+// Layers write one buffer and read the other, but for those whose outputs stay, as the last one's do.
 static grus_status run_layers(const grus_encoder *encoder, grus_encoder_pass *p, const grus_encoded *encoded,
                               float *other, const grus_work *work)
 {
     for (size_t layer = 0; layer < encoder->layers; layer++) {
-        float *output = (encoder->layers - layer) % 2 ? encoded->output : other;
+        const grus_encoder_layer *of = encoder->layer + layer;
+        float *output = of->kept                        ? encoded->kept + of->kept_at * encoded->positions
+                        : (encoder->layers - layer) % 2 ? encoded->output
+                                                        : other;
         bool kept = layer >= encoded->first_final && encoded->n > 0;
         float *final_cell = kept && encoded->final_cell ? grus_encoded_final_cell(encoded, layer, 0) : NULL;
         if (final_cell) // those of length 0 stay so
             memset(final_cell, 0, encoded->n * encoded->size * sizeof *final_cell);
-        grus_status status = run_layer(p, encoder->layer + layer, output, final_cell, work);
+        grus_status status = run_layer(p, of, output, final_cell, work);
         if (status)
             return status;
         if (kept)
@@ -149,6 +161,9 @@ grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, si
         return grus_fail_memory(work->error, 0);
     set_offsets(batch->length, batch->n, offset);
     encoded->length = batch->length;
+    encoded->source = batch->features;
+    encoded->embedding = encoder->embedding;
+    encoded->ids = batch->ids;
     grus_arena_mark mark = grus_arena_here(arena);
     if (!list_other(encoder, &sizes, arena, &other) ||
         !grus_lanes_plan(arena, batch->length, batch->n, kernel->tile, grus_encoder_lanes(kernel), &plan) ||

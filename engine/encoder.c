@@ -40,9 +40,12 @@ static grus_status set_layers(const grus_config *config, grus_reading *reading, 
         encoder->layer[i] = (grus_encoder_layer){.cells = encoder->cells + encoder->n_cells,
                                                  .directions = direction == GRUS_BOTH ? 2 : 1,
                                                  .output = grus_config_layer_size(config, i),
-                                                 .backward = direction == GRUS_BACKWARD};
+                                                 .backward = direction == GRUS_BACKWARD,
+                                                 .kept = grus_config_keeps_layer(config, i),
+                                                 .kept_at = grus_config_kept_below(config, i)};
         encoder->n_cells += encoder->layer[i].directions;
     }
+    encoder->kept = grus_config_kept_below(config, encoder->layers);
     return GRUS_OK;
 }
 

@@ -11,6 +11,8 @@ typedef struct grus_encoder_layer {
     grus_cell *cells;          // (directions), the forward one first
     size_t directions, output; // output is hidden * directions
     bool backward;             // its one cell reads sequences from their end
+    bool kept;                 // a head reads its outputs, which lie behind those of the layers below that are kept:
+    size_t kept_at;            // values per position
 } grus_encoder_layer;
 
 typedef struct grus_encoder {
@@ -23,6 +25,7 @@ typedef struct grus_encoder {
     grus_encoder_layer *layer; // (layers)
     grus_cell *cells;          // (n_cells) of all layers, one layer after the other
     size_t n_cells;
+    size_t kept;                         // values per position of all layers that are kept
     float *initial_state, *initial_cell; // (n_cells, hidden) h and c before a sequence; NULL: zeros
 } grus_encoder;
 

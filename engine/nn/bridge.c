@@ -69,7 +69,7 @@ static bool list_run(running *r, grus_arena *arena, grus_mapping *mapping)
     const grus_bridge *bridge = r->bridge;
     *mapping = (grus_mapping){.kernel = bridge->kernel,
                               .parts = 1,
-                              .columns = bridge->values,
+                              .columns = {bridge->values},
                               .bounded = {bridge->bounded},
                               .counts = true,
                               .n_maps = 1,

@@ -2,6 +2,8 @@
 #ifndef GRUS_ENGINE_NN_ENCODED_H
 #define GRUS_ENGINE_NN_ENCODED_H
 
+#include <stdint.h>
+
 #include "base/assert.h"
 #include "base/memory.h"
 
@@ -10,6 +12,10 @@ typedef struct grus_encoded {
     size_t size;                   // D
     const size_t *length, *offset; // (n), (n + 1)
     float *output;                 // (positions, D): the top layer
+    float *kept;                   // (layers that are kept) of (positions, the layer's size); NULL: there are none
+    const float *source;           // (positions, the encoder's input): what it has read; NULL: rows of embedding,
+    const float *embedding;        // (entries, the same)
+    const uint32_t *ids;           // (positions) whose numbers these are
     size_t first_final, layers;    // final states were kept of the layers [first_final, layers)
     float *final;      // (layers - first_final, n, D): [forward at the last position; backward at the first]; zeros for
                        // length 0

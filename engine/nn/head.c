@@ -1,66 +1,143 @@
-// head.c: the heads of encoder models.
+// head.c: the heads of encoder models. Without hidden layers all rows go through at once; else a block of them goes from layer
+// to layer.
 #include "config.h"
 
 #include "engine/nn/head.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/nn/activation.h"
 
-// What the engine has no heads for.
-static grus_status refuse_unsupported(const grus_reading *reading, const grus_head_config *config, grus_error *error)
+// ---- reading ----
+
+static grus_head_part part_of(const grus_config *config, grus_head_input input)
 {
-    const char *what = config->n_hidden ? "hidden" : config->decode != GRUS_HEAD_ARGMAX ? "decode" : NULL;
-    for (size_t i = 0; i < config->n_inputs && !what; i++)
-        what = config->inputs[i] > GRUS_HEAD_POOLED ? "inputs" : NULL;
-    if (!what)
-        return GRUS_OK;
-    return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, config->name, "this use of \"%s\" is not supported",
-                     what);
+    size_t layer = input >= GRUS_HEAD_LAYER ? input - GRUS_HEAD_LAYER : config->encoder.num_layers - 1;
+    grus_head_part part = {.input = input,
+                           .kept = grus_config_keeps_layer(config, layer),
+                           .at = grus_config_kept_below(config, layer),
+                           .columns = grus_config_layer_size(config, layer),
+                           .bounded = grus_config_is_bounded(config)};
+    if (input == GRUS_HEAD_POOLED && config->pooling.normalize)
+        part.bounded = false;
+    if (input == GRUS_HEAD_SOURCE) {
+        part.columns = grus_config_input_size(config);
+        part.bounded = false;
+    }
+    return part;
+}
+
+static grus_status read_layer(grus_reading *reading, const char *prefix, const grus_parts *of, grus_head_layer *layer,
+                              grus_error *error)
+{
+    grus_wanted wanted = {prefix, "weight", layer->size, grus_parts_columns(of)};
+    grus_status status = grus_read_weights(reading, wanted, of, &layer->weights, error);
+    if (!status)
+        status = grus_read_optional(reading, (grus_wanted){prefix, "bias", layer->size, 0}, &layer->bias, error);
+    return status;
+}
+
+static grus_status refuse_decode(const grus_reading *reading, const grus_head_config *config, grus_error *error)
+{
+    return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, config->name, "this decode is not supported");
+}
+
+static void set_parts(const grus_config *config, const grus_head_config *head_config, grus_head *head, grus_parts *of)
+{
+    head->n_parts = of->n = head->on_token ? head_config->n_inputs : 1;
+    for (size_t i = 0; i < head->n_parts; i++) {
+        head->parts[i] = part_of(config, head->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED);
+        of->columns[i] = head->parts[i].columns;
+    }
 }
 
 grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
                            grus_head *head, grus_error *error)
 {
-    grus_status unknown = refuse_unsupported(reading, head_config, error);
-    if (unknown)
-        return unknown;
-    size_t size = grus_config_output_size(config), parts = head_config->on_token ? head_config->n_inputs : 1;
-    size_t labels = head_config->n_labels, columns = parts * size;
     *head = (grus_head){.kernel = reading->kernel,
                         .on_token = head_config->on_token,
                         .activation = head_config->activation,
-                        .n_inputs = parts,
-                        .size = size,
-                        .n_labels = labels};
-    char prefix[200];
-    snprintf(prefix, sizeof prefix, "heads.%s", head_config->name);
-    grus_parts of = {.n = parts};
-    for (size_t i = 0; i < parts; i++) {
-        head->inputs[i] = head_config->on_token ? head_config->inputs[i] : GRUS_HEAD_POOLED;
-        head->bounded[i] =
-            grus_config_is_bounded(config) && (head->inputs[i] == GRUS_HEAD_STATE || !config->pooling.normalize);
-        of.columns[i] = size;
+                        .n_hidden = head_config->n_hidden,
+                        .n_labels = head_config->n_labels};
+    if (head_config->decode != GRUS_HEAD_ARGMAX)
+        return refuse_decode(reading, head_config, error);
+    grus_parts of = {0};
+    grus_status status = GRUS_OK;
+    char prefix[240];
+    set_parts(config, head_config, head, &of);
+    for (size_t i = 0; i < head->n_hidden && !status; i++) {
+        const grus_hidden_config *hidden = head_config->hidden + i;
+        head->layers[i] = (grus_head_layer){.size = hidden->size, .activation = hidden->activation};
+        snprintf(prefix, sizeof prefix, "heads.%.200s.hidden.%zu", head_config->name, i);
+        status = read_layer(reading, prefix, &of, head->layers + i, error);
+        of = (grus_parts){1, {hidden->size}};
     }
-    grus_status status =
-        grus_read_weights(reading, (grus_wanted){prefix, "weight", labels, columns}, &of, &head->weights, error);
-    if (!status)
-        status = grus_read_optional(reading, (grus_wanted){prefix, "bias", labels, 0}, &head->bias, error);
-    return status;
+    head->layers[head->n_hidden].size = head->n_labels;
+    snprintf(prefix, sizeof prefix, "heads.%.200s", head_config->name);
+    return status ? status : read_layer(reading, prefix, &of, head->layers + head->n_hidden, error);
 }
 
-// A run over a batch.
+// ---- a run over a batch ----
+
 typedef struct running {
     const grus_head *head;
     grus_head_output output;
     const grus_encoded *encoded;
     const float *pooled;
     size_t sequence; // of the row placed last
+    size_t first;    // row of the block
+    size_t layer;    // that the block has come to
+    float *block[2]; // (block rows, the widest hidden layer): what layers write in turn; NULL without
     // (rows), or
     uint32_t *labels;
     float *probs;
     float *numbers; // (rows, C)
 } running;
+
+static void place_pooled(running *r, size_t first, size_t n, size_t columns, const float **rows)
+{
+    for (size_t i = 0; i < n; i++) {
+        while (r->head->on_token && first + i >= r->encoded->offset[r->sequence + 1])
+            r->sequence++;
+        rows[i] = r->pooled + (r->head->on_token ? r->sequence : first + i) * columns;
+    }
+}
+
+static void place_rows(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
+{
+    running *r = user;
+    const grus_encoded *encoded = r->encoded;
+    first += r->first;
+    for (size_t part = 0; part < r->head->n_parts; part++) {
+        const grus_head_part *p = r->head->parts + part;
+        const float *values = p->kept ? encoded->kept + p->at * encoded->positions : encoded->output;
+        if (p->input == GRUS_HEAD_SOURCE)
+            values = encoded->source;
+        if (p->input == GRUS_HEAD_POOLED)
+            place_pooled(r, first, n, p->columns, rows[part]);
+        else if (values)
+            for (size_t i = 0; i < n; i++)
+                rows[part][i] = values + (first + i) * p->columns;
+        else
+            for (size_t i = 0; i < n; i++)
+                rows[part][i] = encoded->embedding + encoded->ids[first + i] * p->columns;
+    }
+}
+
+static size_t width_of(const grus_head *head, size_t layer)
+{
+    return grus_weights_width(head->layers[layer].weights);
+}
+
+static void place_hidden(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
+{
+    const running *r = user;
+    size_t below = r->layer - 1;
+    for (size_t i = 0; i < n; i++)
+        rows[0][i] = r->block[below % 2] + (first + i) * width_of(r->head, below);
+}
 
 // A lower index wins among equals; NaN anywhere gives a NaN probability.
 static void classify(const running *r, const float *probs, size_t row)
@@ -73,77 +150,122 @@ static void classify(const running *r, const float *probs, size_t row)
     r->probs[row] = probs[best];
 }
 
-static void place_rows(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS])
-{
-    running *r = user;
-    const grus_head *head = r->head;
-    for (size_t i = 0; i < n; i++) {
-        size_t row = first + i;
-        while (head->on_token && row >= r->encoded->offset[r->sequence + 1])
-            r->sequence++;
-        size_t of = head->on_token ? r->sequence : row;
-        for (size_t part = 0; part < head->n_inputs; part++)
-            rows[part][i] = head->inputs[part] == GRUS_HEAD_STATE ? r->encoded->output + row * head->size
-                                                                  : r->pooled + of * head->size;
-    }
-}
-
 static void finish_rows(void *user, size_t first, size_t n, float *products)
 {
     const running *r = user;
     const grus_head *head = r->head;
     const grus_vector *vector = head->kernel->vector;
     for (size_t i = 0; i < n; i++) {
-        float *x = products + i * grus_weights_width(head->weights);
-        vector->add(x, head->bias, head->n_labels);
+        float *x = products + i * width_of(head, head->n_hidden);
+        size_t row = r->first + first + i;
+        vector->add(x, head->layers[head->n_hidden].bias, head->n_labels);
         if (head->activation == GRUS_HEAD_SOFTMAX && r->output != GRUS_HEAD_LOGITS)
             vector->softmax(x, head->n_labels);
         if (head->activation == GRUS_HEAD_SIGMOID && r->output != GRUS_HEAD_LOGITS)
             vector->sigmoid(x, head->n_labels);
         if (r->numbers)
-            memcpy(r->numbers + (first + i) * head->n_labels, x, head->n_labels * sizeof *x);
+            memcpy(r->numbers + row * head->n_labels, x, head->n_labels * sizeof *x);
         else
-            classify(r, x, first + i);
+            classify(r, x, row);
     }
 }
 
-// What is to be mapped; lists the results of so many rows in arena.
-static bool list_run(running *r, size_t rows, grus_arena *arena, grus_mapping *mapping)
+// The mapping of a layer, of n rows.
+static grus_mapping mapping_of(running *r, size_t layer, size_t n)
 {
     const grus_head *head = r->head;
-    bool decides = head->activation == GRUS_HEAD_SOFTMAX && r->output == GRUS_HEAD_LABELS;
-    if (decides) {
-        r->labels = grus_arena_alloc(arena, rows, sizeof *r->labels);
-        r->probs = grus_arena_alloc(arena, rows, sizeof *r->probs);
-    } else {
-        r->numbers = grus_arena_alloc(arena, grus_mul_sat(rows, head->n_labels), sizeof *r->numbers);
+    bool last = layer == head->n_hidden;
+    grus_mapping mapping = {.kernel = head->kernel,
+                            .n = n,
+                            .parts = layer ? 1 : head->n_parts,
+                            .place = layer ? place_hidden : place_rows,
+                            .user = r,
+                            .n_maps = 1,
+                            .map = {{.weights = head->layers[layer].weights,
+                                     .y = last ? NULL : r->block[layer % 2],
+                                     .ldy = width_of(head, layer),
+                                     .finish = last ? finish_rows : NULL,
+                                     .user = r}}};
+    for (size_t i = 0; i < head->n_parts && layer == 0; i++) {
+        mapping.columns[i] = head->parts[i].columns;
+        mapping.bounded[i] = head->parts[i].bounded;
     }
-    *mapping = (grus_mapping){.kernel = head->kernel,
-                              .n = rows,
-                              .parts = head->n_inputs,
-                              .columns = head->size,
-                              .bounded = {head->bounded[0], head->bounded[1]},
-                              .place = place_rows,
-                              .user = r,
-                              .n_maps = 1,
-                              .map = {{.weights = head->weights, .finish = finish_rows, .user = r}}};
-    return decides ? r->labels && r->probs : r->numbers != NULL;
+    if (layer) {
+        mapping.columns[0] = head->layers[layer - 1].size;
+        mapping.bounded[0] = grus_activation_is_bounded(head->layers[layer - 1].activation);
+    }
+    return mapping;
+}
+
+static bool list_results(running *r, size_t rows, grus_arena *arena)
+{
+    const grus_head *head = r->head;
+    if (head->activation != GRUS_HEAD_SOFTMAX || r->output != GRUS_HEAD_LABELS) {
+        r->numbers = grus_arena_alloc(arena, grus_mul_sat(rows, head->n_labels), sizeof *r->numbers);
+        return r->numbers != NULL;
+    }
+    r->labels = grus_arena_alloc(arena, rows, sizeof *r->labels);
+    r->probs = grus_arena_alloc(arena, rows, sizeof *r->probs);
+    return r->labels && r->probs;
+}
+
+// What is given back, but for that of the mappings.
+static bool list_blocks(running *r, grus_arena *arena)
+{
+    const grus_head *head = r->head;
+    size_t widest = 0;
+    for (size_t i = 0; i < head->n_hidden; i++)
+        widest = grus_max(widest, width_of(head, i));
+    for (size_t i = 0; i < grus_min(head->n_hidden, 2); i++)
+        if (!(r->block[i] =
+                  grus_arena_alloc(arena, grus_mul_sat(grus_chunk_rows(head->kernel), widest), sizeof *r->block[i])))
+            return false;
+    return true;
 }
 
 bool grus_head_list(const grus_head *head, grus_head_output output, size_t positions, size_t records, grus_arena *arena)
 {
     running r = {.head = head, .output = output};
-    grus_mapping mapping;
-    return list_run(&r, head->on_token ? positions : records, arena, &mapping) && grus_map_rows_list(&mapping, arena);
+    bool listed = list_results(&r, head->on_token ? positions : records, arena);
+    grus_arena_mark mark = grus_arena_here(arena);
+    listed = listed && list_blocks(&r, arena);
+    for (size_t layer = 0; layer <= head->n_hidden && listed; layer++) {
+        grus_mapping mapping = mapping_of(&r, layer, 0);
+        listed = grus_map_rows_list(&mapping, arena);
+    }
+    grus_arena_release(arena, mark);
+    return listed;
+}
+
+// The rows of a block through all layers.
+static grus_status run_block(running *r, size_t n, const grus_work *work)
+{
+    const grus_head *head = r->head;
+    grus_status status = GRUS_OK;
+    for (r->layer = 0; r->layer <= head->n_hidden && !status; r->layer++) {
+        const grus_head_layer *layer = head->layers + r->layer;
+        grus_mapping mapping = mapping_of(r, r->layer, n);
+        status = grus_map_rows(&mapping, work);
+        if (!status && r->layer < head->n_hidden)
+            grus_activate(&(grus_activating){head->kernel->vector, layer->activation, layer->size, layer->bias},
+                          mapping.map[0].y, n, mapping.map[0].ldy);
+    }
+    return status;
 }
 
 grus_status grus_head_run(const grus_head *head, grus_head_output output, const grus_encoded *encoded,
                           const float *pooled, const grus_work *work, grus_prediction *all)
 {
     running r = {.head = head, .output = output, .encoded = encoded, .pooled = pooled};
-    grus_mapping mapping;
-    if (!list_run(&r, head->on_token ? encoded->positions : encoded->n, work->arena, &mapping))
+    size_t rows = head->on_token ? encoded->positions : encoded->n;
+    size_t block = head->n_hidden ? grus_chunk_rows(head->kernel) : rows;
+    if (!list_results(&r, rows, work->arena))
         return grus_fail_memory(work->error, 0);
-    *all = (grus_prediction){mapping.n, r.labels, r.probs, r.numbers};
-    return grus_map_rows(&mapping, work);
+    grus_arena_mark mark = grus_arena_here(work->arena);
+    grus_status status = list_blocks(&r, work->arena) ? GRUS_OK : grus_fail_memory(work->error, 0);
+    for (; r.first < rows && !status; r.first += block)
+        status = run_block(&r, grus_min(block, rows - r.first), work);
+    grus_arena_release(work->arena, mark);
+    *all = (grus_prediction){rows, r.labels, r.probs, r.numbers};
+    return status;
 }

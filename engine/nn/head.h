@@ -1,4 +1,5 @@
-// head.h: what a head says of whole sequences or of single positions: softmax(W x + b) as label and probability, or numbers.
+// head.h: what a head says of whole sequences or of single positions: hidden layers, then softmax(W x + b) as label and
+// probability, or numbers.
 #ifndef GRUS_ENGINE_NN_HEAD_H
 #define GRUS_ENGINE_NN_HEAD_H
 
@@ -7,17 +8,31 @@
 #include "engine/nn/map_rows.h"
 #include "engine/nn/reading.h"
 
+// A part of the rows that a head reads. A sequence head reads the pooled vector alone.
+typedef struct grus_head_part {
+    grus_head_input input;
+    bool kept; // outputs of a layer below the last, which lie
+    size_t at; // behind so many values per position
+    size_t columns;
+    bool bounded; // they lie in [-1, 1]
+} grus_head_part;
+
+typedef struct grus_head_layer {
+    grus_weights *weights; // (size, the columns of what it reads)
+    float *bias;           // (size)
+    size_t size;
+    grus_activation activation;
+} grus_head_layer;
+
 typedef struct grus_head {
     const grus_kernel *kernel;
     bool on_token;
     grus_head_activation activation;
-    size_t n_inputs;
-    grus_head_input inputs[GRUS_MAX_PARTS]; // of a token head; a sequence head reads the pooled vector
-    size_t size;                            // D
-    bool bounded[GRUS_MAX_PARTS];           // inputs that lie in [-1, 1]
-    size_t n_labels;                        // C
-    grus_weights *weights;
-    float *bias; // (C)
+    size_t n_parts;
+    grus_head_part parts[GRUS_MAX_PARTS];
+    size_t n_hidden;
+    grus_head_layer layers[GRUS_MAX_HIDDEN + 1]; // the hidden ones, and the last
+    size_t n_labels;                             // C
 } grus_head;
 
 grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,

@@ -76,7 +76,7 @@ static grus_status fill_table(grus_linear *linear, grus_arena *scratch, grus_mat
     grus_mapping mapping = {.kernel = linear->kernel,
                             .n = embedding->entries,
                             .parts = 1,
-                            .columns = embedding->columns,
+                            .columns = {embedding->columns},
                             .dense = embedding->rows,
                             .n_maps = 1,
                             .map = {{.weights = weights, .y = linear->table, .ldy = linear->width}}};

@@ -21,12 +21,14 @@ size_t grus_chunk_rows(const grus_kernel *kernel)
 
 static bool list_chunk(const grus_mapping *mapping, grus_arena *arena, chunk *c)
 {
-    size_t widest = 0;
+    size_t widest = 0, columns = 0;
     *c = (chunk){.n = grus_chunk_rows(mapping->kernel)};
-    for (size_t part = 0; part < mapping->parts; part++)
+    for (size_t part = 0; part < mapping->parts; part++) {
+        columns = grus_add_sat(columns, mapping->columns[part]);
         if (!(c->rows[part] = grus_arena_alloc(arena, c->n, sizeof *c->rows[part])))
             return false;
-    c->panels = grus_panels_new(mapping->kernel, arena, c->n, grus_mul_sat(mapping->parts, mapping->columns));
+    }
+    c->panels = grus_panels_new(mapping->kernel, arena, c->n, columns);
     for (size_t i = 0; i < mapping->n_maps; i++)
         if (mapping->map[i].finish)
             widest = grus_max(widest, grus_weights_width(mapping->map[i].weights));
@@ -49,9 +51,9 @@ static void pack_chunk(const grus_mapping *mapping, size_t first, size_t n, cons
     if (mapping->place)
         mapping->place(mapping->user, first, n, c->rows);
     for (size_t i = 0; i < n && !mapping->place; i++)
-        c->rows[0][i] = mapping->dense + (first + i) * mapping->columns;
+        c->rows[0][i] = mapping->dense + (first + i) * mapping->columns[0];
     for (size_t part = 0; part < mapping->parts; part++)
-        parts[part] = (grus_part_rows){c->rows[part], mapping->columns, mapping->bounded[part]};
+        parts[part] = (grus_part_rows){c->rows[part], mapping->columns[part], mapping->bounded[part]};
     grus_panels_pack(c->panels, parts, mapping->parts, n);
 }
 

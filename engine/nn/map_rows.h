@@ -29,10 +29,11 @@ typedef struct grus_map {
 
 typedef struct grus_mapping {
     const grus_kernel *kernel;
-    size_t n;                     // rows
-    size_t parts, columns;        // of a row, and of each of its parts; parts <= GRUS_MAP_PARTS
-    bool bounded[GRUS_MAP_PARTS]; // parts whose values lie in [-1, 1]
-    const float *dense;           // (n, columns) rows of one part; or NULL, and
+    size_t n;                       // rows
+    size_t parts;                   // of a row, at most GRUS_MAP_PARTS
+    size_t columns[GRUS_MAP_PARTS]; // of each of them
+    bool bounded[GRUS_MAP_PARTS];   // parts whose values lie in [-1, 1]
+    const float *dense;             // (n, columns) rows of one part; or NULL, and
     // rows[part][i] is set to where that part of the row first + i lies, for i < n. Called for chunk after chunk, in order.
     void (*place)(void *user, size_t first, size_t n, const float **const rows[GRUS_MAP_PARTS]);
     void *user;    // of place

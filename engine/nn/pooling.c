@@ -74,11 +74,14 @@ static bool list_attending(attending *a, size_t positions, grus_arena *arena)
     const grus_attention *attention = &pooling->attention;
     a->n_zeros = grus_max(attention->size, pooling->size);
     a->zeros = grus_arena_alloc(arena, a->n_zeros, sizeof *a->zeros);
-    a->values = (grus_mapping){
-        .kernel = pooling->kernel, .n = positions, .parts = 1, .columns = pooling->size, .bounded = {pooling->bounded}};
+    a->values = (grus_mapping){.kernel = pooling->kernel,
+                               .n = positions,
+                               .parts = 1,
+                               .columns = {pooling->size},
+                               .bounded = {pooling->bounded}};
     a->queries = (grus_mapping){.kernel = pooling->kernel,
                                 .parts = 1,
-                                .columns = grus_weights_in(attention->weight_query),
+                                .columns = {grus_weights_in(attention->weight_query)},
                                 .bounded = {pooling->bounded && !pooling->learned_query},
                                 .place = place_queries,
                                 .user = a,

@@ -133,6 +133,18 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
         add_tensor(model, state, "decoder.output.weight", decoder->vocab_size, readout);
 }
 
+static size_t head_inputs(const grus_config *config, const grus_head_config *head)
+{
+    size_t columns = head->on_token ? 0 : grus_config_output_size(config);
+    for (size_t i = 0; i < head->n_inputs && head->on_token; i++) {
+        grus_head_input input = head->inputs[i];
+        columns += input == GRUS_HEAD_SOURCE  ? config->features ? config->feature_dim : config->embedding_dim
+                   : input >= GRUS_HEAD_LAYER ? grus_config_layer_size(config, input - GRUS_HEAD_LAYER)
+                                              : grus_config_output_size(config);
+    }
+    return columns;
+}
+
 void random_model_make(random_model *model, const grus_config *config, uint64_t seed)
 {
     uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
@@ -150,8 +162,14 @@ void random_model_make(random_model *model, const grus_config *config, uint64_t 
     for (size_t i = 0; i < config->n_heads; i++) {
         char name[128];
         const grus_head_config *head = &config->heads[i];
+        size_t columns = head_inputs(config, head);
+        for (size_t k = 0; k < head->n_hidden; k++) {
+            snprintf(name, sizeof name, "heads.%s.hidden.%zu.weight", head->name, k);
+            add_tensor(model, &state, name, head->hidden[k].size, columns);
+            columns = head->hidden[k].size;
+        }
         snprintf(name, sizeof name, "heads.%s.weight", head->name);
-        add_tensor(model, &state, name, head->n_labels, values * (head->on_token ? head->n_inputs : 1));
+        add_tensor(model, &state, name, head->n_labels, columns);
     }
 }
 

@@ -353,12 +353,16 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         config.heads[0] = (grus_head_config){.name = intent, .n_labels = 5};
         config.heads[1] = (grus_head_config){.name = slots,
                                              .on_token = true,
-                                             .n_inputs = 2,
-                                             .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED},
+                                             .n_inputs = 1 + variant % 4,
+                                             .inputs = {variant % 3 ? GRUS_HEAD_STATE : GRUS_HEAD_LAYER,
+                                                        GRUS_HEAD_POOLED, GRUS_HEAD_SOURCE, GRUS_HEAD_LAYER + 1},
+                                             .n_hidden = variant / 2 % 3,
+                                             .hidden = {{19, GRUS_ACTIVATION_SIGMOID}, {33, GRUS_ACTIVATION_SILU}},
                                              .n_labels = 40};
+        grus_head_output output = (grus_head_output)(variant / 3 % 3);
         fixture f;
         fixture_make(&f, config, variant + 1);
-        grus_infer_options options = {.heads = GRUS_ALL_HEADS, .attention = true};
+        grus_infer_options options = {.heads = GRUS_ALL_HEADS, .head_output = output, .attention = true};
         grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single;
         run(&f, all, &options, 0, N, results);
@@ -369,8 +373,13 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
             for (size_t head = 0; head < 2; head++) {
                 const grus_prediction *a = &results[i].predictions[head], *b = &single.predictions[head];
                 ck_assert_uint_eq(a->n, head ? f.length[i] : 1);
-                ck_assert_mem_eq(a->label, b->label, a->n * sizeof *a->label);
-                ck_assert_mem_eq(a->prob, b->prob, a->n * sizeof *a->prob);
+                if (output == GRUS_HEAD_LABELS) {
+                    ck_assert_mem_eq(a->label, b->label, a->n * sizeof *a->label);
+                    ck_assert_mem_eq(a->prob, b->prob, a->n * sizeof *a->prob);
+                } else {
+                    size_t numbers = a->n * config.heads[head].n_labels;
+                    ck_assert_mem_eq(a->numbers, b->numbers, numbers * sizeof *a->numbers);
+                }
             }
         }
         grus_arena_free(alone);

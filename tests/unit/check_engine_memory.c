@@ -58,12 +58,16 @@ static void labeller(model *m, size_t variant)
     config->n_heads = 2;
     for (size_t i = 0; i < 2; i++) {
         snprintf(m->name[i], sizeof m->name[i], "head%zu", i);
-        config->heads[i] = (grus_head_config){.name = m->name[i],
-                                              .on_token = i == 1,
-                                              .activation = (grus_head_activation)((variant + i) % 3),
-                                              .n_inputs = 2,
-                                              .inputs = {GRUS_HEAD_STATE, GRUS_HEAD_POOLED},
-                                              .n_labels = 5 + 40 * i};
+        config->heads[i] =
+            (grus_head_config){.name = m->name[i],
+                               .on_token = i == 1,
+                               .activation = (grus_head_activation)((variant + i) % 3),
+                               .n_inputs = 1 + variant % 4,
+                               .inputs = {variant % 2 ? GRUS_HEAD_STATE : GRUS_HEAD_LAYER, GRUS_HEAD_POOLED,
+                                          GRUS_HEAD_SOURCE, GRUS_HEAD_LAYER + config->encoder.num_layers - 1},
+                               .n_hidden = (variant + i) % 4,
+                               .hidden = {{48, GRUS_ACTIVATION_RELU}, {7, GRUS_ACTIVATION_TANH}, {90, 0}},
+                               .n_labels = 5 + 40 * i};
     }
 }
 

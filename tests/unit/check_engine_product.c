@@ -202,7 +202,7 @@ static void check_map_rows(const grus_kernel *kernel, size_t n, uint64_t *seed)
     grus_mapping mapping = {.kernel = kernel,
                             .n = n,
                             .parts = 2,
-                            .columns = columns,
+                            .columns = {columns, columns},
                             .place = place_parts,
                             .user = &m,
                             .counts = true,
