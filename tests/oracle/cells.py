@@ -71,18 +71,20 @@ def flipped(packed):
 
 
 class Stack:
-    """Layers of one or two directions each: a backward one is the forward one on flipped sequences."""
+    """Layers of one or two directions each: a backward one is the forward one on flipped sequences. `outputs` has those of each
+    layer in the last call."""
 
     def __init__(self, layers, each):
         self.layers, self.each = layers, each
 
     def __call__(self, x, h, c):
-        finals, at = [], 0
+        finals, at, self.outputs = [], 0, []
         for layer, direction in zip(self.layers, self.each):
             end, backward = at + count(direction), direction == "backward"
             x, *final = layer(flipped(x) if backward else x, h[at:end], None if c is None else c[at:end])
             x = flipped(x) if backward else x
             finals.append(final)
+            self.outputs.append(x)
             at = end
         h, c = zip(*finals)
         return x, torch.cat(h), None if c[0] is None else torch.cat(c)

@@ -3,6 +3,8 @@ import collections
 import itertools
 
 import cells
+import heads
+import random_heads
 from random_models import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
 
 BOOL = [False, True]
@@ -32,11 +34,24 @@ def cell_table():
     }
 
 
+def head_table():
+    return {
+        "heads": ["none", "sequence", "token", "sequence+token"],
+        "heads.inputs": ["default", "state", "pooled", "state+pooled", "pooled+state"],
+        "heads.inputs of": ["state", "pooled", "source", "layer0", "layer1", "layer2"],
+        "heads.hidden": [0, 1, 2, 3],
+        "heads.hidden.activation": ["absent"] + list(heads.ACTIVATIONS),
+        "heads.on × activation × --head-output": cross(["sequence", "token"], random_heads.KINDS, ["labels", "probs", "logits"]),
+        "heads.threshold": ["absent", "given"],
+        "heads.labels × size of none": ["labels", "size", "labels+size"],
+        "heads.bias": BOOL,
+    }
+
+
 def table(sentencepiece):
     """Key -> the values that it can have; optional tensors by whether they are there."""
     tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
     inputs, readouts = [joined(p) for p in ORDERED_INPUTS], [joined(p) for p in ORDERED_READOUTS]
-    head_inputs = ["default", "state", "pooled", "state+pooled", "pooled+state"]
     return {
         "model_type": ["encoder", "seq2seq"],
         "source.input": cross(["encoder", "seq2seq"], ["tokens", "features"]),
@@ -51,9 +66,7 @@ def table(sentencepiece):
         "pooling.score × query": cross(SCORES, POOL_QUERIES),
         "pooling.normalize": BOOL,
         "pooling.temperature": BOOL,
-        "heads": ["none", "sequence", "token", "sequence+token"],
-        "heads.inputs": head_inputs,
-        "heads.bias": BOOL,
+        **head_table(),
         "attention.score × bridge × query": cross(SCORES, BRIDGES, QUERIES),
         "attention.temperature": BOOL,
         "attention.key.bias": BOOL,
@@ -154,6 +167,15 @@ class Coverage:
             self.count("heads.bias", f"heads.{name}.bias" in tensors)
             if head["on"] == "token":
                 self.count("heads.inputs", joined(head.get("inputs", ["default"])))
+            for part in head.get("inputs", []):
+                self.count("heads.inputs of", part)
+            self.count("heads.hidden", len(head.get("hidden", [])))
+            for layer in head.get("hidden", []):
+                self.count("heads.hidden.activation", layer.get("activation", "absent"))
+            if head.get("activation") == "sigmoid":
+                self.count("heads.threshold", "given" if "threshold" in head else "absent")
+            if head.get("activation") == "none":
+                self.count("heads.labels × size of none", joined(key for key in ("labels", "size") if key in head))
 
     def add_decoder(self, config, tensors):
         decoder, attention = config["decoder"], config["attention"]
@@ -192,6 +214,9 @@ class Coverage:
         pooled = case.config.get("pooling", {}).get("type") == "attention"
         if (pooled or case.kind == "seq2seq") and task != "states":
             self.count("--attention", "pooling" if pooled else task, options.attention)
+        for spec in case.config.get("heads", {}).values():
+            if task in ("own", {"sequence": "classify", "token": "tag"}[spec["on"]]):
+                self.count("heads.on × activation × --head-output", spec["on"], spec.get("activation", "softmax"), options.head_output)
         if case.kind == "encoder" or task == "states":
             return
         self.count("--token-scores", options.token_scores)

@@ -55,6 +55,8 @@ def command_lines(case):
             lines.append(["--task", "classify"])
         if "token" in kinds and rs.rand() < 0.5:
             lines.append(["--task", "tag"] + soft)
+        if heads and case.head_rs.rand() < 0.7:
+            lines.append(["--head-output", str(case.head_rs.choice(["labels", "probs", "logits"]))])
         return lines
     attention = ["--attention", str(rs.choice(["none", "soft", "soft", "hard"]))]
     search_options = []

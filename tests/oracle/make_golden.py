@@ -32,7 +32,7 @@ SMALL = {"dtype": "F32", "rename": {}, "features": False, "lowercase": False, "s
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
          "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False, "encoder_cell": {}, "decoder_cell": {}, "direction": None,
-         "initial_state": None}
+         "initial_state": None, "head_keys": {}}
 
 BEAM = "--beam-size 5 --n-best 3 --length-norm avg --attention soft"
 GREEDY = "--task translate --attention soft"
@@ -322,6 +322,8 @@ def attempt(seed, want, line, lengths, scratch):
     if steps and not ties and len(outputs) < min(4, len(records)):
         return None
     for head in getattr(nets[0], "heads", {}):
+        if nets[0].heads[head].get("activation", "softmax") != "softmax" or options.head_output != "labels":
+            continue
         labels = {json.dumps(r.fields[head]["label"] if isinstance(r.fields[head], dict) else label)
                   for r in results if head in r.fields for label in (r.fields[head] if isinstance(r.fields[head], list) else [0])}
         if labels and len(labels) < min(2, len(nets[0].heads[head]["names"])):

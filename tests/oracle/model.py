@@ -26,6 +26,7 @@ from torch import nn
 
 import cells
 import formats
+import heads
 
 torch.set_grad_enabled(False)
 
@@ -38,6 +39,7 @@ class Encoded:
         self.outputs, self.lengths, self.finals, self.cells = outputs, lengths, finals, cells
         self.mask = torch.arange(outputs.shape[1])[None, :] < lengths[:, None]      # (S, T)
         self.keys = None                                                           # projected keys, computed once
+        self.layers = self.entering = None      # outputs of each layer, where heads read them; what entered, of each sequence
 
     def select(self, rows):
         part = Encoded(self.outputs[rows], self.lengths[rows], [x[rows] for x in self.finals],
@@ -175,7 +177,7 @@ class Model:
 
     def stack(self, spec, prefix, size, directions, inputs, state):
         """One module where PyTorch has it, else one for each layer. What enters it and what states are, as linear has it."""
-        if len(set(directions)) == 1 and directions[0] != "backward":
+        if len(set(directions)) == 1 and directions[0] != "backward" and not heads.reads_layers(self.config):
             return self.recurrent(spec, prefix, size, 0, len(directions), directions[0] == "both", inputs, state)
         layers = []
         for k, direction in enumerate(directions):
@@ -205,7 +207,7 @@ class Model:
             self.front = [self.tokenizer.id(spec["bos"])] if spec.get("bos") is not None else []
             self.back = [self.tokenizer.id(spec["eos"])] if spec.get("eos") is not None else []
         for head in getattr(self, "heads", {}).values():
-            head["names"] = formats.read_vocab(join(self.directory, head["labels"]))
+            head["names"] = formats.read_vocab(join(self.directory, head["labels"])) if "labels" in head else None
         if self.config["model_type"] == "seq2seq":
             spec = self.config["decoder"]
             self.target = formats.Tokenizer(spec["tokenizer"], self.directory, spec.get("vocab"))
@@ -219,7 +221,7 @@ class Model:
     def vectors(self, sequence):
         """A list of ids, or of feature vectors -> (T, E)"""
         if self.features:
-            return torch.tensor(sequence, dtype=torch.float32).to(self.dtype).reshape(len(sequence), -1)
+            return torch.tensor(sequence, dtype=torch.float32).to(self.dtype).reshape(len(sequence), self.config["source"]["feature_dim"])
         ids = torch.tensor(sequence, dtype=torch.long)
         if len(ids) and (ids.min() < 0 or ids.max() >= len(self.embedding)):
             raise ValueError("id out of range")
@@ -240,7 +242,13 @@ class Model:
             if self.has_c:
                 states[1][:, rows] = c
         parts = [[torch.cat(list(x), dim=1) for x in state.split(list(map(cells.count, self.directions)))] for state in states]
-        return Encoded(outputs, lengths, parts[0], parts[1] if self.has_c else None)
+        encoded = Encoded(outputs, lengths, parts[0], parts[1] if self.has_c else None)
+        encoded.entering = [self.vectors(s) for s in sequences]
+        if heads.reads_layers(self.config):
+            encoded.layers = [torch.zeros(*outputs.shape[:2], self.hidden * cells.count(d), dtype=self.dtype) for d in self.directions]
+            for to, out in zip(encoded.layers, self.rnn.outputs if rows else []):
+                to[rows] = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0]
+        return encoded
 
     # ------------------------------------------------------------------------------------------ pooling and heads
 
@@ -249,12 +257,8 @@ class Model:
         if self.pooling and self.pooling["type"] == "attention":
             learned = self.pooling["query"] == "learned"
             self.attention = self.attention_type(self, self.pooling, self.d, self.d, "learned" if learned else "outputs", learned)
-        self.heads = {}
-        for name, spec in self.config.get("heads", {}).items():
-            parts = spec.get("inputs", ["state"]) if spec["on"] == "token" else ["pooled"]
-            weight = self.tensor(f"heads.{name}.weight", (None, self.d * len(parts)))
-            bias = self.tensor(f"heads.{name}.bias", (len(weight),), optional=True)
-            self.heads[name] = {"on": spec["on"], "labels": spec["labels"], "parts": parts, "w": weight, "b": bias}
+        entering = ("source", self.config["source"].get("feature_dim") or self.config["source"]["embedding_dim"])
+        self.heads = {name: heads.read(self, name, spec, entering) for name, spec in self.config.get("heads", {}).items()}
 
     def pool(self, enc):
         """One sequence -> pooled vector (D), attention weights (T) or None"""
@@ -273,15 +277,8 @@ class Model:
         return pooled, weights
 
     def head(self, name, enc, pooled):
-        """Probabilities: (C) of a sequence head, (T, C) of a token head"""
-        head = self.heads[name]
-        if head["on"] == "sequence":
-            x = pooled
-        else:
-            states = enc.outputs[0]
-            x = torch.cat([states if part == "state" else pooled.expand(len(states), -1) for part in head["parts"]], dim=1)
-        parts = ["outputs" if part == "state" else "pooled" for part in head["parts"]]
-        return torch.softmax(self.linear(x, head["w"], head["b"], parts), dim=-1)
+        """What the last linear layer gives: (C) of a sequence head, (T, C) of a token head"""
+        return heads.logits(self, self.heads[name], enc, pooled)
 
     # ------------------------------------------------------------------------------------------ decoder
 

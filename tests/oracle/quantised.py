@@ -19,6 +19,7 @@ from torch import nn
 
 import cells
 import formats
+import heads
 from model import Attention, Model
 
 LARGEST = np.float32(127)
@@ -116,6 +117,7 @@ def find_bounded(config):
     state = state and (decoder.get("bridge") != "last" or outputs)
     pooled = outputs and not config.get("pooling", {}).get("normalize", False)
     bounded = {"outputs": outputs, "context": outputs, "pooled": pooled, "state": state, "embedding": False, "source": False, "learned": False}
+    bounded.update({f"hidden.{name}": name in ("tanh", "sigmoid") for name in heads.ACTIVATIONS})
     readout = decoder.get("readout", {"inputs": []})
     if readout.get("size") is None:
         bounded["readout"] = all(bounded[part] for part in readout["inputs"])
@@ -151,6 +153,8 @@ class Quantised(Model):
         """How many each part has; whole: all together."""
         if len(parts) == 1:
             return [whole]
+        if all(hasattr(part, "size") for part in parts):
+            return [part.size for part in parts]
         sizes = {"outputs": self.d, "pooled": self.d, "context": self.d}
         if self.config["model_type"] == "seq2seq":
             sizes.update(embedding=self.dec_embedding.shape[1], state=self.dec_hidden, readout=self.readout_size)

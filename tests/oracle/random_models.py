@@ -18,6 +18,7 @@ import formats
 import search
 from model import Model
 from random_cells import Cells
+from random_heads import Heads
 
 SCORES = ["dot", "scaled_dot", "cosine", "euclidean", "general", "additive"]
 SAME_SIZE = SCORES[:4]                          # need Dq = Dk
@@ -39,13 +40,14 @@ RENAMES = [{}, {}, {"encoder.rnn": "enc.gru"},
            {"heads": "classifiers", "attention": "attn.module", "attention.energy": "attn.v", "bridge": "b"}]
 
 
-class Draw(Cells):
+class Draw(Cells, Heads):
     """A random model: config, tensors, files. `want` fixes choices by name; all others are drawn."""
 
     def __init__(self, seed, want=None):
         self.rs, self.want, self.seed = np.random.RandomState(seed), dict(want or {}), seed
         # Their own, so that a seed's other choices stay.
         self.cell_rs, self.late_rs = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
+        self.head_rs = np.random.RandomState([seed, 4])
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
@@ -232,6 +234,8 @@ class Draw(Cells):
             self.normal(f"heads.{name}.weight", len(labels), width, scale=4.0 / math.sqrt(width))
             if self.chance("head_bias", 0.7):
                 self.normal(f"heads.{name}.bias", len(labels), scale=0.5)
+        for name, spec in heads.items():
+            self.head_keys(name, spec)
         if heads:
             self.config["heads"] = heads
 

@@ -67,7 +67,7 @@ def text_of(fields):
         return [fields["score"]]
     value = next(iter(fields.values()))
     if isinstance(value, dict):
-        return value["label"]
+        return " ".join(value["labels"]) if "labels" in value else value["label"]
     return value if value and isinstance(value[0], float) else " ".join(value)
 
 

@@ -101,6 +101,8 @@ def other_formats(options, results):
     if options.task == "states":
         return []
     fields = [name for name in results[0].fields if name not in ("attention", "alignment")]
+    if any(isinstance(part, list) for r in results for name in fields if isinstance(r.fields[name], list) for part in r.fields[name]):
+        return []                               # lists of each position
     decoded = "score" in fields
     return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
 

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+import heads
 import search
 
 TIE = 1e-5          # a decision closer than this may go either way in float32
@@ -25,6 +26,7 @@ def add_options(parser):
     parser.add_argument("--min-length", type=int)
     parser.add_argument("--attention", choices=["none", "soft", "hard"], default="none")
     parser.add_argument("--token-scores", action="store_true")
+    parser.add_argument("--head-output", choices=["labels", "probs", "logits"], default="labels")
 
 
 def parse_options(words):
@@ -53,16 +55,11 @@ class Result:
         return min((gap for gap in self.gaps if gap[1] == field), default=(math.inf, field, ""))
 
 
-def two_best(values):
-    top = np.sort(values)[::-1]
-    return float(top[0] - top[1]) if len(top) > 1 else math.inf
-
-
 def alignment(rows, result):
     """`source-target` pairs, one for each output step that has a source position to point at."""
     for t, row in enumerate(rows):
         if len(row):
-            result.gaps.append((two_best(row), "alignment", f"target {t}"))
+            result.gaps.append((heads.two_best(row), "alignment", f"target {t}"))
     return " ".join(f"{int(np.argmax(row))}-{t}" for t, row in enumerate(rows) if len(row))
 
 
@@ -104,15 +101,10 @@ def process_encoder(model, enc, options):
         for name, head in model.heads.items():
             if (options.task, head["on"]) in (("classify", "token"), ("tag", "sequence")):
                 continue
-            probs = model.head(name, enc, pooled).double().numpy()
-            result.detail[name] = probs.tolist()
-            for t, row in enumerate(np.atleast_2d(probs) if probs.size else []):
-                result.gaps.append((two_best(row), name, f"position {t}"))
-            if head["on"] == "sequence":
-                best = int(np.argmax(probs))
-                result.fields[name] = {"label": head["names"][best], "prob": float(probs[best])}
-            else:
-                result.fields[name] = [head["names"][int(np.argmax(row))] for row in probs]
+            logits = model.head(name, enc, pooled)
+            result.detail[name] = heads.probs(head, logits).double().tolist()
+            result.fields[name], gaps = heads.told(head, logits, options.head_output)
+            result.gaps += [(gap, name, f"position {t}") for gap, t in gaps]
     if weights is not None:
         add_attention(result, options, [weights.double().numpy()])
     return result
