@@ -62,6 +62,33 @@ static void print_directions(grus_buffer *to, const grus_config *config)
     }
 }
 
+// What it reads where it is not the default.
+static void print_head_inputs(grus_buffer *to, const grus_head_config *head)
+{
+    bool plain = head->n_inputs == 0 || (head->n_inputs == 1 && head->inputs[0] == GRUS_HEAD_STATE);
+    for (size_t i = 0; i < head->n_inputs && !plain; i++) {
+        char word[GRUS_HEAD_INPUT_NAME];
+        grus_buffer_printf(to, "%s%s", i ? " + " : " of ", grus_head_input_name(head->inputs[i], word));
+    }
+}
+
+static void print_head(grus_buffer *to, const grus_head_config *head)
+{
+    char name[GRUS_TABLE_NAME];
+    grus_buffer_printf(to, "head          %s, %zu %s on %s", grus_table_printable(head->name, name), head->n_labels,
+                       head->activation == GRUS_HEAD_NUMBERS ? "numbers" : "labels",
+                       head->on_token ? "tokens" : "sequences");
+    print_head_inputs(to, head);
+    for (size_t i = 0; i < head->n_hidden; i++)
+        grus_buffer_printf(to, ", hidden %zu %s", head->hidden[i].size,
+                           grus_activation_names[head->hidden[i].activation]);
+    if (head->activation == GRUS_HEAD_SIGMOID)
+        grus_buffer_printf(to, ", sigmoid, threshold %g", (double)head->threshold);
+    if (head->decode != GRUS_HEAD_ARGMAX)
+        grus_buffer_printf(to, ", %s", grus_head_decode_names[head->decode]);
+    grus_buffer_byte(to, '\n');
+}
+
 static void print_encoder(grus_buffer *to, const grus_model *model)
 {
     const grus_config *config = &model->config;
@@ -82,12 +109,8 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
     grus_buffer_byte(to, '\n');
     if (config->pooling.kind != GRUS_POOL_NONE)
         print_pooling(to, &config->pooling);
-    for (size_t i = 0; i < config->n_heads; i++) {
-        char name[GRUS_TABLE_NAME];
-        grus_buffer_printf(to, "head          %s, %zu labels on %s\n",
-                           grus_table_printable(config->heads[i].name, name), config->heads[i].n_labels,
-                           config->heads[i].on_token ? "tokens" : "sequences");
-    }
+    for (size_t i = 0; i < config->n_heads; i++)
+        print_head(to, &config->heads[i]);
 }
 
 static void print_decoder(grus_buffer *to, const grus_model *model)

@@ -120,14 +120,54 @@ static void put_pooling(grus_buffer *to, const grus_pooling_config *pooling)
     grus_buffer_byte(to, '}');
 }
 
+static void put_head_inputs(grus_buffer *to, const grus_head_config *head)
+{
+    begin(to, "inputs", '[');
+    for (size_t i = 0; i < head->n_inputs; i++) {
+        char word[GRUS_HEAD_INPUT_NAME];
+        grus_buffer_printf(to, "%s\"%s\"", i ? ", " : "", grus_head_input_name(head->inputs[i], word));
+    }
+    grus_buffer_byte(to, ']');
+}
+
+static void put_hidden(grus_buffer *to, const grus_head_config *head)
+{
+    begin(to, "hidden", '[');
+    for (size_t i = 0; i < head->n_hidden; i++) {
+        grus_buffer_text(to, i ? ", {" : "{");
+        put_count(to, "size", head->hidden[i].size);
+        put_text(to, "activation", grus_activation_names[head->hidden[i].activation]);
+        grus_buffer_byte(to, '}');
+    }
+    grus_buffer_byte(to, ']');
+}
+
+// Behind the first three what is no default.
+static void put_head(grus_buffer *to, const grus_head_config *head)
+{
+    put_text(to, "name", head->name);
+    put_count(to, head->activation == GRUS_HEAD_NUMBERS ? "size" : "labels", head->n_labels);
+    put_flag(to, "on_token", head->on_token);
+    if (head->n_inputs > 1 || (head->n_inputs == 1 && head->inputs[0] != GRUS_HEAD_STATE))
+        put_head_inputs(to, head);
+    if (head->n_hidden)
+        put_hidden(to, head);
+    if (head->activation != GRUS_HEAD_SOFTMAX)
+        put_text(to, "activation", grus_head_activation_names[head->activation]);
+    if (head->activation == GRUS_HEAD_SIGMOID) {
+        grus_json_member(to, "threshold");
+        grus_json_float(to, head->threshold);
+    }
+    if (head->decode != GRUS_HEAD_ARGMAX)
+        put_text(to, "decode", grus_head_decode_names[head->decode]);
+}
+
 static void put_heads(grus_buffer *to, const grus_config *config)
 {
     begin(to, "heads", '[');
     for (size_t i = 0; i < config->n_heads; i++) {
         grus_buffer_text(to, i ? ", {" : "{");
-        put_text(to, "name", config->heads[i].name);
-        put_count(to, "labels", config->heads[i].n_labels);
-        put_flag(to, "on_token", config->heads[i].on_token);
+        put_head(to, config->heads + i);
         grus_buffer_byte(to, '}');
     }
     grus_buffer_byte(to, ']');

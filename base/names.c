@@ -3,6 +3,7 @@
 
 #include "base/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/model_config.h"
@@ -161,6 +162,14 @@ const char *const grus_format_suffixes[] = {
     [GRUS_FORMAT_NPY] = ".npy",
     [GRUS_FORMAT_NPY + 1] = NULL,
 };
+
+const char *grus_head_input_name(size_t input, char text[GRUS_HEAD_INPUT_NAME])
+{
+    if (input < GRUS_HEAD_LAYER)
+        return grus_head_input_names[input];
+    snprintf(text, GRUS_HEAD_INPUT_NAME, "%s%zu", grus_head_input_names[GRUS_HEAD_LAYER], input - GRUS_HEAD_LAYER);
+    return text;
+}
 
 bool grus_name_find(const char *const names[], const char *word, size_t *index)
 {

@@ -56,6 +56,10 @@ typedef enum grus_result_field {
 // Their own names, as an item of "nbest" has them whatever options call the others.
 extern const char *const grus_result_own_names[]; // grus_result_field
 
+// The word for a head's input (grus_head_input), in text where it is a layer's.
+#define GRUS_HEAD_INPUT_NAME 32
+const char *grus_head_input_name(size_t input, char text[GRUS_HEAD_INPUT_NAME]);
+
 // The index of word among names; false where it is none of them.
 bool grus_name_find(const char *const names[], const char *word, size_t *index);
 

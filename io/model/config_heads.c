@@ -1,7 +1,6 @@
 // config_heads.c: the heads section of config.json.
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,22 +10,18 @@
 
 // ---- what a head reads ----
 
-#define LAYER_NAME 16 // bytes of "layer1023"
-
 // The words for inputs, those of the encoder's layers among them.
 typedef struct input_names {
     const char *list[GRUS_HEAD_LAYER + GRUS_CONFIG_LAYERS_MAX + 1];
-    char layer[GRUS_CONFIG_LAYERS_MAX][LAYER_NAME];
+    char layer[GRUS_CONFIG_LAYERS_MAX][GRUS_HEAD_INPUT_NAME];
 } input_names;
 
 static void name_inputs(input_names *names, size_t layers)
 {
     for (size_t i = 0; i < GRUS_HEAD_LAYER; i++)
         names->list[i] = grus_head_input_names[i];
-    for (size_t i = 0; i < layers; i++) {
-        snprintf(names->layer[i], LAYER_NAME, "%s%zu", grus_head_input_names[GRUS_HEAD_LAYER], i);
-        names->list[GRUS_HEAD_LAYER + i] = names->layer[i];
-    }
+    for (size_t i = 0; i < layers; i++)
+        names->list[GRUS_HEAD_LAYER + i] = grus_head_input_name(GRUS_HEAD_LAYER + i, names->layer[i]);
     names->list[GRUS_HEAD_LAYER + layers] = NULL;
 }
 
