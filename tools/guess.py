@@ -167,7 +167,7 @@ class Guess:
         """An embedding, convolutions and linear layers that lead to the width that the first layer reads."""
         front, width = [], self.enters
         while True:
-            step = next(((n, t) for n, t in reversed(self.free(3)) if t.shape[0] == width), None)
+            step = next(((n, t) for n, t in reversed(self.free(3)) if t.shape[0] == width), None) or self.linear_before(width)
             if step is None:
                 break
             front.insert(0, step)
@@ -189,11 +189,24 @@ class Guess:
         for i, (name, tensor) in enumerate(front):
             self.add_front(i, name, tensor)
 
+    def linear_before(self, width):
+        """A linear layer of this size that stands in the file before the recurrent ones, unless an embedding is as wide."""
+        order = list(self.state)
+        first = min(order.index(name) for stack in self.stacks for name, _ in stack.parts.values())
+        if any(EMBEDDINGS.search(n) and t.shape[1] == width for n, t in self.free(2)):
+            return None
+        return next(((n, t) for n, t in reversed(self.linear()) if t.shape[0] == width and order.index(n) < first), None)
+
     def add_front(self, i, name, tensor):
-        channels, _, kernel = tensor.shape
-        self.config.setdefault("front", []).append({"type": "conv1d", "channels": channels, "kernel": kernel, "padding": kernel // 2})
         module = re.sub(r"\.weight$", "", name)
         self.place(module, f"front.{i}", [name, module + ".bias"])
+        if tensor.dim() == 2:
+            self.config.setdefault("front", []).append({"type": "linear", "size": tensor.shape[0]})
+            self.takes.append((self.prefix + name, f"front.{i}: a linear layer [{tensor.shape[0]}, {tensor.shape[1]}]"))
+            self.untold.append(f"front {i}: no activation is put there")
+            return
+        channels, _, kernel = tensor.shape
+        self.config.setdefault("front", []).append({"type": "conv1d", "channels": channels, "kernel": kernel, "padding": kernel // 2})
         self.takes.append((self.prefix + name, f"front.{i}: a convolution of {kernel} positions"))
         self.untold.append(f'front {i}: stride 1, padding {kernel // 2}, no activation are put there')
 

@@ -155,6 +155,9 @@ assert [(f["channels"], f["kernel"]) for f in config["front"]] == [(4, 5), (6, 3
 assert config["heads"] == {"out": {"on": "token", "labels": "out.labels", "hidden": [{"size": 8, "activation": "relu"}]}}
 END
 check "what convolutions do not tell" grep -qxF 'the file does not tell: front 0: stride 1, padding 2, no activation are put there' caller.pt.report
+guess lin.pt
+check "a linear layer before" grep -qxF 'first.weight -> front.0: a linear layer [4, 7]' lin.pt.report
+check "what enters it" grep -q '"feature_dim": 7' lin.guessed
 guess turned.pt
 check "a head that is transposed" grep -qxF 'fc_tags.weight -> transposed: expected [labels, 6], is [6, 2]' turned.pt.report
 check "an embedding that is transposed" grep -qxF 'words.lut.weight -> transposed: expected [tokens, 4], is [4, 6]' turned.pt.report

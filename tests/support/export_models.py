@@ -116,6 +116,8 @@ def write(top):
         "other": prefixed(other, "module._orig_mod."), "caller": Caller().state_dict(), "own": own,
         "turned": {**other, "fc_kind.weight": torch.randn(2, 5), "fc_tags.weight": other["fc_tags.weight"].t(),
                    "words.lut.weight": other["words.lut.weight"].t()},
+        "lin": {**prefixed(torch.nn.Linear(7, 4).state_dict(), "first."), **prefixed(torch.nn.GRU(4, 3).state_dict(), "rnn."),
+                **prefixed(torch.nn.Linear(3, 2).state_dict(), "out.")},
         "projected": torch.nn.LSTM(4, 5, proj_size=3).state_dict(), "rnn": torch.nn.RNN(4, 3).state_dict(),
         "two": {**prefixed(torch.nn.GRU(4, 3).state_dict(), "encoder."), **prefixed(torch.nn.GRU(5, 3).state_dict(), "decoder.")},
     })
