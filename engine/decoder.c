@@ -1,4 +1,4 @@
-// decoder.c: the decoder's weights: read, checked, packed. Its step is in decoding.c.
+// decoder.c: the decoder's weights: read, checked, packed. Its step is in decoding_step.c.
 #include "config.h"
 
 #include "engine/decoder.h"

@@ -12,7 +12,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "engine/decoding.h"
+#include "engine/decoding_step.h"
 #include "engine/lanes.h"
 #include "engine/search_rules.h"
 

@@ -1,5 +1,5 @@
 // states.h: the recurrent states of a decoding's rows, in all layers: those that the bridge makes, and two sides, one of
-// which a step reads and the other it writes. Which rows there are, and which side is written, is decoding.c's.
+// which a step reads and the other it writes. Which rows there are, and which side is written, is decoding_step.c's.
 #ifndef GRUS_ENGINE_STATES_H
 #define GRUS_ENGINE_STATES_H
 
