@@ -38,10 +38,12 @@ typedef struct attending {
 static grus_status check_model(const grus_model *model, grus_error *error)
 {
     const grus_config *config = &model->config;
-    if (config->seq2seq || config->pooling.kind == GRUS_POOL_ATTENTION)
+    if (config->seq2seq ? config->decoder.query != GRUS_QUERY_NONE : config->pooling.kind == GRUS_POOL_ATTENTION)
         return GRUS_OK;
     return grus_fail(error, GRUS_E_USAGE, model->dir, NULL,
-                     "this model has no attention: it has neither a decoder nor a pooling by attention");
+                     config->seq2seq
+                         ? "this model has no attention: its decoder has none"
+                         : "this model has no attention: it has neither a decoder nor a pooling by attention");
 }
 
 // A text is a line of a .txt shard, features are those of a JSONL record.

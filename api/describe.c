@@ -116,9 +116,11 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
 static void print_decoder(grus_buffer *to, const grus_model *model)
 {
     const grus_decoder_config *decoder = &model->config.decoder;
-    grus_buffer_printf(to, "attention     ");
-    print_attention(to, &model->config.attention);
-    grus_buffer_printf(to, ", query %s\n", grus_query_names[decoder->query]);
+    if (decoder->query != GRUS_QUERY_NONE) {
+        grus_buffer_printf(to, "attention     ");
+        print_attention(to, &model->config.attention);
+        grus_buffer_printf(to, ", query %s\n", grus_query_names[decoder->query]);
+    }
     grus_buffer_printf(to, "target        %s, %zu tokens, embedding of %zu%s\n",
                        grus_tokenizer_names[decoder->tokenizer.kind], model->facts.target_vocab, decoder->embedding_dim,
                        decoder->tied ? ", tied" : "");

@@ -192,7 +192,8 @@ static void put_decoder(grus_buffer *to, const grus_model *model)
     put_count(to, "hidden_size", decoder->hidden_size);
     put_cell(to, &decoder->cell);
     put_text(to, "bridge", grus_bridge_names[decoder->bridge]);
-    put_text(to, "query", grus_query_names[decoder->query]);
+    if (decoder->query != GRUS_QUERY_NONE)
+        put_text(to, "query", grus_query_names[decoder->query]);
     put_parts(to, "inputs", decoder->inputs, decoder->n_inputs);
     put_parts(to, "readout", decoder->readout, decoder->n_readout);
     put_count(to, "readout_size", decoder->readout_size);
@@ -266,7 +267,8 @@ void grus_describe_json(const grus_model *model, grus_buffer *to)
     put_pooling(to, &config->pooling);
     put_heads(to, config);
     if (config->seq2seq) {
-        put_attention(to, &config->attention);
+        if (config->decoder.query != GRUS_QUERY_NONE)
+            put_attention(to, &config->attention);
         put_decoder(to, model);
         put_generation(to, &config->generation);
     }

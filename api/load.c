@@ -221,6 +221,23 @@ static grus_status find_special(const grus_model *model, const char *key, const 
     return GRUS_OK;
 }
 
+static grus_status find_suppressed(const grus_model *model, grus_decoder_config *decoder, grus_error *error)
+{
+    if (decoder->n_suppressed == 0)
+        return GRUS_OK;
+    decoder->suppressed_id = calloc(decoder->n_suppressed, sizeof *decoder->suppressed_id);
+    if (!decoder->suppressed_id)
+        return grus_fail_memory(error, decoder->n_suppressed * sizeof *decoder->suppressed_id);
+    for (size_t i = 0; i < decoder->n_suppressed; i++) {
+        size_t id = 0;
+        grus_status status = find_special(model, "generation.suppress", decoder->suppressed[i], &id, error);
+        if (status != GRUS_OK)
+            return status;
+        decoder->suppressed_id[i] = (uint32_t)id;
+    }
+    return GRUS_OK;
+}
+
 static grus_status load_target(grus_model *model, const grus_load_options *options, grus_error *error)
 {
     grus_decoder_config *decoder = &model->config.decoder;
@@ -234,11 +251,11 @@ static grus_status load_target(grus_model *model, const grus_load_options *optio
         return status;
     decoder->vocab_size = grus_tokenizer_size(model->target);
     status = report_tokens(model, model->target, &decoder->tokenizer, options, error);
-    if (status == GRUS_OK)
+    if (status == GRUS_OK && !decoder->no_bos)
         status = find_special(model, "decoder.bos", decoder->tokenizer.bos, &decoder->bos, error);
     if (status == GRUS_OK)
         status = find_special(model, "decoder.eos", decoder->tokenizer.eos, &decoder->eos, error);
-    return status;
+    return status == GRUS_OK ? find_suppressed(model, decoder, error) : status;
 }
 
 // Once the engine has told the sizes.
@@ -252,7 +269,7 @@ static grus_status settle_sizes(grus_model *model, grus_error *error)
     const grus_decoder_config *decoder = &model->config.decoder;
     if (grus_tokenizer_size(model->target) == 0)
         grus_tokenizer_set_size(model->target, model->facts.target_vocab);
-    if (decoder->bos >= model->facts.target_vocab || decoder->eos >= model->facts.target_vocab)
+    if ((decoder->bos >= model->facts.target_vocab && !decoder->no_bos) || decoder->eos >= model->facts.target_vocab)
         return grus_fail(error, GRUS_E_MODEL, model->dir, "decoder",
                          "bos %zu or eos %zu is not below the %zu rows of the embedding", decoder->bos, decoder->eos,
                          model->facts.target_vocab);

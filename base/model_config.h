@@ -126,7 +126,13 @@ typedef enum grus_bridge_kind {
     GRUS_BRIDGE_LINEAR_TANH,
     GRUS_BRIDGE_MEAN_TANH
 } grus_bridge_kind;
-typedef enum grus_query_kind { GRUS_QUERY_PREVIOUS_STATE, GRUS_QUERY_STATE, GRUS_QUERY_EMBEDDING } grus_query_kind;
+// What the attention of a decoder asks with; without attention there is no context.
+typedef enum grus_query_kind {
+    GRUS_QUERY_PREVIOUS_STATE,
+    GRUS_QUERY_STATE,
+    GRUS_QUERY_EMBEDDING,
+    GRUS_QUERY_NONE,
+} grus_query_kind;
 // The parts of a decoder's input (embedding, context, readout) and of a readout (state, context, embedding).
 typedef enum grus_part { GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT, GRUS_PART_STATE } grus_part;
 
@@ -144,7 +150,11 @@ typedef struct grus_decoder_config {
     bool readout_tanh;
     bool tied;
     size_t vocab_size; // filled in by the loader; 0: what the tensor says
+    bool no_bos;       // the first step's embedding is zeros
     size_t bos, eos;   // ids, filled in by the loader
+    size_t n_suppressed;
+    char **suppressed;       // tokens that are never candidates; owned by the config
+    uint32_t *suppressed_id; // (n_suppressed), filled in by the loader; owned by the config
 } grus_decoder_config;
 
 typedef struct grus_rename {

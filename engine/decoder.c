@@ -60,8 +60,11 @@ static grus_status read_embedding(grus_decoder *decoder, grus_reading *reading, 
     grus_tensor tensor;
     if (decoder->vocab == 0 && tensors->find(tensors->user, name, &tensor) && tensor.rank == 2)
         decoder->vocab = tensor.shape[0];
-    return grus_read_tensor(reading, (grus_wanted){name, "", decoder->vocab, decoder->embedding_size},
-                            &decoder->embedding, error);
+    size_t more = decoder->config->no_bos;
+    decoder->entries = decoder->vocab + more;
+    decoder->first_token = (uint32_t)(more ? decoder->vocab : decoder->config->bos);
+    return grus_read_tensor_and(reading, (grus_wanted){name, "", decoder->vocab, decoder->embedding_size}, more,
+                                &decoder->embedding, error);
 }
 
 // The columns of one part among several that lie side by side; n is 0 where it is not among them.
@@ -78,7 +81,7 @@ static grus_columns columns_of(const grus_decoder *decoder, const grus_part *par
 static grus_embedding embedding_among(const grus_decoder *decoder, const grus_part *parts, size_t n)
 {
     grus_columns columns = columns_of(decoder, parts, n, GRUS_PART_EMBEDDING);
-    return (grus_embedding){decoder->embedding, decoder->vocab, columns.n, columns.first};
+    return (grus_embedding){decoder->embedding, decoder->entries, columns.n, columns.first};
 }
 
 static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, grus_error *error)
@@ -181,6 +184,7 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
                               .embedding_size = from->embedding_dim,
                               .hidden = from->hidden_size,
                               .layers = from->num_layers,
+                              .attends = from->query != GRUS_QUERY_NONE,
                               .values = grus_config_output_size(config)};
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
@@ -191,7 +195,7 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
     grus_status status = read_embedding(decoder, reading, error);
     if (!status)
         status = read_layers(decoder, reading, error);
-    if (!status)
+    if (!status && decoder->attends)
         status = grus_attention_read(reading, &config->attention, query_size(decoder), decoder->values,
                                      &decoder->attention, error);
     decoder->attention.query_bounded = from->query != GRUS_QUERY_EMBEDDING && decoder->bounded[GRUS_PART_STATE];

@@ -11,10 +11,13 @@ typedef struct grus_decoder {
     const grus_kernel *kernel;
     const grus_decoder_config *config;
     size_t vocab, embedding_size, hidden, layers;
-    size_t values;                     // D of the encoder
-    size_t readout_size;               // R
+    bool attends;         // else there is no context, and attention is empty
+    uint32_t first_token; // whose embedding the first step reads: bos, or the row of zeros behind the vocabulary
+    size_t values;        // D of the encoder
+    size_t readout_size;  // R
     bool bounded[GRUS_PART_STATE + 1]; // parts whose values lie in [-1, 1]
-    float *embedding;                  // (vocab, E)
+    float *embedding;                  // (entries, E)
+    size_t entries;                    // the vocabulary, and a row of zeros where there is no bos
     grus_cell *cells;                  // (layers)
     grus_attention attention;
     grus_bridge bridge;

@@ -29,7 +29,7 @@ static size_t context_ld(const grus_decoder *decoder, bool folded)
 {
     const grus_linear *readers[2];
     context_readers(decoder, readers);
-    return folded ? grus_linear_folded_width(readers) : decoder->values;
+    return folded ? grus_linear_folded_width(readers) : decoder->attends ? decoder->values : 0;
 }
 
 static size_t widest_product_input(const grus_decoder *decoder)
@@ -78,6 +78,13 @@ static grus_output_layer output_layer(const grus_decoder *decoder)
     return layer;
 }
 
+static bool list_attending(grus_decoding *d, grus_arena *arena)
+{
+    const grus_decoder *decoder = d->decoder;
+    return !decoder->attends || (grus_query_scratch_list(&decoder->attention, d->max_rows, arena, &d->query_scratch) &&
+                                 list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->longest));
+}
+
 // Lists what rows take in a step.
 static bool list_rows(grus_decoding *d, grus_arena *arena)
 {
@@ -97,9 +104,7 @@ static bool list_rows(grus_decoding *d, grus_arena *arena)
     return d->panels && d->token && d->every && list_floats(arena, &d->zeros, 1, longest_row(decoder, d->folded)) &&
            list_floats(arena, &d->gi, rows, decoder->cells->width) &&
            grus_cell_scratch_list(decoder->cells, rows, arena, &d->cell_scratch) &&
-           grus_query_scratch_list(&decoder->attention, rows, arena, &d->query_scratch) &&
-           grus_output_layer_list(&d->output, rows, arena) &&
-           list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->longest) && list_pointers(d, arena) &&
+           grus_output_layer_list(&d->output, rows, arena) && list_attending(d, arena) && list_pointers(d, arena) &&
            grus_parents_list(&d->parents, rows, arena);
 }
 
@@ -122,6 +127,8 @@ static bool list_values(grus_decoding *d, size_t positions, bool fold, grus_aren
                               .columns = {decoder->values},
                               .bounded = {decoder->bounded[GRUS_PART_CONTEXT]},
                               .counts = true};
+    if (!decoder->attends)
+        return true;
     if (!grus_attention_keys_list(&decoder->attention, positions, fold, arena, &d->keys))
         return false;
     grus_attention_keys_map(&d->keys, mapping);
@@ -143,6 +150,8 @@ static grus_status make_values(grus_decoding *d, bool fold, const grus_work *wor
     grus_mapping mapping;
     if (!list_values(d, d->encoded->positions, fold, work->arena, &mapping))
         return grus_fail_memory(work->error, 0);
+    if (!d->decoder->attends)
+        return GRUS_OK;
     mapping.dense = d->encoded->output;
     grus_attention_keys_begin(&d->keys, d->encoded->output);
     if (d->folded) {
@@ -176,8 +185,8 @@ bool grus_decoding_list(const grus_decoder *decoder, grus_decoding_shape shape, 
     d.longest = sizes->longest;
     return grus_arena_alloc(arena, 1, sizeof d) && grus_states_list_first(&d.states, sizes->records, arena) &&
            grus_bridge_list(&decoder->bridge, arena) &&
-           list_values(&d, sizes->positions, shape.fold, arena, &mapping) && grus_map_rows_list(&mapping, arena) &&
-           list_rows(&d, arena);
+           list_values(&d, sizes->positions, shape.fold, arena, &mapping) &&
+           (!decoder->attends || grus_map_rows_list(&mapping, arena)) && list_rows(&d, arena);
 }
 
 grus_status grus_decoding_start(const grus_decoder *decoder, const grus_encoded *encoded, grus_decoding_shape shape,

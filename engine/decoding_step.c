@@ -14,7 +14,7 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
     const grus_decoder *decoder = d->decoder;
     const struct grus_decoding_side *old = &d->sides[1 - d->side], *new = &d->sides[d->side];
     for (size_t i = 0; i < n; i++) {
-        GRUS_ASSERT(rows[i].token < decoder->vocab && rows[i].sequence < d->encoded->n);
+        GRUS_ASSERT(rows[i].token < decoder->entries && rows[i].sequence < d->encoded->n);
         bool first = rows[i].parent == GRUS_NO_ROW;
         d->embedding[i] = decoder->embedding + rows[i].token * decoder->embedding_size;
         d->context_prev[i] = first ? d->zeros : old->context + rows[i].parent * d->context_ld;

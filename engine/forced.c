@@ -19,7 +19,7 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
                        const follower *f)
 {
     const grus_forced *target = &forced[f->sequence];
-    uint32_t token = f->step ? target->tokens[f->step - 1] : (uint32_t)decoder->config->bos;
+    uint32_t token = f->step ? target->tokens[f->step - 1] : decoder->first_token;
     float *weights = target->attention ? target->attention + f->step * encoded->length[f->sequence] : NULL;
     return (grus_row){token, f->row, f->sequence, weights};
 }

@@ -74,7 +74,8 @@ typedef struct searching {
     grus_row *rows;
     uint32_t *wave;         // (rows) those that are scored together
     uint32_t *place;        // (rows) of a row in its wave
-    grus_candidate *of_row; // (beam + 1)
+    grus_candidate *of_row; // (beam + suppressed + 1)
+    uint32_t *banned;       // (suppressed + 1) the end token is the last, banned where the text is too short
     live *new_live;         // (beam)
 } searching;
 
@@ -149,7 +150,7 @@ static void expand(searching *g, sentence *s, size_t rank, const grus_scores *sc
 {
     const grus_decoder *decoder = g->decoder;
     size_t beam = g->search->beam_size;
-    uint32_t banned = s->step < g->search->min_length ? (uint32_t)decoder->config->eos : GRUS_NO_TOKEN;
+    const grus_banned banned = {g->banned, decoder->config->n_suppressed + (s->step < g->search->min_length)};
     double logprob = s->live[rank].logprob;
     const grus_normalizer *normalizer = scores->normalizers + row;
     if (!normalizer->finite) {
@@ -284,7 +285,7 @@ static size_t lay_rows(searching *g)
     for (size_t i = 0; i < g->n_sentences; i++) {
         sentence *s = &g->sentences[i];
         for (size_t rank = 0; rank < s->n_live; rank++) {
-            uint32_t token = s->step ? s->nodes[(s->step - 1) * beam + rank].token : (uint32_t)g->decoder->config->bos;
+            uint32_t token = s->step ? s->nodes[(s->step - 1) * beam + rank].token : g->decoder->first_token;
             g->rows[n] = (grus_row){token, s->live[rank].row, s->sequence, NULL};
             s->live[rank].row = (uint32_t)n++;
         }
@@ -337,15 +338,17 @@ static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *aren
     g->rows = grus_arena_alloc(arena, rows, sizeof *g->rows);
     g->wave = grus_arena_alloc(arena, rows, sizeof *g->wave);
     g->place = grus_arena_alloc(arena, rows, sizeof *g->place);
-    g->of_row = grus_arena_alloc(arena, beam + 1, sizeof *g->of_row);
+    size_t banned = g->decoder->config->n_suppressed + 1;
+    g->banned = grus_arena_alloc(arena, banned, sizeof *g->banned);
+    g->of_row = grus_arena_alloc(arena, grus_add_sat(beam, banned), sizeof *g->of_row);
     g->new_live = grus_arena_alloc(arena, beam, sizeof *g->new_live);
     g->sentences = grus_arena_alloc(arena, g->max_sentences, sizeof *g->sentences);
     g->live = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, beam), sizeof *g->live);
     g->taken = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, beam), sizeof *g->taken);
     g->kept = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, g->search->n_best), sizeof *g->kept);
     g->nodes = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, beam), sizeof *g->nodes);
-    return g->order && g->rows && g->wave && g->place && g->of_row && g->new_live && g->sentences && g->live &&
-           g->taken && g->kept && g->nodes;
+    return g->banned && g->order && g->rows && g->wave && g->place && g->of_row && g->new_live && g->sentences &&
+           g->live && g->taken && g->kept && g->nodes;
 }
 
 bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
@@ -362,6 +365,10 @@ bool grus_search_list(const grus_decoder *decoder, const grus_search *search, co
 
 static void begin(searching *g)
 {
+    const grus_decoder_config *config = g->decoder->config;
+    for (size_t i = 0; i < config->n_suppressed; i++)
+        g->banned[i] = config->suppressed_id[i];
+    g->banned[config->n_suppressed] = (uint32_t)config->eos;
     for (size_t i = 0; i < g->encoded->n; i++)
         g->order[i] = (grus_sized_sequence){g->encoded->length[i], (uint32_t)i};
     grus_longest_first(g->order, g->encoded->n);

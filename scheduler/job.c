@@ -67,6 +67,8 @@ static grus_status settle_decoder(grus_job *job, grus_task task, grus_error *err
     if (task != GRUS_TASK_OWN && task != GRUS_TASK_TRANSLATE && task != GRUS_TASK_SCORE)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.task", "%s needs an encoder model; this one has a decoder",
                          grus_task_names[task]);
+    if (job->options->attention != GRUS_ATTENTION_NONE && job->model->config.decoder.query == GRUS_QUERY_NONE)
+        return refuse(error, "run.attention", "needs a model with attention; this one's decoder has none");
     job->hypotheses = true;
     job->infer.force = task == GRUS_TASK_SCORE;
     return GRUS_OK;

@@ -28,7 +28,8 @@ KEYS = {
     "decoder.tokenizer": TOKENIZER,
     "decoder.attention": ("query",),
     "decoder.readout": ("inputs", "size", "activation"),
-    "generation": ("beam_size", "n_best", "length_norm", "length_penalty", "max_length_factor", "max_length", "min_length"),
+    "generation": ("beam_size", "n_best", "length_norm", "length_penalty", "max_length_factor", "max_length", "min_length",
+                   "suppress"),
 }
 
 
@@ -268,7 +269,12 @@ class Wanted:
         r = d["readout"]
         widths = {"state": H, "context": D, "embedding": E}
         R = sum(widths[i] for i in r["inputs"])
-        self.attention(attention, D, E if d["attention"]["query"] == "embedding" else H)
+        if bool(attention) != ("attention" in d):
+            raise ExportError("config: attention stands at the top level and in decoder, or in neither")
+        if attention:
+            self.attention(attention, D, E if d["attention"]["query"] == "embedding" else H)
+        elif "context" in r["inputs"] + d["input"]:
+            raise ExportError("config: a model without attention has no context")
         self.need("decoder.embedding.weight", V, E)
         if r.get("size"):
             self.need("decoder.readout.weight", r["size"], R)
@@ -299,7 +305,7 @@ def expected_tensors(config, sizes):
         if config["model_type"] == "encoder":
             wanted.pooling_and_heads(config.get("pooling", {}), config.get("heads", {}), D)
         else:
-            wanted.decoder(config["decoder"], config["attention"], D, directions_of(e))
+            wanted.decoder(config["decoder"], config.get("attention"), D, directions_of(e))
     except KeyError as k:
         raise ExportError(f"config: key or value {k} is missing or unknown") from None
     return wanted

@@ -53,15 +53,22 @@ static float logit_at(float floor, const grus_normalizer *normalizer)
            1e-6f * (fabsf(floor) + fabsf(normalizer->log_sum) + fabsf(normalizer->shift));
 }
 
-size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, uint32_t banned, float floor, size_t k,
+static bool is_banned(grus_banned banned, size_t token)
+{
+    for (size_t i = 0; i < banned.n; i++)
+        if (banned.tokens[i] == token)
+            return true;
+    return false;
+}
+
+size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, grus_banned banned, float floor, size_t k,
                         grus_candidate *best)
 {
     const float *logits = row->logits, *top = row->top;
     const grus_normalizer *normalizer = row->normalizer;
     size_t n = row->n, blocks = grus_logits_blocks(n), count = 0;
-    // One of the largest tops may be that of the banned token.
-    float least =
-        fmaxf(least_best(vector, top, blocks, k + (banned != GRUS_NO_TOKEN), best), logit_at(floor, normalizer));
+    // Some of the largest tops may be those of banned tokens.
+    float least = fmaxf(least_best(vector, top, blocks, k + banned.n, best), logit_at(floor, normalizer));
     for (size_t block = 0; block < blocks; block++) {
         if (!(top[block] >= least))
             continue;
@@ -69,7 +76,7 @@ size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, uint3
         for (uint64_t mask = vector->at_least(logits + first, grus_min(n - first, GRUS_LOGIT_BLOCK), least); mask;
              mask &= mask - 1) {
             size_t i = first + (size_t)__builtin_ctzll(mask);
-            if (i == banned || (count == k && !(logits[i] > least)))
+            if ((count == k && !(logits[i] > least)) || is_banned(banned, i))
                 continue;
             count = insert(best, count, k, logits[i], (uint32_t)i);
             if (count == k)

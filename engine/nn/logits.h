@@ -35,11 +35,16 @@ typedef struct grus_logits {
     const grus_normalizer *normalizer;
 } grus_logits;
 
-// The k best logits of a row, best first, the lower token first among equals; `banned` (GRUS_NO_TOKEN: none) is left
-// out, and what is less likely than floor may be. Reads the blocks alone that hold one of them by their top. Returns how
-// many there are; best has room for one more.
-#define GRUS_NO_TOKEN UINT32_MAX
-size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, uint32_t banned, float floor, size_t k,
+// Tokens that are no candidates; some may stand there twice.
+typedef struct grus_banned {
+    const uint32_t *tokens;
+    size_t n;
+} grus_banned;
+
+// The k best logits of a row, best first, the lower token first among equals; those banned are left out, and what is less
+// likely than floor may be. Reads the blocks alone that hold one of them by their top. Returns how
+// many there are; best has room for as many more as are banned.
+size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, grus_banned banned, float floor, size_t k,
                         grus_candidate *best);
 
 #endif

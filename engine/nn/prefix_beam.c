@@ -170,7 +170,8 @@ static void find_best(grus_prefix_beam *beam, const float *probs)
         beam->top[i] =
             beam->vector->max(probs + i * GRUS_LOGIT_BLOCK, grus_min(n - i * GRUS_LOGIT_BLOCK, GRUS_LOGIT_BLOCK));
     const grus_logits row = {probs, beam->top, n, &as_they_are};
-    size_t found = grus_logits_best(beam->vector, &row, (uint32_t)beam->shape.blank, 0, beam->n_best, beam->best);
+    const uint32_t blank = (uint32_t)beam->shape.blank;
+    size_t found = grus_logits_best(beam->vector, &row, (grus_banned){&blank, 1}, 0, beam->n_best, beam->best);
     GRUS_ASSERT(found == beam->n_best);
 }
 

@@ -106,15 +106,19 @@ static void scale_row(const grus_tensor *tensor, size_t row, float *data, size_t
     grus_row_round(data, columns, *scale);
 }
 
-grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
+grus_status grus_read_tensor_and(grus_reading *reading, grus_wanted wanted, size_t more, float **data,
+                                 grus_error *error)
 {
     grus_tensor tensor;
     grus_status status = find_tensor(reading->tensors, wanted, &tensor, error);
     if (status)
         return status;
-    float *floats = grus_arena_alloc(reading->arena, tensor.count, sizeof *floats);
+    more = grus_mul_sat(more, grus_max(wanted.columns, 1));
+    size_t count = grus_add_sat(tensor.count, more);
+    float *floats = grus_arena_alloc(reading->arena, count, sizeof *floats);
     if (!floats)
-        return grus_fail_memory(error, tensor.count * sizeof *floats);
+        return grus_fail_memory(error, grus_mul_sat(count, sizeof *floats));
+    memset(floats + tensor.count, 0, more * sizeof *floats);
     grus_tensor_floats(&tensor, 0, tensor.count, floats);
     float scale;
     for (size_t row = 0; row < wanted.rows && reading->scaled && wanted.columns; row++)
@@ -122,6 +126,11 @@ grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **
     reading->parameters += tensor.count;
     *data = floats;
     return GRUS_OK;
+}
+
+grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)
+{
+    return grus_read_tensor_and(reading, wanted, 0, data, error);
 }
 
 grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error)

@@ -27,7 +27,10 @@ bool grus_has_tensor(const grus_tensors *tensors, const char *prefix, const char
 
 // GRUS_E_MODEL names the tensor, what was expected and what was found; GRUS_E_MEMORY.
 grus_status grus_read_tensor(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);
-// The same, but zeros where the tensor is absent.
+// The same, with `more` rows of zeros behind the tensor's.
+grus_status grus_read_tensor_and(grus_reading *reading, grus_wanted wanted, size_t more, float **data,
+                                 grus_error *error);
+// The same as grus_read_tensor, but zeros where the tensor is absent.
 grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float **data, grus_error *error);
 // A matrix that is packed and then no longer needed: what it points to is freed by grus_matrix_drop, of an empty one
 // nothing. Its parts are the caller's to set.

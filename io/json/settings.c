@@ -261,6 +261,33 @@ char *grus_json_text(const grus_json_object *object, const char *key, bool requi
     return text;
 }
 
+char **grus_json_texts(const grus_json_object *object, const char *key, size_t *n)
+{
+    *n = 0;
+    const json_t *list = value_of(object, key, GRUS_OPTIONAL, "a list of strings"), *value;
+    size_t i;
+    if (!list)
+        return NULL;
+    if (!json_is_array(list)) {
+        grus_json_wrong(object, key, "a list of strings");
+        return NULL;
+    }
+    char **texts = json_array_size(list) ? calloc(json_array_size(list), sizeof *texts) : NULL;
+    if (!texts && json_array_size(list))
+        object->reader->status =
+            grus_fail_memory(object->reader->error, json_array_size(list) * sizeof *texts);
+    json_array_foreach(list, i, value)
+    {
+        if (dead(object))
+            break;
+        if (!json_is_string(value))
+            grus_json_wrong(object, key, "a list of strings");
+        else if (!(texts[(*n)++] = strdup(json_string_value(value))))
+            object->reader->status = grus_fail_memory(object->reader->error, json_string_length(value));
+    }
+    return texts;
+}
+
 static bool find_name(const json_t *value, const char *const names[], size_t *index)
 {
     return json_is_string(value) && grus_name_find(names, json_string_value(value), index);

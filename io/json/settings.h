@@ -54,6 +54,9 @@ double grus_json_number(const grus_json_object *object, const char *key, double 
 bool grus_json_bool(const grus_json_object *object, const char *key, bool otherwise);
 // A fresh string, NULL when absent; null is the same as absent.
 char *grus_json_text(const grus_json_object *object, const char *key, bool required);
+// A list of strings, each fresh, *n of them, in a fresh array; NULL and 0 when absent or empty. What there is after a mistake is
+// the caller's to free all the same.
+char **grus_json_texts(const grus_json_object *object, const char *key, size_t *n);
 // The index of the value among these names (NULL-terminated).
 size_t grus_json_choice(const grus_json_object *object, const char *key, bool required, size_t otherwise,
                         const char *const names[]);

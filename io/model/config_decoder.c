@@ -42,6 +42,9 @@ static void read_readout(const grus_json_object *above, grus_decoder_config *dec
 static void read_query(const grus_json_object *above, grus_decoder_config *decoder)
 {
     static const char *const keys[] = {"query", NULL};
+    decoder->query = GRUS_QUERY_NONE;
+    if (!grus_json_has(above, "attention"))
+        return;
     grus_json_object object = grus_json_child(above, "attention", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
     decoder->query = (grus_query_kind)grus_json_choice(&object, "query", GRUS_REQUIRED, 0, grus_query_names);
@@ -88,6 +91,28 @@ static void check_tied(const grus_json_object *object, const grus_config *config
                          config->decoder.embedding_dim, readout_width(config));
 }
 
+// Must be there, and may be null.
+static char *read_bos(const grus_json_object *object)
+{
+    if (!grus_json_has(object, "bos"))
+        grus_json_wrong(object, "bos", "a string or null");
+    return grus_json_text(object, "bos", GRUS_OPTIONAL);
+}
+
+static void check_context(const grus_json_object *object, const grus_decoder_config *decoder)
+{
+    bool read = false;
+    for (size_t i = 0; i < decoder->n_inputs; i++)
+        read = read || decoder->inputs[i] == GRUS_PART_CONTEXT;
+    if (read && decoder->query == GRUS_QUERY_NONE)
+        grus_json_refuse(object, "input", "a model without \"attention\" has no \"context\"");
+    read = false;
+    for (size_t i = 0; i < decoder->n_readout; i++)
+        read = read || decoder->readout[i] == GRUS_PART_CONTEXT;
+    if (read && decoder->query == GRUS_QUERY_NONE)
+        grus_json_refuse(object, "readout", "a model without \"attention\" has no \"context\"");
+}
+
 static void read_own(const grus_json_object *object, grus_config *config)
 {
     static const char *const keys[] = {"vocab",       "tokenizer",  "bos",          "eos",    "embedding_dim",
@@ -97,7 +122,8 @@ static void read_own(const grus_json_object *object, grus_config *config)
     grus_json_allow(object, keys);
     grus_json_object tokenizer = grus_json_child(object, "tokenizer", GRUS_REQUIRED);
     grus_config_read_tokenizer(&tokenizer, object, &decoder->tokenizer);
-    decoder->tokenizer.bos = grus_json_text(object, "bos", GRUS_REQUIRED);
+    decoder->tokenizer.bos = read_bos(object);
+    decoder->no_bos = !decoder->tokenizer.bos;
     decoder->tokenizer.eos = grus_json_text(object, "eos", GRUS_REQUIRED);
     decoder->embedding_dim = grus_json_size(object, "embedding_dim", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
     decoder->hidden_size = grus_json_size(object, "hidden_size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
@@ -127,8 +153,16 @@ void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
 {
     static const char *const attention_keys[] = {"score", "size", "temperature", NULL};
     grus_json_object decoder = grus_json_child(root, "decoder", GRUS_REQUIRED);
-    grus_json_object attention = grus_json_child(root, "attention", GRUS_REQUIRED);
     read_own(&decoder, config);
+    bool attends = config->decoder.query != GRUS_QUERY_NONE;
+    if (attends != grus_json_has(root, "attention"))
+        grus_json_refuse(attends ? root : &decoder, "attention",
+                         "is missing; a decoder with attention needs it at the top level and in \"decoder\", one "
+                         "without in neither");
+    check_context(&decoder, &config->decoder);
+    if (!attends)
+        return;
+    grus_json_object attention = grus_json_child(root, "attention", GRUS_REQUIRED);
     grus_json_allow(&attention, attention_keys);
     grus_config_read_attention(&attention, &config->attention);
     check_score(&attention, config);
@@ -148,10 +182,12 @@ static void read_size(const grus_json_object *object, const char *key, size_t le
     *size = grus_json_size(object, key, GRUS_OPTIONAL, *size, least, GRUS_CONFIG_SIZE_MAX);
 }
 
-void grus_config_read_generation(const grus_json_object *root, grus_search *search)
+void grus_config_read_generation(const grus_json_object *root, grus_config *config)
 {
-    static const char *const keys[] = {"beam_size",         "n_best",     "length_norm", "length_penalty",
-                                       "max_length_factor", "max_length", "min_length",  NULL};
+    static const char *const keys[] = {
+        "beam_size",  "n_best",   "length_norm", "length_penalty", "max_length_factor", "max_length",
+        "min_length", "suppress", NULL};
+    grus_search *search = &config->generation;
     grus_json_object object = grus_json_child(root, "generation", GRUS_OPTIONAL);
     grus_json_allow(&object, keys);
     *search = grus_search_defaults;
@@ -163,6 +199,7 @@ void grus_config_read_generation(const grus_json_object *root, grus_search *sear
     search->max_length_factor = grus_json_number(&object, "max_length_factor", search->max_length_factor);
     read_size(&object, "max_length", 1, &search->max_length);
     read_size(&object, "min_length", 0, &search->min_length);
+    config->decoder.suppressed = grus_json_texts(&object, "suppress", &config->decoder.n_suppressed);
     check_number(&object, "length_penalty", search->length_penalty, -GRUS_LENGTH_PENALTY_MOST,
                  GRUS_LENGTH_PENALTY_MOST);
     check_number(&object, "max_length_factor", search->max_length_factor, 0, GRUS_LENGTH_FACTOR_MOST);

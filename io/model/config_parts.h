@@ -34,6 +34,6 @@ void grus_config_read_heads(const grus_json_object *root, grus_config *config);
 
 // The sections of seq2seq models; config's encoder is read before. root is the file's own object.
 void grus_config_read_decoder(const grus_json_object *root, grus_config *config);
-void grus_config_read_generation(const grus_json_object *root, grus_search *search);
+void grus_config_read_generation(const grus_json_object *root, grus_config *config);
 
 #endif

@@ -110,7 +110,7 @@ static void read_sections(const grus_json_object *root, grus_config *config)
     forbid_sections(root, config->seq2seq ? for_encoder : for_seq2seq, types[config->seq2seq]);
     read_source(root, config);
     grus_config_read_encoder(root, config);
-    grus_config_read_generation(root, &config->generation);
+    grus_config_read_generation(root, config);
     if (config->seq2seq) {
         grus_config_read_decoder(root, config);
     } else {
@@ -158,6 +158,10 @@ void grus_config_free(grus_config *config)
     free_tokenizer(&config->tokenizer);
     free_tokenizer(&config->decoder.tokenizer);
     free(config->encoder.directions);
+    for (size_t i = 0; i < config->decoder.n_suppressed; i++)
+        free(config->decoder.suppressed[i]);
+    free(config->decoder.suppressed);
+    free(config->decoder.suppressed_id);
     for (size_t i = 0; i < config->n_heads; i++) {
         free(config->heads[i].name);
         free(config->heads[i].labels);

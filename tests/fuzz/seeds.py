@@ -185,7 +185,7 @@ def journals():
 def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
-                 "lstm-greedy", "learned-states-lstm"):
+                 "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {
@@ -195,6 +195,8 @@ def configs():
         "directions-too-many": {"encoder": {"direction": ["both", "forward", "backward"], "num_layers": 2}},
         "directions-narrow": {"encoder": {"direction": ["forward", "both"], "num_layers": 2},
                               "decoder": {"bridge": "last", "num_layers": 2}},
+        "attention-of-one": {"decoder": {"attention": None}},
+        "suppress-no-texts": {"generation": {"suppress": ["a", 3]}},
         "bridge-layers": {"decoder": {"bridge": "last", "num_layers": 9}},
         "bridge-width": {"decoder": {"bridge": "last", "hidden_size": 9}},
         "tanh-without-size": {"decoder": {"readout": {"inputs": ["state"], "activation": "tanh"}}},

@@ -69,6 +69,9 @@ def table(sentencepiece):
         **head_table(),
         "attention.score × bridge × query": cross(SCORES, BRIDGES, QUERIES),
         "attention.temperature": BOOL,
+        "decoder.attention × bridge": cross(BOOL, BRIDGES),
+        "decoder.bos": ["token", "null"],
+        "generation.suppress": [0, 1, 2],
         "attention.key.bias": BOOL,
         "attention.query.bias": BOOL,
         "attention.energy.bias": BOOL,
@@ -178,11 +181,15 @@ class Coverage:
                 self.count("heads.labels × size of none", joined(key for key in ("labels", "size") if key in head))
 
     def add_decoder(self, config, tensors):
-        decoder, attention = config["decoder"], config["attention"]
-        readout, query, bridge = decoder["readout"], decoder["attention"]["query"], decoder["bridge"]
-        self.count("attention.score × bridge × query", attention["score"], bridge, query)
-        self.count("attention.temperature", attention.get("temperature", 1) != 1)
-        if attention["score"] == "additive":
+        decoder, attention = config["decoder"], config.get("attention")
+        readout, query, bridge = decoder["readout"], attention and decoder["attention"]["query"], decoder["bridge"]
+        self.count("decoder.attention × bridge", bool(attention), bridge)
+        self.count("decoder.bos", "token" if decoder["bos"] else "null")
+        self.count("generation.suppress", len(config.get("generation", {}).get("suppress", [])))
+        if attention:
+            self.count("attention.score × bridge × query", attention["score"], bridge, query)
+            self.count("attention.temperature", attention.get("temperature", 1) != 1)
+        if attention and attention["score"] == "additive":
             for part in ("key", "query", "energy"):
                 self.count(f"attention.{part}.bias", f"attention.{part}.bias" in tensors)
         self.count("decoder.tokenizer.type", decoder["tokenizer"]["type"])
@@ -192,7 +199,8 @@ class Coverage:
         self.count("decoder.rnn.bias", any(n.startswith("decoder.rnn.bias") for n in tensors))
         for key, parts in (("input", decoder["input"]), ("readout", readout["inputs"])):
             self.count(f"decoder.{key} × bridge", joined(parts), bridge)
-            self.count(f"decoder.{key} × query", joined(parts), query)
+            if query:
+                self.count(f"decoder.{key} × query", joined(parts), query)
         self.count("decoder.readout.size", "given" if readout.get("size") else "null")
         self.count("decoder.readout.activation", readout.get("activation", "absent"))
         if readout.get("size"):
@@ -212,7 +220,7 @@ class Coverage:
         if task != "own":
             self.count("--format", task, form)
         pooled = case.config.get("pooling", {}).get("type") == "attention"
-        if (pooled or case.kind == "seq2seq") and task != "states":
+        if (pooled or "attention" in case.config) and task != "states":
             self.count("--attention", "pooling" if pooled else task, options.attention)
         for spec in case.config.get("heads", {}).values():
             if task in ("own", {"sequence": "classify", "token": "tag"}[spec["on"]]):

@@ -59,6 +59,8 @@ def command_lines(case):
             lines.append(["--head-output", str(case.head_rs.choice(["labels", "probs", "logits"]))])
         return lines
     attention = ["--attention", str(rs.choice(["none", "soft", "soft", "hard"]))]
+    if "attention" not in case.config:
+        attention = []
     search_options = []
     beam = int(rs.choice([0, 1, 2, 3, 5, 8, 12]))
     if beam:

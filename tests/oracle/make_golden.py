@@ -27,7 +27,7 @@ from model import Model
 
 MARGIN = 1e-3
 SHORT = [0, 1, 2, 3, 5, 9]
-SMALL = {"dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
+SMALL = {"decoder_attention": True, "no_bos": False, "suppress": False, "dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
          "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
@@ -112,6 +112,7 @@ BAHDANAU = {**SEQ2SEQ, "score": "additive", "query": "previous_state", "input": 
 RENAME = random_models.RENAMES[3]
 BEFORE = {"reset": "before"}
 LSTM = {"cell": "lstm"}
+PLAIN = {"decoder_attention": False, "input": ["embedding"], "readout": ["state"], "readout_sized": False}
 KERAS = {"reset": "before", "gate_activation": "hard_sigmoid"}
 
 
@@ -277,8 +278,22 @@ def later_cases():
     ]
 
 
+def plain_decoder_cases():
+    return [
+        ("no-attention", "a decoder without attention", {**SEQ2SEQ, **PLAIN, "bridge": "last", "layers": 2, "dec_layers": 2, "suppress": False},
+         "--beam-size 4 --n-best 2 --length-norm avg", SHORT + [25]),
+        ("no-attention-score", "forced, from nothing: no start token", {**SEQ2SEQ, **PLAIN, "bridge": "linear_tanh", "no_bos": True},
+         "--task score --token-scores", SHORT + [25]),
+        ("no-start-token", "the first embedding is zeros: as query, input and readout",
+         {**SEQ2SEQ, "score": "additive", "query": "embedding", "bridge": "mean_tanh", "input": ["embedding", "context"],
+          "readout": ["embedding", "state", "context"], "readout_sized": True, "no_bos": True}, BEAM, SHORT),
+        ("suppress", "tokens that are no candidates", {**BAHDANAU, "suppress": True, "target_unk": True},
+         "--beam-size 5 --n-best 5 --length-norm avg --min-length 2 --attention soft", SHORT),
+    ]
+
+
 def special():
-    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases()
+    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases()
 
 
 def agree(a, b):

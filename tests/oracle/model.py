@@ -211,7 +211,9 @@ class Model:
         if self.config["model_type"] == "seq2seq":
             spec = self.config["decoder"]
             self.target = formats.Tokenizer(spec["tokenizer"], self.directory, spec.get("vocab"))
-            self.bos, self.eos = self.target.id(spec["bos"]), self.target.id(spec["eos"])
+            self.eos = self.target.id(spec["eos"])
+            self.bos = -1 if spec["bos"] is None else self.target.id(spec["bos"])      # -1: an embedding of zeros
+            self.suppressed = [self.target.id(t) for t in self.config.get("generation", {}).get("suppress", [])]
 
     # ------------------------------------------------------------------------------------------ encoder
 
@@ -286,10 +288,11 @@ class Model:
         spec = self.config["decoder"]
         self.dec_layers, self.dec_hidden = spec.get("num_layers", 1), spec["hidden_size"]
         self.dec_embedding = self.tensor("decoder.embedding.weight", (None, spec["embedding_dim"]))
-        self.query = spec["attention"]["query"]
+        self.query = spec["attention"]["query"] if "attention" in spec else None
         query_size = spec["embedding_dim"] if self.query == "embedding" else self.dec_hidden
-        self.attention = self.attention_type(self, self.config["attention"], query_size, self.d,
-                                             "embedding" if self.query == "embedding" else "state")
+        if self.query:
+            self.attention = self.attention_type(self, self.config["attention"], query_size, self.d,
+                                                 "embedding" if self.query == "embedding" else "state")
         sizes = {"state": self.dec_hidden, "context": self.d, "embedding": spec["embedding_dim"]}
         readout = spec["readout"]
         self.readout_inputs, concat = readout["inputs"], sum(sizes[part] for part in readout["inputs"])
@@ -344,8 +347,9 @@ class Model:
         """previous tokens (S, B) -> log-probabilities (S, B, V), attention (S, B, T), next state"""
         h, context, readout = state
         s, b = previous.shape
-        embedding = self.dec_embedding[previous]                                   # (S, B, E)
-        if self.query != "state":                                                  # this step's context feeds the cell
+        embedding = self.dec_embedding[previous] * (previous >= 0)[:, :, None]      # (S, B, E)
+        weights = torch.zeros(s, b, 0)
+        if self.query in ("previous_state", "embedding"):                                                  # this step's context feeds the cell
             context, weights = self.attention(h[-1][..., :self.dec_hidden] if self.query == "previous_state" else embedding, enc)
         parts = {"embedding": embedding, "context": context, "readout": readout}
         x = torch.cat([parts[part] for part in self.inputs], dim=2)

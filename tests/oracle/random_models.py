@@ -48,6 +48,7 @@ class Draw(Cells, Heads):
         # Their own, so that a seed's other choices stay.
         self.cell_rs, self.late_rs = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         self.head_rs = np.random.RandomState([seed, 4])
+        self.decoder_rs = np.random.RandomState([seed, 3])
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
@@ -263,6 +264,8 @@ class Draw(Cells, Heads):
         self.target_tokens, self.target_kind, self.target_specials = tokens, kind, specials
         bridge = self.pick("bridge", BRIDGES)
         query = self.pick("query", QUERIES)
+        rs = self.decoder_rs
+        attends = self.want.get("decoder_attention", bool(rs.rand() < 0.85))
         e = self.pick("target_embedding", [1, 3, 8, 15, 32])
         h = self.pick("dec_hidden", [1, 4, 7, 16, 33, 64])
         layers = self.pick("dec_layers", [1, 1, 2, 3])
@@ -270,12 +273,14 @@ class Draw(Cells, Heads):
         self.want["score"] = score
         if bridge == "last":
             h, layers = self.d, min(layers, self.alike())
-        if score in SAME_SIZE:
+        if score in SAME_SIZE and attends:
             if query == "embedding":
                 e = self.d
             else:
                 h = self.d
         inputs, parts = self.pick("input", INPUTS), self.pick("readout", READOUTS)
+        if not attends:
+            inputs, parts = ([p for p in of if p != "context"] or [other] for of, other in ((inputs, "embedding"), (parts, "state")))
         tied, sized = self.chance("tied", 0.3), self.chance("readout_sized", 0.5)
         sizes = {"state": h, "context": self.d, "embedding": e}
         concat = sum(sizes[p] for p in parts)
@@ -299,17 +304,24 @@ class Draw(Cells, Heads):
         if self.chance("output_bias", 0.8):
             self.normal("decoder.output.bias", v, scale=0.3)
         self.config["decoder"] = {
-            **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": self.target_tokenizer(kind), "bos": "<s>", "eos": "</s>", "embedding_dim": e,
-            "hidden_size": h, "num_layers": layers, "bridge": bridge, "attention": {"query": query}, "input": inputs,
+            **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": self.target_tokenizer(kind), "bos": None if self.want.get("no_bos", bool(rs.rand() < 0.15)) else "<s>", "eos": "</s>", "embedding_dim": e,
+            "hidden_size": h, "num_layers": layers, "bridge": bridge, **({"attention": {"query": query}} if attends else {}), "input": inputs,
             "readout": readout, **cell}
         if tied or self.rs.rand() < 0.3:
             self.config["decoder"]["tied"] = tied
         if layers == 1 and self.rs.rand() < 0.5:
             del self.config["decoder"]["num_layers"]
-        self.config["attention"] = self.score_spec(e if query == "embedding" else h)
-        generation = self.want.get("generation")
+        if attends:
+            self.config["attention"] = self.score_spec(e if query == "embedding" else h)
+        self.generation([t for t in tokens if t != "</s>" and kind != "ids"])
+
+    def generation(self, others):
+        """Others are tokens that may be suppressed."""
+        generation, rs = self.want.get("generation"), self.decoder_rs
         if generation is None and self.rs.rand() < 0.3:
             generation = {"beam_size": 2, "length_norm": "avg", "max_length": 40, "length_penalty": 0.7, "min_length": 1}
+        if self.want.get("suppress", rs.rand() < 0.2) and len(others) > 2:
+            generation = {**(generation or {}), "suppress": [others[i] for i in rs.permutation(len(others))[:1 + rs.randint(2)]]}
         if generation:
             self.config["generation"] = generation
 
@@ -396,7 +408,7 @@ class Draw(Cells, Heads):
             return worst
         target = self.rs.randint(len(self.target_tokens), size=60).tolist()
         (la, ra), (lb, rb) = search.forced(a, ea, target), search.forced(b, eb, target)
-        return max(worst, float(np.abs(np.array(la) - lb).max()) / 2, float(np.abs(np.array(ra) - np.array(rb)).max()))
+        return max(worst, float(np.abs(np.array(la) - lb).max()) / 2, float(np.abs(np.array(ra) - np.array(rb)).max(initial=0)))
 
     # ---- output
 

@@ -75,7 +75,7 @@ def search(model, enc, gen):
         logp, weights, state = model.step(enc, previous, state)
         logp, rows = logp[0].double().numpy(), weights[0].double().numpy()
         candidates = [(live[i].logp + logp[i, v], v, i) for i in range(len(live)) for v in range(logp.shape[1])
-                      if v != model.eos or steps > gen["min_length"]]
+                      if (v != model.eos or steps > gen["min_length"]) and v not in model.suppressed]
         candidates.sort(key=lambda c: (-c[0], c[1], c[2]))          # ties: lower token id, then earlier hypothesis
         taken = candidates[:gen["beam_size"]]
         if len(candidates) > len(taken):
@@ -126,6 +126,7 @@ def _search_part(model, sequences, gen):
                     previous[r, lane] = t[-1]
         logp, _, state = model.step(enc, previous, state)
         every = total[:, :, None] + logp.double().numpy()           # (rows, lanes, V)
+        every[:, :, model.suppressed] = -math.inf
         if steps <= gen["min_length"]:
             every[:, :, eos] = -math.inf
         flat = every.transpose(0, 2, 1).reshape(len(ids), -1)       # token-major: the order of ties

@@ -269,7 +269,8 @@ def describe(config):
              *cells.unlike(encoder)]
     if config["model_type"] == "seq2seq":
         d = config["decoder"]
-        words += [config["attention"]["score"], d["bridge"], d["attention"]["query"], "+".join(d["input"]),
+        attends = "attention" in config
+        words += [config["attention"]["score"] if attends else "no attention", d["bridge"], d["attention"]["query"] if attends else "", "+".join(d["input"]),
                   f"H{d['hidden_size']}x{d.get('num_layers', 1)}", *cells.unlike(d)] + (["tied"] if d.get("tied") else [])
     else:
         pooling = config.get("pooling") or {"type": "no pooling"}

@@ -229,7 +229,7 @@ static grus_normalizer normalize(const grus_vector *v, float *logits, size_t n, 
 }
 
 // Against picking the largest again and again; few different values, so that many are equal.
-static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t banned, size_t k)
+static void check_best(const grus_vector *v, uint64_t *seed, size_t n, grus_banned banned, size_t k)
 {
     float logits[300], top[300 / GRUS_LOGIT_BLOCK + 1];
     bool taken[300] = {false};
@@ -237,12 +237,15 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t 
         logits[i] = floorf(20 * random_float(seed));
     grus_normalizer normalizer = normalize(v, logits, n, top);
     ck_assert(normalizer.finite);
-    grus_candidate best[13];
+    size_t n_left = n;
+    for (size_t i = 0; i < banned.n; i++) {
+        n_left -= !taken[banned.tokens[i]];
+        taken[banned.tokens[i]] = true;
+    }
+    grus_candidate best[16];
     const grus_logits row = {logits, top, n, &normalizer};
     size_t count = grus_logits_best(v, &row, banned, -INFINITY, k, best);
-    ck_assert_uint_eq(count, grus_min(k, n - (banned < n)));
-    if (banned < n)
-        taken[banned] = true;
+    ck_assert_uint_eq(count, grus_min(k, n_left));
     for (size_t i = 0; i < count; i++) {
         size_t expected = n;
         for (size_t j = 0; j < n; j++)
@@ -253,7 +256,7 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, uint32_t 
         ASSERT_NEAR(best[i].logprob, (logits[expected] - normalizer.shift) - normalizer.log_sum, 0);
     }
     // With a floor at one of them, it and those before it are found in the same places.
-    grus_candidate above[13];
+    grus_candidate above[16];
     size_t at = count / 2, n_above = count ? grus_logits_best(v, &row, banned, best[at].logprob, k, above) : 0;
     for (size_t i = 0; i <= at && count; i++) {
         ck_assert_uint_lt(i, n_above);
@@ -284,8 +287,10 @@ START_TEST(best_logits_of_every_length)
     for (size_t t = 0; t < n_tables; t++)
         for (size_t n = 1; n <= 300; n += n < 140 ? 1 : 23)
             for (size_t k = 1; k <= 12; k += k < 6 ? 1 : 3) {
-                check_best(tables[t], &seed, n, GRUS_NO_TOKEN, k);
-                check_best(tables[t], &seed, n, (uint32_t)(n / 2), k);
+                const uint32_t tokens[] = {(uint32_t)(n / 2), 0, (uint32_t)(n / 2), (uint32_t)(n - 1)};
+                check_best(tables[t], &seed, n, (grus_banned){NULL, 0}, k);
+                check_best(tables[t], &seed, n, (grus_banned){tokens, 1}, k);
+                check_best(tables[t], &seed, n, (grus_banned){tokens, 4}, k);
             }
 }
 END_TEST

@@ -54,6 +54,13 @@ static const char *const configs[] = {
              "               \"cell\": \"lstm\", \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\","
              "               \"attention\": {\"query\": \"state\"}, \"input\": [\"context\", \"embedding\"],"
              "               \"readout\": {\"inputs\": [\"state\"]}}}",
+    [PLAIN] = "{\"model_type\": \"seq2seq\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
+              " \"encoder\": {\"hidden_size\": 3},"
+              " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": null, \"eos\": "
+              "\"</s>\","
+              "               \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\", \"input\": [\"embedding\"],"
+              "               \"readout\": {\"inputs\": [\"state\"]}},"
+              " \"generation\": {\"suppress\": [\"<unk>\", \"<s>\"]}}",
     [LEARNED] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
                 " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\", \"direction\": \"both\", \"initial_state\": "
                 "\"learned\"},"
@@ -110,6 +117,13 @@ static const base_tensor tensors[][24] = {
               {"decoder.rnn.weight_ih_l0", {12, 7}},
               {"decoder.rnn.weight_hh_l0", {12, 3}},
               {"decoder.output.weight", {TOKENS, 3}}},
+    [PLAIN] = {{"encoder.embedding.weight", {7, 4}},
+               {"encoder.rnn.weight_ih_l0", {9, 4}},
+               {"encoder.rnn.weight_hh_l0", {9, 3}},
+               {"decoder.embedding.weight", {TOKENS, 4}},
+               {"decoder.rnn.weight_ih_l0", {9, 4}},
+               {"decoder.rnn.weight_hh_l0", {9, 3}},
+               {"decoder.output.weight", {TOKENS, 3}}},
     [LEARNED] = {{"encoder.rnn.weight_ih_l0", {12, 4}},
                  {"encoder.rnn.weight_hh_l0", {12, 3}},
                  {"encoder.rnn.weight_ih_l0_reverse", {12, 4}},
