@@ -159,6 +159,7 @@ class Importer:
             return flow
         matrix = np.ones(flow.width) if flow.matrix is None else flow.matrix
         keys = {} if activation == "none" else {"activation": activation}
+        self.model.took("what no weights take up", f"{self.place()}: linear {keys or ''}".rstrip())
         return self.extend("linear", keys, np.diag(matrix) if matrix.ndim == 1 else matrix, flow.shift, flow)
 
     def activate(self, node, flow, activation):
@@ -208,9 +209,10 @@ class Importer:
             if stride != 1 or size % 2 == 0:
                 raise Refused(f"{node}: padding 'same' with size {size} and stride {stride} pads more behind a sequence than before it")
             keys["padding"] = (size - 1) // 2
-        flow = self.settle(flow)
+        grows = flow.matrix is not None and flow.matrix.ndim == 1 and np.all(flow.matrix >= 0)    # then the greatest stays the greatest
+        flow = flow if grows else self.settle(flow)
         self.model.took(node, f"{self.place()}: max_pool {keys}")
-        return self.extend("max_pool", keys, None, None, flow)
+        return self.extend("max_pool", keys, None, None, flow).but(matrix=flow.matrix, shift=flow.shift)
 
     # ---------------------------------------- the encoder
 

@@ -148,8 +148,8 @@ class Maker:
                         [("kernel", kernel), ("bias", bias)],
                         lambda x: FUNCTIONS[activation](convolve(x, kernel.astype(float), bias, stride, dilation, padding)))
 
-    def norm(self, width, axis=(2,)):
-        gamma, beta, mean, variance = numbers(width) + 1, numbers(width), numbers(width), numbers(width) + 1
+    def norm(self, width, axis=(2,), sign=1):
+        gamma, beta, mean, variance = sign * (numbers(width) + 1), numbers(width), numbers(width), numbers(width) + 1
         return self.add("BatchNormalization", {"axis": list(axis), "epsilon": 0.001, "center": True, "scale": True},
                         [("gamma", gamma), ("beta", beta), ("moving_mean", mean), ("moving_variance", variance)],
                         lambda x: gamma * (x - mean) / np.sqrt(variance.astype(float) + 0.001) + beta, name="batch_normalization")
@@ -296,11 +296,11 @@ def outputs(at):
 def front(at):
     """Convolutions that Keras pads at one end more than at the other, a norm behind each kind of layer, Keras 3's hard_sigmoid."""
     m = Maker("hard_sigmoid of 3").norm(3).conv(3, 4, 4, "same").norm(4).plain("Activation", FUNCTIONS["relu"], activation="relu")
-    m.norm(4).pool(2, 1).conv(4, 5, 3, "causal", dilation=2, activation="tanh").conv(5, 4, 2, "same", stride=2).dense(4, 4, "swish")
+    m.norm(4).pool(2, 1).norm(4, sign=-1).pool(2, 1).conv(4, 5, 3, "causal", dilation=2, activation="tanh").conv(5, 4, 2, "same", stride=2).dense(4, 4, "swish")
     m.recurrent("GRU", 4, 5, reset_after=True, recurrent_activation="hard_sigmoid", activation="relu")
     m.plain("GlobalMaxPooling1D", lambda x: x.max(0)).dense(5, 4, "tanh").dense(4, 1, "linear")
     write_keras(at + ".keras", third(functional(m, [None, None, 3], [[i - 1] for i in range(len(m.layers))], [len(m.layers) - 1])), m, "3.1.0", False)
-    write_records(at, 3, lambda x: {"dense_2": m.answer(x)}, (2, 3, 6, 9, 14))
+    write_records(at, 3, lambda x: {"dense_2": m.answer(x)}, (3, 4, 6, 9, 14))
 
 
 def turned(at):
