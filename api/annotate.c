@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "scheduler/batcher.h"
 #include "scheduler/costs.h"
+#include "scheduler/job.h"
 #include "scheduler/parse.h"
 #include "scheduler/run_options.h"
 #include "scheduler/stop.h"
@@ -88,8 +90,9 @@ static grus_status settle(grus_annotation *state, const grus_model *model, const
     grus_status status = grus_run_settings_read(&state->settings, model, options, error);
     if (status == GRUS_OK)
         status = grus_job_settle(&state->job, model, run, error);
-    if (status == GRUS_OK && run->format == GRUS_FORMAT_NPY)
-        status = grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy is a format of whole shards");
+    if (status == GRUS_OK && grus_format_is_numbers(run->format))
+        status = grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "%s is a format of whole shards",
+                           grus_format_names[run->format]);
     state->worker.job = &state->job;
     state->worker.stop = grus_stop_flag(run->stop);
     state->batcher.bounds = &state->plan.bounds;

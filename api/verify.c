@@ -12,12 +12,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "base/sized.h"
 #include "io/file.h"
 #include "io/outdir/claim.h"
 #include "io/outdir/grow.h"
 #include "io/outdir/input.h"
 #include "io/outdir/outdir.h"
+#include "io/shard/features.h"
 #include "io/shard/stream.h"
 #include "scheduler/shards.h"
 
@@ -131,6 +133,26 @@ static grus_status verify_damaged(grus_verifier *verifier, const char *path, con
     return GRUS_OK;
 }
 
+static void verify_lines(grus_verifier *verifier, const char *path, const grus_content *content,
+                         const grus_manifest *manifest)
+{
+    compare_count(verifier, path, "records_out", "the number of lines is ", content->lines, manifest->records_out);
+    if (content->cut)
+        tell_words(verifier, path, NULL, "the last line has no newline");
+}
+
+static grus_status verify_features(grus_verifier *verifier, const char *path, const grus_manifest *manifest,
+                                   grus_error *error)
+{
+    grus_feature_shard *shard;
+    if (grus_feature_shard_open(path, GRUS_WINDOW_LOG, &shard, error) != GRUS_OK)
+        return pass_on(verifier, error);
+    compare_count(verifier, path, "records_out", "the number of records is ", grus_feature_shard_sequences(shard),
+                  manifest->records_out);
+    grus_feature_shard_close(shard);
+    return GRUS_OK;
+}
+
 static grus_status verify_output(grus_verifier *verifier, const char *path, const grus_manifest *manifest,
                                  grus_error *error)
 {
@@ -147,14 +169,15 @@ static grus_status verify_output(grus_verifier *verifier, const char *path, cons
     verifier->counts.bytes += counts->bytes_in;
     compare_count(verifier, path, "output_bytes", "the size is ", counts->bytes_in, manifest->output_bytes);
     compare_hash(verifier, path, "output_xxh64", counts->xxh64, manifest->output_xxh64);
-    if (strcmp(verifier->claim.suffix, ".npy") == 0)
+    if (strcmp(verifier->claim.suffix, grus_format_suffixes[GRUS_FORMAT_NPY]) == 0)
         return GRUS_OK;
-    compare_count(verifier, path, "records_out", "the number of lines is ", content.lines, manifest->records_out);
-    if (content.cut)
-        tell_words(verifier, path, NULL, "the last line has no newline");
-    if (counts->frames != 1 || counts->skippable_frames)
+    if (strcmp(verifier->claim.suffix, grus_format_suffixes[GRUS_FORMAT_SAFETENSORS]) == 0)
+        status = verify_features(verifier, path, manifest, error);
+    else
+        verify_lines(verifier, path, &content, manifest);
+    if (!status && (counts->frames != 1 || counts->skippable_frames))
         tell_words(verifier, path, NULL, "is not one zstd frame, as grus writes it");
-    return GRUS_OK;
+    return status;
 }
 
 static int by_name(const void *name, const void *shard)

@@ -121,7 +121,8 @@ const char *const grus_format_names[] = {
     [GRUS_FORMAT_JSONL] = "jsonl",
     [GRUS_FORMAT_TXT] = "txt",
     [GRUS_FORMAT_NPY] = "npy",
-    [GRUS_FORMAT_NPY + 1] = NULL,
+    [GRUS_FORMAT_SAFETENSORS] = "safetensors",
+    [GRUS_FORMAT_SAFETENSORS + 1] = NULL,
 };
 
 const char *const grus_state_names[] = {
@@ -157,10 +158,9 @@ const char *const grus_result_own_names[] = {
 };
 
 const char *const grus_format_suffixes[] = {
-    [GRUS_FORMAT_JSONL] = ".jsonl.zst",
-    [GRUS_FORMAT_TXT] = ".txt.zst",
-    [GRUS_FORMAT_NPY] = ".npy",
-    [GRUS_FORMAT_NPY + 1] = NULL,
+    [GRUS_FORMAT_JSONL] = ".jsonl.zst",   [GRUS_FORMAT_TXT] = ".txt.zst",
+    [GRUS_FORMAT_NPY] = ".npy",           [GRUS_FORMAT_SAFETENSORS] = ".safetensors.zst",
+    [GRUS_FORMAT_SAFETENSORS + 1] = NULL,
 };
 
 const char *grus_head_input_name(size_t input, char text[GRUS_HEAD_INPUT_NAME])

@@ -136,7 +136,12 @@ typedef enum grus_attention_output {
     GRUS_ATTENTION_SOFT,
     GRUS_ATTENTION_HARD
 } grus_attention_output;
-typedef enum grus_format { GRUS_FORMAT_JSONL, GRUS_FORMAT_TXT, GRUS_FORMAT_NPY } grus_format;
+typedef enum grus_format {
+    GRUS_FORMAT_JSONL,
+    GRUS_FORMAT_TXT,
+    GRUS_FORMAT_NPY,
+    GRUS_FORMAT_SAFETENSORS // a feature shard: numbers of each record, or of each of its positions
+} grus_format;
 // What the heads of an encoder model give: what they decide on, or the numbers that they decide by.
 typedef enum grus_head_output { GRUS_HEAD_LABELS, GRUS_HEAD_PROBS, GRUS_HEAD_LOGITS } grus_head_output;
 
@@ -340,7 +345,8 @@ GRUS_API grus_status grus_run(const grus_model *model, const grus_run_options *o
 
 // Runs the model over JSONL records in memory (size bytes), in the calling thread: *output gets one line for each line,
 // as a shard would; the caller frees it with grus_text_free. Of options what inputs, outdir, shards and threads need is
-// not looked at. With fail_on_error the first record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY is GRUS_E_USAGE.
+// not looked at. With fail_on_error the first record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY and
+// GRUS_FORMAT_SAFETENSORS are GRUS_E_USAGE.
 GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
                                    size_t size, grus_text *output, grus_error *error);
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "io/outdir/journal.h"
 #include "io/outdir/output.h"
+#include "io/outdir/spool.h"
 #include "scheduler/format.h"
 #include "scheduler/limits.h"
 #include "scheduler/records.h"
@@ -66,7 +67,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
     const grus_run_options *options = job->options;
     size_t fixed = PROGRAM_BYTES;
     size_t parts[] = {job->model->facts.weight_memory, reading_memory(job), grus_output_memory(options->level),
-                      grus_journal_memory()};
+                      grus_journal_memory(), options->format == GRUS_FORMAT_SAFETENSORS ? grus_spool_memory() : 0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!grus_add(fixed, parts[i], &fixed))
             fixed = SIZE_MAX;

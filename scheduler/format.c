@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
+#include "io/shard/feature_rows.h"
 #include "io/shard/npy.h"
 #include "scheduler/format_heads.h"
 #include "scheduler/format_values.h"
@@ -41,7 +42,9 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
 
 static size_t states_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
-    size_t row = grus_mul_sat(grus_config_output_size(&job->model->config), GRUS_FORMAT_FLOAT_BYTES);
+    bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
+    size_t row = grus_mul_sat(grus_config_output_size(&job->model->config),
+                              jsonl ? GRUS_FORMAT_FLOAT_BYTES : GRUS_FEATURE_VALUE_BYTES);
     return grus_mul_sat(bounds->positions, grus_add_sat(row, ROW_BYTES));
 }
 
@@ -273,6 +276,8 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
         grus_buffer_byte(out, '\n');
     else if (job->options->format == GRUS_FORMAT_NPY)
         grus_npy_missing(out, grus_config_output_size(&job->model->config));
+    else if (job->options->format == GRUS_FORMAT_SAFETENSORS)
+        grus_feature_rows_put(out, NULL, 0, job->columns);
     else
         grus_record_error(format,
                           &(grus_record_line){.text = entry->line,
@@ -283,6 +288,22 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
                           words, out);
 }
 
+static void put_feature_rows(grus_buffer *out, const grus_job *job, const grus_result *result)
+{
+    const float *values = result->states;
+    size_t rows = result->n_states;
+    if (job->embedding) {
+        values = result->embedding;
+        rows = 1;
+    }
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        if (job->heads[i]) {
+            values = result->predictions[i].numbers;
+            rows = result->predictions[i].n;
+        }
+    grus_feature_rows_put(out, values, rows, job->columns);
+}
+
 static void put_result(grus_buffer *out, const grus_job *job, const grus_record_format *format,
                        const grus_slot_entry *entry, const grus_result *result, grus_format_scratch *scratch)
 {
@@ -290,6 +311,8 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
         put_line(out, job, result, scratch);
     } else if (job->options->format == GRUS_FORMAT_NPY) {
         grus_npy_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+    } else if (job->options->format == GRUS_FORMAT_SAFETENSORS) {
+        put_feature_rows(out, job, result);
     } else {
         grus_record_begin(
             format, &(grus_record_line){.text = entry->line, .length = entry->length, .number = entry->number}, out);

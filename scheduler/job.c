@@ -91,6 +91,34 @@ static grus_status settle_task(grus_job *job, grus_error *error)
     return job->model->config.seq2seq ? settle_decoder(job, task, error) : settle_encoder(job, task, error);
 }
 
+// The head whose numbers are all of the result, or the number of heads.
+static size_t find_numbers_head(const grus_job *job)
+{
+    size_t n_heads = job->model->config.n_heads, found = n_heads;
+    for (size_t i = 0; i < n_heads; i++) {
+        if (!job->heads[i])
+            continue;
+        if (found < n_heads || grus_job_head_form(job, i) != GRUS_FORM_NUMBERS)
+            return n_heads;
+        found = i;
+    }
+    return found;
+}
+
+static grus_status settle_safetensors(grus_job *job, grus_error *error)
+{
+    const grus_config *config = &job->model->config;
+    size_t head = find_numbers_head(job);
+    if (!job->embedding && !job->states && head == config->n_heads)
+        return refuse(error, "run.format",
+                      "safetensors takes the numbers of run.task embed or states, or of one head (run.head_output)");
+    if (job->options->attention != GRUS_ATTENTION_NONE)
+        return refuse(error, "run.format", "safetensors has no room for attention");
+    bool of_head = head < config->n_heads;
+    job->columns = of_head ? config->heads[head].n_labels : grus_config_output_size(config);
+    return GRUS_OK;
+}
+
 // txt has room for one result a line, npy for one vector.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
@@ -98,6 +126,8 @@ static grus_status settle_format(grus_job *job, grus_error *error)
     job->suffix = grus_format_suffixes[options->format];
     if (options->format == GRUS_FORMAT_JSONL)
         return GRUS_OK;
+    if (options->format == GRUS_FORMAT_SAFETENSORS)
+        return settle_safetensors(job, error);
     if (options->format == GRUS_FORMAT_NPY) {
         if (!job->embedding)
             return refuse(error, "run.format", "npy takes the vectors of run.task embed and no other result");

@@ -26,6 +26,7 @@ typedef struct grus_job {
     bool heads[GRUS_MAX_HEADS]; // predictions of head i
     bool hypotheses;            // seq2seq models, forced ones included
     const char *suffix;         // of output shards
+    size_t columns;             // of a row of numbers, with GRUS_FORMAT_SAFETENSORS
 
     bool feature_shards; // some of the shards are safetensors; set once they are listed
 
@@ -39,6 +40,12 @@ typedef struct grus_job {
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error);
 // Safe on one that is zero-initialised.
 void grus_job_free(grus_job *job);
+
+// Whether it has numbers alone, as bytes and with all of a shard in view.
+static inline bool grus_format_is_numbers(grus_format format)
+{
+    return format == GRUS_FORMAT_NPY || format == GRUS_FORMAT_SAFETENSORS;
+}
 
 grus_head_form grus_job_head_form(const grus_job *job, size_t head);
 

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/path.h"
 #include "io/outdir/outdir.h"
+#include "scheduler/job.h"
 
 #define LONGEST_NAME ((size_t)255) // bytes, on most file systems
 
@@ -136,8 +138,9 @@ static grus_status check_outdir(const grus_run_options *options, const grus_shar
     if (grus_outdir_is_stdout(outdir) && !(shards->n == 1 && grus_shard_is_stdin(&shards->list[0])))
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.outdir",
                          "standard output takes the records of standard input alone");
-    if (grus_outdir_is_stdout(outdir) && options->format == GRUS_FORMAT_NPY)
-        return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "npy needs an output directory, not standard output");
+    if (grus_outdir_is_stdout(outdir) && grus_format_is_numbers(options->format))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "%s needs an output directory, not standard output",
+                         grus_format_names[options->format]);
     return GRUS_OK;
 }
 

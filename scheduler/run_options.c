@@ -76,7 +76,7 @@ static grus_status check_choices(const grus_run_settings *settings, grus_error *
         return refuse(error, "run.task", why);
     if ((unsigned)run->attention > GRUS_ATTENTION_HARD)
         return refuse(error, "run.attention", why);
-    if ((unsigned)run->format > GRUS_FORMAT_NPY)
+    if ((unsigned)run->format > GRUS_FORMAT_SAFETENSORS)
         return refuse(error, "run.format", why);
     if (run->input_type > GRUS_INPUT_TSV)
         return refuse(error, "run.input_type", why);

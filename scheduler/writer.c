@@ -17,6 +17,7 @@
 #include "io/shard/npy.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
+#include "scheduler/feature_output.h"
 
 typedef struct grus_writer {
     grus_shared *shared;
@@ -102,6 +103,8 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
         grus_output_guard(writer->output, writer->shared->hold);
         grus_output_on_done(writer->output, (grus_on_changed)job->options->on_changed, &writer->note);
     }
+    if (status == GRUS_OK && job->options->format == GRUS_FORMAT_SAFETENSORS)
+        status = grus_output_spool(writer->output, error);
     if (status != GRUS_OK || job->options->format != GRUS_FORMAT_NPY)
         return status;
     char header[GRUS_NPY_HEADER_BYTES];
@@ -128,10 +131,16 @@ static grus_status go_on(grus_writer *writer, const grus_shard *shard, grus_resu
 }
 
 // Only now the number of rows is known.
-static grus_status finish_npy(grus_writer *writer, grus_error *error)
+static grus_status finish(grus_writer *writer, grus_error *error)
 {
+    const grus_job *job = writer->shared->job;
+    if (job->options->format == GRUS_FORMAT_SAFETENSORS)
+        return grus_feature_output_finish(writer->output, writer->done.records, job->columns, writer->shared->stop,
+                                          error);
+    if (job->options->format != GRUS_FORMAT_NPY)
+        return GRUS_OK;
     char header[GRUS_NPY_HEADER_BYTES];
-    grus_npy_header(header, writer->done.records, grus_config_output_size(&writer->shared->job->model->config));
+    grus_npy_header(header, writer->done.records, grus_config_output_size(&job->model->config));
     return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 
@@ -231,8 +240,7 @@ static grus_status write_slot(grus_writer *writer, const grus_slot *slot, grus_e
         return writer->journal && writer->unsaved >= writer->shared->plan->checkpoint_records
                    ? take_checkpoint(writer, error)
                    : GRUS_OK;
-    if (writer->shared->job->options->format == GRUS_FORMAT_NPY)
-        status = finish_npy(writer, error);
+    status = finish(writer, error);
     return status == GRUS_OK ? commit(writer, shard, slot, error) : status;
 }
 

@@ -77,7 +77,7 @@ static grus_status take_run(grus_claim *claim, const char *path, const json_t *r
     claim->world_size = (size_t)json_integer_value(world_size);
     size_t number;
     if (!json_is_string(format) || !grus_name_find(grus_format_names, json_string_value(format), &number))
-        return damaged(path, "format", "jsonl, txt or npy", error);
+        return damaged(path, "format", "jsonl, txt, npy or safetensors", error);
     claim->suffix = grus_format_suffixes[number];
     return take_inputs(claim, path, json_object_get(run, "inputs"), error);
 }

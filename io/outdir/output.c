@@ -17,6 +17,7 @@
 #include "io/file.h"
 #include "io/outdir/aside.h"
 #include "io/outdir/outdir.h"
+#include "io/outdir/spool.h"
 #include "io/outdir/temporary.h"
 #include "io/shard/codec.h"
 
@@ -40,6 +41,8 @@ struct grus_output {
     void *compressor; // the codec's; NULL: not compressed
     char *block;      // (BLOCK_BYTES), block_size of them waiting
     size_t block_size;
+    grus_spool *spool; // what is written goes there while `spooling`; NULL: it was not asked for
+    bool spooling;
     char *out; // (out_capacity), compressed
     size_t out_capacity;
     XXH64_state_t *hash;         // of the bytes written
@@ -65,6 +68,7 @@ static void free_output(grus_output *output)
         output->temp.fd = -1;
     grus_temp_discard(&output->temp);
     free_buffers(output);
+    grus_spool_free(output->spool);
     XXH64_freeState(output->content_hash);
     XXH64_freeState(output->hash);
     free(output->suffix);
@@ -180,8 +184,24 @@ static grus_status flush_block(grus_output *output, bool end, grus_error *error)
     return status;
 }
 
+grus_status grus_output_spool(grus_output *output, grus_error *error)
+{
+    GRUS_ASSERT(!output->standard && output->bytes == 0 && output->block_size == 0);
+    grus_status status = grus_spool_open(output->outdir, output->stem, &output->spool, error);
+    output->spooling = status == GRUS_OK;
+    return status;
+}
+
+grus_spool *grus_output_unspool(grus_output *output)
+{
+    output->spooling = false;
+    return output->spool;
+}
+
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error)
 {
+    if (output->spooling)
+        return grus_spool_write(output->spool, data, size, error);
     while (grus_block_fill(output->block, BLOCK_BYTES, &output->block_size, &data, &size)) {
         grus_status status = flush_block(output, false, error);
         if (status)

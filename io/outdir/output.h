@@ -8,7 +8,7 @@
 typedef struct grus_output grus_output;
 
 // outdir "-" writes to standard output (compressed only when the name asks; never committed). suffix is ".jsonl.zst",
-// ".txt.zst" or ".npy". Shards with .zst are one frame with content checksum at this level.
+// ".txt.zst", ".npy" or ".safetensors.zst". Shards with .zst are one frame with content checksum at this level.
 grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level, grus_output **output,
                              grus_error *error);
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error);
@@ -18,6 +18,10 @@ grus_status grus_output_flush(grus_output *output, grus_error *error);
 // output: for a format whose beginning tells how much follows. Reads the file once, for its hash. Only the commit may
 // come after it.
 grus_status grus_output_rewrite_head(grus_output *output, const char *data, size_t size, grus_error *error);
+// Nothing is written yet, and what is from here on is kept beside the shard, for a format whose beginning hangs on all of it.
+grus_status grus_output_spool(grus_output *output, grus_error *error);
+// What was kept, to be read from its beginning; it stays the output's. What is written from here on is the shard.
+struct grus_spool *grus_output_unspool(grus_output *output);
 // The commit is made through this handle, and only where it still holds; without one by the path.
 void grus_output_guard(grus_output *output, const grus_hold *hold);
 // What becomes of a done shard of this name that holds something else, where the commit finds one: as of one whose input

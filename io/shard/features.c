@@ -224,6 +224,11 @@ size_t grus_feature_shard_dim(const grus_feature_shard *shard)
     return shard->dim;
 }
 
+size_t grus_feature_shard_sequences(const grus_feature_shard *shard)
+{
+    return shard->n_sequences;
+}
+
 size_t grus_feature_shard_element_bytes(const grus_feature_shard *shard)
 {
     return grus_dtype_size(shard->features->tensor.dtype);

@@ -17,6 +17,7 @@ void grus_feature_shard_close(grus_feature_shard *shard);
 
 const grus_safetensors_header *grus_feature_shard_header(const grus_feature_shard *shard);
 size_t grus_feature_shard_dim(const grus_feature_shard *shard);           // D
+size_t grus_feature_shard_sequences(const grus_feature_shard *shard);     // n
 size_t grus_feature_shard_element_bytes(const grus_feature_shard *shard); // of `features`
 
 // The length of the next sequence, whose values are then to be read, or not. *end: there is none, and the file is sound

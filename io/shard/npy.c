@@ -8,9 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 #define MAGIC_BYTES 8  // with the version
 #define LENGTH_BYTES 2 // of the text behind it
 #define QUIET_NAN 0x7fc00000u
+#define VALUE_BYTES 4
+#define SEVERAL ((size_t)256) // values that go into a buffer at a time
 
 void grus_npy_header(char header[GRUS_NPY_HEADER_BYTES], uint64_t rows, size_t columns)
 {
@@ -27,23 +31,30 @@ void grus_npy_header(char header[GRUS_NPY_HEADER_BYTES], uint64_t rows, size_t c
     text[length - 1] = '\n';
 }
 
-static void put_bits(grus_buffer *out, uint32_t bits)
+static void write_bits(char *to, uint32_t bits)
 {
-    char bytes[] = {(char)(bits & 0xff), (char)(bits >> 8 & 0xff), (char)(bits >> 16 & 0xff), (char)(bits >> 24)};
-    grus_buffer_append(out, bytes, sizeof bytes);
+    for (int i = 0; i < VALUE_BYTES; i++)
+        to[i] = (char)(bits >> 8 * i & 0xff);
 }
 
 void grus_npy_floats(grus_buffer *out, const float *values, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        put_bits(out, isnan(values[i]) ? QUIET_NAN : bits);
+    char bytes[SEVERAL * VALUE_BYTES];
+    for (size_t first = 0; first < n; first += SEVERAL) {
+        size_t several = grus_min(SEVERAL, n - first);
+        for (size_t i = 0; i < several; i++) {
+            uint32_t bits;
+            memcpy(&bits, values + first + i, sizeof bits);
+            write_bits(bytes + i * VALUE_BYTES, isnan(values[first + i]) ? QUIET_NAN : bits);
+        }
+        grus_buffer_append(out, bytes, several * VALUE_BYTES);
     }
 }
 
 void grus_npy_missing(grus_buffer *out, size_t n)
 {
+    char bytes[VALUE_BYTES];
+    write_bits(bytes, QUIET_NAN);
     for (size_t i = 0; i < n; i++)
-        put_bits(out, QUIET_NAN);
+        grus_buffer_append(out, bytes, sizeof bytes);
 }

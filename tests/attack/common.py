@@ -281,7 +281,7 @@ def is_report(path):
 
 
 def stem_of(output):
-    for suffix in (".jsonl.zst", ".txt.zst", ".npy"):
+    for suffix in (".jsonl.zst", ".txt.zst", ".npy", ".safetensors.zst"):
         if output.endswith(suffix):
             return output[:-len(suffix)]
     raise Wrong("%s: an output of no known format" % output)

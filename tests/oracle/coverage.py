@@ -94,7 +94,7 @@ def table(sentencepiece):
         "features.dtype": ["F32", "F16", "BF16"],
         "--task": ["own", "embed", "classify", "tag", "translate", "score", "states"],
         "--attention": cross(["pooling", "translate", "score"], ["none", "soft", "hard"])[:2] + cross(["translate", "score"], ["none", "soft", "hard"]),
-        "--format": cross(["embed", "classify", "tag", "translate", "score"], ["jsonl", "txt"]) + ["embed × npy", "states × jsonl"],
+        "--format": cross(["embed", "classify", "tag", "translate", "score"], ["jsonl", "txt"]) + ["embed × npy", "embed × safetensors", "states × jsonl", "states × safetensors"],
         "--token-scores": BOOL,
         "--beam-size": ["1", "2", "3", "5", "8", "12"],
         "--n-best": ["1", "more"],

@@ -63,13 +63,24 @@ def answer(net, record, options):
     return result
 
 
+def write_features(stem, records):
+    rows = [row for record in records for row in record]
+    offsets = np.concatenate([[0], np.cumsum([len(record) for record in records])])
+    size = len(rows[0]) if rows else 1
+    formats.write_safetensors(stem, {"features": np.array(rows, np.float32).reshape(-1, size), "offsets": offsets},
+                              {"features": "F32", "offsets": "I64"})
+    with open(stem, "rb") as f, open(f"{stem}.safetensors.zst", "wb") as to:
+        to.write(formats.zstd(f.read()))
+    os.remove(stem)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["run", "inspect"])
     parser.add_argument("model")
     parser.add_argument("input", nargs="*")
     parser.add_argument("-o", "--output")
-    parser.add_argument("--format", choices=["jsonl", "txt", "npy"], default="jsonl")
+    parser.add_argument("--format", choices=["jsonl", "txt", "npy", "safetensors"], default="jsonl")
     parser.add_argument("--compute-type", choices=["float32", "int8"], default="float32")
     task.add_options(parser)
     parser.add_argument("-t", "--threads")
@@ -89,6 +100,9 @@ def main():
         stem = os.path.join(options.output, os.path.basename(path).split(".")[0])
         if options.format == "npy":
             np.save(stem, np.array([r["embedding"] for r in results], np.float32))
+            continue
+        if options.format == "safetensors":
+            write_features(stem, [r["states"] if "states" in r else [r["embedding"]] for r in results])
             continue
         lines = [formats.splice(line, fields) for (line, _), fields in zip(pairs, results)]
         if options.format == "txt":

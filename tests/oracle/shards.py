@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import tempfile
 
 import numpy as np
 
@@ -91,10 +92,24 @@ def compare_rows(path, results, tolerance):
     return [f"row {path}: PyTorch {a}, grus {b}" for d in differences for path, a, b in d[:1]]
 
 
+def compare_features(path, results, tolerance):
+    """-> failures [text] of a run with --format safetensors."""
+    with open(path, "rb") as f, tempfile.NamedTemporaryFile() as plain:
+        plain.write(formats.unzstd(f.read()))
+        plain.flush()
+        tensors = formats.read_safetensors(plain.name)
+    rows, offsets = tensors["features"], [int(x) for x in tensors["offsets"]]
+    if len(offsets) != len(results) + 1 or offsets[0] != 0 or offsets[-1] != len(rows):
+        return [f"safetensors: {rows.shape}, {len(offsets)} offsets for {len(results)} records"]
+    wanted = [r.fields["states"] if "states" in r.fields else [r.fields["embedding"]] for r in results]
+    differences = [task.compare(want, rows[a:b].tolist(), tolerance, f"[{i}]") for i, (want, a, b) in enumerate(zip(wanted, offsets, offsets[1:]))]
+    return [f"row {path}: PyTorch {a}, grus {b}" for d in differences for path, a, b in d[:1]]
+
+
 def read(directory, form):
-    """The output of a run on input.*: lines, or the path of a .npy."""
+    """The output of a run on input.*: lines, or the path of what has numbers."""
     names = [n for n in os.listdir(directory) if n.startswith("input.")]
-    if names != ["input." + {"jsonl": "jsonl.zst", "txt": "txt.zst", "npy": "npy"}[form]]:
+    if names != ["input." + {"jsonl": "jsonl.zst", "txt": "txt.zst", "npy": "npy", "safetensors": "safetensors.zst"}[form]]:
         raise RuntimeError(f"outputs {names}")
     path = os.path.join(directory, names[0])
-    return path if form == "npy" else formats.read_lines(path)
+    return path if form in ("npy", "safetensors") else formats.read_lines(path)

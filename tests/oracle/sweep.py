@@ -97,14 +97,14 @@ def bare(options):
 
 
 def other_formats(options, results):
-    """--format txt where the task has one result, and npy for vectors."""
+    """--format txt where the task has one result, npy for vectors, and safetensors for vectors and states."""
     if options.task == "states":
-        return []
+        return ["safetensors"]
     fields = [name for name in results[0].fields if name not in ("attention", "alignment")]
     if any(isinstance(part, list) for r in results for name in fields if isinstance(r.fields[name], list) for part in r.fields[name]):
         return []                               # lists of each position
     decoded = "score" in fields
-    return (["txt"] if decoded or len(fields) == 1 else []) + (["npy"] if options.task == "embed" else [])
+    return (["txt"] if decoded or len(fields) == 1 else []) + (["npy", "safetensors"] if options.task == "embed" else [])
 
 
 def explaining(args, net, plain, records, options, results, tolerance):
@@ -182,7 +182,8 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     for form in other_formats(parsed, results):
         coverage.run(case, kind, parsed, form, dtype)
         found = shards.read(run(args, where, shard, bare(options) + ["--format", form], case.rs), form)
-        fail, tie = shards.compare_text(found, results, tolerance) if form == "txt" else (shards.compare_rows(found, results, tolerance), [])
+        compare = {"npy": shards.compare_rows, "safetensors": shards.compare_features}
+        fail, tie = shards.compare_text(found, results, tolerance) if form == "txt" else (compare[form](found, results, tolerance), [])
         failures += [f"{form}: {text}" for text in fail]
         ties += [f"{form}: {text}" for text in tie]
     return failures, ties, pairs

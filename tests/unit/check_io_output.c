@@ -16,7 +16,9 @@
 #include "io/outdir/outdir.h"
 #include "io/outdir/output.h"
 #include "io/outdir/partial.h"
+#include "io/outdir/spool.h"
 #include "io/outdir/temporary.h"
+#include "io/shard/feature_rows.h"
 #include "io/shard/npy.h"
 #include "tests/unit/check_io.h"
 #include "tests/unit/check_io_outdir.h"
@@ -124,6 +126,71 @@ START_TEST(npy)
     grus_npy_missing(&rows, 1);
     expect_bytes(&rows, "\0\0\x80\x3f\0\0\0\x80\0\0\xc0\x7f", 12);
     grus_buffer_free(&rows);
+}
+END_TEST
+
+// What is kept comes back as it was, as often as it is asked for, and nothing of it is left; the shard holds what is written
+// behind it alone.
+START_TEST(spooled)
+{
+    grus_output *output = open_output("kept", ".jsonl.zst");
+    grus_manifest manifest = some_manifest();
+    grus_error error;
+    char text[1000];
+    uint64_t sum = 0;
+    ck_assert_int_eq(grus_output_spool(output, &error), GRUS_OK);
+    for (size_t i = 0; i < 1000; i++) {
+        memset(text, (int)(i % 7), sizeof text);
+        ck_assert_int_eq(grus_output_write(output, text, i, &error), GRUS_OK);
+        sum += i * (i % 7);
+    }
+    grus_spool *spool = grus_output_unspool(output);
+    ck_assert_uint_eq(grus_spool_bytes(spool), 999 * 500);
+    for (int again = 0; again < 2; again++) {
+        uint64_t found = 0, bytes = 0;
+        const char *data;
+        size_t size;
+        ck_assert_int_eq(grus_spool_rewind(spool, &error), GRUS_OK);
+        for (; bytes < 999 * 500; bytes += size) {
+            ck_assert_int_eq(grus_spool_next(spool, 777, &data, &size, &error), GRUS_OK);
+            ck_assert(size >= 1 && size <= 777);
+            for (size_t i = 0; i < size; i++)
+                found += (unsigned char)data[i];
+        }
+        ck_assert_uint_eq(found, sum);
+        ck_assert_int_eq(grus_spool_next(spool, 1, &data, &size, &error), GRUS_E_OUTPUT);
+    }
+    write_output(output, "behind");
+    ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
+    grus_buffer packed = {0};
+    read_file(in_outdir("kept.jsonl.zst"), &packed);
+    expect_decompressed(&packed, "behind", 6);
+    grus_buffer_free(&packed);
+}
+END_TEST
+
+START_TEST(feature_rows)
+{
+    static const float values[] = {1, -2, 0.5f};
+    char header[GRUS_FEATURE_HEADER_MOST];
+    grus_buffer rows = {0};
+    grus_feature_rows_put(&rows, values, 1, 3);
+    grus_feature_rows_put(&rows, NULL, 0, 3);
+    expect_bytes(&rows, "\1\0\0\0\0\0\0\0\0\0\x80\x3f\0\0\0\xc0\0\0\0\x3f\0\0\0\0\0\0\0\0", 28);
+    grus_buffer_free(&rows);
+    // As save_file of Python's safetensors writes it, for which it sorts I64 before F32.
+    static const char wanted[] = "{\"offsets\":{\"dtype\":\"I64\",\"shape\":[3],\"data_offsets\":[0,24]},"
+                                 "\"features\":{\"dtype\":\"F32\",\"shape\":[1,3],\"data_offsets\":[24,36]}}";
+    size_t length = (sizeof wanted - 1 + 7) / 8 * 8;
+    ck_assert_uint_eq(grus_feature_rows_header(header, 2, 1, 3), 8 + length);
+    ck_assert_uint_eq((unsigned char)header[0], length);
+    ck_assert_mem_eq(header + 8, wanted, sizeof wanted - 1);
+    for (size_t i = sizeof wanted - 1; i < length; i++)
+        ck_assert_int_eq(header[8 + i], ' ');
+    // 2^32 records, and more values than fit 32 bits.
+    static const char places[] = "\"data_offsets\":[34359738376,4503633987108872]";
+    length = grus_feature_rows_header(header, UINT64_C(1) << 32, UINT64_C(1) << 40, 1024);
+    ck_assert_ptr_nonnull(memmem(header, length, places, sizeof places - 1));
 }
 END_TEST
 
@@ -346,6 +413,8 @@ Suite *output_suite(void)
     tcase_add_test(tests, empty_and_plain);
     tcase_add_test(tests, rewritten_head);
     tcase_add_test(tests, npy);
+    tcase_add_test(tests, spooled);
+    tcase_add_test(tests, feature_rows);
     tcase_add_test(tests, same_bytes);
     tcase_add_test(tests, discarded);
     tcase_add_test(tests, stale_manifest);
