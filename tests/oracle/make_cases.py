@@ -55,8 +55,9 @@ def command_lines(case):
             lines.append(["--task", "classify"])
         if "token" in kinds and rs.rand() < 0.5:
             lines.append(["--task", "tag"] + soft)
-        if heads and case.head_rs.rand() < 0.7:
-            lines.append(["--head-output", str(case.head_rs.choice(["labels", "probs", "logits"]))])
+        for output in ["probs", "logits"] * bool(heads):
+            if case.head_rs.rand() < 0.6:
+                lines.append(["--head-output", output])
         return lines
     attention = ["--attention", str(rs.choice(["none", "soft", "soft", "hard"]))]
     if "attention" not in case.config:

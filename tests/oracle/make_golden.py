@@ -278,6 +278,30 @@ def later_cases():
     ]
 
 
+def head_cases():
+    both = {**ENCODER, "pooling": "mean", "heads": ["sequence", "token"], "bidirectional": True, "layers": 2}
+    deep = {"hidden": [{"size": 9, "activation": "relu"}, {"size": 6, "activation": "tanh"}, {"size": 7}]}
+    return [
+        ("head-hidden", "hidden layers in front of the last", {**both, "head_keys": {"sequence": deep, "token": {**deep, "inputs": ["pooled", "state"]}}},
+         "--attention none", SHORT + [60]),
+        ("head-inputs", "what enters the encoder, and all its layers, of different widths",
+         {**both, "layers": 4, "direction": ["backward", "both", "forward", "both"],
+          "head_keys": {"token": {"inputs": ["layer2", "source", "state", "layer0", "pooled", "layer1"],
+                                  "hidden": [{"size": 11, "activation": "silu"}]}}}, "", SHORT + [60]),
+        ("head-sigmoid", "each label for itself, the labels at or above a threshold",
+         {**both, "head_keys": {"sequence": {"activation": "sigmoid", "threshold": 0.3},
+                                "token": {"activation": "sigmoid", "hidden": [{"size": 5, "activation": "sigmoid"}]}}}, "", SHORT + [40]),
+        ("head-numbers", "numbers, of labels and of a size", {**both, "features": True, "head_keys": {
+            "sequence": {"activation": "none"}, "token": {"activation": "none", "inputs": ["source", "state"]}}}, "", SHORT + [40]),
+        ("head-logits", "what the last linear layers give", {**both, "head_keys": {
+            "sequence": {"activation": "sigmoid"}, "token": deep}}, "--head-output logits", SHORT + [40]),
+        ("head-probs", "probabilities of all labels", {**both, "head_keys": {"sequence": deep, "token": {"inputs": ["layer0"]}}},
+         "--head-output probs", SHORT + [40]),
+        ("int8-heads", "weights in I8: parts and hidden layers of both scales",
+         {**both, "dtype": "I8", "head_keys": {"sequence": deep, "token": {**deep, "inputs": ["layer0", "source", "state"]}}}, "", SHORT + [60]),
+    ]
+
+
 def plain_decoder_cases():
     return [
         ("no-attention", "a decoder without attention", {**SEQ2SEQ, **PLAIN, "bridge": "last", "layers": 2, "dec_layers": 2, "suppress": False},
@@ -293,7 +317,7 @@ def plain_decoder_cases():
 
 
 def special():
-    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases()
+    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases()
 
 
 def agree(a, b):

@@ -14,8 +14,10 @@ class Heads:
     def head_keys(self, name, spec):
         """Adds to a head, most often, and draws its tensors anew; of want["head_keys"] those of its `on`."""
         rs = self.head_rs
-        drawn = self.drawn_keys(spec)
-        keys = self.want["head_keys"].get(spec["on"]) if "head_keys" in self.want else drawn if rs.rand() < 0.6 else None
+        if "head_keys" in self.want:
+            keys = self.want["head_keys"].get(spec["on"])
+        else:
+            keys = self.drawn_keys(spec) if rs.rand() < 0.85 else None
         if keys is None:
             return
         spec.update(keys)
@@ -40,7 +42,7 @@ class Heads:
             keys["hidden"] = [{k: v for k, v in layer.items() if v is not None} for layer in keys["hidden"]]
         if spec["on"] == "token" and rs.rand() < 0.7:
             options = ["state", "source"] + [f"layer{k}" for k in range(self.layers)] + ["pooled"] * ("pooling" in self.config)
-            keys["inputs"] = [str(p) for p in rs.permutation(options)[:1 + rs.randint(min(len(options), 4))]]
+            keys["inputs"] = [str(p) for p in rs.permutation(options)[:1 + rs.randint(min(len(options), 6))]]
         return keys
 
     def width(self, part):
