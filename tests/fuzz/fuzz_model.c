@@ -57,6 +57,19 @@ static void check_encoder(const grus_config *config)
     check_cell(&config->decoder.cell);
 }
 
+static void check_head(const grus_config *config, const grus_head_config *head)
+{
+    check_name(head->labels);
+    FUZZ_CHECK(*head->labels || (head->activation == GRUS_HEAD_NUMBERS && head->n_labels > 0));
+    FUZZ_CHECK(head->n_inputs <= GRUS_MAX_PARTS && head->n_hidden <= GRUS_MAX_HIDDEN);
+    for (size_t i = 0; i < head->n_inputs; i++)
+        FUZZ_CHECK(head->on_token && head->inputs[i] < GRUS_HEAD_LAYER + config->encoder.num_layers);
+    for (size_t i = 0; i < head->n_hidden; i++)
+        FUZZ_CHECK(head->hidden[i].size > 0);
+    FUZZ_CHECK(head->threshold >= 0 && head->threshold <= 1);
+    FUZZ_CHECK(head->decode == GRUS_HEAD_ARGMAX || (head->on_token && head->activation == GRUS_HEAD_SOFTMAX));
+}
+
 void fuzz_config(const uint8_t *data, size_t size)
 {
     fuzz_put("config.json", data, size);
@@ -76,7 +89,7 @@ void fuzz_config(const uint8_t *data, size_t size)
         check_tokenizer_names(&config.tokenizer);
         check_tokenizer_names(&config.decoder.tokenizer);
         for (size_t i = 0; i < config.n_heads; i++)
-            check_name(config.heads[i].labels);
+            check_head(&config, config.heads + i);
     }
     grus_config_free(&config);
 }

@@ -185,7 +185,8 @@ def journals():
 def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
-                 "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress"):
+                 "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress", "head-hidden",
+                 "head-inputs", "head-sigmoid", "head-numbers"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {
@@ -208,6 +209,22 @@ def configs():
     }
     for name, change in changes.items():
         yield "config", name, json.dumps({**model, **{key: {**model.get(key, {}), **value} for key, value in change.items()}}).encode()
+    tagger = golden_config("tagger")
+    heads = {
+        "head-name": {"a.b": {"hidden": []}},
+        "head-hidden-number": {"slots": {"hidden": [{"size": 3}, 4]}},
+        "head-hidden-many": {"slots": {"hidden": [{"size": 1}] * 17}},
+        "head-inputs-many": {"slots": {"inputs": ["state", "source"] + ["layer%d" % i for i in range(9)]}},
+        "head-layer": {"slots": {"inputs": ["layer-1", "layer00", "layer1"]}},
+        "head-threshold": {"slots": {"activation": "sigmoid", "threshold": 1e300}},
+        "head-ctc": {"slots": {"decode": "ctc", "blank": 3, "join": "\0 "}},
+        "head-crf": {"slots": {"decode": "crf"}},
+        "head-size": {"slots": {"activation": "none", "size": 4, "labels": "a/../b"}},
+    }
+    for name, change in heads.items():
+        made = {key: {**tagger["heads"]["slots"], **value} for key, value in change.items()}
+        encoder = {**tagger["encoder"], "num_layers": 9} if name == "head-inputs-many" else tagger["encoder"]
+        yield "config", name, json.dumps({**tagger, "encoder": encoder, "heads": made}).encode()
     yield "config", "outside", b'{"model_type":"encoder","source":{"embedding_dim":4,"tokenizer":{"type":"char","vocab":"a/../../b"}}}'
     yield "config", "renames", b'{"model_type":"encoder","source":{"input":"features","feature_dim":4},"encoder":{"hidden_size":3},"pooling":{"type":"mean"},"tensors":{"encoder":"m.e"}}'
 
