@@ -334,6 +334,7 @@ def main():
     by_torch("joined-11", Joined(), 11, 11)
     by_torch("halves", Halves())
     by_torch("mean", Mean())
+    by_position("frames", Frames())
     refusals()
     damaged("joined", 120)
 
