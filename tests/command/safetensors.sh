@@ -97,6 +97,24 @@ done
 expect 0 "inspect" inspect "$work/embed/a.safetensors.zst"
 check "inspect: records" grep -qE '^records +8004, [1-9][0-9]* of them empty$' "$work/out"
 check "inspect: the longest" grep -qE '^longest +1 rows of 14 values$' "$work/out"
+
+# The numbers of one head: a row for a record of a sequence head, for each position of a token head.
+words 900 5 | to_jsonl >"$work/words.jsonl"
+echo '{"id": 1, "text": ""}' >>"$work/words.jsonl"
+for case in "features-encoder intent classify probs $work/in/a.jsonl" "two-tasks slots tag logits $work/words.jsonl"; do
+    read -r name head task kind input <<<"$case"
+    options=(-q --task "$task" --head-output "$kind")
+    expect 0 "$head as jsonl" run "$golden/$name/model" "$input" -o "$work/$head.jsonl" "${options[@]}"
+    expect 0 "$head" run "$golden/$name/model" "$input" -o "$work/$head" "${options[@]}" --format safetensors
+    stem=$(basename "$input" .jsonl)
+    plain "$work/$head.jsonl/$stem.jsonl.zst" >"$work/lines"
+    plain "$work/$head/$stem.safetensors.zst" >"$work/shard"
+    check "$head: other numbers than jsonl" same_numbers "$head" "$work/lines" "$work/shard"
+    expect 2 "$head: labels" run "$golden/$name/model" "$input" -q -o "$work/o" --task "$task" --format safetensors
+done
+expect 2 "two heads" run "$golden/two-tasks/model" "$work/words.jsonl" -q -o "$work/o" --head-output probs --format safetensors
+says "two heads" "or of one head (--head-output)"
+
 rm "$work/states/.grus/done/a.json"
 expect 0 "without its manifest" run "$model" "$work/in" -q -o "$work/states" --task states --format safetensors
 check "what is there is adopted" test -e "$work/states/.grus/done/a.json"
