@@ -113,6 +113,17 @@ check "and nowhere printed" test "$(grep -ciE 'intent": \[[^]]*(inf|nan|null)' "
 expect 0 "the other head of it" run "$work/large" "$golden/head-numbers/input.jsonl" -q -o "$work/tag.d" --task tag
 check "has its results" cmp <(plain "$work/tag.d/input.jsonl.zst") "$work/tagged"
 
+# ---- beside a picture of attention stand the labels of softmax alone ----
+
+cp -r "$golden/pool-additive-learned/model" "$work/picture"
+sed -i 's/"on": "token",/"on": "token", "activation": "sigmoid",/' "$work/picture/config.json"
+check "a head is changed" grep -q sigmoid "$work/picture/config.json"
+expect 0 "attend" attend "$work/picture" "10 1" --style ascii
+check "the head with softmax" grep -q 'intent' "$work/out"
+check "and no other" test "$(grep -c 'slots' "$work/out")" = 0
+expect 0 "the same without a change" attend "$golden/pool-additive-learned/model" "10 1" --style ascii
+check "has both" grep -q 'slots' "$work/out"
+
 # ---- what the run and the model say of themselves ----
 
 outputs told head-probs --head-output probs

@@ -62,6 +62,11 @@ yes l | head -n $((${full:+9800000} + 200000)) >"$work/bytes.txt"
 bounded "records of one byte" 0 mean "$work/bytes.txt" $small -t 2
 bounded "records of one byte, with checkpoints" 0 mean "$work/bytes.txt" $small -t 2 --checkpoint-records 50000
 
+# Numbers of every position, and the outputs of every layer.
+yes 'low lower lowest' | head -n 20000 >"$work/positions.txt"
+bounded "logits" 0 head-logits "$work/positions.txt" $small -t 2
+bounded "inputs from every layer" 0 head-inputs "$work/positions.txt" $small -t 2 --head-output probs
+
 # A frame that asks for a window of 2 GB is refused with its name, before a byte of it is taken: magic, no flags, window
 # descriptor 2^31, a last raw block of one byte.
 printf '\x28\xb5\x2f\xfd\x00\xa8\x09\x00\x00x' >"$work/window.jsonl.zst"
