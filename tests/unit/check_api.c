@@ -306,6 +306,44 @@ START_TEST(a_number_of_no_value_is_refused)
 }
 END_TEST
 
+// Numbers of a head of labels, which sum to 1, and of one that has numbers alone.
+START_TEST(heads_give_numbers)
+{
+    static const char line[] = "{\"text\": \"\"}\n", front[] = "{\"text\": \"\", \"intent\": [";
+    grus_model *model = load("head-probs");
+    grus_run_options options;
+    grus_text text;
+    grus_error error;
+    grus_run_options_init(&options, sizeof options);
+    ck_assert_uint_eq(options.head_output, GRUS_HEAD_LABELS);
+    options.task = GRUS_TASK_CLASSIFY;
+    options.head_output = GRUS_HEAD_PROBS;
+    ck_assert_int_eq(grus_annotate(model, &options, line, sizeof line - 1, &text, &error), GRUS_OK);
+    ck_assert_ptr_nonnull(strstr(text.data, front));
+    double sum = 0;
+    const char *at = text.data + strlen(front);
+    for (size_t i = 0; i < grus_model_labels(model, 0); i++) {
+        char *end;
+        sum += strtod(at, &end);
+        ck_assert_int_eq(*end, i + 1 < grus_model_labels(model, 0) ? ',' : ']');
+        at = end + 1;
+    }
+    ck_assert_double_eq_tol(sum, 1, 1e-6);
+    grus_text_free(&text);
+    options.head_output = GRUS_HEAD_LOGITS + 1;
+    ck_assert_int_eq(grus_annotate(model, &options, line, sizeof line - 1, &text, &error), GRUS_E_USAGE);
+    ck_assert_str_eq(error.place, "run.head_output");
+    ck_assert_str_eq(grus_names(GRUS_NAMES_HEAD_OUTPUT)[GRUS_HEAD_LOGITS], "logits");
+    grus_model_free(model);
+    model = load("head-numbers");
+    for (size_t head = 0, length; head < grus_model_heads(model); head++)
+        for (size_t label = 0; label <= grus_model_labels(model, head); label++)
+            ck_assert((grus_model_label(model, head, label, &length) != NULL) ==
+                      (label < grus_model_labels(model, head)));
+    grus_model_free(model);
+}
+END_TEST
+
 typedef struct benchmark_seen {
     size_t last; // part
     size_t repetitions, most;
@@ -388,6 +426,7 @@ int main(void)
     tcase_add_test(calls, an_older_struct_is_read_and_filled_as_far_as_it_goes);
     tcase_add_test(calls, a_newer_struct_is_read_where_it_says_nothing_new);
     tcase_add_test(calls, a_number_of_no_value_is_refused);
+    tcase_add_test(calls, heads_give_numbers);
     tcase_add_test(calls, a_benchmark_tells_where_it_is);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
