@@ -12,6 +12,11 @@
 // The loops over lanes and vectors are of constant length: unrolled, they leave no array in memory.
 #define EACH(i, n) _Pragma("GCC unroll 32") for (size_t i = 0; i < (n); i++)
 
+// gcc's first scheduler, which is on for aarch64 alone, asks for the steps of all rows at once: sums would have no register.
+#if defined __aarch64__ && defined __GNUC__ && !defined __clang__
+#pragma GCC push_options
+#pragma GCC optimize("no-schedule-insns")
+#endif
 static void sum(const grus_int8_block *block)
 {
     const int8_t *weights = block->weights;
@@ -32,3 +37,6 @@ static void sum(const grus_int8_block *block)
     EACH(lane, LANES)
     EACH(i, VECTORS) store(block->sums + (lane * VECTORS + i) * WIDTH, total[lane][i]);
 }
+#if defined __aarch64__ && defined __GNUC__ && !defined __clang__
+#pragma GCC pop_options
+#endif
