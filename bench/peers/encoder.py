@@ -28,10 +28,10 @@ class Peers:
 
     def __init__(self, arguments, folder):
         self.arguments, self.folder = arguments, folder
-        self.vocabulary = 0
+        self.vocabulary, self.cell = 0, "gru"
         self.failures = 0
         self.batches = {} # engine: the batches that it is tried with, instead of all of its choices
-        self.found = {}   # (peer, hidden, threads): layouts and batches, the best first
+        self.found = {}   # (peer, cell, hidden, threads): layouts and batches, the best first
         self.absent = {}  # peer: why it is not to be had here
         self.blas = None  # environment of PyTorch
 
@@ -40,7 +40,7 @@ class Peers:
         self.failures += 1
 
     def sizes(self, hidden, threads, kind):
-        return [self.folder, str(LAYERS), str(hidden), str(INPUT), str(threads), str(self.vocabulary), kind]
+        return [self.folder, str(LAYERS), str(hidden), str(INPUT), str(threads), str(self.vocabulary), kind, self.cell]
 
     def environment(self, threads, **more):
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"):
@@ -50,7 +50,7 @@ class Peers:
     def build_onednn(self):
         program = os.path.join(self.folder, "onednn")
         if not os.path.exists(program):
-            command = ["cc", "-std=c11", "-O2", "-o", program, os.path.join(HERE, "onednn.c"), "-ldnnl"]
+            command = ["cc", "-std=c11", "-O2", "-I", os.path.dirname(os.path.dirname(HERE)), "-o", program, *(os.path.join(HERE, f) for f in ("onednn.c", "onednn_cell.c")), "-ldnnl"]
             if subprocess.run(command, stderr=subprocess.PIPE).returncode:
                 raise Failed("onednn.c does not build: libdnnl-dev is needed (--without onednn leaves it out)")
         return program
@@ -178,9 +178,9 @@ def find_blas(peers, hidden, length, folder):
 def make_workload(peers, folder, hidden, sequences, vocabulary):
     """vocabulary 0: features."""
     peers.vocabulary = vocabulary
-    weights, length = exchange.weights(hidden, vocabulary), exchange.lengths(sequences)
+    weights, length = exchange.weights(hidden, vocabulary, cell=peers.cell), exchange.lengths(sequences)
     exchange.write_safetensors(os.path.join(folder, "weights.safetensors"), weights)
-    onnx_model.write(os.path.join(folder, "encoder.onnx"), weights, LAYERS, hidden, INPUT)
+    onnx_model.write(os.path.join(folder, "encoder.onnx"), weights, LAYERS, hidden, INPUT, peers.cell)
     length.tofile(os.path.join(folder, "lengths.i32"))
     positions = int(length.sum())
     if vocabulary:
@@ -191,14 +191,14 @@ def make_workload(peers, folder, hidden, sequences, vocabulary):
     return length
 
 
-def flops(length, hidden):
-    position = sum(2 * 2 * 3 * hidden * ((2 * hidden if layer else INPUT) + hidden) for layer in range(LAYERS))
+def flops(length, hidden, cell):
+    position = sum(2 * 2 * exchange.GATES[cell] * hidden * ((2 * hidden if layer else INPUT) + hidden) for layer in range(LAYERS))
     return float(length.sum()) * position
 
 
 def candidates(peers, peer, hidden, threads):
     """(layout, batches) to try; the best alone where they are known from another table of the same size."""
-    known = peers.found.get((peer, hidden, threads))
+    known = peers.found.get((peer, peers.cell, hidden, threads))
     if known:
         return [known]
     layouts = [(1, threads)] if split(peer)[0] == "grus" or threads == 1 else [(threads, 1), (1, threads)]
@@ -221,7 +221,7 @@ def best_team(peers, peer, hidden, threads, folder, length):
             if best:
                 best[1].close()
             best = seconds, team, choice
-            peers.found[peer, hidden, threads] = layout, choice
+            peers.found[peer, peers.cell, hidden, threads] = layout, choice
         else:
             team.close()
     return best[1], peer, best[2]
@@ -258,5 +258,5 @@ def measure(peers, kinds, hidden, threads, folder, length, rounds):
     for team, _, _ in teams:
         team.close()
     return {"hidden": hidden, "threads": threads, "vocabulary": peers.vocabulary, "sequences": len(length),
-            "positions": int(length.sum()), "flops": flops(length, hidden), "flops_grus": position * float(length.sum()),
+            "positions": int(length.sum()), "flops": flops(length, hidden, peers.cell), "flops_grus": position * float(length.sum()),
             "fma": fma, "kernel": kernel, "peers": rows}

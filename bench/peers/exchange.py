@@ -7,8 +7,8 @@
     ids.i32              (positions), likewise
 
 A file of batches is int32: how many; for each, how many sequences, the longest's length, and their numbers. A peer
-of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (vocabulary 0: it reads features; types are
-float32, bfloat16, int8, or int8-ENGINE where the peer has several). Every peer prints "ready VERSION", or "absent WHY" and
+of the encoder is started with DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE CELL (vocabulary 0: it reads features; types are
+float32, bfloat16, int8, or int8-ENGINE where the peer has several; cells are those of GATES). Every peer prints "ready VERSION", or "absent WHY" and
 ends where its build or this CPU has no such type; then it answers each command with one line: `load …` and `write FILE` with "ok", `run` with "WALL CPU" in
 seconds of its own clocks. What `write` writes is (positions, 2 * hidden) in the order of the sequences.
 """
@@ -22,6 +22,7 @@ import time
 import numpy as np
 
 LAYERS, INPUT = 2, 256
+GATES = {"gru": 3, "lstm": 4, "gru_before": 3}  # of each cell, in PyTorch's order; gru_before resets before the product
 
 
 def lengths(n, seed=1):
@@ -37,14 +38,13 @@ def ids(n, vocabulary, seed=3):
     return rng.permutation(vocabulary)[rng.choice(vocabulary, n, p=share / share.sum())].astype(np.int32)
 
 
-def weights(hidden, vocabulary=0, seed=2):
+def weights(hidden, vocabulary=0, seed=2, cell="gru"):
     """vocabulary: rows of the embedding, 0 where features are read."""
-    rng, bound, out = np.random.default_rng(seed), hidden ** -0.5, {}
+    rng, bound, rows, out = np.random.default_rng(seed), hidden ** -0.5, GATES[cell] * hidden, {}
     for layer in range(LAYERS):
         for reverse in ("", "_reverse"):
             columns = 2 * hidden if layer else INPUT
-            for name, shape in (("weight_ih", (3 * hidden, columns)), ("weight_hh", (3 * hidden, hidden)),
-                                ("bias_ih", (3 * hidden,)), ("bias_hh", (3 * hidden,))):
+            for name, shape in (("weight_ih", (rows, columns)), ("weight_hh", (rows, hidden)), ("bias_ih", (rows,)), ("bias_hh", (rows,))):
                 out[f"encoder.rnn.{name}_l{layer}{reverse}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
     if vocabulary:
         out["encoder.embedding.weight"] = (rng.standard_normal((vocabulary, INPUT)) * 0.5).astype(np.float32)

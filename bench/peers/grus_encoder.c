@@ -1,6 +1,7 @@
 // grus_encoder.c: our side of bench/peers/run: the encoder of an exchange directory, run on command.
 //
-// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE (vocabulary 0: features; float32 or int8). Commands
+// usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE CELL (vocabulary 0: features; float32 or int8; gru, lstm or
+// gru_before). Commands
 // on standard input, an answer line each (exchange.py):
 //   load N      cuts the sequences, in their order, into batches of at most N positions
 //   run         runs them all: "WALL CPU" in seconds
@@ -96,6 +97,20 @@ static grus_compute_type type_of(const char *name)
     if (strcmp(name, "float32") && strcmp(name, "int8"))
         die(name);
     return strcmp(name, "int8") ? GRUS_COMPUTE_FLOAT32 : GRUS_COMPUTE_INT8;
+}
+
+static grus_cell_config cell_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        grus_cell_config cell;
+    } cells[] = {{"gru", {.kind = GRUS_CELL_GRU}},
+                 {"lstm", {.kind = GRUS_CELL_LSTM}},
+                 {"gru_before", {.kind = GRUS_CELL_GRU, .reset = GRUS_RESET_BEFORE}}};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        if (strcmp(cells[i].name, name) == 0)
+            return cells[i].cell;
+    die(name);
 }
 
 static void read_weights(program *p, grus_compute_type type)
@@ -209,8 +224,8 @@ static void command_rates(program *p)
 
 int main(int argc, char **argv)
 {
-    if (argc != 8)
-        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE");
+    if (argc != 9)
+        die("usage: grus-encoder DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE CELL");
     program p = {.dir = argv[1], .threads = strtoul(argv[5], NULL, 10)};
     p.config.source_vocab_size = strtoul(argv[6], NULL, 10);
     p.config.features = p.config.source_vocab_size == 0;
@@ -218,6 +233,7 @@ int main(int argc, char **argv)
     p.config.encoder.hidden_size = strtoul(argv[3], NULL, 10);
     p.config.encoder.direction = GRUS_BOTH;
     p.config.feature_dim = p.config.embedding_dim = strtoul(argv[4], NULL, 10);
+    p.config.encoder.cell = cell_of(argv[8]);
     read_weights(&p, type_of(argv[7]));
     read_sequences(&p);
     p.arenas = must(calloc(p.threads, sizeof *p.arenas));

@@ -52,17 +52,25 @@ def table(all_results):
             (TASK_HEAD + [row for r in tasks for row in task_rows(r)] if tasks else []))
 
 
-def machine_lines(all_results):
+def versions(all_results):
     encoder = [r for r in all_results if "hidden" in r]
-    loads = [x for r in all_results for x in r["load"]]
     lines = [f"* {x}" for x in dict.fromkeys(f"{r['machine']}, {r['when']}" for r in all_results)]
     lines += [f"* {x}" for x in dict.fromkeys(row["version"] for r in encoder for row in r["peers"].values())]
-    lines += [f"* PyTorch on {x}, the fastest of those tried" for x in dict.fromkeys(r.get("blas") for r in all_results) if x]
+    return lines + [f"* PyTorch on {x}, the fastest of those tried" for x in dict.fromkeys(r.get("blas") for r in all_results) if x]
+
+
+def rounds(all_results, us):
+    loads, least = [x for r in all_results for x in r["load"]], min(len(r["peers"][us]["cpu"]) for r in all_results)
+    return f"* Medians of at least {least} rounds; load average of the machine {min(loads):.1f} to {max(loads):.1f}"
+
+
+def machine_lines(all_results):
+    encoder = [r for r in all_results if "hidden" in r]
+    lines = versions(all_results)
     lines += [f"* Not measured, {name_of(peer)}: {why}" for peer, why in
               {peer: why for r in encoder for peer, why in r["absent"].items()}.items()]
     lines += [f"* Not measured, grus, int8 by {x}: not on this CPU" for x in dict.fromkeys(x for r in all_results for x in r["lacks"])]
-    rounds = min(len(r["peers"][US]["cpu"]) for r in all_results)
-    return lines + [f"* Medians of at least {rounds} rounds; load average of the machine {min(loads):.1f} to {max(loads):.1f}"]
+    return lines + [rounds(all_results, US)]
 
 
 def chapter(all_results, note=None):

@@ -1,6 +1,6 @@
 """The encoder as a file of ONNX, written without the onnx package: protocol buffers are tags, lengths and bytes.
 
-Two nodes of GRU with linear_before_reset, which is nn.GRU's arithmetic; gates in ONNX's order z, r, h. Input
+Two nodes of GRU, with linear_before_reset where that is nn.GRU's arithmetic, or of LSTM; gates in ONNX's orders. Input
 X [T, N, input], or ids [T, N] and a Gather from the embedding, and lengths [N]; output Y [T, N, 2 * hidden].
 """
 import struct
@@ -51,12 +51,20 @@ def value(name, kind, dims):
     return data(1, name) + data(2, data(1, number(1, kind) + data(2, shape)))
 
 
-def gates(t, hidden):
-    """r, z, n to z, r, h."""
-    return np.concatenate([t[hidden:2 * hidden], t[:hidden], t[2 * hidden:]])
+# The place in PyTorch's order of each of ONNX's gates: z, r, h; i, o, f, c.
+ORDERS = {"gru": (1, 0, 2), "gru_before": (1, 0, 2), "lstm": (0, 3, 1, 2)}
 
 
-def write(path, weights, layers, hidden, size):
+def gates(t, hidden, cell):
+    return np.concatenate([t[i * hidden:(i + 1) * hidden] for i in ORDERS[cell]])
+
+
+def recurrent(cell, inputs, output, hidden):
+    more = {} if cell == "lstm" else {"linear_before_reset": int(cell == "gru")}
+    return node("LSTM" if cell == "lstm" else "GRU", inputs, [output], direction="bidirectional", hidden_size=hidden, **more)
+
+
+def write(path, weights, layers, hidden, size, cell="gru"):
     initializers, nodes, x = [tensor("flat", np.array([0, 0, 2 * hidden], np.int64))], [], "X"
     embedding = weights.get("encoder.embedding.weight")
     source = value("X", FLOAT, ["T", "N", size])
@@ -66,13 +74,12 @@ def write(path, weights, layers, hidden, size):
         nodes.append(node("Gather", ["embedding", "ids"], ["X"], axis=0))
     for layer in range(layers):
         def both(*names):
-            return np.stack([np.concatenate([gates(weights[f"encoder.rnn.{n}_l{layer}{r}"], hidden) for n in names])
+            return np.stack([np.concatenate([gates(weights[f"encoder.rnn.{n}_l{layer}{r}"], hidden, cell) for n in names])
                              for r in ("", "_reverse")])
         initializers += [tensor(f"W{layer}", both("weight_ih")), tensor(f"R{layer}", both("weight_hh")),
                          tensor(f"B{layer}", both("bias_ih", "bias_hh"))]
         y = "Y" if layer == layers - 1 else f"x{layer + 1}"
-        nodes += [node("GRU", [x, f"W{layer}", f"R{layer}", f"B{layer}", "lengths"], [f"y{layer}"], direction="bidirectional",
-                       hidden_size=hidden, linear_before_reset=1),
+        nodes += [recurrent(cell, [x, f"W{layer}", f"R{layer}", f"B{layer}", "lengths"], f"y{layer}", hidden),
                   node("Transpose", [f"y{layer}"], [f"t{layer}"], perm=[0, 2, 1, 3]),
                   node("Reshape", [f"t{layer}", "flat"], [y])]
         x = y

@@ -1,6 +1,6 @@
 // peer_onnx.js: ONNX Runtime's side of bench/peers/run: encoder.onnx, a run a batch.
 //
-// usage: node peer_onnx.js DIR LAYERS HIDDEN INPUT THREADS VOCABULARY float32, onnxruntime-node in NODE_PATH; commands as in exchange.py.
+// usage: node peer_onnx.js DIR LAYERS HIDDEN INPUT THREADS VOCABULARY float32 CELL, onnxruntime-node in NODE_PATH; commands as in exchange.py.
 'use strict';
 const fs = require('fs');
 const path = require('path');

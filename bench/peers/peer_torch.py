@@ -1,6 +1,6 @@
-"""PyTorch's side of bench/peers/run: nn.GRU on packed sequences, or on whole rectangles where a batch has one length.
+"""PyTorch's side of bench/peers/run: nn.GRU or nn.LSTM on packed sequences, or on whole rectangles where a batch has one length.
 
-usage: peer_torch.py DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE; commands as in exchange.py, but `load FILE packed|padded`.
+usage: peer_torch.py DIR LAYERS HIDDEN INPUT THREADS VOCABULARY TYPE CELL; commands as in exchange.py, but `load FILE packed|padded`.
 Types: float32, bfloat16, int8-ENGINE: its dynamic quantisation by fbgemm, qnnpack or onednn. Padded is
 right only for batches of one length: nn.GRU would begin the backward direction of a shorter sequence in its padding.
 OPENBLAS_CORETYPE and the like are the driver's to set.
@@ -12,15 +12,23 @@ import torch
 
 import exchange
 
+MODULES = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 
-def of_type(gru, kind):
-    """gru with its products in that type."""
+
+def module(cell):
+    if cell not in MODULES:
+        raise exchange.Absent("it has no module of this cell: nn.GRU resets behind the product alone")
+    return MODULES[cell]
+
+
+def of_type(rnn, kind):
+    """rnn with its products in that type."""
     if kind == "bfloat16":
         if not {"avx512bw", "avx512vl", "avx512dq"} <= exchange.cpu_flags():
             raise exchange.Absent("not on this CPU: PyTorch has products of bfloat16 from AVX-512 on, and plain loops below")
-        return gru.bfloat16()
+        return rnn.bfloat16()
     if kind == "float32":
-        return gru
+        return rnn
     engine, there = kind.removeprefix("int8-"), torch.backends.quantized.supported_engines
     if engine not in there:
         raise exchange.Absent(f"not in this build of PyTorch, whose engines are {', '.join(e for e in there if e != 'none')}")
@@ -28,16 +36,16 @@ def of_type(gru, kind):
     make = torch.ops.quantized.make_quantized_cell_params_dynamic
     if engine == "qnnpack":  # it ignores reduce_range, and warns of that at every product, which takes up to a tenth of its time
         torch.ops.quantized.make_quantized_cell_params_dynamic = lambda *rest: make(*rest[:-1], False)
-    return torch.quantization.quantize_dynamic(torch.nn.Sequential(gru), {torch.nn.GRU}, dtype=torch.qint8)[0]
+    return torch.quantization.quantize_dynamic(torch.nn.Sequential(rnn), {type(rnn)}, dtype=torch.qint8)[0]
 
 
 class Peer:
-    def __init__(self, folder, layers, hidden, size, vocabulary, kind):
-        self.gru = torch.nn.GRU(size, hidden, layers, bidirectional=True)
+    def __init__(self, folder, layers, hidden, size, vocabulary, kind, cell):
+        self.rnn = module(cell)(size, hidden, layers, bidirectional=True)
         tensors = exchange.read_safetensors(f"{folder}/weights.safetensors")
-        rnn = {k[len("encoder.rnn."):]: torch.tensor(v) for k, v in tensors.items() if k.startswith("encoder.rnn.")}
-        self.gru.load_state_dict(rnn)
-        self.gru = of_type(self.gru.eval(), kind)
+        tensors_of = {k[len("encoder.rnn."):]: torch.tensor(v) for k, v in tensors.items() if k.startswith("encoder.rnn.")}
+        self.rnn.load_state_dict(tensors_of)
+        self.rnn = of_type(self.rnn.eval(), kind)
         self.length = np.fromfile(f"{folder}/lengths.i32", np.int32)
         self.offset = np.concatenate([[0], np.cumsum(self.length)])
         self.embedding = None
@@ -68,10 +76,10 @@ class Peer:
         return self.embedding(x)
 
     def run(self):
-        return [self.gru(self.embed(x))[0] for _, x in self.batches]
+        return [self.rnn(self.embed(x))[0] for _, x in self.batches]
 
     def write(self, path):
-        out = np.zeros((self.offset[-1], 2 * self.gru.hidden_size), np.float32)
+        out = np.zeros((self.offset[-1], 2 * self.rnn.hidden_size), np.float32)
         for (sequences, _), y in zip(self.batches, self.run()):
             if isinstance(y, torch.nn.utils.rnn.PackedSequence):
                 y, _ = torch.nn.utils.rnn.pad_packed_sequence(y)
@@ -81,10 +89,10 @@ class Peer:
 
 
 def main():
-    folder, layers, hidden, size, threads, vocabulary, kind = sys.argv[1], *map(int, sys.argv[2:7]), sys.argv[7]
+    folder, layers, hidden, size, threads, vocabulary, kind, cell = sys.argv[1], *map(int, sys.argv[2:7]), *sys.argv[7:9]
     torch.set_num_threads(threads)
     try:
-        peer = Peer(folder, layers, hidden, size, vocabulary, kind)
+        peer = Peer(folder, layers, hidden, size, vocabulary, kind, cell)
     except exchange.Absent as error:
         print(f"absent {error}", flush=True)
         return

@@ -35,7 +35,7 @@ def machine():
 
 def key(result):
     """What was measured; two results of one key are the same measurement at two times."""
-    return result.get("task"), result.get("hidden"), result.get("vocabulary"), result.get("beam"), result["threads"], result.get("int8", False)
+    return result.get("task"), result.get("hidden"), result.get("vocabulary"), result.get("beam"), result["threads"], result.get("int8", False), result.get("cell")
 
 
 def of_input(all_results, kind):
@@ -123,7 +123,7 @@ def scaling(encoder):
     return ["| H | input | engine | threads | times the speed of one |", "|---|---|---|---|---|"] + out if out else []
 
 
-TITLES = ["# grus and its peers", "# int8 and bfloat16"]
+TITLES = ["# grus and its peers", "# int8 and bfloat16", "# Other cells"]
 TEXT = TITLES[0] + """
 
 Written by `bench/peers/run --results`; what is compared, and how, stands at its top. "grus is faster by" is the peer's time

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/peers/run with no peer installed: grus in int8 beside its own float32, on an encoder and on whole runs, and the tables
+# bench/peers/run with no peer installed: grus in int8 beside its own float32, on encoders and on whole runs, and the tables
 # made of it.
 set -eu
 : "${srcdir:=.}" "${builddir:=.}"
@@ -40,9 +40,19 @@ check "int8: rounds to 8 bits" json 'all(1e-5 < r["difference"]["grus-int8"] < 0
 # Matrices of 3 H rows: two directions of two layers, their inputs and their states; two biases a row.
 check "int8: a quarter of the weights" json 'all(
     parameters * 4 <= r["weights"]["grus"] <= parameters * 4.4 and parameters <= r["weights"]["grus-int8"] <= parameters * 1.2
-    for r in found if "hidden" in r for parameters in [2 * 3 * r["hidden"] * (256 + 2 * r["hidden"] + 2 * r["hidden"] + 4)])'
+    for r in found if r.get("weights") for parameters in [2 * 3 * r["hidden"] * (256 + 2 * r["hidden"] + 2 * r["hidden"] + 4)])'
 check "int8: each round has both" json 'all(len(r["peers"][k]["cpu"]) == 2 for r in found for k in ("grus", "grus-int8"))'
 check "int8: most of the outputs are float32'\''s" json 'all(r["peers"]["grus-int8"]["same"] > 0.7 for r in found if "task" in r)'
+cp "$work/results.md" "$work/before.md"
+check "cells: measured" peers --only cells
+check "cells: the rows of both cells, of ids and of features" test "$(grep -c '^| \(LSTM\|GRU, reset before\) | 64 | .* | grus, int8 |' "$work/results.md")" = 4
+check "cells: two results of each" json '[(r["cell"], r["vocabulary"] > 0) for r in found if r.get("cell")] == [
+    (cell, ids) for cell in ("lstm", "gru_before") for ids in (True, False)]'
+check "cells: an LSTM has a third more products" json 'len({r["flops"] / r["positions"] for r in found if r.get("cell") == "lstm"}) == 1 and all(
+    abs(r["flops"] / r["positions"] / (2 * 2 * 64 * gates * (256 + 64 + 128 + 64)) - 1) < 1e-6
+    for r in found if r.get("cell") for gates in [4 if r["cell"] == "lstm" else 3])'
+check "cells: rounds to 8 bits" json 'all(1e-5 < r["difference"]["grus-int8"] < 0.1 for r in found if r.get("cell"))'
+check "cells: the chapter on int8 stays" test "$(sed -n '/^# int8/,/^# Other/p' "$work/results.md" | sed '/^# Other/d;/^$/d')" = "$(sed -n '/^# int8/,$p' "$work/before.md" | sed '/^$/d')"
 cp "$work/results.md" "$work/before.md"
 check "float32: measured" peers --only tokens
 check "float32: its chapter is made anew" grep -q '^| 64 | 1 | 1 thread | grus |' "$work/results.md"
