@@ -275,7 +275,7 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
     if (job->options->format == GRUS_FORMAT_TXT)
         grus_buffer_byte(out, '\n');
     else if (job->options->format == GRUS_FORMAT_NPY)
-        grus_npy_missing(out, grus_config_output_size(&job->model->config));
+        grus_npy_missing(out, job->columns);
     else if (job->options->format == GRUS_FORMAT_SAFETENSORS)
         grus_feature_rows_put(out, NULL, 0, job->columns);
     else
@@ -288,31 +288,29 @@ static void put_error(const grus_job *job, const grus_record_format *format, con
                           words, out);
 }
 
-static void put_feature_rows(grus_buffer *out, const grus_job *job, const grus_result *result)
+// The numbers that formats of nothing else are made of, job->columns a row.
+static const float *find_rows(const grus_job *job, const grus_result *result, size_t *rows)
 {
-    const float *values = result->states;
-    size_t rows = result->n_states;
-    if (job->embedding) {
-        values = result->embedding;
-        rows = 1;
-    }
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i]) {
-            values = result->predictions[i].numbers;
-            rows = result->predictions[i].n;
+            *rows = result->predictions[i].n;
+            return result->predictions[i].numbers;
         }
-    grus_feature_rows_put(out, values, rows, job->columns);
+    *rows = job->embedding ? 1 : result->n_states;
+    return job->embedding ? result->embedding : result->states;
 }
 
 static void put_result(grus_buffer *out, const grus_job *job, const grus_record_format *format,
                        const grus_slot_entry *entry, const grus_result *result, grus_format_scratch *scratch)
 {
+    size_t rows;
     if (job->options->format == GRUS_FORMAT_TXT) {
         put_line(out, job, result, scratch);
     } else if (job->options->format == GRUS_FORMAT_NPY) {
-        grus_npy_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+        grus_npy_floats(out, find_rows(job, result, &rows), job->columns);
     } else if (job->options->format == GRUS_FORMAT_SAFETENSORS) {
-        put_feature_rows(out, job, result);
+        const float *values = find_rows(job, result, &rows);
+        grus_feature_rows_put(out, values, rows, job->columns);
     } else {
         grus_record_begin(
             format, &(grus_record_line){.text = entry->line, .length = entry->length, .number = entry->number}, out);

@@ -119,7 +119,21 @@ static grus_status settle_safetensors(grus_job *job, grus_error *error)
     return GRUS_OK;
 }
 
-// txt has room for one result a line, npy for one vector.
+static grus_status settle_npy(grus_job *job, grus_error *error)
+{
+    const grus_config *config = &job->model->config;
+    size_t head = find_numbers_head(job);
+    if (!job->embedding && (head == config->n_heads || config->heads[head].on_token))
+        return refuse(
+            error, "run.format",
+            "npy takes the vectors of run.task embed, or the numbers of one head on sequences (run.head_output)");
+    if (job->options->attention != GRUS_ATTENTION_NONE)
+        return refuse(error, "run.format", "npy has no room for attention");
+    job->columns = job->embedding ? grus_config_output_size(config) : config->heads[head].n_labels;
+    return GRUS_OK;
+}
+
+// txt has room for one result a line.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
     const grus_run_options *options = job->options;
@@ -128,13 +142,8 @@ static grus_status settle_format(grus_job *job, grus_error *error)
         return GRUS_OK;
     if (options->format == GRUS_FORMAT_SAFETENSORS)
         return settle_safetensors(job, error);
-    if (options->format == GRUS_FORMAT_NPY) {
-        if (!job->embedding)
-            return refuse(error, "run.format", "npy takes the vectors of run.task embed and no other result");
-        if (options->attention != GRUS_ATTENTION_NONE)
-            return refuse(error, "run.format", "npy has no room for attention");
-        return GRUS_OK;
-    }
+    if (options->format == GRUS_FORMAT_NPY)
+        return settle_npy(job, error);
     if (job->states)
         return refuse(error, "run.format", "txt has no room for the states of many positions");
     if (options->attention != GRUS_ATTENTION_NONE)

@@ -26,7 +26,7 @@ typedef struct grus_job {
     bool heads[GRUS_MAX_HEADS]; // predictions of head i
     bool hypotheses;            // seq2seq models, forced ones included
     const char *suffix;         // of output shards
-    size_t columns;             // of a row of numbers, with GRUS_FORMAT_SAFETENSORS
+    size_t columns;             // of a row of numbers, with GRUS_FORMAT_NPY and GRUS_FORMAT_SAFETENSORS
 
     bool feature_shards; // some of the shards are safetensors; set once they are listed
 

@@ -108,7 +108,7 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
     if (status != GRUS_OK || job->options->format != GRUS_FORMAT_NPY)
         return status;
     char header[GRUS_NPY_HEADER_BYTES];
-    grus_npy_header(header, 0, grus_config_output_size(&job->model->config));
+    grus_npy_header(header, 0, job->columns);
     return grus_output_write(writer->output, header, sizeof header, error);
 }
 
@@ -140,7 +140,7 @@ static grus_status finish(grus_writer *writer, grus_error *error)
     if (job->options->format != GRUS_FORMAT_NPY)
         return GRUS_OK;
     char header[GRUS_NPY_HEADER_BYTES];
-    grus_npy_header(header, writer->done.records, grus_config_output_size(&job->model->config));
+    grus_npy_header(header, writer->done.records, job->columns);
     return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 

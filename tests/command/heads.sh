@@ -83,6 +83,20 @@ refused "--head-output: goes with a task that selects heads" head-hidden --task 
 refused "--head-output: goes with a task that selects heads" bahdanau --head-output logits
 refused "one of labels, probs, logits" head-hidden --head-output scores
 
+# ---- a matrix of the numbers of a head on sequences ----
+
+rm -rf "$work/matrix"
+expect 0 "npy" run "$golden/head-numbers/model" "$golden/head-numbers/input.jsonl" -q -o "$work/matrix" --task classify --format npy
+check "other rows than numbers" "$python" - "$work/matrix/input.npy" "$work/classified" <<'END'
+import json, struct, sys
+data, rows = open(sys.argv[1], "rb").read(), [json.loads(line)["intent"] for line in open(sys.argv[2])]
+assert b"'shape': (%d, 5)" % len(rows) in data[:128], data[:128]
+assert data[128:] == b"".join(struct.pack("<5f", *row) for row in rows)
+END
+refused "npy takes the vectors of --task embed, or the numbers of one head on sequences (--head-output)" head-hidden --task classify --format npy
+refused "npy takes the vectors" head-hidden --task tag --head-output probs --format npy
+refused "npy takes the vectors" head-hidden --head-output probs --format npy
+
 # ---- any batch, any number of threads ----
 
 for options in "--batch-tokens 1 -t 1" "--batch-tokens 30 -t 3" "-t 2"; do
