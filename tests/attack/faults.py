@@ -233,12 +233,12 @@ def make_targets(command, root):
     make_feature_shard(shard, 3, [2, 0, 5, 1])
     features = Job(command, root, "features", os.path.join(GOLDEN, "features-encoder/model"), [shard],
                    ["--task", "embed", "--format", "npy"])
-    states = Job(command, root, "states", os.path.join(GOLDEN, "features-encoder/model"), [shard],
-                 ["--task", "states", "--format", "safetensors"])
+    rows = Job(command, root, "rows", os.path.join(GOLDEN, "features-encoder/model"), [shard],
+               ["--task", "states", "--format", "safetensors"])
     kept = Job(command, root, "checkpoints", os.path.join(GOLDEN, "bahdanau/model"), [inputs],
                ["--checkpoint-records", "3", "--batch-tokens", "16"])
     targets = [RunTarget(text), RunTarget(text, half_done(text, os.path.join(root, "half"))), RunTarget(bpe),
-               RunTarget(features), RunTarget(states), RunTarget(kept), RunTarget(kept, killed_with_journal(kept, root))]
+               RunTarget(features), RunTarget(rows), RunTarget(kept), RunTarget(kept, killed_with_journal(kept, root))]
     try:
         model = sentencepiece_model(os.path.join(root, "sentencepiece-model"))
         targets.append(RunTarget(Job(command, root, "sentencepiece", model, [inputs])))

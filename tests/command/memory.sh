@@ -66,6 +66,8 @@ bounded "records of one byte, with checkpoints" 0 mean "$work/bytes.txt" $small 
 yes 'low lower lowest' | head -n 20000 >"$work/positions.txt"
 bounded "logits" 0 head-logits "$work/positions.txt" $small -t 2
 bounded "inputs from every layer" 0 head-inputs "$work/positions.txt" $small -t 2 --head-output probs
+bounded "states of records of one byte" 0 mean "$work/bytes.txt" $small -t 2 --task states
+bounded "a shard of features of them" 0 mean "$work/bytes.txt" $small -t 2 --task states --format safetensors
 
 # A frame that asks for a window of 2 GB is refused with its name, before a byte of it is taken: magic, no flags, window
 # descriptor 2^31, a last raw block of one byte.
