@@ -181,14 +181,14 @@ static bool fill_head(attending *state, size_t i, grus_attention_head *head)
     return head->name && head->labels && head->probs;
 }
 
-// Those that say a label with its probability; *n is how many.
+// Those that say a label with its probability, which paths do not have; *n is how many.
 static const grus_attention_head *const *take_heads(attending *state, size_t *n)
 {
     const grus_config *config = &state->model->config;
     grus_attention_head *heads = grus_arena_alloc(state->arena, grus_max(config->n_heads, 1), sizeof *heads);
     const grus_attention_head **list = grus_arena_alloc(state->arena, grus_max(config->n_heads, 1), sizeof *list);
     for (size_t i = 0; heads && list && i < config->n_heads; i++) {
-        if (grus_job_head_form(&state->job, i) != GRUS_FORM_LABEL)
+        if (grus_job_head_form(&state->job, i) != GRUS_FORM_LABEL || !state->result.predictions[i].prob)
             continue;
         if (!fill_head(state, i, &heads[*n]))
             return NULL;

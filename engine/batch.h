@@ -32,10 +32,11 @@ typedef struct grus_infer_options {
 
 // What a head says of a sequence. Labels where they are asked for and the head has softmax, else numbers, each NULL without.
 typedef struct grus_prediction {
-    size_t n;              // 1 on a sequence head, the length on a token head
+    size_t n;              // 1 on a sequence head, the length on a token head, of ctc the labels that are left
     const uint32_t *label; // (n)
-    const float *prob;     // (n) of the labels
+    const float *prob;     // (n) of the labels; NULL where positions decide together
     const float *numbers;  // (n, C): probabilities or linear outputs
+    double score;          // of ctc
 } grus_prediction;
 
 typedef struct grus_hypothesis {

@@ -50,8 +50,7 @@ bool grus_classifier_list(const grus_classifier *classifier, const grus_infer_op
                   grus_pooling_list(&classifier->pooling, sizes->positions, arena);
     for (size_t i = 0; i < classifier->n_heads && listed; i++)
         if (is_wanted(options->heads, i))
-            listed =
-                grus_head_list(classifier->heads + i, options->head_output, sizes->positions, sizes->records, arena);
+            listed = grus_head_list(classifier->heads + i, options, sizes, arena);
     return listed;
 }
 
@@ -81,18 +80,29 @@ static grus_prediction slice(const grus_prediction *all, size_t numbers, size_t 
                              .numbers = all->numbers ? all->numbers + first * numbers : NULL};
 }
 
+// Of a record; false where a number of it is not finite.
+static bool take_prediction(const grus_head *head, const grus_head_result *result, const grus_encoded *encoded,
+                            size_t record, grus_prediction *own)
+{
+    size_t first = head->on_token ? encoded->offset[record] : record;
+    size_t n = head->on_token ? encoded->length[record] : 1;
+    *own = slice(&result->all, head->n_labels, first, n);
+    if (result->records) {
+        own->n = result->records[record].n;
+        own->score = result->records[record].score;
+        return result->records[record].finite;
+    }
+    return own->numbers ? all_finite(own->numbers, n * head->n_labels) : all_finite(own->prob, n);
+}
+
 static grus_status run_head(const running *r, size_t i, const grus_work *work)
 {
     const grus_head *head = r->classifier->heads + i;
-    const grus_encoded *encoded = r->encoded;
-    grus_prediction all;
-    grus_status status = grus_head_run(head, r->options->head_output, encoded, r->kept.pooled, work, &all);
-    for (size_t record = 0; record < encoded->n && !status; record++) {
-        size_t first = head->on_token ? encoded->offset[record] : record;
-        size_t n = head->on_token ? encoded->length[record] : 1;
+    grus_head_result result;
+    grus_status status = grus_head_run(head, r->options, r->encoded, r->kept.pooled, work, &result);
+    for (size_t record = 0; record < r->encoded->n && !status; record++) {
         grus_prediction *own = r->kept.predictions + record * r->classifier->n_heads + i;
-        *own = slice(&all, head->n_labels, first, n);
-        bool finite = own->numbers ? all_finite(own->numbers, n * head->n_labels) : all_finite(own->prob, n);
+        bool finite = take_prediction(head, &result, r->encoded, record, own);
         r->results[record].finite = r->results[record].finite && finite;
     }
     return status;

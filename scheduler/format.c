@@ -228,7 +228,7 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
     }
     for (size_t i = 0; i < job->model->config.n_heads; i++)
         if (job->heads[i])
-            grus_format_head(out, job, i, &result->predictions[i]);
+            grus_format_head(out, job, i, &result->predictions[i], &scratch->text);
     if (job->infer.force)
         put_forced(out, job, &result->hypotheses[0]);
     else if (job->hypotheses)
@@ -259,7 +259,7 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
         grus_format_plain_floats(out, result->embedding, grus_config_output_size(config));
     for (size_t i = 0; i < config->n_heads; i++)
         if (job->heads[i])
-            grus_format_plain_head(out, job, i, &result->predictions[i]);
+            grus_format_plain_head(out, job, i, &result->predictions[i], &scratch->text);
     if (job->infer.force)
         grus_json_float(out, (float)result->hypotheses[0].score);
     else if (job->hypotheses)

@@ -3,12 +3,17 @@
 
 #include "scheduler/format_heads.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
 #include "scheduler/format_values.h"
 
 // ---- bounds ----
+
+#define ESCAPE_MOST 6 // bytes of "\u0000", which stand for one
+#define OUTPUT_BYTES (sizeof "{\"output\": \"\", \"score\": }" + GRUS_FORMAT_FLOAT_BYTES)
 
 static size_t row_bound(const grus_job *job, size_t head)
 {
@@ -18,6 +23,8 @@ static size_t row_bound(const grus_job *job, size_t head)
     switch (grus_job_head_form(job, head)) {
     case GRUS_FORM_LABEL:
         return model->longest_label[head] + (config->on_token ? 4 : GRUS_FORMAT_FLOAT_BYTES + 32);
+    case GRUS_FORM_OUTPUT:
+        return model->longest_label[head] + (config->join ? ESCAPE_MOST * strlen(config->join) : 0);
     case GRUS_FORM_SUBSET:
         return grus_add_sat(model->all_labels[head] + 4, config->on_token ? 0 : numbers);
     case GRUS_FORM_NUMBERS:
@@ -33,7 +40,8 @@ size_t grus_format_heads_bound(const grus_job *job, const grus_slot_bounds *boun
         if (!job->heads[i])
             continue;
         size_t rows = job->model->config.heads[i].on_token ? bounds->positions : bounds->records;
-        bytes = grus_add_sat(bytes, grus_mul_sat(bounds->records, GRUS_FORMAT_RECORD_BYTES));
+        size_t record = GRUS_FORMAT_RECORD_BYTES + (grus_job_head_form(job, i) == GRUS_FORM_OUTPUT ? OUTPUT_BYTES : 0);
+        bytes = grus_add_sat(bytes, grus_mul_sat(bounds->records, record));
         bytes = grus_add_sat(bytes, grus_mul_sat(rows, row_bound(job, i)));
     }
     return bytes;
@@ -103,13 +111,43 @@ static void put_subsets(grus_buffer *out, const grus_job *job, size_t head, cons
     grus_buffer_byte(out, '}');
 }
 
-void grus_format_head(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
+// The labels with what stands between them.
+static void put_joined(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
+{
+    const char *join = job->model->config.heads[head].join;
+    for (size_t i = 0; i < prediction->n; i++) {
+        size_t length;
+        const char *text = grus_vocab_token(job->model->labels[head], prediction->label[i], &length);
+        if (i && join)
+            grus_buffer_text(out, join);
+        grus_buffer_append(out, text, length);
+    }
+}
+
+static void put_output(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction,
+                       grus_buffer *scratch)
+{
+    grus_buffer_clear(scratch);
+    put_joined(scratch, job, head, prediction);
+    out->failed |= scratch->failed;
+    grus_buffer_text(out, "{\"output\": ");
+    grus_json_string(out, scratch->data ? scratch->data : "", scratch->size);
+    grus_buffer_text(out, ", \"score\": ");
+    grus_json_float(out, (float)prediction->score);
+    grus_buffer_byte(out, '}');
+}
+
+void grus_format_head(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction,
+                      grus_buffer *scratch)
 {
     const grus_head_config *config = job->model->config.heads + head;
     grus_json_member(out, job->names.list[GRUS_N_RESULTS + head]);
     switch (grus_job_head_form(job, head)) {
     case GRUS_FORM_LABEL:
         put_labels(out, job->model->labels[head], prediction, config->on_token);
+        return;
+    case GRUS_FORM_OUTPUT:
+        put_output(out, job, head, prediction, scratch);
         return;
     case GRUS_FORM_SUBSET:
         put_subsets(out, job, head, prediction);
@@ -134,7 +172,8 @@ static void put_plain_label(grus_buffer *out, const grus_vocab *labels, uint32_t
     grus_format_plain(out, text, length);
 }
 
-void grus_format_plain_head(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
+void grus_format_plain_head(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction,
+                            grus_buffer *scratch)
 {
     const grus_head_config *config = job->model->config.heads + head;
     const grus_vocab *labels = job->model->labels[head];
@@ -143,6 +182,12 @@ void grus_format_plain_head(grus_buffer *out, const grus_job *job, size_t head, 
     case GRUS_FORM_LABEL:
         for (size_t i = 0; i < prediction->n; i++)
             put_plain_label(out, labels, prediction->label[i], i == 0);
+        return;
+    case GRUS_FORM_OUTPUT:
+        grus_buffer_clear(scratch);
+        put_joined(scratch, job, head, prediction);
+        out->failed |= scratch->failed;
+        grus_format_plain(out, scratch->data ? scratch->data : "", scratch->size);
         return;
     case GRUS_FORM_SUBSET:
         for (size_t i = 0; i < config->n_labels; i++) {

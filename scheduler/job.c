@@ -278,6 +278,24 @@ static void describe_records(grus_job *job)
     };
 }
 
+// An encoder model searches for nothing but what a ctc head says.
+static grus_status check_search(const grus_job *job, grus_error *error)
+{
+    const grus_search *search = job->options->search;
+    bool ctc = false;
+    if (job->model->config.seq2seq)
+        return GRUS_OK;
+    for (size_t i = 0; i < job->model->config.n_heads; i++)
+        ctc = ctc || (job->heads[i] && job->model->config.heads[i].decode == GRUS_HEAD_CTC);
+    if (search->n_best > 1)
+        return refuse(error, "search.n_best", "goes with a model that has a decoder");
+    if (search->length_norm != GRUS_NORM_NONE)
+        return refuse(error, "search.length_norm", "goes with a model that has a decoder");
+    if (search->beam_size > 1 && !ctc)
+        return refuse(error, "search.beam_size", "goes with a model that has a decoder, or a task with a ctc head");
+    return GRUS_OK;
+}
+
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error)
 {
     *job = (grus_job){.model = model, .options = options};
@@ -296,6 +314,9 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;
+    status = check_search(job, error);
+    if (status != GRUS_OK)
+        return status;
     describe_records(job);
     status = settle_format(job, error);
     return status == GRUS_OK ? name_results(job, error) : status;
@@ -311,8 +332,10 @@ grus_head_form grus_job_head_form(const grus_job *job, size_t head)
     static const grus_head_form forms[] = {[GRUS_HEAD_SOFTMAX] = GRUS_FORM_LABEL,
                                            [GRUS_HEAD_SIGMOID] = GRUS_FORM_SUBSET,
                                            [GRUS_HEAD_NUMBERS] = GRUS_FORM_NUMBERS};
-    return job->infer.head_output == GRUS_HEAD_LABELS ? forms[job->model->config.heads[head].activation]
-                                                      : GRUS_FORM_NUMBERS;
+    const grus_head_config *config = job->model->config.heads + head;
+    if (job->infer.head_output != GRUS_HEAD_LABELS)
+        return GRUS_FORM_NUMBERS;
+    return config->decode == GRUS_HEAD_CTC ? GRUS_FORM_OUTPUT : forms[config->activation];
 }
 
 // ---- sizes ----

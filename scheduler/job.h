@@ -11,6 +11,7 @@
 // What a head tells of a row, which is a sequence or a position.
 typedef enum grus_head_form {
     GRUS_FORM_LABEL,  // the likeliest
+    GRUS_FORM_OUTPUT, // of a sequence of positions: labels joined to a text, and its score
     GRUS_FORM_SUBSET, // the labels at or above the threshold
     GRUS_FORM_NUMBERS
 } grus_head_form;

@@ -39,11 +39,6 @@ static grus_status read_layer(grus_reading *reading, const char *prefix, const g
     return status;
 }
 
-static grus_status refuse_decode(const grus_reading *reading, const grus_head_config *config, grus_error *error)
-{
-    return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, config->name, "this decode is not supported");
-}
-
 static void set_parts(const grus_config *config, const grus_head_config *head_config, grus_head *head, grus_parts *of)
 {
     head->n_parts = of->n = head->on_token ? head_config->n_inputs : 1;
@@ -61,8 +56,6 @@ grus_status grus_head_read(grus_reading *reading, const grus_config *config, con
                         .activation = head_config->activation,
                         .n_hidden = head_config->n_hidden,
                         .n_labels = head_config->n_labels};
-    if (head_config->decode != GRUS_HEAD_ARGMAX)
-        return refuse_decode(reading, head_config, error);
     grus_parts of = {0};
     grus_status status = GRUS_OK;
     char prefix[240];
@@ -76,7 +69,9 @@ grus_status grus_head_read(grus_reading *reading, const grus_config *config, con
     }
     head->layers[head->n_hidden].size = head->n_labels;
     snprintf(prefix, sizeof prefix, "heads.%.200s", head_config->name);
-    return status ? status : read_layer(reading, prefix, &of, head->layers + head->n_hidden, error);
+    if (!status)
+        status = read_layer(reading, prefix, &of, head->layers + head->n_hidden, error);
+    return status ? status : grus_labeller_read(reading, prefix, head_config, &head->labeller, error);
 }
 
 // ---- a run over a batch ----
@@ -93,8 +88,15 @@ typedef struct running {
     // (rows), or
     uint32_t *labels;
     float *probs;
-    float *numbers; // (rows, C)
+    float *numbers; // (rows, C), or
+    grus_labelling labelling;
 } running;
+
+// Whether labels are asked for that the positions of a record decide together.
+static bool decides_together(const running *r)
+{
+    return r->head->labeller.decode != GRUS_HEAD_ARGMAX && r->output == GRUS_HEAD_LABELS;
+}
 
 static void place_pooled(running *r, size_t first, size_t n, size_t columns, const float **rows)
 {
@@ -152,13 +154,17 @@ static void classify(const running *r, const float *probs, size_t row)
 
 static void finish_rows(void *user, size_t first, size_t n, float *products)
 {
-    const running *r = user;
+    running *r = user;
     const grus_head *head = r->head;
     const grus_vector *vector = head->kernel->vector;
     for (size_t i = 0; i < n; i++) {
         float *x = products + i * width_of(head, head->n_hidden);
         size_t row = r->first + first + i;
         vector->add(x, head->layers[head->n_hidden].bias, head->n_labels);
+        if (decides_together(r)) {
+            grus_labelling_row(&r->labelling, x);
+            continue;
+        }
         if (head->activation == GRUS_HEAD_SOFTMAX && r->output != GRUS_HEAD_LOGITS)
             vector->softmax(x, head->n_labels);
         if (head->activation == GRUS_HEAD_SIGMOID && r->output != GRUS_HEAD_LOGITS)
@@ -197,9 +203,14 @@ static grus_mapping mapping_of(running *r, size_t layer, size_t n)
     return mapping;
 }
 
-static bool list_results(running *r, size_t rows, grus_arena *arena)
+static bool list_results(running *r, const grus_sizes *sizes, grus_arena *arena)
 {
     const grus_head *head = r->head;
+    size_t rows = head->on_token ? sizes->positions : sizes->records;
+    if (decides_together(r)) {
+        r->labelling.labeller = &head->labeller;
+        return grus_labelling_list(&r->labelling, sizes, arena);
+    }
     if (head->activation != GRUS_HEAD_SOFTMAX || r->output != GRUS_HEAD_LABELS) {
         r->numbers = grus_arena_alloc(arena, grus_mul_sat(rows, head->n_labels), sizeof *r->numbers);
         return r->numbers != NULL;
@@ -210,10 +221,12 @@ static bool list_results(running *r, size_t rows, grus_arena *arena)
 }
 
 // What is given back, but for that of the mappings.
-static bool list_blocks(running *r, grus_arena *arena)
+static bool list_scratch(running *r, const grus_infer_options *options, size_t longest, grus_arena *arena)
 {
     const grus_head *head = r->head;
     size_t widest = 0;
+    if (decides_together(r) && !grus_labelling_list_scratch(&r->labelling, options->search.beam_size, longest, arena))
+        return false;
     for (size_t i = 0; i < head->n_hidden; i++)
         widest = grus_max(widest, width_of(head, i));
     for (size_t i = 0; i < grus_min(head->n_hidden, 2); i++)
@@ -223,12 +236,13 @@ static bool list_blocks(running *r, grus_arena *arena)
     return true;
 }
 
-bool grus_head_list(const grus_head *head, grus_head_output output, size_t positions, size_t records, grus_arena *arena)
+bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_sizes *sizes,
+                    grus_arena *arena)
 {
-    running r = {.head = head, .output = output};
-    bool listed = list_results(&r, head->on_token ? positions : records, arena);
+    running r = {.head = head, .output = options->head_output};
+    bool listed = list_results(&r, sizes, arena);
     grus_arena_mark mark = grus_arena_here(arena);
-    listed = listed && list_blocks(&r, arena);
+    listed = listed && list_scratch(&r, options, sizes->longest, arena);
     for (size_t layer = 0; layer <= head->n_hidden && listed; layer++) {
         grus_mapping mapping = mapping_of(&r, layer, 0);
         listed = grus_map_rows_list(&mapping, arena);
@@ -253,19 +267,34 @@ static grus_status run_block(running *r, size_t n, const grus_work *work)
     return status;
 }
 
-grus_status grus_head_run(const grus_head *head, grus_head_output output, const grus_encoded *encoded,
-                          const float *pooled, const grus_work *work, grus_prediction *all)
+static grus_head_result result_of(const running *r, size_t rows)
 {
-    running r = {.head = head, .output = output, .encoded = encoded, .pooled = pooled};
+    grus_prediction all = {.n = rows, .label = r->labels, .prob = r->probs, .numbers = r->numbers};
+    if (decides_together(r))
+        all.label = r->labelling.labels;
+    return (grus_head_result){all, r->labelling.records};
+}
+
+grus_status grus_head_run(const grus_head *head, const grus_infer_options *options, const grus_encoded *encoded,
+                          const float *pooled, const grus_work *work, grus_head_result *result)
+{
+    running r = {.head = head, .output = options->head_output, .encoded = encoded, .pooled = pooled};
+    grus_sizes sizes = {.records = encoded->n, .positions = encoded->positions};
     size_t rows = head->on_token ? encoded->positions : encoded->n;
     size_t block = head->n_hidden ? grus_chunk_rows(head->kernel) : rows;
-    if (!list_results(&r, rows, work->arena))
+    for (size_t i = 0; i < encoded->n; i++)
+        sizes.longest = grus_max(sizes.longest, encoded->length[i]);
+    if (!list_results(&r, &sizes, work->arena))
         return grus_fail_memory(work->error, 0);
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = list_blocks(&r, work->arena) ? GRUS_OK : grus_fail_memory(work->error, 0);
+    grus_status status = GRUS_OK;
+    if (!list_scratch(&r, options, sizes.longest, work->arena))
+        status = grus_fail_memory(work->error, 0);
+    else if (decides_together(&r))
+        grus_labelling_begin(&r.labelling, encoded);
     for (; r.first < rows && !status; r.first += block)
         status = run_block(&r, grus_min(block, rows - r.first), work);
     grus_arena_release(work->arena, mark);
-    *all = (grus_prediction){rows, r.labels, r.probs, r.numbers};
+    *result = result_of(&r, rows);
     return status;
 }

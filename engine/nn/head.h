@@ -5,6 +5,7 @@
 
 #include "base/model_config.h"
 #include "engine/nn/encoded.h"
+#include "engine/nn/labelling.h"
 #include "engine/nn/map_rows.h"
 #include "engine/nn/reading.h"
 
@@ -28,6 +29,7 @@ typedef struct grus_head {
     const grus_kernel *kernel;
     bool on_token;
     grus_head_activation activation;
+    grus_labeller labeller; // of a head that decides over all positions
     size_t n_parts;
     grus_head_part parts[GRUS_MAX_PARTS];
     size_t n_hidden;
@@ -38,13 +40,19 @@ typedef struct grus_head {
 grus_status grus_head_read(grus_reading *reading, const grus_config *config, const grus_head_config *head_config,
                            grus_head *head, grus_error *error);
 
-// What it says of every sequence (n) or position (positions), as one prediction, in work's arena; what it takes besides is
-// given back. pooled is (n, D), NULL without pooling. GRUS_E_MEMORY when the arena has none left.
-grus_status grus_head_run(const grus_head *head, grus_head_output output, const grus_encoded *encoded,
-                          const float *pooled, const grus_work *work, grus_prediction *all);
+// What it says of a batch.
+typedef struct grus_head_result {
+    grus_prediction all;          // of every sequence (n) or position (positions), as one
+    const grus_labelled *records; // (n) of a head that decides over all positions and is asked for labels; else NULL
+} grus_head_result;
+
+// The result lies in work's arena; what is taken besides is given back. pooled is (n, D), NULL without pooling.
+// GRUS_E_MEMORY when the arena has none left.
+grus_status grus_head_run(const grus_head *head, const grus_infer_options *options, const grus_encoded *encoded,
+                          const float *pooled, const grus_work *work, grus_head_result *result);
 
 // Lists what it takes: grus_head_run, on the arena alone.
-bool grus_head_list(const grus_head *head, grus_head_output output, size_t positions, size_t records,
+bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_sizes *sizes,
                     grus_arena *arena);
 
 #endif

@@ -145,6 +145,16 @@ static size_t head_inputs(const grus_config *config, const grus_head_config *hea
     return columns;
 }
 
+static void add_crf(random_model *model, uint64_t *state, const grus_head_config *head)
+{
+    static const char *const parts[] = {"transitions", "start", "end"};
+    for (size_t i = 0; i < 3; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "heads.%s.%s", head->name, parts[i]);
+        add_tensor(model, state, name, head->n_labels, i ? 0 : head->n_labels);
+    }
+}
+
 void random_model_make(random_model *model, const grus_config *config, uint64_t seed)
 {
     uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
@@ -170,6 +180,8 @@ void random_model_make(random_model *model, const grus_config *config, uint64_t 
         }
         snprintf(name, sizeof name, "heads.%s.weight", head->name);
         add_tensor(model, &state, name, head->n_labels, columns);
+        if (head->decode == GRUS_HEAD_CRF)
+            add_crf(model, &state, head);
     }
 }
 

@@ -68,6 +68,8 @@ static void labeller(model *m, size_t variant)
                                .n_hidden = (variant + i) % 4,
                                .hidden = {{48, GRUS_ACTIVATION_RELU}, {7, GRUS_ACTIVATION_TANH}, {90, 0}},
                                .n_labels = 5 + 40 * i};
+        if (i == 1 && config->heads[i].activation == GRUS_HEAD_SOFTMAX)
+            config->heads[i].decode = (grus_head_decode)(variant / 3 % 3);
     }
 }
 
