@@ -159,7 +159,7 @@ static grus_status settle_format(grus_job *job, grus_error *error)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.format",
                          "txt has room for one head and the task selects %zu; choose with run.task", heads);
     for (size_t i = 0; i < job->model->config.n_heads; i++)
-        if (job->heads[i] && job->model->config.heads[i].on_token && grus_job_head_form(job, i) != GRUS_FORM_LABEL)
+        if (job->heads[i] && job->model->config.heads[i].on_token && grus_job_head_form(job, i) >= GRUS_FORM_SUBSET)
             return refuse(error, "run.format", "txt has no room for lists of each position");
     return GRUS_OK;
 }

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import cells
+import paths
 
 ACTIVATIONS = {"none": lambda x: x, "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid,
                "silu": lambda x: x * torch.sigmoid(x)}
@@ -46,7 +47,8 @@ def read(model, name, spec, entering):
         reading = [Part("hidden." + activation, hidden["size"])]
     w = model.tensor(f"heads.{name}.weight", (spec.get("size"), sum(p.size for p in reading)))
     layers.append((w, model.tensor(f"heads.{name}.bias", (len(w),), optional=True), "none", reading))
-    return {**spec, "inputs": inputs, "layers": layers}
+    crf = paths.read(model, name, len(w)) if spec.get("decode") == "crf" else None
+    return {**spec, "inputs": inputs, "layers": layers, "crf": crf}
 
 
 def logits(model, head, enc, pooled):
@@ -65,8 +67,10 @@ def probs(head, x):
     return {"softmax": lambda: torch.softmax(x, dim=-1), "sigmoid": lambda: torch.sigmoid(x), "none": lambda: x}[kind]()
 
 
-def told(head, x, output):
-    """-> what a record gets of logits x, and the gaps of what was decided, [(gap, position)]"""
+def told(head, x, output, beam_size):
+    """-> what a record gets of logits x, and the gaps of what was decided, [(gap, place)]"""
+    if output == "labels" and head.get("decode", "argmax") != "argmax":
+        return paths.told(head, x, beam_size)
     kind, on_token = head.get("activation", "softmax"), head["on"] == "token"
     numbers = (x if output == "logits" else probs(head, x)).double().numpy()
     rows = numbers.reshape(-1, numbers.shape[-1])
@@ -74,11 +78,11 @@ def told(head, x, output):
         return numbers.tolist() if len(rows) else [], []
     names = head["names"]
     if kind == "softmax":
-        best, gaps = [names[int(np.argmax(row))] for row in rows], [(two_best(row), t) for t, row in enumerate(rows)]
+        best, gaps = [names[int(np.argmax(row))] for row in rows], [(two_best(row), f"position {t}") for t, row in enumerate(rows)]
         return best if on_token else {"label": best[0], "prob": float(rows[0].max())}, gaps
     threshold = np.float32(head.get("threshold", 0.5))
     chosen = [[name for name, p in zip(names, row) if np.float32(p) >= threshold] for row in rows]
-    gaps = [(float(np.abs(row - float(threshold)).min()), t) for t, row in enumerate(rows)]
+    gaps = [(float(np.abs(row - float(threshold)).min()), f"position {t}") for t, row in enumerate(rows)]
     return chosen if on_token else {"labels": chosen[0], "probs": rows[0].tolist()}, gaps
 
 

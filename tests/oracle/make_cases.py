@@ -55,6 +55,9 @@ def command_lines(case):
             lines.append(["--task", "classify"])
         if "token" in kinds and rs.rand() < 0.5:
             lines.append(["--task", "tag"] + soft)
+        if any(h.get("decode") == "ctc" for h in heads.values()):
+            size = str(np.random.RandomState([case.seed, 6]).randint(2, 7))
+            lines.append((["--task", "tag"] if case.seed % 2 else []) + ["--beam-size", size])
         for output in ["probs", "logits"] * bool(heads):
             if case.head_rs.rand() < 0.6:
                 lines.append(["--head-output", output])

@@ -91,6 +91,21 @@ def equal_outputs_low_end(case):
     case.files["target.vocab"] = "".join(t + "\n" for t in case.target_tokens)
 
 
+def equal_labels(case):
+    for name, x in case.tensors.items():
+        if name.startswith("heads."):
+            x[:] = 0
+
+
+def equal_paths(case):
+    """Whole numbers alone, so that sums are exact and many are equal."""
+    equal_labels(case)
+    rs = np.random.RandomState(case.seed)
+    for name, x in case.tensors.items():
+        if name.startswith("heads.") and not name.endswith("weight"):
+            x[:] = rs.randint(-1, 1, x.shape)
+
+
 def huge_scores(case):
     case.tensors["attention.context"] *= np.float32(2e4 / np.abs(case.tensors["attention.context"]).sum())
 
@@ -316,8 +331,35 @@ def plain_decoder_cases():
     ]
 
 
+def path_cases():
+    return [
+        ("crf", "the best path, with scores of the first and the last label",
+         {**ENCODER, "hidden": 17, "bidirectional": True, "pooling": "mean", "heads": ["sequence", "token"], "head_inputs": ["state", "pooled"], "labels": 9,
+          "head_keys": {"token": {"decode": "crf"}}, "crf_ends": True}, "", SHORT + [60]),
+        ("crf-hidden", "the best path behind hidden layers, without such scores", {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None,
+         "labels": 20, "head_keys": {"token": {"decode": "crf", "hidden": [{"size": 9, "activation": "tanh"}]}}, "crf_ends": False}, "--task tag", SHORT + [30]),
+        ("crf-ties", "paths of equal scores: from the last position back, the lower label",
+         {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None, "labels": 6, "head_keys": {"token": {"decode": "crf"}}, "crf_ends": True,
+          "change": equal_paths, "ties": True}, "", SHORT + [30]),
+        ("crf-probs", "the softmax of each position, whatever the path", {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None,
+         "head_keys": {"token": {"decode": "crf"}}}, "--head-output probs", SHORT),
+        ("ctc", "the best label of each position, repeats merged, blanks dropped",
+         {**ENCODER, "hidden": 17, "bidirectional": True, "pooling": None, "heads": ["token"], "head_inputs": None, "labels": 5,
+          "head_keys": {"token": {"decode": "ctc"}}}, "", SHORT + [60]),
+        ("ctc-beam", "a beam of prefixes, the blank among the labels", {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None, "labels": 6,
+         "head_keys": {"token": {"decode": "ctc", "blank": 3, "join": " + "}}}, "--beam-size 4", SHORT + [25]),
+        ("ctc-beam-wide", "more prefixes than labels, of one head of two", {**ENCODER, "pooling": "max", "heads": ["sequence", "token"], "labels": 4,
+         "head_inputs": None, "head_keys": {"token": {"decode": "ctc", "blank": 1}}}, "--beam-size 12", [0, 1, 2, 3, 5, 8]),
+        ("ctc-ties", "all labels equally likely: the lower sequence, a prefix first",
+         {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None, "labels": 4, "head_bias": True,
+          "head_keys": {"token": {"decode": "ctc", "blank": 2}}, "change": equal_labels, "ties": True}, "--beam-size 5", SHORT + [14]),
+        ("ctc-logits", "the linear outputs, the blank's included", {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None,
+         "head_keys": {"token": {"decode": "ctc"}}}, "--head-output logits", SHORT),
+    ]
+
+
 def special():
-    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases()
+    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases()
 
 
 def agree(a, b):
@@ -361,9 +403,12 @@ def attempt(seed, want, line, lengths, scratch):
     if steps and not ties and len(outputs) < min(4, len(records)):
         return None
     for head in getattr(nets[0], "heads", {}):
-        if nets[0].heads[head].get("activation", "softmax") != "softmax" or options.head_output != "labels":
+        spec = nets[0].heads[head]
+        if spec.get("activation", "softmax") != "softmax" or options.head_output != "labels" or ties:
             continue
-        labels = {json.dumps(r.fields[head]["label"] if isinstance(r.fields[head], dict) else label)
+        if spec.get("decode") == "ctc" and sum(len(set(r.fields[head]["output"])) > 1 for r in results if head in r.fields) < len(results) / 2:
+            return None
+        labels = {json.dumps(r.fields[head]["output"] if spec.get("decode") == "ctc" else r.fields[head]["label"] if isinstance(r.fields[head], dict) else label)
                   for r in results if head in r.fields for label in (r.fields[head] if isinstance(r.fields[head], list) else [0])}
         if labels and len(labels) < min(2, len(nets[0].heads[head]["names"])):
             return None

@@ -27,6 +27,22 @@ class Heads:
                 del self.files[spec.pop("labels")]
             spec["size"] = size
         self.head_tensors(name, spec)
+        self.decode_keys(name, spec)
+
+    def decode_keys(self, name, spec):
+        """Those of labels that positions decide together; by random numbers of their own again."""
+        rs = np.random.RandomState([self.seed, 5, len(self.config.get("heads", {}))])
+        if "head_keys" not in self.want and spec["on"] == "token" and spec.get("activation", "softmax") == "softmax" and rs.rand() < 0.7:
+            spec["decode"] = ["argmax", "crf", "ctc"][rs.randint(3)]
+        size = len(self.tensors[f"heads.{name}.weight"])
+        if spec.get("decode") == "crf":
+            self.tensors[f"heads.{name}.transitions"] = (rs.randn(size, size) * 2).astype(np.float32)
+            for part in ("start", "end"):
+                if self.want.get("crf_ends", rs.rand() < 0.5):
+                    self.tensors[f"heads.{name}.{part}"] = (rs.randn(size) * 2).astype(np.float32)
+        if spec.get("decode") == "ctc" and "head_keys" not in self.want:
+            spec["blank"] = int(rs.randint(size))
+            spec["join"] = ["", " ", ' "\\ü '][rs.randint(3)]
 
     def drawn_keys(self, spec):
         rs, keys = self.head_rs, {}

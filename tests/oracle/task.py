@@ -103,8 +103,8 @@ def process_encoder(model, enc, options):
                 continue
             logits = model.head(name, enc, pooled)
             result.detail[name] = heads.probs(head, logits).double().tolist()
-            result.fields[name], gaps = heads.told(head, logits, options.head_output)
-            result.gaps += [(gap, name, f"position {t}") for gap, t in gaps]
+            result.fields[name], gaps = heads.told(head, logits, options.head_output, options.beam_size or 1)
+            result.gaps += [(gap, name, place) for gap, place in gaps]
     if weights is not None:
         add_attention(result, options, [weights.double().numpy()])
     return result
