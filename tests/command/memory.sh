@@ -85,6 +85,11 @@ if zstd --help 2>&1 | grep -q -- --long; then
     bounded "a bomb" 0 mean "$work/bomb.jsonl.zst" $small -t 2
 fi
 
+# Scores of all positions of a record, and prefixes: the longest record among short ones.
+{ yes 'wj?5' | head -n 4096 | tr -d '\n' && echo && yes '5' | head -n 20000; } >"$work/paths.txt"
+bounded "the longest path" 0 crf "$work/paths.txt" $small -t 2 --task tag
+bounded "the longest search for prefixes" 0 ctc "$work/paths.txt" $small -t 2 -b 64
+
 # Too little is told before the start, with what would do.
 expect 2 "too little" run "$golden/mean/model" "$work/bytes.txt" -o "$work/less" --max-memory 20M
 says "too little" "--max-memory"

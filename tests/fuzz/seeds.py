@@ -186,7 +186,7 @@ def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
                  "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress", "head-hidden",
-                 "head-inputs", "head-sigmoid", "head-numbers"):
+                 "head-inputs", "head-sigmoid", "head-numbers", "crf-hidden", "ctc-beam"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {

@@ -145,7 +145,7 @@ class Quantised(Model):
 
     def tensor(self, name, shape, optional=False):
         x = super().tensor(name, shape, optional)
-        if x is None or x.dim() != 2 or name.startswith("encoder.initial"):
+        if x is None or x.dim() != 2 or name.startswith("encoder.initial") or name.endswith(".transitions"):
             return x
         return matrix(x.numpy().astype(np.float32), self.file_scales.get(self.file_name(name)))
 

@@ -46,7 +46,7 @@ def convert(source, copy):
     for name, tensor in header.items():
         begin, end = tensor["data_offsets"]
         part, shape = data[begin:end], tensor["shape"]
-        state = name.endswith((".initial_state", ".initial_cell"))  # no weight
+        state = name.endswith((".initial_state", ".initial_cell", ".transitions"))  # no weight
         if tensor["dtype"] not in ("F32", "F16", "BF16") or len(shape) != 2 or state:
             wide.append((name, tensor["dtype"], shape, part))
             continue

@@ -216,6 +216,36 @@ START_TEST(what_is_not_finite_has_no_path)
 }
 END_TEST
 
+START_TEST(tensors_have_their_shapes)
+{
+    static chain c;
+    find_vectors();
+    uint64_t seed = 9;
+    draw_chain(&c, 5, 1, false, &seed);
+    random_model model;
+    grus_tensors tensors = tensors_of(&c, &model);
+    grus_arena *arena = grus_arena_new(0);
+    grus_kernel kernel = {.vector = vectors[0]};
+    for (size_t i = 0; i < 6; i++) {
+        grus_reading reading = {.kernel = &kernel, .tensors = &tensors, .arena = arena};
+        random_tensor *tensor = &model.tensors[i % 3], whole = *tensor;
+        grus_error error = {0};
+        grus_crf crf;
+        tensor->shape[0] += i < 3;
+        tensor->name[2] = i < 3 ? tensor->name[2] : '?';
+        grus_status status = grus_crf_read(&reading, "h", c.labels, &crf, &error);
+        ck_assert_int_eq(status, i < 4 ? GRUS_E_MODEL : GRUS_OK); // start and end may be absent: then they are zeros
+        if (status)
+            ck_assert_str_eq(error.place, whole.name);
+        if (i == 4)
+            ck_assert(crf.start[0] == 0 && crf.start[4] == 0 && crf.end[0] == c.end[0]);
+        *tensor = whole;
+    }
+    random_model_free(&model);
+    grus_arena_free(arena);
+}
+END_TEST
+
 TCase *crf_case(void)
 {
     TCase *tcase = tcase_create("crf");
@@ -223,5 +253,6 @@ TCase *crf_case(void)
     tcase_add_test(tcase, short_paths_are_the_best_of_all);
     tcase_add_test(tcase, long_paths_are_those_of_back_pointers);
     tcase_add_test(tcase, what_is_not_finite_has_no_path);
+    tcase_add_test(tcase, tensors_have_their_shapes);
     return tcase;
 }
