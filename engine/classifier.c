@@ -46,11 +46,12 @@ bool grus_classifier_list(const grus_classifier *classifier, const grus_infer_op
                           grus_arena *arena)
 {
     kept k;
+    const grus_head_sizes of_heads = {sizes->records, sizes->positions, sizes->longest};
     bool listed = list_kept(classifier, options->heads, sizes, arena, &k) &&
                   grus_pooling_list(&classifier->pooling, sizes->positions, arena);
     for (size_t i = 0; i < classifier->n_heads && listed; i++)
         if (is_wanted(options->heads, i))
-            listed = grus_head_list(classifier->heads + i, options, sizes, arena);
+            listed = grus_head_list(classifier->heads + i, options, &of_heads, arena);
     return listed;
 }
 

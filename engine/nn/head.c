@@ -203,13 +203,13 @@ static grus_mapping mapping_of(running *r, size_t layer, size_t n)
     return mapping;
 }
 
-static bool list_results(running *r, const grus_sizes *sizes, grus_arena *arena)
+static bool list_results(running *r, const grus_head_sizes *sizes, grus_arena *arena)
 {
     const grus_head *head = r->head;
     size_t rows = head->on_token ? sizes->positions : sizes->records;
     if (decides_together(r)) {
         r->labelling.labeller = &head->labeller;
-        return grus_labelling_list(&r->labelling, sizes, arena);
+        return grus_labelling_list(&r->labelling, sizes->positions, sizes->records, arena);
     }
     if (head->activation != GRUS_HEAD_SOFTMAX || r->output != GRUS_HEAD_LABELS) {
         r->numbers = grus_arena_alloc(arena, grus_mul_sat(rows, head->n_labels), sizeof *r->numbers);
@@ -236,7 +236,7 @@ static bool list_scratch(running *r, const grus_infer_options *options, size_t l
     return true;
 }
 
-bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_sizes *sizes,
+bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_head_sizes *sizes,
                     grus_arena *arena)
 {
     running r = {.head = head, .output = options->head_output};
@@ -279,7 +279,7 @@ grus_status grus_head_run(const grus_head *head, const grus_infer_options *optio
                           const float *pooled, const grus_work *work, grus_head_result *result)
 {
     running r = {.head = head, .output = options->head_output, .encoded = encoded, .pooled = pooled};
-    grus_sizes sizes = {.records = encoded->n, .positions = encoded->positions};
+    grus_head_sizes sizes = {.records = encoded->n, .positions = encoded->positions};
     size_t rows = head->on_token ? encoded->positions : encoded->n;
     size_t block = head->n_hidden ? grus_chunk_rows(head->kernel) : rows;
     for (size_t i = 0; i < encoded->n; i++)

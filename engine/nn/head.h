@@ -51,8 +51,13 @@ typedef struct grus_head_result {
 grus_status grus_head_run(const grus_head *head, const grus_infer_options *options, const grus_encoded *encoded,
                           const float *pooled, const grus_work *work, grus_head_result *result);
 
+// How large a batch is, or may be at most.
+typedef struct grus_head_sizes {
+    size_t records, positions, longest; // positions of one record
+} grus_head_sizes;
+
 // Lists what it takes: grus_head_run, on the arena alone.
-bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_sizes *sizes,
+bool grus_head_list(const grus_head *head, const grus_infer_options *options, const grus_head_sizes *sizes,
                     grus_arena *arena);
 
 #endif

@@ -14,10 +14,10 @@ grus_status grus_labeller_read(grus_reading *reading, const char *prefix, const 
                                            : GRUS_OK;
 }
 
-bool grus_labelling_list(grus_labelling *labelling, const grus_sizes *sizes, grus_arena *arena)
+bool grus_labelling_list(grus_labelling *labelling, size_t positions, size_t records, grus_arena *arena)
 {
-    labelling->labels = grus_arena_alloc(arena, sizes->positions, sizeof *labelling->labels);
-    labelling->records = grus_arena_alloc(arena, sizes->records, sizeof *labelling->records);
+    labelling->labels = grus_arena_alloc(arena, positions, sizeof *labelling->labels);
+    labelling->records = grus_arena_alloc(arena, records, sizeof *labelling->records);
     return labelling->labels && labelling->records;
 }
 

@@ -7,7 +7,6 @@
 #include "engine/nn/crf.h"
 #include "engine/nn/ctc.h"
 #include "engine/nn/encoded.h"
-#include "engine/sizes.h"
 
 // What a head decides by.
 typedef struct grus_labeller {
@@ -41,7 +40,7 @@ typedef struct grus_labelling {
 } grus_labelling;
 
 // List what stays of a batch, and what is taken while it runs; false when the arena has none left. beam_size is for ctc.
-bool grus_labelling_list(grus_labelling *labelling, const grus_sizes *sizes, grus_arena *arena);
+bool grus_labelling_list(grus_labelling *labelling, size_t positions, size_t records, grus_arena *arena);
 bool grus_labelling_list_scratch(grus_labelling *labelling, size_t beam_size, size_t longest, grus_arena *arena);
 
 // Begins with the first record; takes the linear outputs (C) of the next position, which it may change.
