@@ -4,8 +4,8 @@
     tools/import_lac.py /usr/lib/python3/dist-packages/jieba/lac_small -o models/lac
 
 Two bidirectional layers of Paddle's dynamic_gru, whose reset comes before the recurrent product, and one head, `tag`, of
-57 joint tags a character. The CRF behind the scores is left out (crfw): each character gets the tag of its own best score.
-Characters that the dictionary lacks, full-width punctuation among them, are <unk>.
+57 joint tags a character, of the best path of its CRF; --head-output probs gives each character's own scores instead. Characters that
+the dictionary lacks, full-width punctuation among them, are <unk>.
 """
 import argparse
 import array
@@ -55,6 +55,11 @@ def convert(folder):
         out.extend(w[column::width])
     tensors["heads.tag.weight"] = ([width, rows], out)
     tensors["heads.tag.bias"] = ([width], read_tensor(os.path.join(folder, "fc_4.b_0"))[1])
+    # The start's row, the end's row, then from x to.
+    crf = read_tensor(os.path.join(folder, "crfw"))[1]
+    for i, name in enumerate(("start", "end")):
+        tensors[f"heads.tag.{name}"] = ([width], crf[i * width:(i + 1) * width])
+    tensors["heads.tag.transitions"] = ([width, width], crf[2 * width:])
     return tensors
 
 
@@ -102,7 +107,7 @@ def main():
     config = {"model_type": "encoder",
               "source": {"tokenizer": {"type": "char", "vocab": "source.vocab"}, "embedding_dim": HIDDEN},
               "encoder": {"hidden_size": HIDDEN, "num_layers": 2, "bidirectional": True, "reset": "before"},
-              "heads": {"tag": {"on": "token", "labels": "tag.labels"}}}
+              "heads": {"tag": {"on": "token", "labels": "tag.labels", "decode": "crf"}}}
     with open(os.path.join(arguments.output, "config.json"), "w", encoding="utf-8") as f:
         json.dump(config, f, indent=2)
         f.write("\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# LAC, as Debian's python3-jieba ships it, brought in by tools/import_lac.py: the tags of every character are those of a loop
-# in float64 over Paddle's own files.
+# LAC, as Debian's python3-jieba ships it, brought in by tools/import_lac.py: the tags of every character, of the CRF's best path and
+# without it, are those of a loop in float64 over Paddle's own files.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
@@ -39,7 +39,6 @@ echo >>"$work/texts.txt"
 to_jsonl <"$work/texts.txt" >"$work/texts.jsonl"
 
 check "import" "$python" "$srcdir/tools/import_lac.py" "$LAC" -o "$work/lac"
-check "the CRF is left out, says --help" grep -q CRF <("$python" "$srcdir/tools/import_lac.py" --help)
 expect 0 "inspect" inspect "$work/lac"
 check "the reset comes before" \
     grep -qxF "encoder       GRU, reset before, 2 layers of 128 units, both directions" "$work/out"
@@ -47,7 +46,10 @@ for threads in 1 2; do
     expect 0 "run on $threads threads" run "$work/lac" "$work/texts.jsonl" -q -t "$threads" -o "$work/out.$threads"
 done
 check "the number of threads changes nothing" cmp "$work/out.1/texts.jsonl.zst" "$work/out.2/texts.jsonl.zst"
-plain "$work/out.1/texts.jsonl.zst" >"$work/tags.jsonl"
-check "as many records as texts" test "$(wc -l <"$work/tags.jsonl")" = 13
-check "the tags" "$python" "$srcdir/tests/support/lac_reference.py" "$LAC" "$work/tags.jsonl"
+expect 0 "numbers of the head" run "$work/lac" "$work/texts.jsonl" -q -o "$work/out.probs" --head-output probs
+for name in 1 probs; do
+    plain "$work/out.$name/texts.jsonl.zst" >"$work/$name.jsonl"
+done
+check "as many records as texts" test "$(wc -l <"$work/1.jsonl")" = 13
+check "the tags" "$python" "$srcdir/tests/support/lac_reference.py" "$LAC" "$work/1.jsonl" "$work/probs.jsonl"
 finish
