@@ -377,3 +377,42 @@ class Forecaster(nn.Module):
 
     def forward(self, window):
         return self.fc(self.lstm(window[None])[0][:, -1])[0]
+
+
+# ------------------------------------------------------------ convolutions before the recurrence
+
+
+
+class TransitionScores(nn.Module):
+    """The parameters of pytorch-crf; a path's score is start + scores + transitions (from, to) + end."""
+
+    def __init__(self, tags):
+        super().__init__()
+        self.start_transitions, self.end_transitions = nn.Parameter(torch.zeros(tags)), nn.Parameter(torch.zeros(tags))
+        self.transitions = nn.Parameter(torch.zeros(tags, tags))
+
+    def parts(self):
+        return self.start_transitions, self.transitions, self.end_transitions
+
+
+class PathTagger(nn.Module):
+    """BiLSTM-CRF. tutorial: with the parameters of PyTorch's tutorial, one matrix (to, from) that has the start and the end as
+    tags; its scores are of all tags."""
+
+    def __init__(self, words, width, hidden, tags, tutorial):
+        super().__init__()
+        self.n, self.word_embeds = tags, nn.Embedding(words, width)
+        self.lstm = nn.LSTM(width, hidden // 2, bidirectional=True)
+        self.hidden2tag = nn.Linear(hidden, tags + 2 * tutorial)
+        if tutorial:
+            self.transitions = nn.Parameter(torch.zeros(tags + 2, tags + 2))
+        else:
+            self.crf = TransitionScores(tags)
+
+    def forward(self, ids):
+        """-> scores (T, tags), and start, transitions (from, to), end."""
+        scores = self.hidden2tag(self.lstm(self.word_embeds(ids)[:, None])[0])[:, 0, :self.n]
+        if hasattr(self, "crf"):
+            return scores, self.crf.parts()
+        n, start, stop = self.n, self.n, self.n + 1
+        return scores, (self.transitions[:n, start], self.transitions[:n, :n].t(), self.transitions[stop, :n])

@@ -51,7 +51,7 @@ def patch(config, changes):
         *inner, last = path.split(".")
         place = config
         for key in inner:
-            place = place[key]
+            place = place[int(key) if isinstance(place, list) else key]
         if value is None:
             place.pop(last)
         else:
@@ -449,6 +449,62 @@ class Forecasts(Recipe):
         return [(["--task", "classify"], records, expected, [math.inf] * len(records))]
 
 
+# ------------------------------------------------------------ paths, labellings, convolutions
+
+def unsettle(net, seed):
+    """Statistics that make batch norms do something."""
+    for i, m in enumerate(net.modules()):
+        if isinstance(m, nn.BatchNorm1d):
+            m.running_mean.copy_(values(seed + i, m.num_features) * 0.3)
+            m.running_var.copy_(values(seed + i + 1, m.num_features).abs() + 0.5)
+    return net
+
+
+class Tags(Recipe):
+    """Labels of words."""
+
+    def words_of(self, record):
+        return torch.tensor([self.vocabulary.index(w) if w in self.vocabulary else 1 for w in record["text"].split()])
+
+    def records(self):
+        return [{"id": i, "text": " ".join(words)} for i, words in enumerate(sentences(self.seed, least=1) + sentences(self.seed + 5, least=3))]
+
+    def build(self, config):
+        self.vocabulary, self.tags = ["<pad>", "<unk>"] + WORDS, ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+        self.net = self.network(config).eval()
+
+    def scope(self):
+        return {"model": self.net, "vocabulary": self.vocabulary, "tags": self.tags}
+
+
+
+class Paths(Tags):
+    section, model = "A CRF tagger", "path"
+
+    def network(self, config):
+        net = scatter(published.PathTagger(len(self.vocabulary), config["source"]["embedding_dim"], 2 * config["encoder"]["hidden_size"],
+                                           len(self.tags), self.options["tutorial"]), self.seed)
+        return net
+
+    def best_two(self, scores, parts):
+        """The two best paths and their scores, in float64: for each label the two best ways to it."""
+        start, transitions, end = (p.double() for p in parts)
+        ways = [[(float(start[y] + scores[0, y]), (y,))] for y in range(len(end))]
+        for row in scores[1:].double():
+            ways = [sorted(((score + float(transitions[way[-1], y] + row[y]), way + (y,)) for held in ways for score, way in held),
+                           reverse=True)[:2] for y in range(len(end))]
+        return sorted(((score + float(end[way[-1]]), way) for held in ways for score, way in held), reverse=True)[:2]
+
+    def cases(self):
+        records = self.records()
+        found = [self.best_two(*self.net(self.words_of(r))) for r in records]
+        labels = [{"tag": [self.tags[y] for y in two[0][1]]} for two in found]
+        probs = [{"tag": self.net(self.words_of(r))[0].softmax(-1).tolist()} for r in records]
+        return [(["--task", "tag"], records, labels, [two[0][0] - two[1][0] for two in found]),
+                (["--task", "tag", "--head-output", "probs"], records, probs, [math.inf] * len(records))]
+
+
+
 # ------------------------------------------------------------ running
 
 SMALL = {"encoder.hidden_size": 24, "source.embedding_dim": 20, "decoder.embedding_dim": 20, "decoder.hidden_size": 24}
@@ -490,6 +546,8 @@ def recipes(seed):
                  layers=[24], embedding=0, constrained=False),
         Events("events", seed),
         Forecasts("forecaster", seed),
+        Paths("path", seed, tutorial=False),
+        Paths("path-tutorial", seed, tutorial=True),
     ]
 
 
