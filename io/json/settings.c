@@ -274,8 +274,7 @@ char **grus_json_texts(const grus_json_object *object, const char *key, size_t *
     }
     char **texts = json_array_size(list) ? calloc(json_array_size(list), sizeof *texts) : NULL;
     if (!texts && json_array_size(list))
-        object->reader->status =
-            grus_fail_memory(object->reader->error, json_array_size(list) * sizeof *texts);
+        object->reader->status = grus_fail_memory(object->reader->error, json_array_size(list) * sizeof *texts);
     json_array_foreach(list, i, value)
     {
         if (dead(object))

@@ -54,13 +54,14 @@ static const char *const configs[] = {
              "               \"cell\": \"lstm\", \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\","
              "               \"attention\": {\"query\": \"state\"}, \"input\": [\"context\", \"embedding\"],"
              "               \"readout\": {\"inputs\": [\"state\"]}}}",
-    [PLAIN] = "{\"model_type\": \"seq2seq\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
-              " \"encoder\": {\"hidden_size\": 3},"
-              " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": null, \"eos\": "
-              "\"</s>\","
-              "               \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\", \"input\": [\"embedding\"],"
-              "               \"readout\": {\"inputs\": [\"state\"]}},"
-              " \"generation\": {\"suppress\": [\"<unk>\", \"<s>\"]}}",
+    [PLAIN] =
+        "{\"model_type\": \"seq2seq\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
+        " \"encoder\": {\"hidden_size\": 3},"
+        " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": null, \"eos\": "
+        "\"</s>\","
+        "               \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\", \"input\": [\"embedding\"],"
+        "               \"readout\": {\"inputs\": [\"state\"]}},"
+        " \"generation\": {\"suppress\": [\"<unk>\", \"<s>\"]}}",
     [LEARNED] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
                 " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\", \"direction\": \"both\", \"initial_state\": "
                 "\"learned\"},"
