@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/positions.h"
 #include "scheduler/parse.h"
 #include "scheduler/run_options.h"
 
@@ -218,8 +219,9 @@ static grus_status make_map(attending *state, grus_error *error)
         return grus_fail_memory(error, MAP_BLOCK);
     *made = (attention_map){.map.size = sizeof made->map, .arena = state->arena};
     grus_attention_map *map = &made->map;
-    map->columns = state->parsed.entry.n_positions;
-    map->column_tokens = take_tokens(state, model->source, state->parsed.ids.data, map->columns);
+    map->columns = state->result.length;
+    map->column_tokens = take_tokens(state, grus_positions_are_kept(&model->config) ? model->source : NULL,
+                                     state->parsed.ids.data, map->columns);
     bool filled = map->column_tokens && (model->config.seq2seq ? fill_decoded(state, map) : fill_pooled(state, map));
     state->map = map;
     return filled ? GRUS_OK : grus_fail_memory(error, grus_arena_bytes(state->arena));

@@ -62,6 +62,36 @@ static void print_directions(grus_buffer *to, const grus_config *config)
     }
 }
 
+static void print_window(grus_buffer *to, const grus_front_layer_config *layer)
+{
+    grus_buffer_printf(to, ", stride %zu", layer->stride);
+    if (layer->padding)
+        grus_buffer_printf(to, ", padding %zu", layer->padding);
+    if (layer->dilation > 1)
+        grus_buffer_printf(to, ", dilation %zu", layer->dilation);
+}
+
+static void print_front(grus_buffer *to, const grus_front_layer_config *layer)
+{
+    grus_buffer_printf(to, "front         %s", grus_front_names[layer->kind]);
+    switch (layer->kind) {
+    case GRUS_FRONT_CONV1D:
+        grus_buffer_printf(to, " to %zu channels, kernel %zu", layer->output, layer->kernel);
+        print_window(to, layer);
+        break;
+    case GRUS_FRONT_LINEAR:
+        grus_buffer_printf(to, " to %zu values", layer->output);
+        break;
+    case GRUS_FRONT_MAX_POOL:
+        grus_buffer_printf(to, " of %zu positions", layer->kernel);
+        print_window(to, layer);
+        break;
+    }
+    if (layer->activation != GRUS_ACTIVATION_NONE)
+        grus_buffer_printf(to, ", %s", grus_activation_names[layer->activation]);
+    grus_buffer_byte(to, '\n');
+}
+
 // What it reads where it is not the default.
 static void print_head_inputs(grus_buffer *to, const grus_head_config *head)
 {
@@ -99,6 +129,8 @@ static void print_encoder(grus_buffer *to, const grus_model *model)
         grus_buffer_printf(to, "source        %s, %zu tokens, embedding of %zu\n",
                            grus_tokenizer_names[config->tokenizer.kind], model->facts.source_vocab,
                            config->embedding_dim);
+    for (size_t i = 0; i < config->n_front; i++)
+        print_front(to, config->front + i);
     grus_buffer_text(to, "encoder       ");
     print_cell(to, &config->encoder.cell);
     grus_buffer_printf(to, ", %zu %s of %zu units, ", config->encoder.num_layers,

@@ -57,6 +57,37 @@ static void put_source(grus_buffer *to, const grus_model *model)
     grus_buffer_byte(to, '}');
 }
 
+// What of a layer its kind has.
+static void put_front(grus_buffer *to, const grus_front_layer_config *layer)
+{
+    bool conv = layer->kind == GRUS_FRONT_CONV1D, pool = layer->kind == GRUS_FRONT_MAX_POOL;
+    put_text(to, "type", grus_front_names[layer->kind]);
+    put_count(to, conv ? "channels" : "size", pool ? layer->kernel : layer->output);
+    if (conv)
+        put_count(to, "kernel", layer->kernel);
+    if (conv || pool) {
+        put_count(to, "stride", layer->stride);
+        put_count(to, "padding", layer->padding);
+    }
+    if (conv)
+        put_count(to, "dilation", layer->dilation);
+    if (!pool)
+        put_text(to, "activation", grus_activation_names[layer->activation]);
+}
+
+static void put_fronts(grus_buffer *to, const grus_config *config)
+{
+    if (config->n_front == 0)
+        return;
+    begin(to, "front", '[');
+    for (size_t i = 0; i < config->n_front; i++) {
+        grus_buffer_text(to, i ? ", {" : "{");
+        put_front(to, config->front + i);
+        grus_buffer_byte(to, '}');
+    }
+    grus_buffer_byte(to, ']');
+}
+
 // What of it is no default.
 static void put_cell(grus_buffer *to, const grus_cell_config *cell)
 {
@@ -263,6 +294,7 @@ void grus_describe_json(const grus_model *model, grus_buffer *to)
     put_text(to, "type", config->seq2seq ? "seq2seq" : "encoder");
     put_text(to, "task", grus_task_names[grus_model_task(model)]);
     put_source(to, model);
+    put_fronts(to, config);
     put_encoder(to, config);
     put_pooling(to, &config->pooling);
     put_heads(to, config);

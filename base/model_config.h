@@ -43,6 +43,18 @@ typedef struct grus_cell_config {
 // Which way a layer of an encoder reads a sequence.
 typedef enum grus_direction { GRUS_FORWARD, GRUS_BACKWARD, GRUS_BOTH } grus_direction;
 
+// A layer of the front, before the encoder. Positions are read in windows of `kernel`, each `dilation` from the next and a
+// window `stride` from the next; `padding` positions are added at both ends of a sequence. A linear layer has a window of one
+// position.
+typedef enum grus_front_kind { GRUS_FRONT_CONV1D, GRUS_FRONT_LINEAR, GRUS_FRONT_MAX_POOL } grus_front_kind;
+
+typedef struct grus_front_layer_config {
+    grus_front_kind kind;
+    size_t input, output; // values of a position before it and behind it
+    size_t kernel, stride, padding, dilation;
+    grus_activation activation;
+} grus_front_layer_config;
+
 typedef enum grus_score_kind {
     GRUS_SCORE_DOT,
     GRUS_SCORE_SCALED_DOT,
@@ -167,6 +179,8 @@ typedef struct grus_config {
     grus_tokenizer_config tokenizer;
     size_t embedding_dim, feature_dim;
     size_t source_vocab_size; // filled in by the loader; 0: what the tensor says
+    size_t n_front;
+    grus_front_layer_config *front; // (n_front); owned by the config
     struct {
         size_t hidden_size, num_layers;
         grus_direction direction;   // of every layer, where the next is NULL
@@ -184,10 +198,30 @@ typedef struct grus_config {
     grus_rename renames[GRUS_MAX_RENAMES];
 } grus_config;
 
-// Values per position of what enters the encoder.
-static inline size_t grus_config_input_size(const grus_config *config)
+// Values of a position of the source: of an embedding, or of features.
+static inline size_t grus_config_source_size(const grus_config *config)
 {
     return config->features ? config->feature_dim : config->embedding_dim;
+}
+
+// Values per position of what enters the encoder, behind the front.
+static inline size_t grus_config_input_size(const grus_config *config)
+{
+    return config->n_front ? config->front[config->n_front - 1].output : grus_config_source_size(config);
+}
+
+// Whether what a layer of the front gives lies in [-1, 1] by what it is.
+static inline bool grus_config_front_is_bounded(const grus_config *config, size_t layer)
+{
+    while (config->front[layer].kind == GRUS_FRONT_MAX_POOL && layer > 0)
+        layer--;
+    return grus_activation_is_bounded(config->front[layer].activation);
+}
+
+// Whether what enters the encoder does.
+static inline bool grus_config_input_is_bounded(const grus_config *config)
+{
+    return config->n_front > 0 && grus_config_front_is_bounded(config, config->n_front - 1);
 }
 
 static inline grus_direction grus_config_direction(const grus_config *config, size_t layer)

@@ -34,6 +34,13 @@ const char *const grus_activation_names[] = {
     [GRUS_ACTIVATION_SIGMOID] = "sigmoid", [GRUS_ACTIVATION_SILU] = "silu", [GRUS_ACTIVATION_SILU + 1] = NULL,
 };
 
+const char *const grus_front_names[] = {
+    [GRUS_FRONT_CONV1D] = "conv1d",
+    [GRUS_FRONT_LINEAR] = "linear",
+    [GRUS_FRONT_MAX_POOL] = "max_pool",
+    [GRUS_FRONT_MAX_POOL + 1] = NULL,
+};
+
 const char *const grus_score_names[] = {
     [GRUS_SCORE_DOT] = "dot",         [GRUS_SCORE_SCALED_DOT] = "scaled_dot",
     [GRUS_SCORE_COSINE] = "cosine",   [GRUS_SCORE_EUCLIDEAN] = "euclidean",

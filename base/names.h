@@ -13,6 +13,7 @@ extern const char *const grus_reset_names[];           // grus_cell_reset
 extern const char *const grus_gate_activation_names[]; // grus_gate_activation
 extern const char *const grus_cell_activation_names[]; // grus_cell_activation
 extern const char *const grus_activation_names[];      // grus_activation
+extern const char *const grus_front_names[];           // grus_front_kind
 extern const char *const grus_score_names[];           // grus_score_kind
 extern const char *const grus_pooling_names[];         // grus_pooling_kind
 extern const char *const grus_query_names[];           // grus_query_kind

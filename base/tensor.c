@@ -106,11 +106,17 @@ static uint32_t load_u32(const unsigned char *bytes)
     return (uint32_t)load_u16(bytes) | (uint32_t)load_u16(bytes + 2) << 16;
 }
 
+// Values of a row of a matrix, or of a tensor of more dimensions: of all that has one first index.
+static size_t row_size(const grus_tensor *tensor)
+{
+    return tensor->count / grus_max(tensor->shape[0], 1);
+}
+
 // Row by row, each with its own scale.
 static void floats_of_i8(const grus_tensor *tensor, size_t first, size_t count, float *out)
 {
     const int8_t *q = tensor->data;
-    size_t columns = tensor->shape[1];
+    size_t columns = row_size(tensor);
     for (size_t end = first + count, n; first < end; first += n, out += n) {
         float scale;
         grus_tensor_floats(tensor->scale, first / columns, 1, &scale);
@@ -201,7 +207,7 @@ void grus_tensor_scales(const grus_tensor *tensor, size_t first, size_t n, float
         return;
     }
     float block[256];
-    size_t columns = tensor->shape[1];
+    size_t columns = row_size(tensor);
     for (size_t row = 0; row < n; row++) {
         int32_t greatest = 0;
         for (size_t at = 0, count; at < columns; at += count) {

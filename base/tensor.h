@@ -65,7 +65,8 @@ size_t grus_dtype_size(grus_dtype dtype);
 bool grus_dtype_bytes(grus_dtype dtype, size_t count, size_t *bytes);
 
 // Converts count elements from the first on to float, exactly, but for denormal floats, which become zeros (denormal.h).
-// Of float types, and of I8 [rows, columns] with a scale F32 [rows]: the float product of the element and its row's scale.
+// Of float types, and of I8 [rows, columns], or [rows, columns, taps], with a scale F32 [rows]: the float product of the element
+// and its row's scale.
 void grus_tensor_floats(const grus_tensor *tensor, size_t first, size_t count, float *out);
 
 // Rows as int8 has them, where no file says how: the scale, the greatest magnitude / 127, and 0 where that is denormal (of a

@@ -45,11 +45,12 @@ typedef struct grus_hypothesis {
     const uint32_t *tokens; // (length)
     double logprob, score;
     const float *token_logprobs; // (length), or NULL
-    const float *attention;      // (length, source length) row-major, or NULL; only of the best hypothesis
+    const float *attention;      // (length, the result's length) row-major, or NULL; only of the best hypothesis
 } grus_hypothesis;
 
 typedef struct grus_result {
     bool finite;            // false: some number of this result is not; nothing else is to be used then
+    size_t length;          // positions behind the front: of token heads, and columns of attention
     const float *embedding; // (D) the pooled vector; NULL without pooling
     size_t n_states;        // positions of the encoder
     const float *states;    // (n_states, D) its outputs, where they were asked for; else NULL

@@ -174,6 +174,7 @@ grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, si
                            .plan = &plan,
                            .offset = offset,
                            .input = batch->features,
+                           .input_bounded = encoder->input_bounded,
                            .ids = batch->ids,
                            .scratch = &s};
     grus_status status = run_layers(encoder, &p, encoded, other, work);

@@ -23,8 +23,8 @@ static grus_status read_embedding(const grus_config *config, grus_reading *readi
     const char *name = "encoder.embedding.weight";
     if (encoder->vocab == 0 && tensors->find(tensors->user, name, &tensor) && tensor.rank == 2)
         encoder->vocab = tensor.shape[0];
-    return grus_read_tensor(reading, (grus_wanted){name, "", encoder->vocab, encoder->input}, &encoder->embedding,
-                            error);
+    return grus_read_tensor(reading, (grus_wanted){name, "", encoder->vocab, config->embedding_dim},
+                            &encoder->embedding, error);
 }
 
 // Sets what the configuration says of the layers, and where their cells lie.
@@ -72,7 +72,7 @@ static grus_status read_layer(grus_encoder *encoder, grus_reading *reading, size
 {
     const grus_encoder_layer *layer = encoder->layer + i;
     grus_embedding embedding = {encoder->embedding, encoder->vocab, encoder->input, 0};
-    bool tokens = i == 0 && encoder->embedding;
+    bool tokens = i == 0 && encoder->embedding && !encoder->behind_front;
     grus_status status = GRUS_OK;
     for (size_t direction = 0; direction < layer->directions && !status; direction++) {
         char suffix[32];
@@ -103,7 +103,9 @@ grus_status grus_encoder_read(grus_reading *reading, const grus_config *config, 
                               grus_error *error)
 {
     *encoder = (grus_encoder){.kernel = reading->kernel,
-                              .input = config->features ? config->feature_dim : config->embedding_dim,
+                              .input = grus_config_input_size(config),
+                              .behind_front = config->n_front > 0,
+                              .input_bounded = grus_config_input_is_bounded(config),
                               .hidden = config->encoder.hidden_size,
                               .layers = config->encoder.num_layers,
                               .output = grus_config_output_size(config),

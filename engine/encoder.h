@@ -17,10 +17,12 @@ typedef struct grus_encoder_layer {
 
 typedef struct grus_encoder {
     const grus_kernel *kernel;
-    size_t input;                  // E or the feature dimension
+    size_t input;                  // values of a position: E, the feature dimension, or what the front gives
+    bool behind_front;             // there is one: what is encoded are features
+    bool input_bounded;            // they lie in [-1, 1]
     size_t hidden, layers, output; // output is D, that of the top layer
     bool bounded;                  // outputs lie in [-1, 1]
-    float *embedding;              // (vocab, input); NULL for features
+    float *embedding;              // (vocab, E), E being input where no front stands before it; NULL for features
     size_t vocab;
     grus_encoder_layer *layer; // (layers)
     grus_cell *cells;          // (n_cells) of all layers, one layer after the other

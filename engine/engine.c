@@ -7,16 +7,19 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/positions.h"
 #include "engine/classifier.h"
 #include "engine/decoding.h"
 #include "engine/encode.h"
 #include "engine/generator.h"
 #include "engine/kernel/choose.h"
 #include "engine/kernel/product.h"
+#include "engine/nn/front.h"
 
 struct grus_engine {
     const grus_config *config;
     const grus_kernel *kernel;
+    grus_front front;
     grus_encoder encoder;
     grus_classifier classifier; // of an encoder model
     grus_decoder decoder;       // of one with a decoder
@@ -29,9 +32,12 @@ struct grus_engine {
 static grus_status read_parts(grus_engine *engine, grus_reading *reading, grus_error *error)
 {
     const grus_config *config = engine->config;
-    grus_status status = grus_encoder_read(reading, config, &engine->encoder, error);
+    grus_status status = grus_front_read(reading, config, &engine->front, error);
+    if (!status)
+        status = grus_encoder_read(reading, config, &engine->encoder, error);
     if (status)
         return status;
+    engine->front.embedding = engine->encoder.embedding;
     return config->seq2seq ? grus_decoder_read(reading, config, &engine->decoder, error)
                            : grus_classifier_read(reading, config, &engine->classifier, error);
 }
@@ -86,14 +92,17 @@ static size_t first_final(const grus_engine *engine)
 // What a position more takes in the encoder, and a row more in the decoder: a difference of lists.
 typedef struct sample {
     const grus_engine *engine;
-    grus_sizes sizes;
+    grus_sizes sizes; // of the encoder before the front
     size_t rows;
 } sample;
 
 static bool list_encoder(void *object, grus_arena *arena)
 {
     const sample *s = object;
-    return grus_encode_list(&s->engine->encoder, first_final(s->engine), &s->sizes, arena);
+    grus_sizes behind = s->sizes;
+    behind.positions = grus_positions_most(s->engine->config, behind.positions, behind.records);
+    return grus_front_list(&s->engine->front, s->sizes.records, s->sizes.positions, arena) &&
+           grus_encode_list(&s->engine->encoder, first_final(s->engine), &behind, arena);
 }
 
 static bool list_decoding(void *object, grus_arena *arena)
@@ -120,6 +129,12 @@ static size_t lane_bytes(const grus_engine *engine)
     return (grus_arena_count(list_decoding, &two) - grus_arena_count(list_decoding, &one)) / rows;
 }
 
+static double position_flops(const grus_engine *engine)
+{
+    double behind, flops = grus_front_flops(&engine->front, &behind);
+    return flops + behind * (double)grus_encoder_flops(&engine->encoder, 1);
+}
+
 grus_engine_facts grus_engine_describe(const grus_engine *engine)
 {
     bool seq2seq = engine->config->seq2seq;
@@ -129,7 +144,7 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
                                .parameters = engine->parameters,
                                .weight_bytes = grus_arena_peak(engine->weights),
                                .weight_memory = grus_arena_bytes(engine->weights),
-                               .encoder_flops = (double)grus_encoder_flops(&engine->encoder, 1),
+                               .encoder_flops = position_flops(engine),
                                .decoder_flops = seq2seq ? row_flops(&engine->decoder) : 0,
                                .lanes = grus_encoder_lanes(engine->kernel),
                                .tile = engine->kernel->tile,
@@ -140,7 +155,8 @@ grus_engine_facts grus_engine_describe(const grus_engine *engine)
 typedef struct inferring {
     const grus_engine *engine;
     const grus_infer_options *options;
-    grus_sizes sizes;
+    size_t records, positions; // before the front
+    grus_sizes sizes;          // behind it
 } inferring;
 
 static grus_generator generator_of(const inferring *i)
@@ -153,7 +169,8 @@ static bool list(void *object, grus_arena *arena)
 {
     const inferring *i = object;
     const grus_engine *engine = i->engine;
-    if (!grus_encode_list(&engine->encoder, first_final(engine), &i->sizes, arena))
+    if (!grus_front_list(&engine->front, i->records, i->positions, arena) ||
+        !grus_encode_list(&engine->encoder, first_final(engine), &i->sizes, arena))
         return false;
     if (i->options->states)
         return true;
@@ -166,7 +183,8 @@ static bool list(void *object, grus_arena *arena)
 size_t grus_workspace_bound(const grus_engine *engine, const grus_infer_options *options, size_t positions,
                             size_t records, size_t cells)
 {
-    inferring i = {engine, options, grus_sizes_within(options, positions, records, cells)};
+    inferring i = {engine, options, records, positions,
+                   grus_sizes_within(options, engine->config, positions, records, cells)};
     return grus_arena_reserved(grus_arena_count(list, &i));
 }
 
@@ -192,19 +210,24 @@ static grus_status decode(const inferring *i, const grus_batch *batch, const gru
 grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
                        const grus_work *work, grus_result *results)
 {
-    inferring i = {engine, options, grus_sizes_of(batch, options)};
+    inferring i = {engine, options, batch->n, 0, grus_sizes_of(batch, options, engine->config)};
+    for (size_t record = 0; record < batch->n; record++)
+        i.positions = grus_add_sat(i.positions, batch->length[record]);
     size_t bytes = grus_arena_count(list, &i);
     if (!grus_arena_reserve(work->arena, bytes))
         return grus_fail_memory(work->error, bytes);
     size_t held = grus_arena_bytes(work->arena);
-    for (size_t record = 0; record < batch->n; record++)
-        results[record] = (grus_result){.finite = true};
+    grus_batch behind;
     grus_encoded encoded;
-    grus_status status = grus_encode(&engine->encoder, batch, first_final(engine), work, &encoded);
+    grus_status status = grus_front_run(&engine->front, batch, work, &behind);
+    for (size_t record = 0; record < batch->n && !status; record++)
+        results[record] = (grus_result){.finite = true, .length = behind.length[record]};
+    if (!status)
+        status = grus_encode(&engine->encoder, &behind, first_final(engine), work, &encoded);
     if (!status && options->states)
         give_states(&encoded, results);
     else if (!status)
-        status = decode(&i, batch, &encoded, work, results);
+        status = decode(&i, &behind, &encoded, work, results);
     grus_kernel_leave(engine->kernel);
     GRUS_ASSERT(status || grus_arena_bytes(work->arena) == held); // the list told all
     return status;

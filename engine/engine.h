@@ -24,7 +24,7 @@ typedef struct grus_engine_facts {
     size_t parameters;                 // floats of the tensors used
     size_t weight_bytes;               // packed weights and tables
     size_t weight_memory;              // taken from the system for them
-    double encoder_flops;              // a source position
+    double encoder_flops;              // a source position, the front included
     double decoder_flops;              // a generated token of a hypothesis by itself, attention left out
     size_t lanes;                      // lanes a batch is laid over, and rows a decoder step holds, at most
     size_t tile;                       // lanes that are computed together

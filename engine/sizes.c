@@ -6,13 +6,14 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/positions.h"
 #include "engine/search_rules.h"
 
-grus_sizes grus_sizes_of(const grus_batch *batch, const grus_infer_options *options)
+grus_sizes grus_sizes_of(const grus_batch *batch, const grus_infer_options *options, const grus_config *config)
 {
     grus_sizes sizes = {.records = batch->n};
     for (size_t i = 0; i < batch->n; i++) {
-        size_t length = batch->length[i], steps = 0, tokens = 0;
+        size_t length = grus_positions_of(config, batch->length[i]), steps = 0, tokens = 0;
         if (options->force)
             tokens = grus_add_sat(batch->target_length[i], 1);
         else
@@ -36,12 +37,15 @@ static size_t bound_steps(const grus_search *search, size_t positions, size_t re
     return steps < 0x1p62 ? (size_t)steps : SIZE_MAX;
 }
 
-grus_sizes grus_sizes_within(const grus_infer_options *options, size_t positions, size_t records, size_t cells)
+grus_sizes grus_sizes_within(const grus_infer_options *options, const grus_config *config, size_t positions,
+                             size_t records, size_t cells)
 {
+    size_t tokens = options->force ? grus_add_sat(positions, records) : 0;
+    positions = grus_positions_most(config, positions, records);
     return (grus_sizes){.records = records,
                         .positions = positions,
                         .longest = positions,
                         .steps = options->force ? 0 : bound_steps(&options->search, positions, records),
-                        .tokens = options->force ? grus_add_sat(positions, records) : 0,
+                        .tokens = tokens,
                         .cells = options->attention ? cells : 0};
 }

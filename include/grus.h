@@ -447,7 +447,7 @@ typedef struct grus_attention_map {
     size_t rows, columns;
     const float *weights;             // (rows, columns) row-major
     const char *const *row_tokens;    // (rows) the generated tokens; "" for a pooling
-    const char *const *column_tokens; // (columns) "" for a source of features
+    const char *const *column_tokens; // (columns) "" for features, and behind a front that moves positions
     const char *output;               // the decoder's text, as `grus run` would print it; NULL for encoder models
     double score, logprob;            // of the output; 0 for encoder models
     size_t n_heads;                   // of those with softmax alone; 0 for seq2seq models

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/positions.h"
 #include "engine/lanes.h"
 
 #define ARENA_BLOCK_BYTES ((size_t)64 << 10)
@@ -50,11 +51,12 @@ size_t grus_batcher_records(const grus_batcher *batcher)
     return batcher->ahead.n_records;
 }
 
-static grus_waiting waiting_of(const grus_slot_entry *entry)
+static grus_waiting waiting_of(const grus_batch_bounds *bounds, const grus_slot_entry *entry)
 {
-    return (grus_waiting){.positions = entry->n_positions,
+    size_t given = entry->n_positions;
+    return (grus_waiting){.positions = bounds->config ? grus_positions_of(bounds->config, given) : given,
                           // What it counts for in --batch-tokens: one without positions counts too.
-                          .tokens = grus_max(entry->n_positions + entry->n_targets, 1),
+                          .tokens = grus_max(given + entry->n_targets, 1),
                           .cells = entry->n_cells,
                           .bytes = entry->length + (entry->error ? strlen(entry->error) + 1 : 0),
                           .bad = entry->error};
@@ -64,7 +66,7 @@ bool grus_batcher_has_room(const grus_batcher *batcher, const grus_slot_entry *e
 {
     const grus_batch_bounds *bounds = batcher->bounds;
     size_t n = batcher->ahead.n_records;
-    grus_waiting record = waiting_of(entry);
+    grus_waiting record = waiting_of(bounds, entry);
     return n == 0 || (n < bounds->ahead.records &&
                       batcher->tokens + record.tokens <= bounds->wide_tokens + bounds->batch_tokens &&
                       batcher->bytes + record.bytes <= bounds->ahead.bytes);
@@ -74,7 +76,7 @@ grus_status grus_batcher_add(grus_batcher *batcher, const grus_slot_entry *entry
 {
     GRUS_ASSERT(grus_batcher_has_room(batcher, entry));
     grus_waiting *record = &batcher->waiting[batcher->ahead.n_records];
-    *record = waiting_of(entry);
+    *record = waiting_of(batcher->bounds, entry);
     batcher->tokens += record->tokens;
     batcher->bytes += record->bytes;
     return grus_slot_append(&batcher->ahead, entry, error);
@@ -131,10 +133,15 @@ static front front_of(const grus_batcher *batcher, size_t records)
 static bool measure(const grus_batcher *batcher, front *f)
 {
     const grus_batch_bounds *bounds = batcher->bounds;
-    const size_t *length = grus_slot_batch(&batcher->ahead).length;
     f->computed = f->positions;
+    if (f->positions == 0)
+        return true;
     grus_arena_reset(batcher->arena);
-    return f->positions == 0 ||
+    size_t *length = grus_arena_alloc(batcher->arena, f->sequences, sizeof *length), n = 0;
+    for (size_t i = 0; length && i < f->records; i++)
+        if (!batcher->waiting[i].bad)
+            length[n++] = batcher->waiting[i].positions;
+    return length &&
            grus_lanes_measure(batcher->arena, length, f->sequences, bounds->tile, bounds->lanes, &f->computed);
 }
 

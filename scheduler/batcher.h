@@ -10,6 +10,7 @@
 #define GRUS_SCHEDULER_BATCHER_H
 
 #include "base/arena.h"
+#include "base/model_config.h"
 #include "scheduler/slot.h"
 
 typedef struct grus_batch_bounds {
@@ -17,11 +18,13 @@ typedef struct grus_batch_bounds {
     grus_slot_bounds slot, big;       // what an ordinary and a big slot may hold
     grus_slot_bounds ahead;           // what is held of records that are in no batch yet
     size_t tile, lanes;               // of the engine: lanes computed together, and in all
+    const grus_config *config;        // whose front says what lies in them; NULL: it has none
 } grus_batch_bounds;
 
 // What counts of a record that waits.
 typedef struct grus_waiting {
-    size_t positions, tokens, cells;
+    size_t positions; // behind the front: what it takes of a lane
+    size_t tokens, cells;
     size_t bytes;        // of all its text
     bool bad;            // in error
     grus_slot_mark mark; // behind it

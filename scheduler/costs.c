@@ -53,7 +53,7 @@ static size_t reading_memory(const grus_job *job)
 static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)
 {
     const grus_job *job = data;
-    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
+    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions, bounds->records));
     return grus_workspace_bound(job->model->engine, &job->infer, bounds->positions, bounds->records, cells);
 }
 
@@ -79,6 +79,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
         .tile = job->model->facts.tile,
         .lanes = job->model->facts.lanes,
         .feature_dim = job->record.feature_dim,
+        .config = &job->model->config,
         .targets = job->infer.force,
         .max_record = options->max_record,
         .checkpoint_records = options->checkpoint_records,

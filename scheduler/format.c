@@ -34,7 +34,9 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
                        ? grus_mul_sat(grus_add_sat(bounds->positions, bounds->records), GRUS_FORMAT_FLOAT_BYTES)
                        : 0);
     // All records within their own limit: the sum of the limits, which ceil and + 10 raise by 11 a record.
-    double steps = ceil(search->max_length_factor * (double)bounds->positions) + 11 * (double)bounds->records;
+    double steps =
+        ceil(search->max_length_factor * (double)grus_job_most_positions(job, bounds->positions, bounds->records)) +
+        11 * (double)bounds->records;
     size_t most = grus_mul_sat(bounds->records, search->max_length);
     size_t tokens = steps < (double)most ? (size_t)steps : most;
     return grus_add_sat(bytes, grus_mul_sat(items, grus_mul_sat(tokens, job->model->longest_token + 2)));
@@ -45,7 +47,7 @@ static size_t states_bound(const grus_job *job, const grus_slot_bounds *bounds)
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
     size_t row = grus_mul_sat(grus_config_output_size(&job->model->config),
                               jsonl ? GRUS_FORMAT_FLOAT_BYTES : GRUS_FEATURE_VALUE_BYTES);
-    return grus_mul_sat(bounds->positions, grus_add_sat(row, ROW_BYTES));
+    return grus_mul_sat(grus_job_most_positions(job, bounds->positions, bounds->records), grus_add_sat(row, ROW_BYTES));
 }
 
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
@@ -62,7 +64,7 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
     bytes = grus_add_sat(bytes, grus_format_heads_bound(job, bounds));
     if (job->hypotheses)
         bytes = grus_add_sat(bytes, hypotheses_bound(job, bounds));
-    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions));
+    size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions, bounds->records));
     if (job->options->attention == GRUS_ATTENTION_SOFT)
         bytes = grus_add_sat(bytes, grus_mul_sat(cells, GRUS_FORMAT_FLOAT_BYTES));
     if (job->options->attention == GRUS_ATTENTION_HARD)
@@ -314,7 +316,7 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
     } else {
         grus_record_begin(
             format, &(grus_record_line){.text = entry->line, .length = entry->length, .number = entry->number}, out);
-        put_members(out, job, result, entry->n_positions, scratch);
+        put_members(out, job, result, result->length, scratch);
         grus_record_end(out);
     }
 }

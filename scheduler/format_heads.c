@@ -39,7 +39,9 @@ size_t grus_format_heads_bound(const grus_job *job, const grus_slot_bounds *boun
     for (size_t i = 0; i < job->model->config.n_heads; i++) {
         if (!job->heads[i])
             continue;
-        size_t rows = job->model->config.heads[i].on_token ? bounds->positions : bounds->records;
+        size_t rows = job->model->config.heads[i].on_token
+                          ? grus_job_most_positions(job, bounds->positions, bounds->records)
+                          : bounds->records;
         size_t record = GRUS_FORMAT_RECORD_BYTES + (grus_job_head_form(job, i) == GRUS_FORM_OUTPUT ? OUTPUT_BYTES : 0);
         bytes = grus_add_sat(bytes, grus_mul_sat(bounds->records, record));
         bytes = grus_add_sat(bytes, grus_mul_sat(rows, row_bound(job, i)));

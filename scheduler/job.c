@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/positions.h"
 #include "engine/search_rules.h"
 
 static grus_status refuse(grus_error *error, const char *field, const char *why)
@@ -340,7 +341,13 @@ grus_head_form grus_job_head_form(const grus_job *job, size_t head)
 
 // ---- sizes ----
 
-size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
+size_t grus_job_most_positions(const grus_job *job, size_t positions, size_t records)
+{
+    return grus_positions_most(&job->model->config, positions, records);
+}
+
+// positions are those behind the front.
+static size_t cells_of(const grus_job *job, size_t positions, size_t targets)
 {
     if (!job->infer.attention)
         return 0;
@@ -352,9 +359,17 @@ size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
     return grus_mul_sat(positions, rows);
 }
 
-size_t grus_job_most_cells(const grus_job *job, size_t positions)
+size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets)
 {
+    return cells_of(job, grus_positions_of(&job->model->config, positions), targets);
+}
+
+size_t grus_job_most_cells(const grus_job *job, size_t positions, size_t records)
+{
+    const grus_config *config = &job->model->config;
     // A forced target takes its positions from the same sum: the product is greatest where both have half.
     size_t half = positions / 2 + 1;
-    return job->infer.force ? grus_job_cells(job, half, half) : grus_job_cells(job, positions, 0);
+    if (job->infer.force && config->n_front == 0)
+        return cells_of(job, half, half);
+    return cells_of(job, grus_job_most_positions(job, positions, records), positions);
 }

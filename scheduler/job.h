@@ -50,9 +50,12 @@ static inline bool grus_format_is_numbers(grus_format format)
 
 grus_head_form grus_job_head_form(const grus_job *job, size_t head);
 
+// Positions behind the front that any records, so many at most, of so many positions have among them.
+size_t grus_job_most_positions(const grus_job *job, size_t positions, size_t records);
+
 // Attention weights that a record of so many source positions and target tokens has at most; 0 where none is wanted.
 size_t grus_job_cells(const grus_job *job, size_t positions, size_t targets);
-// The same for any records that share so many positions and targets among them.
-size_t grus_job_most_cells(const grus_job *job, size_t positions);
+// The same for any records, so many at most, that share so many positions and targets among them.
+size_t grus_job_most_cells(const grus_job *job, size_t positions, size_t records);
 
 #endif

@@ -62,7 +62,8 @@ static grus_plan plan_of(const grus_plan_costs *costs, size_t threads, size_t sl
                       .bounds = {.batch_tokens = batch_tokens,
                                  .wide_tokens = wide_tokens(batch_tokens, wide_factor),
                                  .tile = costs->tile,
-                                 .lanes = costs->lanes}};
+                                 .lanes = costs->lanes,
+                                 .config = costs->config}};
     grus_batch_bounds *most = &plan.bounds;
     size_t positions = grus_max(batch_tokens, GRUS_LEAST_POSITIONS);
     size_t wide = grus_max(most->wide_tokens, GRUS_RECORD_POSITIONS);

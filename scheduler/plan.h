@@ -20,6 +20,7 @@ typedef struct grus_plan_costs {
     size_t (*output)(const void *data, const grus_slot_bounds *bounds);    // the text of a slot's results
     size_t tile, lanes;                                                    // of the engine
     size_t feature_dim;                                                    // 0 for token models
+    const grus_config *config;                                             // of the model; NULL: one without a front
     bool targets;                                                          // records have forced targets
     size_t max_record;                                                     // bytes of one line
     size_t checkpoint_records; // that a worker may have done and not in a checkpoint; 0: any number

@@ -111,21 +111,21 @@ def count_lines(path):
 
 
 def quantised(weights):
-    """A float32 matrix as integers and a scale for each row, rounded as doc/model-format.md says, "int8 in a file". By NumPy, which
+    """A float32 matrix as integers and a scale for each row (of a convolution's weights: for each channel), rounded as doc/model-format.md says, "int8 in a file". By NumPy, which
     divides as IEEE 754 does."""
     least = np.finfo(np.float32).tiny
-    w = weights.numpy()
+    w = weights.flatten(1).numpy()
     w = np.where(np.abs(w) < least, np.float32(0), w)
     scale = np.abs(w).max(axis=1, keepdims=True, initial=0) / np.float32(127)
     scale[scale < least] = 0
     with np.errstate(invalid="ignore"):     # weights that are not finite are refused later
         q = np.rint(np.divide(w, scale, out=np.zeros_like(w), where=scale > 0)).astype(np.int8)
-    return torch.from_numpy(q), torch.from_numpy(scale[:, 0].copy())
+    return torch.from_numpy(q).view(weights.shape), torch.from_numpy(scale[:, 0].copy())
 
 
 def is_weight(name, tensor):
     """Whether this is the matrix of a product or an embedding, which --dtype int8 quantises."""
-    return tensor.dim() == 2 and name.rsplit(".", 1)[-1].startswith("weight")
+    return tensor.dim() in (2, 3) and name.rsplit(".", 1)[-1].startswith("weight")
 
 
 def is_state(obj):
@@ -254,7 +254,7 @@ def export(model, config, out, files=None, dtype="f32", renames=None, key=None, 
         small, stored = t.to(DTYPES[dtype][1]), rename(name, config.get("tensors", {}))
         if dtype == "int8" and is_weight(name, t):
             tensors[stored], tensors[stored + "_scale"] = quantised(small)
-            small = tensors[stored] * tensors[stored + "_scale"][:, None]
+            small = tensors[stored] * tensors[stored + "_scale"].view(-1, *[1] * (t.dim() - 1))
         else:
             tensors[stored] = small
         if not torch.isfinite(small).all():

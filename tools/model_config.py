@@ -1,12 +1,13 @@
 """config.json as grus loads it: the keys of each section, those that have no meaning beside others, and the tensors that a configuration
 asks for. doc/model-format.md in Python, for the tools that write model directories.
 """
+import front_layers
+from front_layers import ACTIVATIONS
+
 # Keys of a cell, defaults first. All but the first are a GRU's alone.
 CELL = {"cell": ("gru", "lstm"), "reset": ("after", "before"), "gate_activation": ("sigmoid", "hard_sigmoid"),
         "activation": ("tanh", "relu", "none")}
 DIRECTIONS = ("forward", "backward", "both")
-FRONT = ("conv1d", "linear", "max_pool")
-ACTIVATIONS = ("none", "tanh", "relu", "sigmoid", "silu")
 
 
 # The keys of each section of a configuration; a section that stands under a name of its own is "*".
@@ -19,9 +20,6 @@ KEYS = {
     "pooling": ("type", "score", "size", "temperature", "query", "normalize"),
     "heads.*": ("on", "labels", "inputs", "hidden", "activation", "threshold", "decode", "blank", "join", "size"),
     "heads.*.hidden": ("size", "activation"),
-    "front.conv1d": ("type", "channels", "kernel", "stride", "padding", "dilation", "activation"),
-    "front.linear": ("type", "size", "activation"),
-    "front.max_pool": ("type", "size", "stride", "padding"),
     "attention": ("score", "size", "temperature"),
     "decoder": ("vocab", "tokenizer", "bos", "eos", "embedding_dim", "hidden_size", "num_layers", *CELL, "bridge", "attention",
                 "input", "readout", "tied"),
@@ -42,7 +40,7 @@ def sections(config):
     found = [("", "", config)]
     for path in KEYS:
         at, inner = config, path.split(".")
-        if "*" in inner or inner[0] == "front" or not path:
+        if "*" in inner or not path:
             continue
         for name in inner:
             at = at.get(name) if isinstance(at, dict) else None
@@ -52,18 +50,13 @@ def sections(config):
     for name, head in heads.items():
         found.append((f"heads.{name}", "heads.*", head))
         found += [(f"heads.{name}.hidden[{i}]", "heads.*.hidden", h) for i, h in enumerate(listed(head, "hidden"))]
-    return found + [(f"front[{i}]", f"front.{kind_of(layer)}", layer) for i, layer in enumerate(listed(config, "front"))]
+    return found
 
 
 def listed(section, key):
     """A list of layers; what stands there instead is one faulty layer."""
     found = section.get(key, []) if isinstance(section, dict) else []
     return found if isinstance(found, list) else [found]
-
-
-def kind_of(layer):
-    """Of a layer of the front; one without a known type has no keys of its own."""
-    return layer["type"] if isinstance(layer, dict) and layer.get("type") in FRONT else "?"
 
 
 def meaningless(config):
@@ -112,9 +105,6 @@ def check_keys(config):
         place = f"{path}: " if path else ""
         if not isinstance(section, dict):
             faults.append(f"config: {place}expected an object, found {section!r}")
-            continue
-        if kind == "front.?":
-            faults.append(f"config: {path}.type: expected one of {', '.join(FRONT)}, found {section.get('type')!r}")
             continue
         by_path[path] = section
         faults += [f"config: {place}unknown key {k!r}; known here are {', '.join(KEYS[kind])}" for k in section if k not in KEYS[kind]]
@@ -230,16 +220,9 @@ class Wanted:
 
     def front(self, layers, width):
         """-> the size of what enters the encoder"""
-        for i, layer in enumerate(layers):
-            activation(f"front[{i}]", layer)
-            if layer["type"] == "conv1d":
-                self.need(f"front.{i}.weight", layer["channels"], width, layer["kernel"])
-                self.may(f"front.{i}.bias", layer["channels"])
-                width = layer["channels"]
-            elif layer["type"] == "linear":
-                self.need(f"front.{i}.weight", layer["size"], width)
-                self.may(f"front.{i}.bias", layer["size"])
-                width = layer["size"]
+        width, wrong = front_layers.need(layers, width, self)
+        if wrong:
+            raise ExportError(f"config: {wrong}")
         return width
 
     def head(self, name, head, D):

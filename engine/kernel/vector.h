@@ -103,7 +103,7 @@ typedef struct grus_vector {
     // x = activation(x + bias), denormal results 0, NaN kept; bias NULL: zeros.
     void (*activate)(grus_activation activation, float *x, const float *bias, size_t n);
     void (*add)(float *x, const float *y, size_t n);     // x += y
-    void (*maximum)(float *x, const float *y, size_t n); // x = max(x, y), y's NaN kept
+    void (*maximum)(float *x, const float *y, size_t n); // x = max(x, y), NaN of either kept
     float (*max)(const float *x, size_t n);              // n >= 1
     // Bit i: x[i] >= least, for n <= GRUS_LOGIT_BLOCK.
     uint64_t (*at_least)(const float *x, size_t n, float least);

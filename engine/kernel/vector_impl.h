@@ -301,8 +301,12 @@ static void add(float *x, const float *y, size_t n)
 
 static void maximum(float *x, const float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i += LANES)
-        store_upto(x + i, VMAX(load_upto(x + i, n - i), load_upto(y + i, n - i)), n - i);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec a = load_upto(x + i, n - i);
+        veci number = a == a;
+        vec greater = VMAX(a, load_upto(y + i, n - i)); // y where one is NaN
+        store_upto(x + i, (vec)((number & (veci)greater) | (~number & (veci)a)), n - i);
+    }
 }
 
 static inline float largest(wide x)

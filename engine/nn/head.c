@@ -24,7 +24,7 @@ static grus_head_part part_of(const grus_config *config, grus_head_input input)
         part.bounded = false;
     if (input == GRUS_HEAD_SOURCE) {
         part.columns = grus_config_input_size(config);
-        part.bounded = false;
+        part.bounded = grus_config_input_is_bounded(config);
     }
     return part;
 }

@@ -22,28 +22,31 @@ bool grus_has_tensor(const grus_tensors *tensors, const char *prefix, const char
     return tensors->find(tensors->user, name, &tensor);
 }
 
-static void expected_shape(grus_wanted wanted, char text[64])
+#define RANK_MAX 3
+
+typedef struct shape {
+    size_t rank, size[RANK_MAX];
+} shape;
+
+static shape shape_of(grus_wanted wanted)
 {
-    if (wanted.columns)
-        snprintf(text, 64, "[%zu, %zu]", wanted.rows, wanted.columns);
-    else
-        snprintf(text, 64, "[%zu]", wanted.rows);
+    return (shape){wanted.columns ? 2 : 1, {wanted.rows, wanted.columns}};
 }
 
-static grus_status fail_missing(const grus_tensors *tensors, const char *name, grus_wanted wanted, grus_error *error)
-{
-    char expected[64];
-    expected_shape(wanted, expected);
-    return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "no such tensor is in the file; expected the shape %s",
-                     expected);
-}
-
-static void shape_text(const grus_tensor *tensor, char text[128])
+static void shape_text(const size_t *size, size_t rank, char text[128])
 {
     size_t used = (size_t)snprintf(text, 128, "[");
-    for (size_t i = 0; i < tensor->rank && used < 100; i++)
-        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? ", " : "", tensor->shape[i]);
+    for (size_t i = 0; i < rank && used < 100; i++)
+        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? ", " : "", size[i]);
     snprintf(text + used, 128 - used, "]");
+}
+
+static grus_status fail_missing(const grus_tensors *tensors, const char *name, shape wanted, grus_error *error)
+{
+    char expected[128];
+    shape_text(wanted.size, wanted.rank, expected);
+    return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "no such tensor is in the file; expected the shape %s",
+                     expected);
 }
 
 static grus_status fail_dtype(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
@@ -53,27 +56,24 @@ static grus_status fail_dtype(const grus_tensors *tensors, const char *name, con
                      grus_dtype_name(tensor->dtype));
 }
 
-static grus_status check_shape(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
-                               grus_wanted wanted, grus_error *error)
+static grus_status check_shape(const grus_tensors *tensors, const char *name, const grus_tensor *tensor, shape wanted,
+                               grus_error *error)
 {
-    bool fits = wanted.columns
-                    ? tensor->rank == 2 && tensor->shape[0] == wanted.rows && tensor->shape[1] == wanted.columns
-                    : tensor->rank == 1 && tensor->shape[0] == wanted.rows;
-    if (fits)
+    if (tensor->rank == wanted.rank && memcmp(tensor->shape, wanted.size, wanted.rank * sizeof *wanted.size) == 0)
         return GRUS_OK;
-    char found[128], expected[64];
-    shape_text(tensor, found);
-    expected_shape(wanted, expected);
+    char found[128], expected[128];
+    shape_text(tensor->shape, tensor->rank, found);
+    shape_text(wanted.size, wanted.rank, expected);
     return grus_fail(error, GRUS_E_MODEL, tensors->file, name, "expected the shape %s, found %s", expected, found);
 }
 
 // Of weights in I8.
-static grus_status check_scale(const grus_tensors *tensors, const char *name, const grus_tensor *tensor,
-                               grus_wanted wanted, grus_error *error)
+static grus_status check_scale(const grus_tensors *tensors, const char *name, const grus_tensor *tensor, shape wanted,
+                               grus_error *error)
 {
     char beside[256 + sizeof "_scale"];
     snprintf(beside, sizeof beside, "%s_scale", name);
-    wanted.columns = 0;
+    wanted.rank = 1;
     if (!tensor->scale)
         return fail_missing(tensors, beside, wanted, error);
     if (tensor->scale->dtype != GRUS_F32)
@@ -81,17 +81,23 @@ static grus_status check_scale(const grus_tensors *tensors, const char *name, co
     return check_shape(tensors, beside, tensor->scale, wanted, error);
 }
 
+static grus_status find_shaped(const grus_tensors *tensors, const char *name, shape wanted, grus_tensor *tensor,
+                               grus_error *error)
+{
+    if (!tensors->find(tensors->user, name, tensor))
+        return fail_missing(tensors, name, wanted, error);
+    bool matrix = wanted.rank > 1, quantised = tensor->dtype == GRUS_I8 && matrix;
+    if (!quantised && !grus_dtype_is_float(tensor->dtype))
+        return fail_dtype(tensors, name, tensor, matrix ? "F32, F16, BF16 or I8" : "F32, F16 or BF16", error);
+    grus_status status = check_shape(tensors, name, tensor, wanted, error);
+    return status || !quantised ? status : check_scale(tensors, name, tensor, wanted, error);
+}
+
 static grus_status find_tensor(const grus_tensors *tensors, grus_wanted wanted, grus_tensor *tensor, grus_error *error)
 {
     char name[256];
     tensor_name(name, wanted.prefix, wanted.suffix);
-    if (!tensors->find(tensors->user, name, tensor))
-        return fail_missing(tensors, name, wanted, error);
-    bool quantised = tensor->dtype == GRUS_I8 && wanted.columns > 0;
-    if (!quantised && !grus_dtype_is_float(tensor->dtype))
-        return fail_dtype(tensors, name, tensor, wanted.columns ? "F32, F16, BF16 or I8" : "F32, F16 or BF16", error);
-    grus_status status = check_shape(tensors, name, tensor, wanted, error);
-    return status || !quantised ? status : check_scale(tensors, name, tensor, wanted, error);
+    return find_shaped(tensors, name, shape_of(wanted), tensor, error);
 }
 
 // A row of a tensor as it has been read, and its scale: that of a file of 8 bits, or what it gives itself, to whose
@@ -209,6 +215,44 @@ grus_status grus_read_matrix(grus_reading *reading, grus_wanted wanted, grus_mat
     read_rows(&of, 0, wanted.rows, 0);
     reading->parameters += tensor.count;
     *matrix = matrix_of(&of, wanted.rows);
+    return GRUS_OK;
+}
+
+// Taps of a row side by side, each in order of the columns, instead of columns in order of the taps.
+static void sort_taps(float *row, size_t columns, size_t taps, float *spare)
+{
+    for (size_t column = 0; column < columns; column++)
+        for (size_t tap = 0; tap < taps; tap++)
+            spare[tap * columns + column] = row[column * taps + tap];
+    memcpy(row, spare, columns * taps * sizeof *row);
+}
+
+grus_status grus_read_taps(grus_reading *reading, grus_wanted wanted, size_t taps, grus_matrix *matrix,
+                           grus_error *error)
+{
+    char name[256];
+    grus_tensor tensor;
+    rows_of of = {.tensor = &tensor};
+    tensor_name(name, wanted.prefix, wanted.suffix);
+    *matrix = (grus_matrix){0};
+    grus_status status =
+        find_shaped(reading->tensors, name, (shape){3, {wanted.rows, wanted.columns, taps}}, &tensor, error);
+    size_t row_size = status ? 0 : wanted.columns * taps; // the tensor's, whose count does not overflow
+    if (!status)
+        status = make_room(reading, wanted.rows, row_size, false, &of, error);
+    if (status)
+        return status;
+    *matrix = matrix_of(&of, wanted.rows);
+    float *spare = grus_alloc(row_size, sizeof *spare);
+    if (!spare) {
+        grus_matrix_drop(matrix);
+        return grus_fail_memory(error, row_size * sizeof *spare);
+    }
+    read_rows(&of, 0, wanted.rows, 0);
+    for (size_t row = 0; row < wanted.rows; row++)
+        sort_taps(of.data + row * row_size, wanted.columns, taps, spare);
+    free(spare);
+    reading->parameters += tensor.count;
     return GRUS_OK;
 }
 

@@ -36,7 +36,10 @@ grus_status grus_read_optional(grus_reading *reading, grus_wanted wanted, float 
 // nothing. Its parts are the caller's to set.
 grus_status grus_read_matrix(grus_reading *reading, grus_wanted wanted, grus_matrix *matrix, grus_error *error);
 void grus_matrix_drop(grus_matrix *matrix);
-// The same, packed: for activations in these parts, NULL where they are one whole.
+// A tensor of exactly [rows, columns, taps] as a matrix of rows in which taps lie side by side, each of all columns.
+grus_status grus_read_taps(grus_reading *reading, grus_wanted wanted, size_t taps, grus_matrix *matrix,
+                           grus_error *error);
+// The matrix of grus_read_matrix, packed: for activations in these parts, NULL where they are one whole.
 grus_status grus_read_weights(grus_reading *reading, grus_wanted wanted, const grus_parts *parts,
                               grus_weights **weights, grus_error *error);
 // The scales of a matrix whose floats grus_read_tensor gave, in the arena; NULL where the reading has none.

@@ -26,6 +26,9 @@ void grus_config_read_tokenizer(const grus_json_object *object, const grus_json_
 // A file's name at this key, checked to stay inside the model directory; "" when absent and not required.
 char *grus_config_read_path(const grus_json_object *object, const char *key, bool required);
 
+// The list "front"; config's source is read before. root is the file's own object.
+void grus_config_read_front(const grus_json_object *root, grus_config *config);
+
 // The encoder's section. root is the file's own object.
 void grus_config_read_encoder(const grus_json_object *root, grus_config *config);
 

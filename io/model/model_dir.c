@@ -1,5 +1,5 @@
-// model_dir.c: config.json: its sections in the order of the contract; the encoder is in config_encoder.c, the heads
-// are in config_heads.c, and those that only seq2seq models have in config_decoder.c.
+// model_dir.c: config.json: its sections in the order of the contract; front, encoder and heads are in config_front.c,
+// config_encoder.c and config_heads.c, those that only seq2seq models have in config_decoder.c.
 #include "config.h"
 
 #include "io/model/model_dir.h"
@@ -100,7 +100,7 @@ static void forbid_sections(const grus_json_object *root, const char *const keys
 
 static void read_sections(const grus_json_object *root, grus_config *config)
 {
-    static const char *const keys[] = {"model_type", "source",  "encoder",    "pooling", "heads",
+    static const char *const keys[] = {"model_type", "source",  "front",      "encoder", "pooling", "heads",
                                        "attention",  "decoder", "generation", "tensors", NULL};
     static const char *const types[] = {"encoder", "seq2seq", NULL};
     static const char *const for_encoder[] = {"pooling", "heads", NULL};
@@ -109,6 +109,7 @@ static void read_sections(const grus_json_object *root, grus_config *config)
     config->seq2seq = grus_json_choice(root, "model_type", GRUS_REQUIRED, 0, types) == 1;
     forbid_sections(root, config->seq2seq ? for_encoder : for_seq2seq, types[config->seq2seq]);
     read_source(root, config);
+    grus_config_read_front(root, config);
     grus_config_read_encoder(root, config);
     grus_config_read_generation(root, config);
     if (config->seq2seq) {
@@ -157,6 +158,7 @@ void grus_config_free(grus_config *config)
 {
     free_tokenizer(&config->tokenizer);
     free_tokenizer(&config->decoder.tokenizer);
+    free(config->front);
     free(config->encoder.directions);
     for (size_t i = 0; i < config->decoder.n_suppressed; i++)
         free(config->decoder.suppressed[i]);

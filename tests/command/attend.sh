@@ -132,6 +132,20 @@ for name in pool-additive-learned pool-general-learned two-tasks features-encode
 done
 has "a label a token" "slots" "$work/two-tasks.svg"
 
+# ---- a front: columns are the positions behind it ----
+for name in front-strides front-beam; do
+    case=$golden/$name
+    line=$(tail -n 1 "$case/input.jsonl")
+    text=$(sed -E 's/.*"(text|features)": //; s/\}$//; s/^"//; s/"$//' <<<"$line")
+    run_one "$case/model" "$line"
+    expect 0 "$name" attend "$case/model" "$text" --svg "$work/$name.svg"
+    well_formed "$name" "$work/$name.svg"
+    same_weights "$name" "$work/$name.svg" "$work/run"
+    expect 0 "$name: picture" attend "$case/model" "$text" --width 400
+    columns=$(head -1 "$work/rows" | tr ',' '\n' | wc -l)
+    count "$name: numbers above $columns columns" 1 "^ *1  ?2  ?3 .*$columns ?\$" "$work/out"
+done
+
 # ---- length 0 ----
 for name in bahdanau pool-additive-learned; do
     expect 0 "$name: empty text" attend "$golden/$name/model" ""

@@ -78,6 +78,13 @@ sweep
 name="heads behind a reset" model=$golden/reset-before-tagger/model options=(--attention soft)
 sweep
 
+name="beam search behind a front" model=$golden/front-beam/model
+options=(-b 4 --n-best 3 --attention soft)
+sweep
+
+name="heads behind a front" model=$golden/front-grows/model options=()
+sweep
+
 name=heads model=$golden/two-tasks/model options=(--attention soft)
 sweep
 

@@ -8,6 +8,7 @@
 #include <unicase.h>
 #include <unistr.h>
 
+#include "base/positions.h"
 #include "io/model/model_dir.h"
 #include "io/text/tokenizer.h"
 #include "io/text/vocabulary.h"
@@ -70,6 +71,22 @@ static void check_head(const grus_config *config, const grus_head_config *head)
     FUZZ_CHECK(head->decode == GRUS_HEAD_ARGMAX || (head->on_token && head->activation == GRUS_HEAD_SOFTMAX));
 }
 
+// Windows that always hold a position, and fronts that lengthen no sequence by more than is allowed.
+static void check_front(const grus_config *config)
+{
+    size_t size = grus_config_source_size(config);
+    for (size_t i = 0; i < config->n_front; size = config->front[i++].output) {
+        const grus_front_layer_config *layer = config->front + i;
+        size_t reach = layer->dilation * (layer->kernel - 1);
+        FUZZ_CHECK(layer->input == size && layer->output > 0 && layer->kernel > 0 && layer->stride > 0);
+        FUZZ_CHECK(layer->padding <= (layer->kind == GRUS_FRONT_MAX_POOL ? layer->kernel / 2 : reach));
+        FUZZ_CHECK(layer->kind != GRUS_FRONT_LINEAR || (layer->kernel == 1 && layer->stride == 1));
+        FUZZ_CHECK(layer->kind != GRUS_FRONT_MAX_POOL || (layer->input == layer->output && !layer->activation));
+    }
+    FUZZ_CHECK(grus_positions_of(config, 0) == 0 && grus_positions_of(config, 1000) <= 1000 + ((size_t)1 << 20));
+    FUZZ_CHECK(grus_positions_of(config, 1000) <= grus_positions_most(config, 1000, 1));
+}
+
 void fuzz_config(const uint8_t *data, size_t size)
 {
     fuzz_put("config.json", data, size);
@@ -85,6 +102,7 @@ void fuzz_config(const uint8_t *data, size_t size)
         FUZZ_CHECK(!config.seq2seq || config.decoder.hidden_size - 1 < most);
         FUZZ_CHECK(!config.seq2seq || (config.attention.temperature > 0 && isfinite(config.attention.temperature)));
         FUZZ_CHECK(config.n_heads <= GRUS_MAX_HEADS && config.n_renames <= GRUS_MAX_RENAMES);
+        check_front(&config);
         check_encoder(&config);
         check_tokenizer_names(&config.tokenizer);
         check_tokenizer_names(&config.decoder.tokenizer);

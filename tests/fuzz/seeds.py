@@ -186,7 +186,7 @@ def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
                  "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress", "head-hidden",
-                 "head-inputs", "head-sigmoid", "head-numbers", "crf-hidden", "ctc-beam"):
+                 "head-inputs", "head-sigmoid", "head-numbers", "crf-hidden", "ctc-beam", "front-strides", "front-grows"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {
@@ -207,6 +207,17 @@ def configs():
         "n-best": {"generation": {"n_best": 2}},
         "negative-factor": {"generation": {"max_length_factor": -1}},
     }
+    conv = {"type": "conv1d", "channels": 3, "kernel": 3}
+    fronts = {
+        "front-no-list": {}, "front-number": [1], "front-empty": [], "front-type": [{**conv, "type": "conv2d"}],
+        "front-padding": [{**conv, "padding": 3}], "front-kernel": [{**conv, "kernel": 1, "padding": 1}],
+        "front-grown": [{**conv, "kernel": 65536, "dilation": 64, "padding": 4194240}],
+        "front-linear": [{"type": "linear", "size": 5, "stride": 1}, {"type": "linear", "size": 2, "stride": 2}],
+        "front-pool": [{"type": "max_pool", "size": 3, "padding": 1, "activation": "none"}, {"type": "max_pool", "size": 3, "padding": 2}],
+        "front-activation": [{**conv, "activation": "gelu"}], "front-many": [{"type": "max_pool", "size": 1}] * 1025,
+    }
+    for name, front in fronts.items():
+        yield "config", name, json.dumps({**model, "front": front}).encode()
     for name, change in changes.items():
         yield "config", name, json.dumps({**model, **{key: {**model.get(key, {}), **value} for key, value in change.items()}}).encode()
     tagger = golden_config("tagger")

@@ -3,6 +3,7 @@ import collections
 import itertools
 
 import cells
+import fronts
 import heads
 import random_heads
 from random_models import BRIDGES, ORDERED_INPUTS, ORDERED_READOUTS, QUERIES, SCORES
@@ -48,6 +49,18 @@ def head_table():
     }
 
 
+def front_table():
+    return {
+        "front": ["absent", "[]", "1", "2", "3"],
+        "front.type": fronts.TYPES,
+        "front.type × activation": cross(["conv1d", "linear"], ["absent"] + list(fronts.ACTIVATIONS)),
+        "front.type × stride": cross(["conv1d", "max_pool"], ["1", "more", "absent"]),
+        "front.type × padding": cross(["conv1d", "max_pool"], ["absent", "0", "more"]),
+        "front.dilation": ["1", "more", "absent"],
+        "front.bias": BOOL,
+    }
+
+
 def table(sentencepiece):
     """Key -> the values that it can have; optional tensors by whether they are there."""
     tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
@@ -61,6 +74,7 @@ def table(sentencepiece):
         "source.tokenizer.bos": ["absent", "null", "token"],
         "source.tokenizer.eos": ["absent", "null", "token"],
         "bpe codes": ["0.1", "0.2"],
+        **front_table(),
         **cell_table(),
         "pooling.type": ["absent", "attention", "mean", "max", "last"],
         "pooling.score × query": cross(SCORES, POOL_QUERIES),
@@ -120,6 +134,7 @@ class Coverage:
         config, tensors = case.config, case.tensors
         self.count("model_type", case.kind)
         self.add_source(case, config["source"])
+        self.add_front(config, tensors)
         self.count("encoder.num_layers", case.layers)
         self.add_directions(config["encoder"])
         self.add_cell("encoder", config["encoder"])
@@ -130,6 +145,21 @@ class Coverage:
             self.add_encoder(config, tensors)
         else:
             self.add_decoder(config, tensors)
+
+    def add_front(self, config, tensors):
+        layers, size = config.get("front"), lambda spec, key: "absent" if key not in spec else "1" if spec[key] == 1 else "more"
+        self.count("front", "absent" if layers is None else str(len(layers) or "[]"))
+        for i, spec in enumerate(layers or []):
+            kind = spec["type"]
+            self.count("front.type", kind)
+            if kind != "max_pool":
+                self.count("front.type × activation", kind, spec.get("activation", "absent"))
+                self.count("front.bias", f"front.{i}.bias" in tensors)
+            if kind != "linear":
+                self.count("front.type × stride", kind, size(spec, "stride"))
+                self.count("front.type × padding", kind, "absent" if "padding" not in spec else "more" if spec["padding"] else "0")
+            if kind == "conv1d":
+                self.count("front.dilation", size(spec, "dilation"))
 
     def add_cell(self, name, spec):
         chosen = cells.settings(spec)

@@ -44,7 +44,7 @@ def read_safetensors(path, scales=None):
         tensors[name] = flat.reshape(entry["shape"]).astype(np.float32)
     for name in [n for n in tensors if header[n]["dtype"] == "I8"]:
         scale = tensors.pop(name + "_scale")
-        tensors[name] = tensors[name] * scale[:, None]
+        tensors[name] = tensors[name] * scale.reshape(-1, *[1] * (tensors[name].ndim - 1))
         if scales is not None:
             scales[name] = scale
     return tensors
@@ -57,21 +57,23 @@ def bf16_bits(x):
 
 
 def quantised(x):
-    """Integers and a scale for each row, so that their products are close to it. Every other row takes -128 for its -127:
+    """Integers and a scale for each row (of more dimensions: each first index), so that their products are close to it. Every other row takes -128 for its -127:
     no quantiser makes one, and a file may hold it."""
+    shape, x = x.shape, x.reshape(len(x), -1)
     greatest = np.abs(x).max(1, keepdims=True)
     scale = np.where(greatest > 0, greatest / np.float32(127), np.float32(0))
     q = np.rint(np.divide(x, scale, out=np.zeros_like(x), where=scale > 0))
     q[::2][q[::2] == -127] = -128
-    return q.astype("i1"), scale[:, 0].astype("<f4")
+    return q.astype("i1").reshape(shape), scale[:, 0].astype("<f4")
 
 
 def write_safetensors(path, tensors, dtype="F32"):
-    """`dtype` is one name for all tensors, or a dict with a name for each; of I8 are matrices alone, the others F32."""
+    """`dtype` is one name for all tensors, or a dict with a name for each; of I8 are matrices and convolutions alone, the
+    others F32."""
     parts = []
     for name, x in tensors.items():
         kind = dtype[name] if isinstance(dtype, dict) else dtype
-        if kind == "I8" and x.ndim == 2:
+        if kind == "I8" and x.ndim >= 2:
             q, scale = quantised(x)
             parts += [(name, q, kind), (name + "_scale", scale, "F32")]
         else:

@@ -32,7 +32,7 @@ SMALL = {"decoder_attention": True, "no_bos": False, "suppress": False, "dtype":
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
          "source_unk": True, "feature_dim": 3, "labels": 5, "ids_vocab": False, "encoder_cell": {}, "decoder_cell": {}, "direction": None,
-         "initial_state": None, "head_keys": {}}
+         "initial_state": None, "head_keys": {}, "front": []}
 
 BEAM = "--beam-size 5 --n-best 3 --length-norm avg --attention soft"
 GREEDY = "--task translate --attention soft"
@@ -358,8 +358,34 @@ def path_cases():
     ]
 
 
+def front_cases():
+    conv = {"type": "conv1d", "channels": 9, "kernel": 3}
+    return [
+        ("front-same", "a convolution that keeps the positions, a label for each of them",
+         {**ENCODER, "pooling": None, "heads": ["token"], "head_inputs": None, "bidirectional": True, "source_eos": True,
+          "front": [{**conv, "padding": 1, "activation": "relu"}]}, "--task tag", SHORT + [60]),
+        ("front-strides", "vectors in, fewer positions out, none of short sequences",
+         {**ENCODER, "features": True, "feature_dim": 8, "bidirectional": True, "pooling": "attention", "score": "additive", "pool_query": "learned",
+          "heads": ["sequence", "token"], "head_inputs": ["state", "pooled"],
+          "front": [{**conv, "kernel": 5, "stride": 2}, {"type": "max_pool", "size": 3, "stride": 2, "padding": 1},
+                    {"type": "linear", "size": 6, "activation": "silu"}]}, "--attention soft", SHORT + [4, 30, 61]),
+        ("front-grows", "padding that makes sequences longer, dilated, poolings that overlap",
+         {**ENCODER, "pooling": "max", "heads": ["sequence"],
+          "front": [{**conv, "dilation": 3, "padding": 6, "activation": "tanh"}, {"type": "max_pool", "size": 4, "stride": 1, "padding": 2},
+                    {**conv, "channels": 5, "padding": 2, "activation": "sigmoid"}]}, "", SHORT + [40]),
+        ("front-beam", "columns and limits are those behind the front",
+         {**LUONG, "bridge": "last", "front": [{**conv, "padding": 1}, {"type": "max_pool", "size": 2}]}, BEAM, SHORT + [25]),
+        ("front-score", "alignments too; a linear layer on embeddings", {**BAHDANAU, "front": [
+            {"type": "linear", "size": 7, "activation": "tanh"}, {**conv, "kernel": 2, "stride": 2, "padding": 1}]}, FORCED.replace("soft", "hard"), SHORT + [25]),
+        ("front-int8", "weights of a convolution in I8, a scale for each channel",
+         {**ENCODER, "hidden": 12, "features": True, "feature_dim": 8, "pooling": "mean", "heads": ["sequence"], "dtype": "I8",
+          "front": [{**conv, "padding": 1, "activation": "tanh"}, {**conv, "channels": 6, "kernel": 4, "stride": 3}]}, "", SHORT + [40]),
+    ]
+
+
 def special():
-    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases()
+    return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases() + \
+        front_cases()
 
 
 def agree(a, b):

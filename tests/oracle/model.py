@@ -27,6 +27,7 @@ from torch import nn
 import cells
 import formats
 import heads
+from fronts import Front
 
 torch.set_grad_enabled(False)
 
@@ -129,7 +130,9 @@ class Model:
         else:
             size = source["embedding_dim"]
             self.embedding = self.tensor("encoder.embedding.weight", (None, size))
-        self.rnn = self.stack(encoder, "encoder.rnn", size, self.directions, ["source"], "outputs")
+        self.layers_before = Front(self, config.get("front", []), size, self.loops)
+        self.entering = f"front.{len(self.layers_before.layers)}" if self.layers_before.layers else "source"
+        self.rnn = self.stack(encoder, "encoder.rnn", self.layers_before.size, self.directions, [self.entering], "outputs")
         n = sum(map(cells.count, self.directions))
         learned, self.has_c = encoder.get("initial_state") == "learned", cells.is_lstm(encoder)
         self.initial = self.tensor("encoder.initial_state", (n, self.hidden)) if learned else torch.zeros(n, self.hidden, dtype=dtype)
@@ -171,9 +174,14 @@ class Model:
         return x
 
     def linear(self, x, w, b, parts):
-        """W x + b. What x is, or lies side by side in it: "source" (embeddings, features), "outputs" (of the encoder: states,
+        """W x + b. What x is, or lies side by side in it: "source" (embeddings, features), "front.1", "front.2", … (what
+        enters that layer of the front, or the encoder behind all), "outputs" (of the encoder: states,
         final ones, means), "pooled", "learned" (a query); of the decoder "embedding", "context", "state", "readout"."""
         return nn.functional.linear(x, w, b)
+
+    def sorted_taps(self, w):
+        """[channels, in, kernel] -> [channels, kernel · in], as windows lie in a row; a matrix as it is"""
+        return w.transpose(1, 2).reshape(len(w), -1) if w.dim() == 3 else w
 
     def stack(self, spec, prefix, size, directions, inputs, state):
         """One module where PyTorch has it, else one for each layer. What enters it and what states are, as linear has it."""
@@ -231,12 +239,13 @@ class Model:
 
     def encode(self, sequences):
         """Ids or features of S sequences -> Encoded. Those of length 0 keep zeros."""
-        lengths = torch.tensor([len(s) for s in sequences])
+        entering = [self.layers_before(self.vectors(s)) for s in sequences]
+        lengths = torch.tensor([len(x) for x in entering])
         outputs = torch.zeros(len(sequences), int(lengths.max()), self.d, dtype=self.dtype)
         states = torch.zeros(2, len(self.initial), len(sequences), self.hidden, dtype=self.dtype)     # h and c
-        rows = [i for i, s in enumerate(sequences) if len(s)]
+        rows = [i for i, x in enumerate(entering) if len(x)]
         if rows:
-            packed = nn.utils.rnn.pack_sequence([self.vectors(sequences[i]) for i in rows], enforce_sorted=False)
+            packed = nn.utils.rnn.pack_sequence([entering[i] for i in rows], enforce_sorted=False)
             first = [x[:, None].expand(-1, len(rows), -1).contiguous() for x in (self.initial, self.initial_cell)]
             out, h, c = self.rnn(packed, first[0], first[1] if self.has_c else None)
             outputs[rows] = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0]
@@ -245,7 +254,7 @@ class Model:
                 states[1][:, rows] = c
         parts = [[torch.cat(list(x), dim=1) for x in state.split(list(map(cells.count, self.directions)))] for state in states]
         encoded = Encoded(outputs, lengths, parts[0], parts[1] if self.has_c else None)
-        encoded.entering = [self.vectors(s) for s in sequences]
+        encoded.entering = entering
         if heads.reads_layers(self.config):
             encoded.layers = [torch.zeros(*outputs.shape[:2], self.hidden * cells.count(d), dtype=self.dtype) for d in self.directions]
             for to, out in zip(encoded.layers, self.rnn.outputs if rows else []):
@@ -259,7 +268,7 @@ class Model:
         if self.pooling and self.pooling["type"] == "attention":
             learned = self.pooling["query"] == "learned"
             self.attention = self.attention_type(self, self.pooling, self.d, self.d, "learned" if learned else "outputs", learned)
-        entering = ("source", self.config["source"].get("feature_dim") or self.config["source"]["embedding_dim"])
+        entering = (self.entering, self.layers_before.size)
         self.heads = {name: heads.read(self, name, spec, entering) for name, spec in self.config.get("heads", {}).items()}
 
     def pool(self, enc):

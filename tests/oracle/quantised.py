@@ -19,6 +19,7 @@ from torch import nn
 
 import cells
 import formats
+from fronts import is_bounded
 import heads
 from model import Attention, Model
 
@@ -89,6 +90,13 @@ def multiply(q, scale, q_w, scale_w):
     return y
 
 
+class Taps:
+    """The weights of a convolution as a matrix: a row has the taps of one column side by side, as in the file."""
+
+    def __init__(self, matrix, taps):
+        self.matrix, self.taps = matrix, taps
+
+
 class QuantisedAttention(Attention):
     """Folded where its model is."""
 
@@ -118,6 +126,8 @@ def find_bounded(config):
     pooled = outputs and not config.get("pooling", {}).get("normalize", False)
     bounded = {"outputs": outputs, "context": outputs, "pooled": pooled, "state": state, "embedding": False, "source": False, "learned": False}
     bounded.update({f"hidden.{name}": name in ("tanh", "sigmoid") for name in heads.ACTIVATIONS})
+    front = config.get("front", [])
+    bounded.update({f"front.{i}": is_bounded(front, i) for i in range(1, len(front) + 1)})
     readout = decoder.get("readout", {"inputs": []})
     if readout.get("size") is None:
         bounded["readout"] = all(bounded[part] for part in readout["inputs"])
@@ -145,9 +155,18 @@ class Quantised(Model):
 
     def tensor(self, name, shape, optional=False):
         x = super().tensor(name, shape, optional)
-        if x is None or x.dim() != 2 or name.startswith("encoder.initial") or name.endswith(".transitions"):
+        if x is None or x.dim() < 2 or name.startswith("encoder.initial") or name.endswith(".transitions"):
             return x
-        return matrix(x.numpy().astype(np.float32), self.file_scales.get(self.file_name(name)))
+        made = matrix(x.flatten(1).numpy().astype(np.float32), self.file_scales.get(self.file_name(name)))
+        return made if x.dim() == 2 else Taps(made, x.shape[2])
+
+    def sorted_taps(self, w):
+        if not isinstance(w, Taps):
+            return w
+        order = torch.arange(w.matrix.shape[1]).view(-1, w.taps).T.reshape(-1)
+        sorted_matrix = w.matrix[:, order]
+        sorted_matrix.q, sorted_matrix.scale = w.matrix.q[:, order.numpy()], w.matrix.scale
+        return sorted_matrix
 
     def columns(self, parts, whole):
         """How many each part has; whole: all together."""

@@ -18,6 +18,7 @@ import formats
 import search
 from model import Model
 from random_cells import Cells
+from random_fronts import Fronts
 from random_heads import Heads
 
 SCORES = ["dot", "scaled_dot", "cosine", "euclidean", "general", "additive"]
@@ -40,18 +41,20 @@ RENAMES = [{}, {}, {"encoder.rnn": "enc.gru"},
            {"heads": "classifiers", "attention": "attn.module", "attention.energy": "attn.v", "bridge": "b"}]
 
 
-class Draw(Cells, Heads):
+class Draw(Cells, Fronts, Heads):
     """A random model: config, tensors, files. `want` fixes choices by name; all others are drawn."""
 
     def __init__(self, seed, want=None):
         self.rs, self.want, self.seed = np.random.RandomState(seed), dict(want or {}), seed
         # Their own, so that a seed's other choices stay.
         self.cell_rs, self.late_rs = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
+        self.front_rs = np.random.RandomState([seed, 3])
         self.head_rs = np.random.RandomState([seed, 4])
         self.decoder_rs = np.random.RandomState([seed, 3])
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
+        self.fronted()
         self.encoder()
         if self.kind == "encoder":
             self.encoder_model()
@@ -182,7 +185,7 @@ class Draw(Cells, Heads):
         bias = self.pick("encoder_bias", ["both", "both", "both", "none", "ih", "hh"])
         cell = self.cell("encoder_cell")
         self.config["encoder"].update(cell)
-        self.stack("encoder.rnn", self.config["encoder"], self.source_size, self.each, bias, self.gain(cell))
+        self.stack("encoder.rnn", self.config["encoder"], self.entering, self.each, bias, self.gain(cell))
         self.config["encoder"].update(self.initial_states())
 
     def score_spec(self, query_size, learned=False):
@@ -388,7 +391,7 @@ class Draw(Cells, Heads):
             self.tensors[name] = x.astype(np.float32)
             net = self.net()
             steps = [f.best[0].steps for f in search.search_batch(net, self.samples, gen)]
-            limits = [search.limit(gen, len(s)) for s in self.samples]
+            limits = [search.limit(gen, int(net.encode([s]).lengths[0])) for s in self.samples]
             value = len(set(steps)) - sum(a == b for a, b in zip(steps, limits)) - 2 * sum(s <= 1 for s in steps)
             if best is None or value > best[0]:
                 best = (value, self.tensors[name])

@@ -109,7 +109,7 @@ def search_batch(model, sequences, gen, batch=256):
 
 def _search_part(model, sequences, gen):
     enc, beam, eos = model.encode(sequences), gen["beam_size"], model.eos
-    tops = [limit(gen, len(s)) for s in sequences]
+    tops = [limit(gen, int(n)) for n in enc.lengths]
     found = [None] * len(sequences)
     ids = list(range(len(sequences)))                               # row -> sentence
     ended, gaps = [[] for _ in ids], [[] for _ in ids]

@@ -266,6 +266,7 @@ def describe(config):
     """The case in a few words."""
     source, encoder = config["source"], config["encoder"]
     words = [config["model_type"], source.get("tokenizer", {"type": "features"})["type"],
+             *(spec["type"] for spec in config.get("front", [])),
              f"H{encoder['hidden_size']}x{encoder.get('num_layers', 1)}{'bi' if encoder.get('bidirectional') else ''}",
              *cells.unlike(encoder)]
     if config["model_type"] == "seq2seq":

@@ -18,12 +18,21 @@ CONFIG = {
 }
 # The same with attention pooling.
 ATTENTION = {**CONFIG, "pooling": {"type": "attention", "score": "additive", "size": 5, "query": "learned"}}
+# Layers before the encoder; the tagger below has tensors for a pooling alone.
+POOL = {"type": "max_pool", "size": 3}
+FRONT = [{"type": "conv1d", "channels": 4, "kernel": 3, "padding": 1, "activation": "tanh"}, POOL, {"type": "linear", "size": 4}]
 # Path of keys, and what is put there; the first ones are no mistakes.
 EDITS = [("encoder.num_layers", 1), ("encoder.reset", "after"), ("pooling.normalize", True), ("heads.tags.inputs", ["state"]),
          ("encoder", {**ENCODER, "direction": "both"}), ("encoder", {**ENCODER, "direction": ["both"]}),
          ("encoder", {**ENCODER, "direction": ["both", "both"]}), ("encoder", {**ENCODER, "direction": "right"}),
          ("encoder", {**ENCODER, "direction": [1]}), ("encoder.direction", "both"), ("encoder.cell", "rnn"), ("encoder.cell", "lstm"),
          ("encoder.initial_state", "zeros"), ("encoder.initial_state", "given"), ("encoder.initial_state", "learned"),
+         ("front", []), ("front", {}), ("front", [3]), ("front", [POOL]), ("front", [{**POOL, "padding": 1, "stride": 1}]),
+         ("front", [{**POOL, "padding": 2}]), ("front", [{**POOL, "activation": "none"}, {**POOL, "dilation": 1}]),
+         ("front", [{**POOL, "activation": "relu"}]), ("front", [{**POOL, "dilation": 2}]), ("front", [{**POOL, "stride": 0}]),
+         ("front", [{**POOL, "kernel": 3}]), ("front", [{**POOL, "channels": 4}]), ("front", [{**POOL, "ceil_mode": False}]),
+         ("front", [{**POOL, "size": 1.5}]), ("front", [{**POOL, "type": "avg_pool"}]), ("front", [{"type": "max_pool"}]),
+         ("front", [{**POOL, "padding": 1, "stride": 1}, {**POOL, "size": 65537}]), ("front", [FRONT[0]]),
          ("extra", 1), ("source.lower", True), ("source.feature_dim", 4), ("source.tokenizer.lower", True),
          ("source.tokenizer.codes", "x"), ("source.tokenizer.model", "x"), ("encoder.dropout", 0.1), ("encoder.hidden", 3),
          ("pooling.size", 3), ("pooling.score", "dot"), ("pooling.query", "learned"), ("pooling.temperature", 1),
@@ -127,6 +136,10 @@ def write(top):
     torch.save(state, f"{top}/attention.pt")
     with open(f"{top}/attention.json", "w") as file:
         json.dump(ATTENTION, file)
+    state.update({"front.0.weight": torch.randn(4, 4, 3), "front.0.bias": torch.randn(4), "front.2.weight": torch.randn(4, 4)})
+    torch.save(state, f"{top}/front.pt")
+    with open(f"{top}/front.json", "w") as file:
+        json.dump({**ATTENTION, "front": FRONT}, file)
     for name, lines in (("words", "a b c d e <unk>"), ("kinds", "x y")):
         with open(f"{top}/{name}", "w") as file:
             file.write(lines.replace(" ", "\n") + "\n")

@@ -3,6 +3,7 @@
     quantise.py FOLDER CASE...     of each directory CASE its model, as FOLDER/NAME OF THE CASE
 """
 import json
+import math
 import os
 import shutil
 import struct
@@ -47,10 +48,10 @@ def convert(source, copy):
         begin, end = tensor["data_offsets"]
         part, shape = data[begin:end], tensor["shape"]
         state = name.endswith((".initial_state", ".initial_cell", ".transitions"))  # no weight
-        if tensor["dtype"] not in ("F32", "F16", "BF16") or len(shape) != 2 or state:
+        if tensor["dtype"] not in ("F32", "F16", "BF16") or len(shape) < 2 or state:
             wide.append((name, tensor["dtype"], shape, part))
             continue
-        q, scales = quantise(floats(tensor["dtype"], part), shape[1])
+        q, scales = quantise(floats(tensor["dtype"], part), math.prod(shape[1:]))
         narrow.append((name, "I8", shape, q.tobytes()))
         wide.append((name + "_scale", "F32", [shape[0]], scales.tobytes()))
     header, at = {"__metadata__": metadata} if metadata else {}, 0

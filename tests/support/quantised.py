@@ -2,6 +2,7 @@
 """quantised.py MODEL QUANTISED: whether the second model directory holds the tensors of the first (all float32), matrices as I8
 with scales, each rounded as doc/model-format.md says. Here each quotient is rounded to float32 from double, which is the same."""
 import json
+import math
 import struct
 import sys
 
@@ -44,7 +45,8 @@ def main():
         if len(shape) < 2:
             wanted[name] = plain[name]
             continue
-        rows = [quantised(numbers[i * shape[1]:(i + 1) * shape[1]]) for i in range(shape[0])]
+        size = math.prod(shape[1:])
+        rows = [quantised(numbers[i * size:(i + 1) * size]) for i in range(shape[0])]
         wanted[name] = "I8", shape, tuple(q for row, _ in rows for q in row)
         wanted[name + "_scale"] = "F32", shape[:1], tuple(scale for _, scale in rows)
     wrong = [name for name in sorted(wanted.keys() | found.keys()) if wanted.get(name) != found.get(name)]

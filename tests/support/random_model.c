@@ -63,9 +63,30 @@ static void add_layer(random_model *model, uint64_t *state, const char *prefix, 
     }
 }
 
+// Weights of a convolution are those of a matrix of as many rows.
+static void add_front(random_model *model, uint64_t *state, const grus_config *config)
+{
+    for (size_t i = 0; i < config->n_front; i++) {
+        const grus_front_layer_config *layer = config->front + i;
+        char name[128];
+        if (layer->kind == GRUS_FRONT_MAX_POOL)
+            continue;
+        snprintf(name, sizeof name, "front.%zu.weight", i);
+        add_tensor(model, state, name, layer->output, layer->input * layer->kernel);
+        if (layer->kind == GRUS_FRONT_CONV1D) {
+            random_tensor *tensor = &model->tensors[model->n - 1];
+            tensor->rank = 3;
+            tensor->shape[1] = layer->input;
+            tensor->shape[2] = layer->kernel;
+        }
+        snprintf(name, sizeof name, "front.%zu.bias", i);
+        add_tensor(model, state, name, layer->output, 0);
+    }
+}
+
 static void add_encoder(random_model *model, uint64_t *state, const grus_config *config)
 {
-    size_t hidden = config->encoder.hidden_size, input = config->features ? config->feature_dim : config->embedding_dim;
+    size_t hidden = config->encoder.hidden_size, input = grus_config_input_size(config);
     size_t n_cells = 0;
     for (size_t layer = 0; layer < config->encoder.num_layers; layer++) {
         size_t size = grus_config_layer_size(config, layer);
@@ -138,7 +159,7 @@ static size_t head_inputs(const grus_config *config, const grus_head_config *hea
     size_t columns = head->on_token ? 0 : grus_config_output_size(config);
     for (size_t i = 0; i < head->n_inputs && head->on_token; i++) {
         grus_head_input input = head->inputs[i];
-        columns += input == GRUS_HEAD_SOURCE  ? config->features ? config->feature_dim : config->embedding_dim
+        columns += input == GRUS_HEAD_SOURCE  ? grus_config_input_size(config)
                    : input >= GRUS_HEAD_LAYER ? grus_config_layer_size(config, input - GRUS_HEAD_LAYER)
                                               : grus_config_output_size(config);
     }
@@ -162,6 +183,7 @@ void random_model_make(random_model *model, const grus_config *config, uint64_t 
     *model = (random_model){.n = 0};
     if (!config->features)
         add_tensor(model, &state, "encoder.embedding.weight", config->source_vocab_size, config->embedding_dim);
+    add_front(model, &state, config);
     add_encoder(model, &state, config);
     if (config->seq2seq) {
         add_decoder(model, &state, config);
@@ -182,6 +204,29 @@ void random_model_make(random_model *model, const grus_config *config, uint64_t 
         add_tensor(model, &state, name, head->n_labels, columns);
         if (head->decode == GRUS_HEAD_CRF)
             add_crf(model, &state, head);
+    }
+}
+
+void random_front(uint64_t *state, size_t input, grus_front_layer_config *layers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        grus_front_layer_config *layer = layers + i;
+        *layer = (grus_front_layer_config){.kind = (grus_front_kind)random_below(state, 3),
+                                           .input = i ? layers[i - 1].output : input,
+                                           .kernel = 1,
+                                           .stride = 1,
+                                           .dilation = 1};
+        layer->output = layer->kind == GRUS_FRONT_MAX_POOL ? layer->input : 1 + random_below(state, 40);
+        if (layer->kind != GRUS_FRONT_MAX_POOL)
+            layer->activation = (grus_activation)random_below(state, 5);
+        if (layer->kind == GRUS_FRONT_LINEAR)
+            continue;
+        layer->kernel = 1 + random_below(state, 6);
+        layer->stride = 1 + random_below(state, 2) * random_below(state, 3);
+        if (layer->kind == GRUS_FRONT_CONV1D)
+            layer->dilation = 1 + random_below(state, 2) * random_below(state, 3);
+        size_t most = layer->kind == GRUS_FRONT_CONV1D ? layer->dilation * (layer->kernel - 1) : layer->kernel / 2;
+        layer->padding = random_below(state, most + 1);
     }
 }
 
@@ -213,7 +258,7 @@ static bool find(void *user, const char *name, grus_tensor *tensor)
         return false;
     *tensor = (grus_tensor){.dtype = GRUS_F32,
                             .rank = found->rank,
-                            .shape = {found->shape[0], found->shape[1]},
+                            .shape = {found->shape[0], found->shape[1], found->shape[2]},
                             .count = found->count,
                             .data = found->data,
                             .name = found->name};

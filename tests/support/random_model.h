@@ -7,7 +7,7 @@
 
 typedef struct random_tensor {
     char name[128];
-    size_t rank, shape[2], count;
+    size_t rank, shape[3], count;
     float *data;
 } random_tensor;
 
@@ -24,6 +24,8 @@ size_t random_below(uint64_t *state, size_t n);
 void random_model_make(random_model *model, const grus_config *config, uint64_t seed);
 void random_model_free(random_model *model);
 grus_tensors random_model_tensors(random_model *model);
+// Layers of a front, n of them, for positions of so many values; short windows, so that most sequences keep some.
+void random_front(uint64_t *state, size_t input, grus_front_layer_config *layers, size_t n);
 // The data of a tensor; NULL when there is none of this name.
 const float *random_model_get(const random_model *model, const char *name);
 

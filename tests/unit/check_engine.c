@@ -14,6 +14,7 @@ int main(void)
     suite_add_tcase(suite, lanes_case());
     suite_add_tcase(suite, encoder_case());
     suite_add_tcase(suite, decoder_case());
+    suite_add_tcase(suite, front_case());
     suite_add_tcase(suite, infer_case());
     suite_add_tcase(suite, memory_case());
     suite_add_tcase(suite, crf_case());

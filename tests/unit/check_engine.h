@@ -14,6 +14,7 @@ TCase *int8_case(void);
 TCase *reading_case(void);
 TCase *lanes_case(void);
 TCase *encoder_case(void);
+TCase *front_case(void);
 TCase *infer_case(void);
 TCase *decoder_case(void);
 TCase *memory_case(void);

@@ -18,7 +18,7 @@
 
 typedef struct base_tensor {
     const char *name;
-    int shape[2]; // the second is 0 where there is one dimension
+    int shape[3]; // 0 where there are fewer dimensions
 } base_tensor;
 
 static const char *const configs[] = {
@@ -66,6 +66,11 @@ static const char *const configs[] = {
                 " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\", \"direction\": \"both\", \"initial_state\": "
                 "\"learned\"},"
                 " \"pooling\": {\"type\": \"mean\"}}",
+    [FRONTED] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 2},"
+                " \"front\": [{\"type\": \"conv1d\", \"channels\": 5, \"kernel\": 3, \"dilation\": 2, \"padding\": 2},"
+                "             {\"type\": \"max_pool\", \"size\": 3, \"padding\": 1},"
+                "             {\"type\": \"linear\", \"size\": 4, \"activation\": \"silu\"}],"
+                " \"encoder\": {\"hidden_size\": 3}, \"pooling\": {\"type\": \"mean\"}}",
 };
 
 #define TOKENS 5
@@ -131,6 +136,11 @@ static const base_tensor tensors[][24] = {
                  {"encoder.rnn.weight_hh_l0_reverse", {12, 3}},
                  {"encoder.initial_state", {2, 3}},
                  {"encoder.initial_cell", {2, 3}}},
+    [FRONTED] = {{"front.0.weight", {5, 2, 3}},
+                 {"front.0.bias", {5}},
+                 {"front.2.weight", {4, 5}},
+                 {"encoder.rnn.weight_ih_l0", {9, 4}},
+                 {"encoder.rnn.weight_hh_l0", {9, 3}}},
 };
 
 // ---- writing a model ----
@@ -180,11 +190,14 @@ static char *edited(const char *config, const char *path, const char *value)
     char *key = keys;
     for (char *dot; (dot = strchr(key, '.')) != NULL; key = dot + 1) {
         *dot = '\0';
-        if (!json_object_get(object, key))
+        if (json_is_object(object) && !json_object_get(object, key))
             json_object_set_new(object, key, json_object());
-        object = json_object_get(object, key);
+        object = json_is_array(object) ? json_array_get(object, strtoul(key, NULL, 10)) : json_object_get(object, key);
     }
-    if (value)
+    if (value && json_is_array(object))
+        ck_assert_int_eq(json_array_set_new(object, strtoul(key, NULL, 10), json_loads(value, JSON_DECODE_ANY, NULL)),
+                         0);
+    else if (value)
         ck_assert_int_eq(json_object_set_new(object, key, json_loads(value, JSON_DECODE_ANY, NULL)), 0);
     else
         ck_assert_int_eq(json_object_del(object, key), 0);
@@ -233,7 +246,11 @@ static void write_tensors(contract_base kind, const contract_mistake *edit)
             ck_assert_int_ge(sscanf(edit->value, "%7s %63[^;]; %7s %63[^;]", dtype, shape, scale_dtype, scale_shape),
                              2);
         else
-            snprintf(shape, sizeof shape, tensor->shape[1] ? "[%d, %d]" : "[%d]", tensor->shape[0], tensor->shape[1]);
+            snprintf(shape, sizeof shape,
+                     tensor->shape[2]   ? "[%d, %d, %d]"
+                     : tensor->shape[1] ? "[%d, %d]"
+                                        : "[%d]",
+                     tensor->shape[0], tensor->shape[1], tensor->shape[2]);
         bytes += add_entry(&header, edits ? name : tensor->name, dtype, shape, bytes);
         if (*scale_shape) {
             char scale[128];
