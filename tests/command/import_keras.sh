@@ -33,7 +33,7 @@ gives() {
     check "$1: the numbers" "$python" "$srcdir/tests/support/keras_models.py" check "$1.expected" "$1".*.jsonl
 }
 
-for name in before after outputs turned cudnn-gru cudnn-lstm; do
+for name in before after outputs front turned cudnn-gru cudnn-lstm tfjs; do
     files=("$name".h5 "$name".keras "$name".json)
     for file in "${!files[@]}"; do
         [[ -e ${files[file]} ]] || unset "files[$file]"

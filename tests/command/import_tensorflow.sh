@@ -37,7 +37,7 @@ gives() {
 gives bidirectional tag bidirectional.ckpt --head tag=token,proj:softmax
 check "the embeddings, found" grep -q '^embeddings/words -> embeddings of 9 tokens, size 4' bidirectional.said
 check "the reset, told" grep -q '^cells: 4 GRU -> reset before, activation tanh, which the file does not tell' bidirectional.said
-import_model 0 -o frozen.model frozen.pb --front Variable+Variable_1:relu --pooling last --head kind=sequence,dense:tanh,dense_1:softmax
+gives frozen classify frozen.pb --front Variable+Variable_1:relu --pooling last --head kind=sequence,dense:tanh,dense_1:softmax
 check "the forget bias, found" grep -q 'forget_bias 0.7, as the graph has it' said
 gives apart tag apart.ckpt --forget-bias 1 --head tag=token,softmax_w+softmax_b:sigmoid
 check "directions apart" grep -q 'directions that are stacked apart' apart.said
