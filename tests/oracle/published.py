@@ -381,6 +381,35 @@ class Forecaster(nn.Module):
 
 # ------------------------------------------------------------ convolutions before the recurrence
 
+class ConvolvedTagger(nn.Module):
+    """A CRNN tagger: convolutions with batch norm over embeddings, an LSTM in both directions, labels of each position."""
+
+    def __init__(self, words, width, channels, hidden, tags):
+        super().__init__()
+        self.embedding = nn.Embedding(words, width)
+        self.convs = nn.ModuleList(nn.Sequential(nn.Conv1d(width if i == 0 else channels, channels, 3, padding=1), nn.BatchNorm1d(channels),
+                                                 nn.ReLU()) for i in range(2))
+        self.lstm, self.out = nn.LSTM(channels, hidden, bidirectional=True, batch_first=True), nn.Linear(2 * hidden, tags)
+
+    def forward(self, ids):
+        x = self.embedding(ids)[None].transpose(1, 2)
+        for conv in self.convs:
+            x = conv(x)
+        return self.out(self.lstm(x.transpose(1, 2))[0])[0]
+
+
+class Recogniser(nn.Module):
+    """A recogniser of speech trained by CTC, Deep Speech 2 with convolutions over time alone: they shorten the sequence to a quarter;
+    label 0 is the blank."""
+
+    def __init__(self, bands, channels, hidden, labels):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv1d(bands, channels, 11, stride=2, padding=5), nn.BatchNorm1d(channels), nn.ReLU(),
+                                  nn.Conv1d(channels, channels, 11, stride=2, padding=5), nn.BatchNorm1d(channels), nn.ReLU())
+        self.rnn, self.fc = nn.GRU(channels, hidden, 3, bidirectional=True, batch_first=True), nn.Linear(2 * hidden, labels)
+
+    def forward(self, frames):
+        return self.fc(self.rnn(self.conv(frames.t()[None]).transpose(1, 2))[0])[0].log_softmax(-1)
 
 
 class TransitionScores(nn.Module):
@@ -416,3 +445,56 @@ class PathTagger(nn.Module):
             return scores, self.crf.parts()
         n, start, stop = self.n, self.n, self.n + 1
         return scores, (self.transitions[:n, start], self.transitions[:n, :n].t(), self.transitions[stop, :n])
+
+
+class Swish(nn.Module):
+    def __init__(self, *sizes, **options):
+        super().__init__()
+        self.conv = nn.Conv1d(*sizes, **options)
+
+    def forward(self, x):
+        y = self.conv(x)
+        return y * torch.sigmoid(y)
+
+
+class Turned(nn.Module):
+    """A layer of an LSTM that may read its input backwards. (T, N, size)"""
+
+    def __init__(self, size, backwards):
+        super().__init__()
+        self.rnn, self.backwards = nn.LSTM(size, size), backwards
+
+    def forward(self, x):
+        return self.rnn(x.flip(0))[0].flip(0) if self.backwards else self.rnn(x)[0]
+
+
+class Scores(nn.Module):
+    """Scores of transitions between states of a base caller's CRF, kept within a scale."""
+
+    def __init__(self, size, scores, scale):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(size, scores), scale
+
+    def forward(self, x):
+        return torch.tanh(self.linear(x)) * self.scale
+
+
+class BaseCaller(nn.Module):
+    """Bonito's: three convolutions over the current of a nanopore, the last one to a fifth of the length, five layers of an LSTM in
+    turn backwards and forwards, scores for each position. Layers are numbered as in its Serial, where one permutes."""
+
+    def __init__(self, size, scores, scale=5.0):
+        super().__init__()
+        layers = {0: Swish(1, 4, 5, padding=2), 1: Swish(4, 16, 5, padding=2), 2: Swish(16, size, 19, stride=5, padding=9)}
+        layers.update({4 + k: Turned(size, k % 2 == 0) for k in range(5)})
+        layers[9] = Scores(size, scores, scale)
+        self.encoder = nn.ModuleDict({str(k): layer for k, layer in layers.items()})
+
+    def forward(self, current):
+        x = current[None, None]
+        for k in range(3):
+            x = self.encoder[str(k)](x)
+        x = x.permute(2, 0, 1)
+        for k in range(4, 10):
+            x = self.encoder[str(k)](x)
+        return x[:, 0]

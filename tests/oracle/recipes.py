@@ -477,6 +477,22 @@ class Tags(Recipe):
         return {"model": self.net, "vocabulary": self.vocabulary, "tags": self.tags}
 
 
+class Convolved(Tags):
+    section, model = "A CRNN tagger", "crnn"
+
+    def network(self, config):
+        net = published.ConvolvedTagger(len(self.vocabulary), config["source"]["embedding_dim"], config["front"][0]["channels"],
+                                        config["encoder"]["hidden_size"], len(self.tags))
+        return unsettle(scatter(net, self.seed), self.seed)
+
+    def cases(self):
+        records = self.records()
+        probs = [self.net(self.words_of(r)).softmax(-1) for r in records]
+        two = [p.topk(2).values for p in probs]
+        return [(["--task", "tag", "--head-output", "probs"], records, [{"tag": p.tolist()} for p in probs], [math.inf] * len(records)),
+                (["--task", "tag"], records, [{"tag": [self.tags[i] for i in p.argmax(-1).tolist()]} for p in probs],
+                 [float((t[:, 0] - t[:, 1]).min()) for t in two])]
+
 
 class Paths(Tags):
     section, model = "A CRF tagger", "path"
@@ -503,6 +519,69 @@ class Paths(Tags):
         return [(["--task", "tag"], records, labels, [two[0][0] - two[1][0] for two in found]),
                 (["--task", "tag", "--head-output", "probs"], records, probs, [math.inf] * len(records))]
 
+
+class Recognised(Recipe):
+    section, model = "A CTC recogniser", "speech"
+
+    def build(self, config):
+        self.characters = ["_"] + [chr(i) for i in range(ord("a"), ord("z") + 1)] + [" ", "'"]
+        e = config["encoder"]
+        net = published.Recogniser(config["source"]["feature_dim"], config["front"][0]["channels"], e["hidden_size"], len(self.characters))
+        self.net = unsettle(scatter(net, self.seed), self.seed).eval()
+
+    def scope(self):
+        return {"model": self.net, "characters": self.characters}
+
+    def greedy(self, logp):
+        best = logp.topk(2)
+        path = best.indices[:, 0].tolist()
+        kept = [i for t, i in enumerate(path) if i and (t == 0 or path[t - 1] != i)]
+        return kept, float(best.values[:, 0].double().sum()), float((best.values[:, 0] - best.values[:, 1]).min())
+
+    def beam(self, logp, size):
+        """Prefix beam search: prefix -> (mass that ends in a blank, mass that ends in its last label); and the least gap."""
+        held, gap = {(): (1.0, 0.0)}, math.inf
+        for row in logp.double().exp().tolist():
+            grown = {}
+            def add(prefix, blank, label):
+                b, l = grown.get(prefix, (0.0, 0.0))
+                grown[prefix] = (b + blank, l + label)
+            for prefix, (blank, label) in held.items():
+                add(prefix, (blank + label) * row[0], label * row[prefix[-1]] if prefix else 0.0)
+                for c in range(1, len(row)):
+                    add(prefix + (c,), 0.0, (blank if prefix and c == prefix[-1] else blank + label) * row[c])
+            ranked = sorted(grown.items(), key=lambda item: (-sum(item[1]), item[0]))
+            if len(ranked) > size:
+                gap = min(gap, math.log(sum(ranked[size - 1][1]) / sum(ranked[size][1])))
+            held = dict(ranked[:size])
+        best = [math.log(sum(masses)) for masses in held.values()]
+        return list(held)[0], best[0], min([gap] + [best[0] - b for b in best[1:2]])
+
+    def cases(self):
+        frames = [values(self.seed + i, n, self.net.conv[0].in_channels) * 2 for i, n in enumerate((1, 2, 4, 9, 30, 77))]
+        records = [{"id": i, "features": f.tolist()} for i, f in enumerate(frames)]
+        logps = [self.net(f) for f in frames]
+        out = [(["--task", "tag", "--head-output", "probs"], records, [{"transcript": p.exp().tolist()} for p in logps], [math.inf] * len(records))]
+        for options, found in ((["--task", "tag"], [self.greedy(p) for p in logps]),
+                               (["--task", "tag", "--beam-size", "6"], [self.beam(p, 6) for p in logps])):
+            fields = [{"transcript": {"output": "".join(self.characters[i] for i in ids), "score": score}} for ids, score, _ in found]
+            out.append((options, records, fields, [gap for _, _, gap in found]))
+        return out
+
+
+class Called(Recipe):
+    section, model = "An alternating base caller", "caller"
+
+    def build(self, config):
+        self.net = scatter(published.BaseCaller(config["encoder"]["hidden_size"], config["heads"]["scores"]["size"]), self.seed)
+
+    def scope(self):
+        return {"state": self.net.state_dict(), "scale": self.net.encoder["9"].scale}
+
+    def cases(self):
+        currents = [values(self.seed + i, n) for i, n in enumerate((1, 4, 5, 37, 200))]
+        records = [{"id": i, "features": c[:, None].tolist()} for i, c in enumerate(currents)]
+        return [(["--task", "tag"], records, [{"scores": self.net(c).tolist()} for c in currents], [math.inf] * len(records))]
 
 
 # ------------------------------------------------------------ running
@@ -546,8 +625,11 @@ def recipes(seed):
                  layers=[24], embedding=0, constrained=False),
         Events("events", seed),
         Forecasts("forecaster", seed),
+        Convolved("crnn", seed),
+        Recognised("speech", seed, {"encoder.hidden_size": 40}),
         Paths("path", seed, tutorial=False),
         Paths("path-tutorial", seed, tutorial=True),
+        Called("caller", seed, {"encoder.hidden_size": 48, "front.2.channels": 48}),
     ]
 
 

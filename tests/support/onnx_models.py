@@ -335,6 +335,9 @@ def main():
     by_torch("halves", Halves())
     by_torch("mean", Mean())
     by_position("frames", Frames())
+    by_position("convolved", Convolved(), LENGTHS[3:])
+    by_position("grouped", Convolved(2), LENGTHS[3:])
+    uneven("uneven")
     refusals()
     damaged("joined", 120)
 
