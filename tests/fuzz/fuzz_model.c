@@ -100,7 +100,8 @@ void fuzz_config(const uint8_t *data, size_t size)
         FUZZ_CHECK(config.encoder.hidden_size - 1 < most && config.encoder.num_layers - 1 < 1024);
         FUZZ_CHECK(config.features ? config.feature_dim - 1 < most : config.embedding_dim - 1 < most);
         FUZZ_CHECK(!config.seq2seq || config.decoder.hidden_size - 1 < most);
-        FUZZ_CHECK(!config.seq2seq || (config.attention.temperature > 0 && isfinite(config.attention.temperature)));
+        bool attends = config.seq2seq && config.decoder.query != GRUS_QUERY_NONE;
+        FUZZ_CHECK(!attends || (config.attention.temperature > 0 && isfinite(config.attention.temperature)));
         FUZZ_CHECK(config.n_heads <= GRUS_MAX_HEADS && config.n_renames <= GRUS_MAX_RENAMES);
         check_front(&config);
         check_encoder(&config);
