@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <unistr.h>
@@ -137,8 +138,12 @@ bool grus_metrics_write(grus_metrics *metrics, const grus_progress *progress, in
     if (!metrics->path)
         return true;
     char *temporary;
+    struct stat about;
+    // A device or a pipe is written to, for a rename would put a file in its place.
+    bool direct = stat(metrics->path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
     // The collector looks at names that end in .prom alone.
-    if (asprintf(&temporary, "%s.%ld.tmp", metrics->path, (long)getpid()) < 0)
+    if ((direct ? asprintf(&temporary, "%s", metrics->path)
+                : asprintf(&temporary, "%s.%ld.tmp", metrics->path, (long)getpid())) < 0)
         return refuse(metrics, "cannot be written");
     FILE *to = fopen(temporary, "we");
     bool written = to != NULL;
@@ -147,10 +152,10 @@ bool grus_metrics_write(grus_metrics *metrics, const grus_progress *progress, in
         written = !ferror(to);
         written = fclose(to) == 0 && written;
     }
-    written = written && rename(temporary, metrics->path) == 0;
+    written = written && (direct || rename(temporary, metrics->path) == 0);
     if (!written) {
         refuse(metrics, "the metrics cannot be written");
-        if (to)
+        if (to && !direct)
             unlink(temporary);
     }
     free(temporary);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/names.h"
@@ -237,10 +238,27 @@ static bool is_stdout(const char *path)
     return strcmp(path, "-") == 0;
 }
 
+// A device, a pipe or a socket: it is written to, for a rename would put a file in its place.
+static bool is_special(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
+}
+
+static grus_status write_special(const char *path, const grus_buffer *text, grus_error *error)
+{
+    FILE *to = fopen(path, "we");
+    bool written = to && fwrite(text->data, 1, text->size, to) == text->size;
+    if (to)
+        written = fclose(to) == 0 && written;
+    return written ? GRUS_OK : grus_fail_errno(error, GRUS_E_OUTPUT, path, "the report cannot be written");
+}
+
 grus_status grus_report_write(const char *path, const grus_buffer *text, grus_error *error)
 {
     if (!is_stdout(path))
-        return grus_temp_replace(path, text->data, text->size, error);
+        return is_special(path) ? write_special(path, text, error)
+                                : grus_temp_replace(path, text->data, text->size, error);
     if (fwrite(text->data, 1, text->size, stdout) == text->size && fflush(stdout) == 0)
         return GRUS_OK;
     return grus_fail_errno(error, GRUS_E_OUTPUT, "standard output", "the report cannot be written");

@@ -108,4 +108,14 @@ soon 4 "a device" "zero.jsonl: is not a regular file" run "$model" "$work/zero.j
 rm "$work/o/a.jsonl.zst"
 mkfifo "$work/o/a.jsonl.zst"
 soon 1 "a pipe in an output's place" "a.jsonl.zst" verify "$work/o"
+
+# What is written beside the outputs goes through a pipe or into a device, and puts no file in its place.
+mkfifo "$work/through"
+for option in report metrics; do
+    cat "$work/through" >"$work/read" &
+    expect 0 "--$option through a pipe" run "$model" "$work/in/a.jsonl" -q -o "$work/$option.out" "--$option" "$work/through"
+    wait $!
+    check "--$option through a pipe: it arrives" grep -q records "$work/read"
+    check "--$option through a pipe: it is one still" test -p "$work/through"
+done
 finish

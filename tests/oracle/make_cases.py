@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 
+import numpy as np
 import torch
 
 import formats
