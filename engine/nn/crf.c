@@ -34,6 +34,14 @@ static grus_status read_transitions(grus_reading *reading, const char *prefix, g
     return rows ? GRUS_OK : grus_fail_memory(error, floats * sizeof *rows);
 }
 
+static bool has_nan(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isnan(x[i]))
+            return true;
+    return false;
+}
+
 grus_status grus_crf_read(grus_reading *reading, const char *prefix, size_t labels, grus_crf *crf, grus_error *error)
 {
     grus_reading plain = *reading;
@@ -49,6 +57,8 @@ grus_status grus_crf_read(grus_reading *reading, const char *prefix, size_t labe
         status = grus_read_optional(&plain, (grus_wanted){prefix, "end", labels, 0}, &end, error);
     crf->start = start;
     crf->end = end;
+    crf->has_nan =
+        !status && (has_nan(crf->transitions, labels * crf->width) || has_nan(start, labels) || has_nan(end, labels));
     reading->parameters = plain.parameters;
     return status;
 }
@@ -107,7 +117,7 @@ bool grus_crf_end(const grus_crf *crf, const grus_crf_path *path, uint32_t *labe
             highest = scores[i] + (double)crf->end[i];
             label = i;
         }
-    if (!path->finite || !isfinite(highest))
+    if (!path->finite || crf->has_nan || !isfinite(highest))
         return false;
     for (size_t position = path->n - 1; position > 0; position--) {
         labels[position] = (uint32_t)label;

@@ -11,6 +11,7 @@ typedef struct grus_crf {
     size_t labels, width;     // C; and a row of transitions, whole vectors
     const float *transitions; // (C, width) from, to
     const float *start, *end; // (C)
+    bool has_nan;             // one of them is none
 } grus_crf;
 
 // What a path is found in: one record after the other, in the memory of the longest.
@@ -29,7 +30,7 @@ bool grus_crf_list(const grus_crf *crf, size_t longest, grus_arena *arena, grus_
 
 // Begins a record; takes the logits (C) of its next position; writes the labels (n) of its best path. Among equal ones the
 // lower label wins, decided from the last position back. False, and no labels, where a logit or the path's score is not
-// finite.
+// finite, or a number of the CRF is NaN, which a maximum would pass over.
 void grus_crf_begin(grus_crf_path *path);
 void grus_crf_step(const grus_crf *crf, grus_crf_path *path, const float *logits);
 bool grus_crf_end(const grus_crf *crf, const grus_crf_path *path, uint32_t *labels);

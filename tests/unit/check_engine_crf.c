@@ -204,6 +204,13 @@ START_TEST(what_is_not_finite_has_no_path)
         ck_assert(!decode(&c, vectors[0], arena, labels));
         ck_assert_uint_eq(labels[0], UINT32_MAX);
     }
+    for (size_t i = 0; i < 15; i++) {
+        draw_chain(&c, 3, 4, false, &seed);
+        float *tables[] = {c.transitions[i % 3], c.transitions[(i + 1) % 3], c.transitions[(i + 2) % 3], c.start,
+                           c.end};
+        tables[i / 3][i % 3] = NAN;
+        ck_assert(!decode(&c, vectors[1], arena, labels));
+    }
     draw_chain(&c, 3, 4, false, &seed);
     for (size_t i = 0; i < 3; i++)
         c.end[i] = -INFINITY; // no path may end
