@@ -4,6 +4,7 @@
 #include "cli/metrics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,16 @@ static bool refuse(grus_metrics *metrics, const char *what)
     return false;
 }
 
+// A pipe that nobody reads is an error, and not waited for.
+static FILE *open_to(const char *path, bool direct)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (direct ? O_NONBLOCK : 0), 0666);
+    FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (fd >= 0 && !to)
+        close(fd);
+    return to;
+}
+
 bool grus_metrics_write(grus_metrics *metrics, const grus_progress *progress, int exit_code)
 {
     if (!metrics->path)
@@ -145,7 +156,7 @@ bool grus_metrics_write(grus_metrics *metrics, const grus_progress *progress, in
     if ((direct ? asprintf(&temporary, "%s", metrics->path)
                 : asprintf(&temporary, "%s.%ld.tmp", metrics->path, (long)getpid())) < 0)
         return refuse(metrics, "cannot be written");
-    FILE *to = fopen(temporary, "we");
+    FILE *to = open_to(temporary, direct);
     bool written = to != NULL;
     if (written) {
         put_all(to, metrics, progress, exit_code);

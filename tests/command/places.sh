@@ -109,13 +109,18 @@ rm "$work/o/a.jsonl.zst"
 mkfifo "$work/o/a.jsonl.zst"
 soon 1 "a pipe in an output's place" "a.jsonl.zst" verify "$work/o"
 
-# What is written beside the outputs goes through a pipe or into a device, and puts no file in its place.
-mkfifo "$work/through"
+# What is written beside the outputs goes into a device or through a pipe, and puts no file in its place.
+ln -s /dev/null "$work/null"
 for option in report metrics; do
-    cat "$work/through" >"$work/read" &
-    expect 0 "--$option through a pipe" run "$model" "$work/in/a.jsonl" -q -o "$work/$option.out" "--$option" "$work/through"
-    wait $!
-    check "--$option through a pipe: it arrives" grep -q records "$work/read"
-    check "--$option through a pipe: it is one still" test -p "$work/through"
+    expect 0 "--$option into a device" run "$model" "$work/in/a.jsonl" -q -o "$work/$option.out" "--$option" "$work/null"
+    check "--$option into a device: no file is in its place" test -L "$work/null"
 done
+mkfifo "$work/through"
+timeout 20 cat "$work/through" >"$work/read" &
+expect 0 "a report through a pipe" run "$model" "$work/in/a.jsonl" -q -o "$work/o3" --report "$work/through"
+wait $!
+check "a report through a pipe: it arrives" grep -q records "$work/read"
+check "a report through a pipe: it is one still" test -p "$work/through"
+soon 5 "metrics into a pipe that nobody reads" "the metrics cannot be written" run "$model" "$work/in/a.jsonl" -q -o "$work/o4" \
+    --metrics "$work/through"
 finish
