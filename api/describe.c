@@ -158,6 +158,8 @@ static void print_decoder(grus_buffer *to, const grus_model *model)
                        decoder->tied ? ", tied" : "");
     grus_buffer_text(to, "decoder       ");
     print_cell(to, &decoder->cell);
+    if (decoder->conditional)
+        grus_buffer_text(to, ", conditional");
     grus_buffer_printf(to, ", %zu %s of %zu units on ", decoder->num_layers,
                        decoder->num_layers == 1 ? "layer" : "layers", decoder->hidden_size);
     print_parts(to, decoder->inputs, decoder->n_inputs);

@@ -222,6 +222,8 @@ static void put_decoder(grus_buffer *to, const grus_model *model)
     put_count(to, "num_layers", decoder->num_layers);
     put_count(to, "hidden_size", decoder->hidden_size);
     put_cell(to, &decoder->cell);
+    if (decoder->conditional)
+        put_flag(to, "conditional", true);
     put_text(to, "bridge", grus_bridge_names[decoder->bridge]);
     if (decoder->query != GRUS_QUERY_NONE)
         put_text(to, "query", grus_query_names[decoder->query]);

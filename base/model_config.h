@@ -152,6 +152,7 @@ typedef struct grus_decoder_config {
     grus_tokenizer_config tokenizer; // vocab and bos/eos of the decoder are in here
     size_t embedding_dim, hidden_size, num_layers;
     grus_cell_config cell;
+    bool conditional; // a second cell goes on from the first one's state and reads the context it asked for
     grus_bridge_kind bridge;
     grus_query_kind query;
     size_t n_inputs;

@@ -113,6 +113,22 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
     return status;
 }
 
+// GRU_2 of a conditional decoder.
+static grus_status read_second(grus_decoder *decoder, grus_reading *reading, grus_error *error)
+{
+    const char *prefix = "decoder.rnn2", *suffix = "l0";
+    decoder->second = grus_arena_alloc(reading->arena, 1, sizeof *decoder->second);
+    if (!decoder->second)
+        return grus_fail_memory(error, sizeof *decoder->second);
+    *decoder->second = (grus_cell){.config = decoder->config->cell,
+                                   .input = decoder->values,
+                                   .hidden = decoder->hidden,
+                                   .biased = grus_cell_has_bias(reading->tensors, prefix, suffix),
+                                   .bounded = decoder->bounded[GRUS_PART_STATE]};
+    grus_linear_parts parts = {.parts = {1, {decoder->values}}, .context = {0, decoder->values}};
+    return grus_cell_read(decoder->second, reading, prefix, suffix, &parts, error);
+}
+
 static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, size_t columns, grus_error *error)
 {
     const grus_decoder_config *config = decoder->config;
@@ -195,6 +211,8 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
     grus_status status = read_embedding(decoder, reading, error);
     if (!status)
         status = read_layers(decoder, reading, error);
+    if (!status && from->conditional)
+        status = read_second(decoder, reading, error);
     if (!status && decoder->attends)
         status = grus_attention_read(reading, &config->attention, query_size(decoder), decoder->values,
                                      &decoder->attention, error);

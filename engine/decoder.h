@@ -19,6 +19,7 @@ typedef struct grus_decoder {
     float *embedding;                  // (entries, E)
     size_t entries;                    // the vocabulary, and a row of zeros where there is no bos
     grus_cell *cells;                  // (layers)
+    grus_cell *second;                 // of a conditional decoder: it goes on from the new state and reads the context
     grus_attention attention;
     grus_bridge bridge;
     grus_linear readout; // (R, parts), where config->readout_size
@@ -26,6 +27,12 @@ typedef struct grus_decoder {
     grus_weights *output; // (vocab, R)
     float *output_bias;   // (vocab)
 } grus_decoder;
+
+// The cell whose input the context may be part of.
+static inline const grus_cell *grus_decoder_context_cell(const grus_decoder *decoder)
+{
+    return decoder->second ? decoder->second : decoder->cells;
+}
 
 // Of a readout as the output's weights take it.
 grus_parts grus_decoder_readout_parts(const grus_decoder *decoder);

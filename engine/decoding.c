@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 
-// The maps that may read the context: into the GRU, and into the readout.
+// The maps that may read the context: into a cell, and into the readout.
 static void context_readers(const grus_decoder *decoder, const grus_linear *readers[2])
 {
-    readers[0] = &decoder->cells->ih;
+    readers[0] = &grus_decoder_context_cell(decoder)->ih;
     readers[1] = &decoder->readout;
 }
 

@@ -181,6 +181,31 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
     }
 }
 
+// The second cell of a conditional decoder, in place: it goes on from the new states, each row's its own, and reads the
+// context that they asked for.
+static void run_second(grus_decoding *d, size_t n)
+{
+    const grus_cell *cell = d->decoder->second;
+    bool folded = is_folded(d, &cell->ih);
+    input from = {cell->ih.rest, grus_cell_wanted(cell), !folded, {part_rows(d, GRUS_PART_CONTEXT, false)}};
+    multiply(d, &from, n, 0, d->gi, cell->width);
+    for (size_t i = 0; i < n; i++) {
+        d->gi_rows[i] = folded ? d->context[i] : d->gi + i * cell->width;
+        d->h_new[i] = grus_states_new(&d->states, d->side, i, 0);
+    }
+    grus_parents_part(&d->parents, n);
+    grus_panels_pack(d->panels, &(grus_part_rows){d->h_read, cell->hidden, cell->bounded}, 1, n);
+    grus_cell_run(cell, &(grus_cell_step){.n = grus_whole_tiles(cell->kernel, n),
+                                          .panels = d->panels,
+                                          .first_row = d->parents.first_row,
+                                          .lane = d->parents.lane,
+                                          .gi = d->gi_rows,
+                                          .h_prev = d->h_read,
+                                          .h_new = d->h_new,
+                                          .scratch = &d->cell_scratch});
+    d->stats->flops += grus_cell_step_flops(cell, n, n);
+}
+
 // The readout's map of each row: what is known of it, and the product of the parts left on top.
 static void map_readout(grus_decoding *d, size_t n, float *readout)
 {
@@ -188,7 +213,7 @@ static void map_readout(grus_decoding *d, size_t n, float *readout)
     input left = input_left(d, false);
     bool folded = is_folded(d, map), known = map->table || folded;
     for (size_t i = 0; i < n && folded; i++)
-        d->chosen[i] = d->context[i] + grus_weights_width(d->decoder->cells->ih.context);
+        d->chosen[i] = d->context[i] + grus_weights_width(grus_decoder_context_cell(d->decoder)->ih.context);
     if (known)
         grus_linear_known(map, map->table ? d->token : NULL, folded ? d->chosen : NULL, n, readout, d->readout_ld);
     multiply(d, &left, n, known ? 1 : 0, readout, d->readout_ld);
@@ -235,6 +260,8 @@ void grus_decoding_step(grus_decoding *d, const grus_row *rows, size_t n)
     run_layers(d, rows, n);
     if (query == GRUS_QUERY_STATE)
         attend(d, rows, d->every, n, d->h_read);
+    if (decoder->second)
+        run_second(d, n);
     make_readout(d, n);
     d->stats->rows += n;
     d->stats->rows_computed += grus_whole_tiles(decoder->kernel, n);

@@ -81,6 +81,8 @@ static double row_flops(const grus_decoder *decoder)
                      grus_product_flops(1, output, grus_weights_out(output));
     for (size_t i = 0; i < decoder->layers; i++)
         flops += grus_cell_flops(decoder->cells + i, 1);
+    if (decoder->second)
+        flops += grus_cell_flops(decoder->second, 1);
     return (double)flops;
 }
 

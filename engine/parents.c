@@ -70,3 +70,16 @@ void grus_parents_find(grus_parents *p, const grus_row *rows, size_t n)
     find_lanes(p, rows, n);
     order_rows(p, n);
 }
+
+void grus_parents_part(grus_parents *p, size_t n)
+{
+    GRUS_ASSERT(n <= p->max_rows);
+    p->n_lanes = n;
+    for (size_t i = 0; i < n; i++) {
+        p->row_of_lane[i] = p->lane_of_row[i] = p->place[i] = (uint32_t)i;
+        p->lane[i] = (uint32_t)(i % p->tile);
+    }
+    for (size_t tile = 0; tile * p->tile < n; tile++)
+        p->first_row[tile] = tile * p->tile;
+    p->first_row[(n + p->tile - 1) / p->tile] = n;
+}

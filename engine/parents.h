@@ -35,4 +35,7 @@ void grus_parents_begin(grus_parents *parents, size_t tile);
 // Finds the lanes of n rows, in the order in which their parents are met. A row without a parent has a lane of its own.
 void grus_parents_find(grus_parents *parents, const grus_row *rows, size_t n);
 
+// Instead: each of n rows has a lane of its own, in their order.
+void grus_parents_part(grus_parents *parents, size_t n);
+
 #endif

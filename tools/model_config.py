@@ -22,7 +22,7 @@ KEYS = {
     "heads.*.hidden": ("size", "activation"),
     "attention": ("score", "size", "temperature"),
     "decoder": ("vocab", "tokenizer", "bos", "eos", "embedding_dim", "hidden_size", "num_layers", *CELL, "bridge", "attention",
-                "input", "readout", "tied"),
+                "input", "readout", "tied", "conditional"),
     "decoder.tokenizer": TOKENIZER,
     "decoder.attention": ("query",),
     "decoder.readout": ("inputs", "size", "activation"),
@@ -147,7 +147,7 @@ class Wanted:
     def may(self, name, *shape):
         self.tensors[name] = (shape, False)
 
-    def stack(self, part, spec, width, directions):
+    def stack(self, part, spec, width, directions, name="rnn"):
         """part: "encoder" or "decoder", spec: its keys; all its cells have the tensors of nn.GRU or nn.LSTM. -> the size of
         its outputs"""
         hidden = spec["hidden_size"]
@@ -158,7 +158,7 @@ class Wanted:
                 raise ExportError(f"config: {part}.{key}: is not of an 'lstm': expected {values[0]!r} or no such key, "
                                   f"found {spec[key]!r}")
         rows = (4 if spec.get("cell") == "lstm" else 3) * hidden
-        prefix, biases = part + ".rnn", []
+        prefix, biases = f"{part}.{name}", []
         self.biases.append(biases)
         for k, direction in enumerate(directions):
             suffixes = ("", "_reverse") if direction == "both" else ("",)
@@ -247,15 +247,29 @@ class Wanted:
             self.may(f"heads.{name}.start", C)
             self.may(f"heads.{name}.end", C)
 
+    @staticmethod
+    def conditional(d, attention):
+        if not attention:
+            raise ExportError("config: attention is missing; a conditional decoder needs it")
+        for key, found, expected in (("num_layers", d.get("num_layers", 1), 1), ("cell", d.get("cell", "gru"), "gru"),
+                                     ("attention.query", d.get("attention", {"query": "state"})["query"], "state")):
+            if found != expected:
+                raise ExportError(f"config: decoder.{key}: of a conditional decoder: expected {expected!r}, found {found!r}")
+        if "context" in d["input"]:
+            raise ExportError("config: decoder.input: of a conditional decoder has no context")
+
     def decoder(self, d, attention, D, encoder):
         V, E, H, layers = self.sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
         r = d["readout"]
         widths = {"state": H, "context": D, "embedding": E}
         R = sum(widths[i] for i in r["inputs"])
-        if bool(attention) != ("attention" in d):
+        conditional = d.get("conditional", False)
+        if conditional:
+            self.conditional(d, attention)
+        elif bool(attention) != ("attention" in d):
             raise ExportError("config: attention stands at the top level and in decoder, or in neither")
         if attention:
-            self.attention(attention, D, E if d["attention"]["query"] == "embedding" else H)
+            self.attention(attention, D, E if not conditional and d["attention"]["query"] == "embedding" else H)
         elif "context" in r["inputs"] + d["input"]:
             raise ExportError("config: a model without attention has no context")
         self.need("decoder.embedding.weight", V, E)
@@ -265,6 +279,8 @@ class Wanted:
             R = r["size"]
         widths["readout"] = R
         self.stack("decoder", d, sum(widths[i] for i in d["input"]), ["forward"] * layers)
+        if conditional:
+            self.stack("decoder", d, D, ["forward"], "rnn2")
         if d["bridge"] in ("linear_tanh", "mean_tanh"):
             self.need("bridge.weight", layers * H, D)
             self.may("bridge.bias", layers * H)

@@ -121,7 +121,9 @@ grus_status grus_linear_make(grus_linear *linear, grus_arena *arena, grus_matrix
     }
     if (!status)
         status = pack_without(linear, arena, matrix, (grus_columns[]){tabled, none}, &linear->rest, error);
-    if (!status && context.n > 0)
+    if (context.n == matrix.columns)
+        linear->context = linear->rest;
+    else if (!status && context.n > 0)
         status = pack_columns(kernel, arena, matrix, context, &linear->context, error);
     if (!status && context.n > 0)
         status = pack_without(linear, arena, matrix, (grus_columns[]){tabled, context}, &linear->folded, error);

@@ -42,12 +42,32 @@ static void read_readout(const grus_json_object *above, grus_decoder_config *dec
 static void read_query(const grus_json_object *above, grus_decoder_config *decoder)
 {
     static const char *const keys[] = {"query", NULL};
-    decoder->query = GRUS_QUERY_NONE;
+    decoder->query = decoder->conditional ? GRUS_QUERY_STATE : GRUS_QUERY_NONE;
     if (!grus_json_has(above, "attention"))
         return;
     grus_json_object object = grus_json_child(above, "attention", GRUS_REQUIRED);
     grus_json_allow(&object, keys);
     decoder->query = (grus_query_kind)grus_json_choice(&object, "query", GRUS_REQUIRED, 0, grus_query_names);
+    if (decoder->conditional && decoder->query != GRUS_QUERY_STATE)
+        grus_json_refuse(&object, "query", "of a conditional decoder is its state: expected \"state\", found \"%s\"",
+                         grus_query_names[decoder->query]);
+}
+
+// What a conditional decoder is not.
+static void check_conditional(const grus_json_object *object, const grus_decoder_config *decoder)
+{
+    if (!decoder->conditional)
+        return;
+    if (decoder->num_layers != 1)
+        grus_json_refuse(object, "num_layers", "of a conditional decoder: expected 1, found %zu", decoder->num_layers);
+    if (decoder->cell.kind != GRUS_CELL_GRU)
+        grus_json_refuse(object, "cell", "of a conditional decoder: expected \"gru\", found \"%s\"",
+                         grus_cell_names[decoder->cell.kind]);
+    for (size_t i = 0; i < decoder->n_inputs; i++)
+        if (decoder->inputs[i] == GRUS_PART_CONTEXT)
+            grus_json_refuse(object, "input",
+                             "of a conditional decoder has no context, which its second cell reads: expected "
+                             "\"embedding\" and \"readout\", found \"context\"");
 }
 
 static void check_bridge(const grus_json_object *object, const grus_config *config)
@@ -115,9 +135,9 @@ static void check_context(const grus_json_object *object, const grus_decoder_con
 
 static void read_own(const grus_json_object *object, grus_config *config)
 {
-    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",          "eos",    "embedding_dim",
-                                       "hidden_size", "num_layers", GRUS_CELL_KEYS, "bridge", "attention",
-                                       "input",       "readout",    "tied",         NULL};
+    static const char *const keys[] = {"vocab",       "tokenizer",  "bos",          "eos",         "embedding_dim",
+                                       "hidden_size", "num_layers", GRUS_CELL_KEYS, "bridge",      "attention",
+                                       "input",       "readout",    "tied",         "conditional", NULL};
     grus_decoder_config *decoder = &config->decoder;
     grus_json_allow(object, keys);
     grus_json_object tokenizer = grus_json_child(object, "tokenizer", GRUS_REQUIRED);
@@ -130,9 +150,11 @@ static void read_own(const grus_json_object *object, grus_config *config)
     decoder->num_layers = grus_json_size(object, "num_layers", GRUS_OPTIONAL, 1, 1, GRUS_CONFIG_LAYERS_MAX);
     grus_config_read_cell(object, &decoder->cell);
     decoder->bridge = (grus_bridge_kind)grus_json_choice(object, "bridge", GRUS_REQUIRED, 0, grus_bridge_names);
+    decoder->conditional = grus_json_bool(object, "conditional", false);
     read_query(object, decoder);
     decoder->n_inputs = read_parts(object, "input", input_parts, decoder->inputs);
     read_readout(object, decoder);
+    check_conditional(object, decoder);
     decoder->tied = grus_json_bool(object, "tied", false);
     check_bridge(object, config);
     check_tied(object, config);
@@ -155,7 +177,9 @@ void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
     grus_json_object decoder = grus_json_child(root, "decoder", GRUS_REQUIRED);
     read_own(&decoder, config);
     bool attends = config->decoder.query != GRUS_QUERY_NONE;
-    if (attends != grus_json_has(root, "attention"))
+    if (config->decoder.conditional && !grus_json_has(root, "attention"))
+        grus_json_refuse(root, "attention", "is missing; a conditional decoder needs it");
+    else if (attends != grus_json_has(root, "attention"))
         grus_json_refuse(attends ? root : &decoder, "attention",
                          "is missing; a decoder with attention needs it at the top level and in \"decoder\", one "
                          "without in neither");

@@ -182,6 +182,14 @@ def journals():
     yield "journal", "raw", b"\0GRUSJNL1" + bytes(8)
 
 
+def conditional_configs():
+    config = golden_config("conditional")
+    yield "config", "conditional", json.dumps(config).encode()
+    for name, change in (("layers", {"num_layers": 2}), ("lstm", {"cell": "lstm"}), ("context", {"input": ["context"]}),
+                         ("query", {"attention": {"query": "embedding"}}), ("null", {"conditional": None})):
+        yield "config", "conditional-" + name, json.dumps({**config, "decoder": {**config["decoder"], **change}}).encode()
+
+
 def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
@@ -236,6 +244,7 @@ def configs():
         made = {key: {**tagger["heads"]["slots"], **value} for key, value in change.items()}
         encoder = {**tagger["encoder"], "num_layers": 9} if name == "head-inputs-many" else tagger["encoder"]
         yield "config", name, json.dumps({**tagger, "encoder": encoder, "heads": made}).encode()
+    yield from conditional_configs()
     yield "config", "outside", b'{"model_type":"encoder","source":{"embedding_dim":4,"tokenizer":{"type":"char","vocab":"a/../../b"}}}'
     yield "config", "renames", b'{"model_type":"encoder","source":{"input":"features","feature_dim":4},"encoder":{"hidden_size":3},"pooling":{"type":"mean"},"tensors":{"encoder":"m.e"}}'
 

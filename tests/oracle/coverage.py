@@ -92,6 +92,8 @@ def table(sentencepiece):
         "decoder.tokenizer.type": tokenizers,
         "decoder.num_layers": [1, 2, 3],
         "decoder.rnn.bias": BOOL,
+        "decoder.conditional": ["none", "query absent", "query state"],
+        "decoder.rnn2.bias": BOOL,
         "decoder.input × bridge": cross(inputs, BRIDGES),
         "decoder.input × query": cross(inputs, QUERIES),
         "decoder.readout × bridge": cross(readouts, BRIDGES),
@@ -212,7 +214,7 @@ class Coverage:
 
     def add_decoder(self, config, tensors):
         decoder, attention = config["decoder"], config.get("attention")
-        readout, query, bridge = decoder["readout"], attention and decoder["attention"]["query"], decoder["bridge"]
+        readout, query, bridge = decoder["readout"], attention and decoder.get("attention", {"query": "state"})["query"], decoder["bridge"]
         self.count("decoder.attention × bridge", bool(attention), bridge)
         self.count("decoder.bos", "token" if decoder["bos"] else "null")
         self.count("generation.suppress", len(config.get("generation", {}).get("suppress", [])))
@@ -227,6 +229,10 @@ class Coverage:
         self.add_cell("decoder", decoder)
         self.count("encoder.cell × decoder.cell × bridge", config["encoder"].get("cell", "gru"), decoder.get("cell", "gru"), bridge)
         self.count("decoder.rnn.bias", any(n.startswith("decoder.rnn.bias") for n in tensors))
+        self.count("decoder.conditional", "none" if not decoder.get("conditional") else
+                   "query state" if "attention" in decoder else "query absent")
+        if decoder.get("conditional"):
+            self.count("decoder.rnn2.bias", any(n.startswith("decoder.rnn2.bias") for n in tensors))
         for key, parts in (("input", decoder["input"]), ("readout", readout["inputs"])):
             self.count(f"decoder.{key} × bridge", joined(parts), bridge)
             if query:

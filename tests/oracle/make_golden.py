@@ -27,7 +27,7 @@ from model import Model
 
 MARGIN = 1e-3
 SHORT = [0, 1, 2, 3, 5, 9]
-SMALL = {"decoder_attention": True, "no_bos": False, "suppress": False, "dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
+SMALL = {"decoder_attention": True, "conditional": False, "no_bos": False, "suppress": False, "dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
          "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
@@ -293,6 +293,20 @@ def later_cases():
     ]
 
 
+def conditional_cases():
+    marian = {**SEQ2SEQ, "conditional": True, "score": "additive", "query": "state", "bridge": "mean_tanh", "input": ["embedding"],
+              "readout": ["embedding", "state", "context"], "readout_sized": True, "activation": "tanh"}
+    return [
+        ("conditional", "Nematus and Marian: a second cell reads the context", {**marian, "no_bos": True, "tied": True, "source_eos": True},
+         GREEDY, SHORT + [25]),
+        ("conditional-beam", "folded contexts, hypotheses with one past", {**marian, "hidden": 17, "dec_hidden": 33, "suppress": True}, BEAM, SHORT + [25]),
+        ("conditional-hard", "the reset before the product, the readout feeds the next step, weights of 8 bits",
+         {**marian, "score": "general", "bridge": "last", "input": ["readout", "embedding"], "decoder_cell": BEFORE, "dtype": "I8"}, HARD, SHORT),
+        ("conditional-score", "forced, without a readout's weights", {**marian, "readout": ["state", "context"], "readout_sized": False, "target_type": "bpe"},
+         FORCED, SHORT),
+    ]
+
+
 def head_cases():
     both = {**ENCODER, "pooling": "mean", "heads": ["sequence", "token"], "bidirectional": True, "layers": 2}
     deep = {"hidden": [{"size": 9, "activation": "relu"}, {"size": 6, "activation": "tanh"}, {"size": 7}]}
@@ -385,7 +399,7 @@ def front_cases():
 
 def special():
     return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases() + \
-        front_cases()
+        front_cases() + conditional_cases()
 
 
 def agree(a, b):

@@ -297,7 +297,8 @@ class Model:
         spec = self.config["decoder"]
         self.dec_layers, self.dec_hidden = spec.get("num_layers", 1), spec["hidden_size"]
         self.dec_embedding = self.tensor("decoder.embedding.weight", (None, spec["embedding_dim"]))
-        self.query = spec["attention"]["query"] if "attention" in spec else None
+        conditional = spec.get("conditional", False)
+        self.query = "state" if conditional else spec["attention"]["query"] if "attention" in spec else None
         query_size = spec["embedding_dim"] if self.query == "embedding" else self.dec_hidden
         if self.query:
             self.attention = self.attention_type(self, self.config["attention"], query_size, self.d,
@@ -317,6 +318,7 @@ class Model:
         self.inputs = spec["input"]
         self.dec_rnn = self.stack(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), ["forward"] * self.dec_layers,
                                   self.inputs, "state")
+        self.second = self.recurrent(spec, "decoder.rnn2", self.d, 0, 1, False, ["context"], "state") if conditional else None
         self.dec_has_c = cells.is_lstm(spec)
         self.bridge = spec["bridge"]
         if self.bridge in ("linear_tanh", "mean_tanh"):
@@ -370,6 +372,9 @@ class Model:
         top = out.view(s, b, self.dec_hidden)
         if self.query == "state":
             context, weights = self.attention(top, enc)
+        if self.second:
+            out, h, _ = self.second(context.reshape(s * b, 1, -1), h.view(1, s * b, -1), None)
+            h, top = h.view(1, s, b, -1), out.view(s, b, self.dec_hidden)
         parts = {"state": top, "context": context, "embedding": embedding}
         readout = torch.cat([parts[part] for part in self.readout_inputs], dim=2)
         if self.readout_weight is not None:

@@ -184,7 +184,8 @@ class Quantised(Model):
         goes to the output as it is."""
         if not self.folds or (self.readout_weight is None and "context" in self.readout_inputs):
             return []
-        every = [(self.dec_rnn.weights["weight_ih_l0"], self.inputs), (self.readout_weight, self.readout_inputs)]
+        cell, inputs = (self.second, ["context"]) if self.second else (self.dec_rnn, self.inputs)
+        every = [(cell.weights["weight_ih_l0"], inputs), (self.readout_weight, self.readout_inputs)]
         return [(w, parts) for w, parts in every if "context" in parts]
 
     def products(self, outputs):

@@ -51,6 +51,7 @@ class Draw(Cells, Fronts, Heads):
         self.front_rs = np.random.RandomState([seed, 3])
         self.head_rs = np.random.RandomState([seed, 4])
         self.decoder_rs = np.random.RandomState([seed, 3])
+        self.conditional_rs = np.random.RandomState([seed, 7])
         self.tensors, self.files = {}, {}
         self.kind = self.pick("kind", ["seq2seq", "seq2seq", "encoder"])
         self.config = {"model_type": self.kind, "source": self.source()}
@@ -284,6 +285,11 @@ class Draw(Cells, Fronts, Heads):
         inputs, parts = self.pick("input", INPUTS), self.pick("readout", READOUTS)
         if not attends:
             inputs, parts = ([p for p in of if p != "context"] or [other] for of, other in ((inputs, "embedding"), (parts, "state")))
+        cell = self.cell("decoder_cell")
+        conditional = attends and query == "state" and self.want.get("conditional", bool(self.conditional_rs.rand() < 0.35))
+        if conditional:
+            layers, inputs = 1, [p for p in inputs if p != "context"] or ["embedding"]
+            cell = {} if cells.is_lstm(cell) else cell
         tied, sized = self.chance("tied", 0.3), self.chance("readout_sized", 0.5)
         sizes = {"state": h, "context": self.d, "embedding": e}
         concat = sum(sizes[p] for p in parts)
@@ -294,10 +300,7 @@ class Draw(Cells, Fronts, Heads):
         sizes["readout"] = r
         v = len(tokens)
         self.normal("decoder.embedding.weight", v, e, scale=min(1.0, 3.0 / math.sqrt(e)) if tied else 1.0)
-        gain = self.pick("dec_gain", [0.8, 1.2, 1.5])
-        cell = self.cell("decoder_cell")
-        self.stack("decoder.rnn", {"hidden_size": h, **cell}, sum(sizes[p] for p in inputs), ["forward"] * layers,
-                   self.pick("decoder_bias", ["both", "both", "none", "hh"]), self.gain(cell, gain))
+        self.decoder_cells({"hidden_size": h, **cell}, sum(sizes[p] for p in inputs), layers, conditional)
         if bridge in ("linear_tanh", "mean_tanh"):
             self.normal("bridge.weight", layers * h, self.d, scale=2.0 / math.sqrt(self.d))
             if self.chance("bridge_bias", 0.6):
@@ -308,8 +311,8 @@ class Draw(Cells, Fronts, Heads):
             self.normal("decoder.output.bias", v, scale=0.3)
         self.config["decoder"] = {
             **({} if kind == "sentencepiece" else {"vocab": "target.vocab"}), "tokenizer": self.target_tokenizer(kind), "bos": None if self.want.get("no_bos", bool(rs.rand() < 0.15)) else "<s>", "eos": "</s>", "embedding_dim": e,
-            "hidden_size": h, "num_layers": layers, "bridge": bridge, **({"attention": {"query": query}} if attends else {}), "input": inputs,
-            "readout": readout, **cell}
+            "hidden_size": h, "num_layers": layers, "bridge": bridge, **({"attention": {"query": query}} if attends and not (conditional and self.conditional_rs.rand() < 0.5) else {}), "input": inputs,
+            "readout": readout, **cell, **({"conditional": True} if conditional else {})}
         if tied or self.rs.rand() < 0.3:
             self.config["decoder"]["tied"] = tied
         if layers == 1 and self.rs.rand() < 0.5:
@@ -317,6 +320,12 @@ class Draw(Cells, Fronts, Heads):
         if attends:
             self.config["attention"] = self.score_spec(e if query == "embedding" else h)
         self.generation([t for t in tokens if t != "</s>" and kind != "ids"])
+
+    def decoder_cells(self, spec, width, layers, conditional):
+        gain, biases = self.gain(spec, self.pick("dec_gain", [0.8, 1.2, 1.5])), ["both", "both", "none", "hh"]
+        self.stack("decoder.rnn", spec, width, ["forward"] * layers, self.pick("decoder_bias", biases), gain)
+        if conditional:
+            self.stack("decoder.rnn2", spec, self.d, ["forward"], biases[self.conditional_rs.randint(4)], gain)
 
     def generation(self, others):
         """Others are tokens that may be suppressed."""

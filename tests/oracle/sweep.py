@@ -272,7 +272,7 @@ def describe(config):
     if config["model_type"] == "seq2seq":
         d = config["decoder"]
         attends = "attention" in config
-        words += [config["attention"]["score"] if attends else "no attention", d["bridge"], d["attention"]["query"] if attends else "", "+".join(d["input"]),
+        words += [config["attention"]["score"] if attends else "no attention", d["bridge"], "conditional" if d.get("conditional") else d["attention"]["query"] if attends else "", "+".join(d["input"]),
                   f"H{d['hidden_size']}x{d.get('num_layers', 1)}", *cells.unlike(d)] + (["tied"] if d.get("tied") else [])
     else:
         pooling = config.get("pooling") or {"type": "no pooling"}

@@ -261,6 +261,11 @@ static void step_decoder(plain_decoder *d, uint32_t token)
         input = d->hidden;
     }
     attend_by(d, GRUS_QUERY_STATE);
+    if (config->conditional) {
+        plain_cell cell = {.config = config->cell, .input = d->values, .hidden = d->hidden};
+        find_tensors(&cell, d->model, "decoder.rnn2", 0, false);
+        step_cell(&cell, d->part[GRUS_PART_CONTEXT], d->state);
+    }
     make_readout(d);
 }
 

@@ -141,6 +141,8 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
     for (size_t layer = 0; layer < decoder->num_layers; layer++)
         add_layer(model, state, "decoder.rnn",
                   (layer_shape){layer, 1, layer ? hidden : input, hidden, decoder->cell.kind});
+    if (decoder->conditional)
+        add_layer(model, state, "decoder.rnn2", (layer_shape){0, 1, values, hidden, decoder->cell.kind});
     add_attention(model, state, &config->attention,
                   decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : hidden, values);
     if (decoder->bridge == GRUS_BRIDGE_LINEAR_TANH || decoder->bridge == GRUS_BRIDGE_MEAN_TANH) {
@@ -268,4 +270,20 @@ static bool find(void *user, const char *name, grus_tensor *tensor)
 grus_tensors random_model_tensors(random_model *model)
 {
     return (grus_tensors){find, model, "random model"};
+}
+
+void random_config_condition(grus_decoder_config *decoder)
+{
+    size_t n = 0;
+    decoder->conditional = true;
+    decoder->query = GRUS_QUERY_STATE;
+    decoder->num_layers = 1;
+    if (decoder->cell.kind == GRUS_CELL_LSTM)
+        decoder->cell = (grus_cell_config){0};
+    for (size_t i = 0; i < decoder->n_inputs; i++)
+        if (decoder->inputs[i] != GRUS_PART_CONTEXT)
+            decoder->inputs[n++] = decoder->inputs[i];
+    if (n == 0)
+        decoder->inputs[n++] = GRUS_PART_EMBEDDING;
+    decoder->n_inputs = n;
 }

@@ -29,4 +29,7 @@ void random_front(uint64_t *state, size_t input, grus_front_layer_config *layers
 // The data of a tensor; NULL when there is none of this name.
 const float *random_model_get(const random_model *model, const char *name);
 
+// Makes a decoder conditional, and takes from it what such a one has not.
+void random_config_condition(grus_decoder_config *decoder);
+
 #endif

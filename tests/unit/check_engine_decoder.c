@@ -37,6 +37,8 @@ static void choose_parts(grus_decoder_config *decoder, size_t number)
     decoder->readout_tanh = number % 2;
 }
 
+#define CONDITIONAL 36 // from this number on decoders are
+
 // Every cell at 12 numbers one after the other, every query at 36.
 static grus_config config_of(shape of)
 {
@@ -60,6 +62,8 @@ static grus_config config_of(shape of)
         decoder->bridge = GRUS_BRIDGE_LINEAR_TANH;
     decoder->query = (grus_query_kind)(turn % 3);
     choose_parts(decoder, cell / 2 + turn);
+    if (of.number >= CONDITIONAL)
+        random_config_condition(decoder);
     decoder->vocab_size = of.vocab;
     decoder->bos = 1;
     decoder->eos = 2;
@@ -203,6 +207,18 @@ START_TEST(decoders_of_every_cell)
 }
 END_TEST
 
+START_TEST(conditional_decoders)
+{
+    const size_t hidden[] = {1, 7, 8, 33};
+    size_t ended = 0;
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
+        for (size_t number = CONDITIONAL; number < CONDITIONAL + 36; number++)
+            ended += check_decoder((shape){number, hidden[h], 7, number % 5 == 0}, 1) +
+                     check_decoder((shape){number, hidden[h], 7, number % 7 == 0}, 5);
+    ck_assert_uint_gt(ended, 1000);
+}
+END_TEST
+
 // On one side or both, behind every bridge.
 START_TEST(decoders_with_lstms)
 {
@@ -223,6 +239,8 @@ START_TEST(decoders_without_a_table)
         check_decoder((shape){number, 100, LARGE_VOCAB, 0}, 1);
         check_decoder((shape){number, 100, LARGE_VOCAB, 0}, 5);
         check_decoder((shape){number, 100, LARGE_VOCAB, 2}, 3);
+        check_decoder((shape){CONDITIONAL + number, 100, LARGE_VOCAB, 0}, 1);
+        check_decoder((shape){CONDITIONAL + number, 100, LARGE_VOCAB, 0}, 3);
     }
 }
 END_TEST
@@ -232,6 +250,7 @@ TCase *decoder_case(void)
     TCase *tcase = tcase_create("decoder");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, decoders_of_every_cell);
+    tcase_add_test(tcase, conditional_decoders);
     tcase_add_test(tcase, decoders_with_lstms);
     tcase_add_test(tcase, decoders_without_a_table);
     return tcase;

@@ -51,6 +51,8 @@ static grus_config seq2seq_config(uint64_t *seed, size_t variant)
     decoder->readout_size = variant % 5 == 4 ? 0 : 34;
     decoder->readout_tanh = variant % 2 == 0;
     decoder->tied = decoder->readout_size && variant % 3 == 1;
+    if (variant % 6 == 4)
+        random_config_condition(decoder);
     decoder->vocab_size = VOCAB;
     decoder->bos = 1;
     decoder->eos = 2;

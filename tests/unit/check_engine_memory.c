@@ -49,6 +49,8 @@ static void translator(grus_config *config, size_t variant, uint64_t *seed)
         .bos = 1,
         .eos = 2};
     memcpy(decoder->inputs, inputs, sizeof inputs);
+    if (variant % 6 == 4)
+        random_config_condition(decoder);
 }
 
 static void labeller(model *m, size_t variant)

@@ -71,6 +71,14 @@ static const char *const configs[] = {
                 "             {\"type\": \"max_pool\", \"size\": 3, \"padding\": 1},"
                 "             {\"type\": \"linear\", \"size\": 4, \"activation\": \"silu\"}],"
                 " \"encoder\": {\"hidden_size\": 3}, \"pooling\": {\"type\": \"mean\"}}",
+
+    [CONDITIONAL] =
+        "{\"model_type\": \"seq2seq\", \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
+        " \"encoder\": {\"hidden_size\": 3}, \"attention\": {\"score\": \"additive\", \"size\": 2},"
+        " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": null, \"eos\": "
+        "\"</s>\","
+        "               \"embedding_dim\": 4, \"hidden_size\": 4, \"bridge\": \"mean_tanh\", \"conditional\": true,"
+        "               \"input\": [\"embedding\"], \"readout\": {\"inputs\": [\"state\", \"context\"]}}}",
 };
 
 #define TOKENS 5
@@ -141,6 +149,21 @@ static const base_tensor tensors[][24] = {
                  {"front.2.weight", {4, 5}},
                  {"encoder.rnn.weight_ih_l0", {9, 4}},
                  {"encoder.rnn.weight_hh_l0", {9, 3}}},
+    [CONDITIONAL] = {{"encoder.embedding.weight", {7, 4}},
+                     {"encoder.rnn.weight_ih_l0", {9, 4}},
+                     {"encoder.rnn.weight_hh_l0", {9, 3}},
+                     {"attention.query.weight", {2, 4}},
+                     {"attention.key.weight", {2, 3}},
+                     {"attention.energy.weight", {1, 2}},
+                     {"bridge.weight", {4, 3}},
+                     {"decoder.embedding.weight", {TOKENS, 4}},
+                     {"decoder.rnn.weight_ih_l0", {12, 4}},
+                     {"decoder.rnn.weight_hh_l0", {12, 4}},
+                     {"decoder.rnn2.weight_ih_l0", {12, 3}},
+                     {"decoder.rnn2.weight_hh_l0", {12, 4}},
+                     {"decoder.rnn2.bias_ih_l0", {12}},
+                     {"decoder.rnn2.bias_hh_l0", {12}},
+                     {"decoder.output.weight", {TOKENS, 7}}},
 };
 
 // ---- writing a model ----

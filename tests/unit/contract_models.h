@@ -4,7 +4,18 @@
 
 #include <stdbool.h>
 
-typedef enum contract_base { ENCODER, SEQ2SEQ, FEATURES, IDS, LSTM, PLAIN, LEARNED, FRONTED, N_BASES } contract_base;
+typedef enum contract_base {
+    ENCODER,
+    SEQ2SEQ,
+    FEATURES,
+    IDS,
+    LSTM,
+    PLAIN,
+    LEARNED,
+    FRONTED,
+    CONDITIONAL,
+    N_BASES
+} contract_base;
 
 // In config.json the value at a path of keys, or numbers of a list's items, is set (NULL: removed); "tensor NAME" is given a dtype and shape (NULL:
 // left out; a new name: added), and after a semicolon those of NAME_scale; "file NAME" is given this content (NULL: removed). The error's place is `place` (NULL:
