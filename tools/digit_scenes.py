@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Scenes of handwritten digits for object detection: 96 x 96 pixels, 1 to 6 MNIST digits of 14 to 48 pixels, and their boxes.
+
+Made as MNIST-ObjectDetection does (H. Hukkelås): a digit's picture is sized bilinearly to a random width, placed at random where
+the boxes overlap by an IoU below 0.25, added to what is there, and clipped at 255; its box is the tight one around its ink. A scene
+is a function of the seed, its number and the part of MNIST, so that scenes of the test part hold test digits alone.
+
+    digit_scenes.py DIR OUT [--first 0] [--count N] [--part t10k]      records for grus: OUT is .jsonl.zst or .safetensors.zst
+    digit_scenes.py DIR - --truth [--first 0] [--count N]              the true boxes, one JSON record a scene
+
+A scene becomes 8 x 8 = 64 positions, the cells of 12 x 12 pixels row by row. The features of a cell are the 24 x 24 pixels around its
+middle, 48 x 48 around it with means of 2 x 2, all 0 to 255, and its row and column, 8 + 8 numbers of which one each is 1.
+The answer names the objects in the order of the cells in which their middles lie, each by five tokens: y and x of the first corner, y
+and x of the second (pixel edges, 0 to 96), digit, like `y10 x12 y40 x36 7` (pix2seq: Chen and others 2022).
+"""
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+
+import mnist
+
+SIDE, CELL, GRID = 96, 12, 8
+NEAR, FAR = 24, 48
+FEATURES = NEAR * NEAR + (FAR // 2) ** 2 + 2 * GRID
+LEAST, MOST, COUNT, OVERLAP = 14, 48, 6, 0.25
+
+
+def resize_matrix(width):
+    """[width, 28]: bilinear, pixel centres matched, as OpenCV's resize takes a row."""
+    at = np.clip((np.arange(width) + 0.5) * mnist.SIDE / width - 0.5, 0, mnist.SIDE - 1)
+    low = np.minimum(at.astype(int), mnist.SIDE - 2)
+    out = np.zeros((width, mnist.SIDE), np.float32)
+    out[np.arange(width), low] = 1 - (at - low)
+    out[np.arange(width), low + 1] = at - low
+    return out
+
+
+RESIZE = {w: resize_matrix(w) for w in range(LEAST, MOST + 1)}
+
+
+def iou(a, b):
+    """Of boxes (y0, x0, y1, x1)."""
+    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if height <= 0 or width <= 0:
+        return 0.0
+    common = height * width
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
+
+
+def cell_of(box):
+    return int((box[0] + box[2]) / 2) // CELL, int((box[1] + box[3]) / 2) // CELL
+
+
+class Scenes:
+    def __init__(self, folder, part, seed=1):
+        pixels, labels = mnist.read(folder, part)
+        self.pixels = np.frombuffer(pixels, np.uint8).reshape(-1, mnist.SIDE, mnist.SIDE).astype(np.float32)
+        self.labels, self.key = np.frombuffer(labels, np.uint8), [seed, {"train": 0, "t10k": 1}[part]]
+
+    def make(self, number, first=0, last=None):
+        """-> pixels [96, 96] of bytes, [(digit, box)] in the answer's order. first, last: the digits' numbers in the part."""
+        rng = np.random.default_rng(self.key + [number])
+        last = len(self.labels) if last is None else last
+        scene, objects, places = np.zeros((SIDE, SIDE), np.float32), [], []
+        for _ in range(rng.integers(1, COUNT + 1)):
+            while True:
+                width, y, x, k = rng.integers((LEAST, 0, 0, first), (MOST + 1, SIDE, SIDE, last))
+                if y + width > SIDE or x + width > SIDE or any(iou((y, x, y + width, x + width), p) >= OVERLAP for p in places):
+                    continue
+                break
+            m = RESIZE[width]
+            digit = m @ self.pixels[k] @ m.T
+            rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+            box = tuple(int(v) for v in (y + rows[0], x + columns[0], y + rows[-1] + 1, x + columns[-1] + 1))
+            places.append(box)
+            objects.append((int(self.labels[k]), box))
+            scene[y:y + width, x:x + width] += digit
+        return np.minimum(scene, 255).astype(np.uint8), sorted(objects, key=lambda o: (cell_of(o[1]), o[1]))
+
+
+def windows(padded, size, stride):
+    found = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(-2, -1))
+    found = found[..., ::stride, ::stride, :, :]
+    return found.reshape(*found.shape[:-4], GRID * GRID, size * size)
+
+
+def features(scenes):
+    """[B, 96, 96] of bytes -> [B, 64, FEATURES] of float32."""
+    def pad(margin):
+        return np.pad(scenes, ((0, 0), (margin, margin), (margin, margin))).astype(np.float32)
+    near, far = pad((NEAR - CELL) // 2), pad((FAR - CELL) // 2)
+    half = far.shape[1] // 2
+    far = np.floor(far.reshape(len(far), half, 2, half, 2).mean((2, 4)) + 0.5)
+    at = np.arange(GRID * GRID)
+    place = np.concatenate([np.eye(GRID, dtype=np.float32)[at // GRID], np.eye(GRID, dtype=np.float32)[at % GRID]], 1)
+    return np.concatenate([windows(near, NEAR, CELL), windows(far, FAR // 2, CELL // 2),
+                           np.broadcast_to(place, (len(scenes), *place.shape))], 2)
+
+
+def tokens(objects):
+    return [t for digit, (y0, x0, y1, x1) in objects for t in (f"y{y0}", f"x{x0}", f"y{y1}", f"x{x1}", str(digit))]
+
+
+VOCABULARY = ["<unk>", "<s>", "</s>"] + [str(d) for d in range(10)] + [f"{c}{n}" for c in "yx" for n in range(SIDE + 1)]
+
+
+def truth(objects):
+    return [{"class": str(digit), "box": [x0, y0, x1, y1]} for digit, (y0, x0, y1, x1) in objects]
+
+
+def jsonl(scenes, first):
+    out = []
+    for n, (scene, objects) in enumerate(scenes, first):
+        rows = ",".join("[" + ",".join(map(str, row)) + "]" for row in features(scene[None])[0].astype(int).tolist())
+        out.append(f'{{"id": {n}, "truth": {json.dumps(truth(objects))}, "features": [{rows}]}}\n')
+    return "".join(out).encode()
+
+
+def safetensors(scenes):
+    body = features(np.stack([scene for scene, _ in scenes])).astype(np.float16).reshape(-1, FEATURES)
+    offsets = np.arange(0, len(body) + 1, GRID * GRID, dtype=np.int64).tobytes()
+    header = json.dumps({
+        "offsets": {"dtype": "I64", "shape": [len(scenes) + 1], "data_offsets": [0, len(offsets)]},
+        "features": {"dtype": "F16", "shape": list(body.shape), "data_offsets": [len(offsets), len(offsets) + body.nbytes]},
+    }, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + offsets + body.tobytes()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("data", help="directory with MNIST's idx files")
+    p.add_argument("out", help=".jsonl.zst or .safetensors.zst to write; with --truth - for standard output")
+    p.add_argument("--part", choices=("train", "t10k"), default="t10k", help="[t10k]")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--first", type=int, default=0, help="number of the first scene [0]")
+    p.add_argument("--count", type=int, default=1000, help="[1000]")
+    p.add_argument("--truth", action="store_true", help="write the true boxes alone, one scene a line")
+    p.add_argument("--level", type=int, default=19)
+    a = p.parse_args()
+    source = Scenes(a.data, a.part, a.seed)
+    scenes = [source.make(n) for n in range(a.first, a.first + a.count)]
+    if a.truth:
+        body = "".join(json.dumps({"id": n, "truth": truth(o)}) + "\n" for n, (_, o) in enumerate(scenes, a.first))
+        if a.out == "-":
+            sys.stdout.write(body)
+        else:
+            with open(a.out, "w", encoding="utf-8") as f:
+                f.write(body)
+        return 0
+    if a.out.endswith(".jsonl.zst"):
+        body = jsonl(scenes, a.first)
+    elif a.out.endswith(".safetensors.zst"):
+        body = safetensors(scenes)
+    else:
+        p.error("OUT must end in .jsonl.zst or .safetensors.zst")
+    subprocess.run(["zstd", "-qf", "--ultra", f"-{a.level}", "--check", "-o", a.out], input=body, check=True)
+    print(f"{a.out}: {len(scenes)} scenes, {len(body)} bytes before compression, {os.path.getsize(a.out)} behind")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
