@@ -255,6 +255,9 @@ static grus_status load_target(grus_model *model, const grus_load_options *optio
         status = find_special(model, "decoder.bos", decoder->tokenizer.bos, &decoder->bos, error);
     if (status == GRUS_OK)
         status = find_special(model, "decoder.eos", decoder->tokenizer.eos, &decoder->eos, error);
+    uint32_t unk = grus_tokenizer_unknown(model->target);
+    decoder->has_unk = unk != GRUS_NO_ID;
+    decoder->unk = decoder->has_unk ? unk : 0;
     return status == GRUS_OK ? find_suppressed(model, decoder, error) : status;
 }
 

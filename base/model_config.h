@@ -165,6 +165,8 @@ typedef struct grus_decoder_config {
     size_t vocab_size; // filled in by the loader; 0: what the tensor says
     bool no_bos;       // the first step's embedding is zeros
     size_t bos, eos;   // ids, filled in by the loader
+    bool has_unk;      // there is an <unk>; filled in by the loader
+    size_t unk;        // its id
     size_t n_suppressed;
     char **suppressed;       // tokens that are never candidates; owned by the config
     uint32_t *suppressed_id; // (n_suppressed), filled in by the loader; owned by the config

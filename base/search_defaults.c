@@ -11,4 +11,5 @@ const grus_search grus_search_defaults = {
     .max_length_factor = 2,
     .max_length = 200,
     .min_length = 0,
+    .repetition_penalty = 1,
 };

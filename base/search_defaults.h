@@ -11,5 +11,8 @@ extern const grus_search grus_search_defaults;
 #define GRUS_LENGTH_PENALTY_MOST 16
 // And max_length_factor is at most this: no output has more steps.
 #define GRUS_LENGTH_FACTOR_MOST 1000000
+// The repetition penalty is between these.
+#define GRUS_REPETITION_LEAST 0.001
+#define GRUS_REPETITION_MOST 1000.0
 
 #endif

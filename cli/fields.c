@@ -48,12 +48,15 @@ static const field_flag flags[] = {
     {"run.window_log", "--long"},
     {"run.world_size", "--world-size"},
     {"search.beam_size", "--beam-size"},
+    {"search.disable_unk", "--disable-unk"},
     {"search.length_norm", "--length-norm"},
     {"search.length_penalty", "--length-penalty"},
     {"search.max_length", "--max-length"},
     {"search.max_length_factor", "--max-length-factor"},
     {"search.min_length", "--min-length"},
     {"search.n_best", "--n-best"},
+    {"search.no_repeat_ngram_size", "--no-repeat-ngram-size"},
+    {"search.repetition_penalty", "--repetition-penalty"},
     {"search.unique_nbest", "--unique-nbest"},
 };
 

@@ -12,6 +12,9 @@ enum grus_search_option {
     GRUS_SEARCH_MAX_LENGTH,
     GRUS_SEARCH_MAX_LENGTH_FACTOR,
     GRUS_SEARCH_MIN_LENGTH,
+    GRUS_SEARCH_DISABLE_UNK,
+    GRUS_SEARCH_NO_REPEAT_NGRAM,
+    GRUS_SEARCH_REPETITION_PENALTY,
     GRUS_N_SEARCH_OPTIONS,
 };
 
@@ -36,7 +39,13 @@ enum grus_search_option {
     [(first) + GRUS_SEARCH_MAX_LENGTH_FACTOR] = GRUS_REAL("max-length-factor", "NUMBER", 0, 1e6, \
         GRUS_SEARCH_FIELD(max_length_factor), "most steps for each source position [the model's]"), \
     [(first) + GRUS_SEARCH_MIN_LENGTH] = GRUS_COUNT("min-length", 0, "N", 0, 1000000, GRUS_SEARCH_FIELD(min_length), \
-        "least tokens of an output [the model's]")
+        "least tokens of an output [the model's]"), \
+    [(first) + GRUS_SEARCH_DISABLE_UNK] = GRUS_FLAG("disable-unk", 0, GRUS_SEARCH_FIELD(disable_unk), \
+        "never put out <unk>"), \
+    [(first) + GRUS_SEARCH_NO_REPEAT_NGRAM] = GRUS_COUNT("no-repeat-ngram-size", 0, "N", 0, 1000000, \
+        GRUS_SEARCH_FIELD(no_repeat_ngram_size), "no N tokens in a row twice in an output; 0: any [0]"), \
+    [(first) + GRUS_SEARCH_REPETITION_PENALTY] = GRUS_REAL("repetition-penalty", "X", 0.001, 1000, \
+        GRUS_SEARCH_FIELD(repetition_penalty), "divides logits of tokens that an output has [1]")
 // clang-format on
 
 #endif

@@ -15,6 +15,7 @@
 #include "engine/decoding_step.h"
 #include "engine/lanes.h"
 #include "engine/search_rules.h"
+#include "engine/token_rules.h"
 
 // One taken continuation: which hypothesis of the step before, by which token.
 typedef struct node {
@@ -74,9 +75,11 @@ typedef struct searching {
     grus_row *rows;
     uint32_t *wave;         // (rows) those that are scored together
     uint32_t *place;        // (rows) of a row in its wave
-    grus_candidate *of_row; // (beam + suppressed + 1)
-    uint32_t *banned;       // (suppressed + 1) the end token is the last, banned where the text is too short
-    live *new_live;         // (beam)
+    grus_candidate *of_row; // (beam + banned)
+    size_t n_banned;        // suppressed
+    uint32_t *banned;       // (n_banned + 1) the end token is the last, banned where the text is too short
+    grus_token_rules rules;
+    live *new_live; // (beam)
 } searching;
 
 static bool keep(const grus_search *search, sentence *s, kept hypothesis)
@@ -93,19 +96,23 @@ static bool keep(const grus_search *search, sentence *s, kept hypothesis)
     return true;
 }
 
-// The tokens of a kept hypothesis, found backwards along the nodes.
+// The first `steps` tokens of a hypothesis, found backwards along the nodes from (steps - 1, rank).
+static void trace(const searching *g, const sentence *s, size_t steps, uint32_t rank, uint32_t *tokens)
+{
+    for (size_t step = steps; step-- > 0;) {
+        const node *taken = &s->nodes[step * g->search->beam_size + rank];
+        tokens[step] = taken->token;
+        rank = taken->parent;
+    }
+}
+
 static grus_hypothesis write_hypothesis(const searching *g, const sentence *s, const kept *from, uint32_t *tokens)
 {
     size_t length = from->steps + from->ended;
     GRUS_ASSERT(length <= s->limit);
     if (from->ended)
         tokens[from->steps] = (uint32_t)g->decoder->config->eos;
-    uint32_t rank = from->rank;
-    for (size_t step = from->steps; step-- > 0;) {
-        const node *taken = &s->nodes[step * g->search->beam_size + rank];
-        tokens[step] = taken->token;
-        rank = taken->parent;
-    }
+    trace(g, s, from->steps, from->rank, tokens);
     g->work->stats->tokens_out += length;
     return (grus_hypothesis){
         .length = length, .ended = from->ended, .tokens = tokens, .logprob = from->logprob, .score = from->score};
@@ -118,8 +125,6 @@ static void finish(const searching *g, sentence *s)
     result->finite = s->finite;
     if (!s->finite)
         return;
-    if (s->n_kept == 0) // a vocabulary of nothing but an end token that may not come
-        keep(g->search, s, (kept){0, 0, 0, 0, false});
     result->hypotheses = g->hypotheses + s->sequence * g->search->n_best;
     result->n_hypotheses = s->n_kept;
     for (size_t i = 0; i < s->n_kept; i++)
@@ -150,16 +155,21 @@ static void expand(searching *g, sentence *s, size_t rank, const grus_scores *sc
 {
     const grus_decoder *decoder = g->decoder;
     size_t beam = g->search->beam_size;
-    const grus_banned banned = {g->banned, decoder->config->n_suppressed + (s->step < g->search->min_length)};
+    const grus_banned banned = {g->banned, g->n_banned + (s->step < g->search->min_length)};
     double logprob = s->live[rank].logprob;
-    const grus_normalizer *normalizer = scores->normalizers + row;
-    if (!normalizer->finite) {
+    const grus_unranked own = {scores->logits + row * scores->ld, scores->top + row * scores->blocks, decoder->vocab,
+                               scores->normalizers + row};
+    if (grus_token_rules_any(g->search)) {
+        trace(g, s, s->step, (uint32_t)rank, g->rules.tokens);
+        grus_token_rules_penalise(&g->rules, s->step, &own);
+    }
+    if (!own.normalizer->finite) {
         s->finite = false;
         return;
     }
+    grus_token_rules_ban(&g->rules, s->step, &own);
+    const grus_logits logits = {own.logits, own.top, own.n, own.normalizer};
     float floor = s->n_taken == beam ? (float)(s->taken[beam - 1].logprob - logprob) : -INFINITY;
-    const grus_logits logits = {scores->logits + row * scores->ld, scores->top + row * scores->blocks, decoder->vocab,
-                                normalizer};
     size_t n = grus_logits_best(decoder->kernel->vector, &logits, banned, floor, beam, g->of_row);
     for (size_t i = 0; i < n; i++) {
         candidate c = {logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};
@@ -235,6 +245,10 @@ static void advance(searching *g, sentence *s)
 {
     const grus_search *search = g->search;
     size_t n_live = 0, length = s->step + 1;
+    if (s->n_taken == 0 && s->n_kept == 0) // nothing may follow: the best stays as it is
+        keep(search, s,
+             (kept){s->step ? grus_normalize(search, s->live[0].logprob, s->step) : 0, s->live[0].logprob, s->step, 0,
+                    false});
     for (size_t i = 0; i < s->n_taken; i++) {
         const candidate *c = s->taken + i;
         double score = grus_normalize(search, c->logprob, length);
@@ -338,7 +352,7 @@ static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *aren
     g->rows = grus_arena_alloc(arena, rows, sizeof *g->rows);
     g->wave = grus_arena_alloc(arena, rows, sizeof *g->wave);
     g->place = grus_arena_alloc(arena, rows, sizeof *g->place);
-    size_t banned = g->decoder->config->n_suppressed + 1;
+    size_t banned = g->decoder->config->n_suppressed + 2;
     g->banned = grus_arena_alloc(arena, banned, sizeof *g->banned);
     g->of_row = grus_arena_alloc(arena, grus_add_sat(beam, banned), sizeof *g->of_row);
     g->new_live = grus_arena_alloc(arena, beam, sizeof *g->new_live);
@@ -348,7 +362,8 @@ static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *aren
     g->kept = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, g->search->n_best), sizeof *g->kept);
     g->nodes = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, beam), sizeof *g->nodes);
     return g->banned && g->order && g->rows && g->wave && g->place && g->of_row && g->new_live && g->sentences &&
-           g->live && g->taken && g->kept && g->nodes;
+           g->live && g->taken && g->kept && g->nodes &&
+           grus_token_rules_list(&g->rules, g->decoder, g->search, sizes->longest, arena);
 }
 
 bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
@@ -367,8 +382,11 @@ static void begin(searching *g)
 {
     const grus_decoder_config *config = g->decoder->config;
     for (size_t i = 0; i < config->n_suppressed; i++)
-        g->banned[i] = config->suppressed_id[i];
-    g->banned[config->n_suppressed] = (uint32_t)config->eos;
+        g->banned[g->n_banned++] = config->suppressed_id[i];
+    if (g->search->disable_unk && config->has_unk)
+        g->banned[g->n_banned++] = (uint32_t)config->unk;
+    g->banned[g->n_banned] = (uint32_t)config->eos;
+    grus_token_rules_begin(&g->rules);
     for (size_t i = 0; i < g->encoded->n; i++)
         g->order[i] = (grus_sized_sequence){g->encoded->length[i], (uint32_t)i};
     grus_longest_first(g->order, g->encoded->n);

@@ -171,7 +171,12 @@ typedef struct grus_search {
     size_t min_length;        // tokens before the end token may come
     grus_length_norm length_norm;
     bool unique_nbest; // of hypotheses with one text the best is printed alone, and fewer than n_best may come out
-    bool reserved[3];  // false
+    bool disable_unk;  // <unk> is no candidate
+    bool reserved[2];  // false
+    size_t no_repeat_ngram_size; // no hypothesis has so many tokens in a row twice; 0: any may
+    // What a hypothesis has already is less likely next: a logit x of such a token is x / repetition_penalty, or x times it
+    // where x is negative.
+    double repetition_penalty;
 } grus_search;
 
 // Those of the model; model NULL, or an encoder: what config.json need not say.

@@ -279,11 +279,24 @@ static void describe_records(grus_job *job)
     };
 }
 
+// The first of the rules on tokens that is not at its default, or NULL.
+static const char *rule_on_tokens(const grus_search *search)
+{
+    if (search->disable_unk)
+        return "search.disable_unk";
+    if (search->no_repeat_ngram_size)
+        return "search.no_repeat_ngram_size";
+    return search->repetition_penalty != 1 ? "search.repetition_penalty" : NULL;
+}
+
 // An encoder model searches for nothing but what a ctc head says.
 static grus_status check_search(const grus_job *job, grus_error *error)
 {
     const grus_search *search = job->options->search;
+    const char *rule = rule_on_tokens(search);
     bool ctc = false;
+    if (rule && (!job->hypotheses || job->infer.force))
+        return refuse(error, rule, "goes with run.task translate");
     if (job->model->config.seq2seq)
         return GRUS_OK;
     for (size_t i = 0; i < job->model->config.n_heads; i++)

@@ -97,6 +97,12 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
     // What came later than the first runs is told where it is asked for, so that a run that was begun before goes on.
     if (search->unique_nbest)
         put_flag(text, 1, "unique_nbest", true);
+    if (search->disable_unk)
+        put_flag(text, 1, "disable_unk", true);
+    if (search->no_repeat_ngram_size)
+        put_count(text, 1, "no_repeat_ngram_size", search->no_repeat_ngram_size);
+    if (search->repetition_penalty != 1)
+        put_number(text, 1, "repetition_penalty", search->repetition_penalty);
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
     if (options->output_key)

@@ -15,7 +15,7 @@
 #include "scheduler/model.h"
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
-_Static_assert(sizeof(grus_search) == offsetof(grus_search, reserved) + 3, "padding");
+_Static_assert(sizeof(grus_search) == offsetof(grus_search, repetition_penalty) + sizeof(double), "padding");
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, last_reserved) + 7, "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, bytes_resumed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_shard) + sizeof(void (*)(void)), "padding");
@@ -106,6 +106,9 @@ static grus_status check_search(const grus_search *search, grus_error *error)
     if (!(fabs(search->length_penalty) <= GRUS_LENGTH_PENALTY_MOST))
         return grus_fail(error, GRUS_E_USAGE, NULL, "search.length_penalty", "%g is not between -%d and %d",
                          search->length_penalty, GRUS_LENGTH_PENALTY_MOST, GRUS_LENGTH_PENALTY_MOST);
+    if (!(search->repetition_penalty >= GRUS_REPETITION_LEAST && search->repetition_penalty <= GRUS_REPETITION_MOST))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "search.repetition_penalty", "%g is not between %g and %g",
+                         search->repetition_penalty, GRUS_REPETITION_LEAST, GRUS_REPETITION_MOST);
     return GRUS_OK;
 }
 

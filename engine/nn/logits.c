@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 void grus_logits_begin(grus_exp_sum *sum)
@@ -17,6 +18,33 @@ grus_normalizer grus_logits_end(const grus_vector *vector, const grus_exp_sum *s
     grus_normalizer normalizer = {.shift = sum->shift, .log_sum = logf(vector->exp_sum(sum))};
     normalizer.finite = isfinite(normalizer.shift) && isfinite(normalizer.log_sum);
     return normalizer;
+}
+
+void grus_logits_ban(const grus_unranked *row, uint32_t token)
+{
+    size_t first = token / GRUS_LOGIT_BLOCK * GRUS_LOGIT_BLOCK, end = grus_min(first + GRUS_LOGIT_BLOCK, row->n);
+    float top = -INFINITY;
+    GRUS_ASSERT(token < row->n);
+    if (isnan(row->logits[token]))
+        return;
+    row->logits[token] = NAN;
+    for (size_t i = first; i < end; i++)
+        if (row->logits[i] > top)
+            top = row->logits[i];
+    row->top[first / GRUS_LOGIT_BLOCK] = top;
+}
+
+void grus_logits_penalise(const grus_vector *vector, const grus_unranked *row, const uint32_t *tokens, size_t n,
+                          float penalty, float *before, const float *zeros)
+{
+    grus_exp_sum sum;
+    for (size_t i = 0; i < n; i++)
+        before[i] = row->logits[tokens[i]];
+    for (size_t i = 0; i < n; i++)
+        row->logits[tokens[i]] = before[i] < 0 ? before[i] * penalty : before[i] / penalty;
+    grus_logits_begin(&sum);
+    vector->add_exp_sum(row->logits, zeros, row->n, &sum, row->top);
+    *row->normalizer = grus_logits_end(vector, &sum);
 }
 
 // best[0..count) is sorted; equal logits keep the order in which they come, that of their tokens.

@@ -29,17 +29,32 @@ static inline size_t grus_logits_blocks(size_t n)
 
 // A row that is ready to be ranked.
 typedef struct grus_logits {
-    const float *logits; // (n), their bias added
+    const float *logits; // (n), their bias added; NaN: no candidate
     const float *top;    // (grus_logits_blocks(n)): the largest of each block
     size_t n;
     const grus_normalizer *normalizer;
 } grus_logits;
+
+// The same before that, while it may be written over.
+typedef struct grus_unranked {
+    float *logits, *top;
+    size_t n;
+    grus_normalizer *normalizer;
+} grus_unranked;
 
 // Tokens that are no candidates; some may stand there twice.
 typedef struct grus_banned {
     const uint32_t *tokens;
     size_t n;
 } grus_banned;
+
+// The token is no candidate any more; the others keep their log-probabilities.
+void grus_logits_ban(const grus_unranked *row, uint32_t token);
+
+// Divides the logits of n tokens, multiplies them where they are negative, by the penalty, once each, and normalises the
+// row again. before: scratch for n floats; zeros: as many as the row has.
+void grus_logits_penalise(const grus_vector *vector, const grus_unranked *row, const uint32_t *tokens, size_t n,
+                          float penalty, float *before, const float *zeros);
 
 // The k best logits of a row, best first, the lower token first among equals; those banned are left out, and what is less
 // likely than floor may be. Reads the blocks alone that hold one of them by their top. Returns how

@@ -6,11 +6,11 @@
 #include "engine/nn/logits.h"
 
 // Scored rows, valid until the next are: of row i the logits, vocab of them at logits + i * ld, the largest of each
-// block (logits.h) at top + i * blocks, and how they are normalised.
+// block (logits.h) at top + i * blocks, and how they are normalised. They may be written over.
 typedef struct grus_scores {
-    const float *logits, *top;
+    float *logits, *top;
     size_t ld, blocks;
-    const grus_normalizer *normalizers;
+    grus_normalizer *normalizers;
 } grus_scores;
 
 typedef struct grus_output_layer {

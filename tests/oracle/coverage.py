@@ -61,6 +61,15 @@ def front_table():
     }
 
 
+def rule_table():
+    """The rules on tokens."""
+    return {
+        "--disable-unk": BOOL,
+        "--no-repeat-ngram-size": ["None", "1", "2", "3", "4"],
+        "--repetition-penalty": ["None", "0.8", "1.2", "2.0", "10.0"],
+    }
+
+
 def table(sentencepiece):
     """Key -> the values that it can have; optional tensors by whether they are there."""
     tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
@@ -119,6 +128,7 @@ def table(sentencepiece):
         "--max-length": BOOL,
         "--max-length-factor": BOOL,
         "--min-length": BOOL,
+        **rule_table(),
     }
 
 
@@ -268,6 +278,9 @@ class Coverage:
             return
         for key in ("length_penalty", "max_length", "max_length_factor", "min_length"):
             self.count("--" + key.replace("_", "-"), getattr(options, key) is not None)
+        self.count("--disable-unk", bool(options.disable_unk))
+        self.count("--no-repeat-ngram-size", str(options.no_repeat_ngram_size))
+        self.count("--repetition-penalty", str(options.repetition_penalty))
         if options.length_norm:
             self.count("--length-norm", options.length_norm)
         if options.beam_size:

@@ -41,6 +41,17 @@ def strata(seed, sentencepiece=False):
     return {"kind": "encoder", "pooling": kind, **tokens, **({} if kind else {"heads": ["token"]})}
 
 
+def rules(case):
+    """On tokens."""
+    rs = np.random.RandomState([case.seed, 7])
+    found = ["--disable-unk"] if rs.rand() < 0.25 else []
+    if rs.rand() < 0.4:
+        found += ["--no-repeat-ngram-size", str(rs.choice([1, 2, 3, 4]))]
+    if rs.rand() < 0.4:
+        found += ["--repetition-penalty", str(rs.choice(["0.8", "1.2", "2", "10"]))]
+    return found
+
+
 def command_lines(case):
     """Lists of options, one for each run worth doing on this model."""
     rs, lines = case.rs, [["--task", "states"]]
@@ -82,7 +93,7 @@ def command_lines(case):
         limits += ["--max-length-factor", str(rs.choice(["0", "0.5", "1.3"]))]
     if rs.rand() < 0.3:
         limits += ["--min-length", str(rs.choice(["2", "5", "15"]))]
-    lines.append((["--task", "translate"] if rs.rand() < 0.5 else []) + search_options + norm + limits + attention)
+    lines.append((["--task", "translate"] if rs.rand() < 0.5 else []) + search_options + rules(case) + norm + limits + attention)
     lines.append(["--task", "score", "--token-scores"] + norm + attention)
     return lines
 

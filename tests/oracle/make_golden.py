@@ -345,6 +345,18 @@ def plain_decoder_cases():
     ]
 
 
+def rule_cases():
+    return [
+        ("no-repeat-ngram", "no two tokens in a row twice, and no <unk>", {**BAHDANAU, "target_unk": True, "target_vocab": 7},
+         "--beam-size 4 --n-best 4 --no-repeat-ngram-size 2 --disable-unk --length-norm avg --max-length 25", SHORT),
+        ("no-repeat-token", "no token twice, greedy", {**BAHDANAU, "target_vocab": 9},
+         "--no-repeat-ngram-size 1 --min-length 2 --attention soft", SHORT),
+        ("repetition-penalty", "logits of tokens that have been", {**BAHDANAU, "target_vocab": 7},
+         "--beam-size 5 --n-best 3 --repetition-penalty 1.3 --no-repeat-ngram-size 3 --length-norm avg --attention soft", SHORT),
+        ("repetition-reward", "a penalty below 1, greedy", {**LUONG, "bridge": "last"}, "--repetition-penalty 0.7 --max-length 30", SHORT),
+    ]
+
+
 def path_cases():
     return [
         ("crf", "the best path, with scores of the first and the last label",
@@ -399,7 +411,7 @@ def front_cases():
 
 def special():
     return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases() + \
-        front_cases() + conditional_cases()
+        front_cases() + conditional_cases() + rule_cases()
 
 
 def agree(a, b):

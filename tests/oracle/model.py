@@ -221,6 +221,7 @@ class Model:
             self.target = formats.Tokenizer(spec["tokenizer"], self.directory, spec.get("vocab"))
             self.eos = self.target.id(spec["eos"])
             self.bos = -1 if spec["bos"] is None else self.target.id(spec["bos"])      # -1: an embedding of zeros
+            self.unk = self.target.ids.get("<unk>")
             self.suppressed = [self.target.id(t) for t in self.config.get("generation", {}).get("suppress", [])]
 
     # ------------------------------------------------------------------------------------------ encoder
@@ -382,4 +383,5 @@ class Model:
         if self.readout_tanh:
             readout = torch.tanh(readout)
         logits = self.linear(readout, self.out_weight, self.out_bias, self.readout_inputs if self.readout_weight is None else ["readout"])
+        self.logits = logits                                        # of the last step
         return torch.log_softmax(logits, dim=2), weights, (h, context, readout)

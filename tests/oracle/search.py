@@ -12,6 +12,7 @@ import torch
 
 DEFAULTS = {"beam_size": 1, "n_best": 1, "length_norm": "none", "length_penalty": 1, "max_length_factor": 2,
             "max_length": 200, "min_length": 0}
+RULES = {"disable_unk": False, "no_repeat_ngram_size": 0, "repetition_penalty": 1}      # of the command line alone
 
 
 class Hypothesis:
@@ -29,7 +30,7 @@ class Found:
 
 
 def settings(config, given=None):
-    gen = {**DEFAULTS, **config.get("generation", {}), **(given or {})}
+    gen = {**DEFAULTS, **RULES, **config.get("generation", {}), **(given or {})}
     if gen["n_best"] > gen["beam_size"]:
         raise ValueError("n_best > beam_size")
     return gen
@@ -65,6 +66,27 @@ def may_stop(gen, ended, live, steps, top, gaps):
     return bound <= worst
 
 
+def banned(model, gen, tokens):
+    """Tokens that may not follow these: each n-gram that they have, with the same beginning as the one that would be made."""
+    found, n = set(model.suppressed), gen["no_repeat_ngram_size"]
+    if gen["disable_unk"]:
+        found.add(model.unk)                                        # None: there is none
+    if n and len(tokens) >= n:
+        begun = tokens[len(tokens) - n + 1:]
+        found |= {tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i:i + n - 1] == begun}
+    if len(tokens) < gen["min_length"]:
+        found.add(model.eos)
+    return found
+
+
+def penalised(gen, logits, tokens):
+    """Log-probabilities (V) where these tokens have been."""
+    logits = logits.clone()
+    for v in set(tokens):
+        logits[v] = logits[v] * gen["repetition_penalty"] if logits[v] < 0 else logits[v] / gen["repetition_penalty"]
+    return torch.log_softmax(logits, 0)
+
+
 def search(model, enc, gen):
     """One encoded sentence -> Found"""
     top = limit(gen, int(enc.lengths[0]))
@@ -73,13 +95,20 @@ def search(model, enc, gen):
     for steps in range(1, top + 1):
         previous = torch.tensor([[h.tokens[-1] if h.tokens else model.bos for h in live]])
         logp, weights, state = model.step(enc, previous, state)
+        if gen["repetition_penalty"] != 1:
+            logp = torch.stack([penalised(gen, model.logits[0, i], h.tokens) for i, h in enumerate(live)])[None]
         logp, rows = logp[0].double().numpy(), weights[0].double().numpy()
+        bans = [banned(model, gen, h.tokens) for h in live]
         candidates = [(live[i].logp + logp[i, v], v, i) for i in range(len(live)) for v in range(logp.shape[1])
-                      if (v != model.eos or steps > gen["min_length"]) and v not in model.suppressed]
+                      if v not in bans[i]]
         candidates.sort(key=lambda c: (-c[0], c[1], c[2]))          # ties: lower token id, then earlier hypothesis
         taken = candidates[:gen["beam_size"]]
         if len(candidates) > len(taken):
             gaps.append((taken[-1][0] - candidates[len(taken)][0], f"step {steps}"))
+        if not taken and not ended:                                 # nothing may follow: the best stays as it is
+            live[0].steps = steps - 1
+            live[0].score = normalised(gen, live[0].logp, steps - 1) if steps > 1 else 0
+            ended.append(live[0])
         survivors, origin = [], []
         for total, v, i in taken:
             h = Hypothesis(live[i].tokens + (() if v == model.eos else (v,)), total, live[i].rows + (rows[i],))
@@ -97,7 +126,7 @@ def search(model, enc, gen):
 
 
 def search_batch(model, sequences, gen, batch=256):
-    """Many sources at once, without attention rows; sorted by length, `batch` at a time. -> [Found]"""
+    """Many sources at once, without attention rows and rules on tokens; sorted by length, `batch` at a time. -> [Found]"""
     order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
     found = [None] * len(sequences)
     for first in range(0, len(order), batch):

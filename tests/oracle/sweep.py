@@ -175,7 +175,7 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     if quantises and parsed.task == "embed":
         failures += cosine_failures(args, plain, lines, records)
     if case.kind == "seq2seq" and parsed.task not in ("score", "states"):
-        fail, n = forced_failures(args, net, where, lines, records, results, parsed, case.rs)
+        fail, n = ([], 0) if parsed.repetition_penalty else forced_failures(args, net, where, lines, records, results, parsed, case.rs)
         failures, args.n_forced = failures + fail, args.n_forced + n
     if quantises and not failures:
         answered(results, lines)

@@ -24,6 +24,9 @@ def add_options(parser):
     parser.add_argument("--max-length", type=int)
     parser.add_argument("--max-length-factor", type=float)
     parser.add_argument("--min-length", type=int)
+    parser.add_argument("--disable-unk", action="store_true", default=None)
+    parser.add_argument("--no-repeat-ngram-size", type=int)
+    parser.add_argument("--repetition-penalty", type=float)
     parser.add_argument("--attention", choices=["none", "soft", "hard"], default="none")
     parser.add_argument("--token-scores", action="store_true")
     parser.add_argument("--head-output", choices=["labels", "probs", "logits"], default="labels")
@@ -36,7 +39,7 @@ def parse_options(words):
 
 
 def search_settings(model, options):
-    given = {key: getattr(options, key) for key in search.DEFAULTS if getattr(options, key) is not None}
+    given = {key: getattr(options, key) for key in {**search.DEFAULTS, **search.RULES} if getattr(options, key) is not None}
     return search.settings(model.config, given)
 
 

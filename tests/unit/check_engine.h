@@ -20,6 +20,7 @@ TCase *decoder_case(void);
 TCase *memory_case(void);
 TCase *crf_case(void);
 TCase *ctc_case(void);
+TCase *rules_case(void);
 
 // NaN fails.
 #define ASSERT_NEAR(found, expected, tolerance)                                                                 \

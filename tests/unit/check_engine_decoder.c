@@ -97,9 +97,12 @@ static void fixture_make(fixture *f, shape of, size_t beam)
     for (size_t i = 0; i < f->offset[SOURCES]; i++)
         f->ids[i] = (uint32_t)random_below(&seed, f->config.source_vocab_size);
     f->arena = grus_arena_new(0);
-    f->options = (grus_infer_options){
-        .token_scores = true,
-        .search = {.beam_size = beam, .n_best = grus_min(beam, N_BEST), .max_length_factor = 1, .max_length = STEPS}};
+    f->options = (grus_infer_options){.token_scores = true,
+                                      .search = {.repetition_penalty = 1,
+                                                 .beam_size = beam,
+                                                 .n_best = grus_min(beam, N_BEST),
+                                                 .max_length_factor = 1,
+                                                 .max_length = STEPS}};
 }
 
 static void fixture_free(fixture *f)

@@ -120,7 +120,8 @@ static void same_hypotheses(const grus_result *a, const grus_result *b, size_t s
 static grus_infer_options search_options(size_t beam, size_t n_best)
 {
     return (grus_infer_options){.attention = true,
-                                .search = {.beam_size = beam,
+                                .search = {.repetition_penalty = 1,
+                                           .beam_size = beam,
                                            .n_best = n_best,
                                            .length_norm = GRUS_NORM_GNMT,
                                            .length_penalty = 0.7,
@@ -295,9 +296,13 @@ static void check_crowd(const fixture *f, const crowd *c, bool force)
     uint32_t *targets = calloc(c->positions + 9 * c->n, sizeof *targets);
     for (size_t i = 0; i < c->n; i++)
         target_length[i] = c->length[i] + 9; // and the end token
-    grus_infer_options options = {
-        .force = force,
-        .search = {.beam_size = c->beam, .n_best = 1, .max_length_factor = 1, .max_length = 1000, .min_length = 1000}};
+    grus_infer_options options = {.force = force,
+                                  .search = {.repetition_penalty = 1,
+                                             .beam_size = c->beam,
+                                             .n_best = 1,
+                                             .max_length_factor = 1,
+                                             .max_length = 1000,
+                                             .min_length = 1000}};
     grus_batch batch = {
         .n = c->n, .length = c->length, .ids = c->ids, .target_length = target_length, .targets = targets};
     grus_infer_stats stats = {0};
@@ -368,7 +373,7 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         grus_infer_options options = {.heads = GRUS_ALL_HEADS,
                                       .head_output = output,
                                       .attention = true,
-                                      .search = {.beam_size = 1 + variant / 2 % 3}};
+                                      .search = {.repetition_penalty = 1, .beam_size = 1 + variant / 2 % 3}};
         bool ctc = config.heads[1].decode == GRUS_HEAD_CTC && output == GRUS_HEAD_LABELS;
         grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single;
