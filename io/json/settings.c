@@ -91,6 +91,17 @@ static void wrong_name(const grus_json_object *object, const char *key, const ch
     grus_buffer_free(&expected);
 }
 
+static void wrong_item(const grus_json_object *object, const char *key, const json_t *item, const char *const names[])
+{
+    grus_buffer known = {0};
+    append_names(names, &known);
+    char found[80];
+    describe(item, found);
+    grus_json_refuse(object, key, "expected a list with nothing else in it than %s, found %s in it",
+                     known.failed ? "other names" : known.data, found);
+    grus_buffer_free(&known);
+}
+
 // ---- objects and keys ----
 
 void grus_json_open(grus_json_reader *reader, const char *text, size_t size, grus_json_object *root)
@@ -321,7 +332,7 @@ size_t grus_json_choices(const grus_json_object *object, const char *key, bool r
     {
         size_t index = 0;
         if (!find_name(value, names, &index)) {
-            wrong_name(object, key, "a list with nothing else in it than ", names);
+            wrong_item(object, key, value, names);
             return 0;
         }
         for (size_t k = 0; k < n; k++)
@@ -349,7 +360,7 @@ bool grus_json_choice_list(const grus_json_object *object, const char *key, cons
         json_array_foreach(list, i, value)
         {
             if (!find_name(value, names, indices + i))
-                wrong_name(object, key, "a list with nothing else in it than ", names);
+                wrong_item(object, key, value, names);
         }
     }
     return !dead(object);

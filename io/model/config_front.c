@@ -86,11 +86,11 @@ static void read_layer(const grus_json_object *object, grus_front_layer_config *
     read[layer->kind](object, layer);
 }
 
-// Positions by which it makes a sequence longer at most.
+// Positions by which it makes a sequence longer at most: one of a single position, where it strides.
 static size_t growth_of(const grus_front_layer_config *layer)
 {
     size_t window = layer->dilation * (layer->kernel - 1), padding = 2 * layer->padding;
-    return padding > window ? padding - window : 0;
+    return padding > window ? (padding - window) / layer->stride : 0;
 }
 
 void grus_config_read_front(const grus_json_object *root, grus_config *config)
