@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/philox.h"
 #include "base/positions.h"
 #include "scheduler/parse.h"
 #include "scheduler/run_options.h"
@@ -78,8 +79,10 @@ static grus_status infer(attending *state, grus_error *error)
     state->results = grus_arena_new(0);
     if (!state->results)
         return grus_fail_memory(error, sizeof(void *));
+    const uint64_t key = grus_philox(0, 0, 1);
     grus_batch batch = {
         .n = 1,
+        .keys = &key,
         .length = &entry->n_positions,
         .ids = state->model->config.features ? NULL : entry->ids,
         .features = state->model->config.features ? entry->features : NULL,

@@ -12,4 +12,6 @@ const grus_search grus_search_defaults = {
     .max_length = 200,
     .min_length = 0,
     .repetition_penalty = 1,
+    .sampling_topk = 1,
+    .sampling_temperature = 1,
 };

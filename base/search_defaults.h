@@ -14,5 +14,8 @@ extern const grus_search grus_search_defaults;
 // The repetition penalty is between these.
 #define GRUS_REPETITION_LEAST 0.001
 #define GRUS_REPETITION_MOST 1000.0
+// And the temperature of sampling, where it is not 0.
+#define GRUS_TEMPERATURE_LEAST 0.001
+#define GRUS_TEMPERATURE_MOST 1000.0
 
 #endif

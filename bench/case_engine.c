@@ -255,6 +255,7 @@ bool bench_make_decoder(const bench_parameters *p, bench_case *made, const char 
     // The end token never comes, so that every search goes to its limit: lengths do not hang on random weights.
     grus_infer_options options = {.force = p->forced,
                                   .search = {.repetition_penalty = 1,
+                                             .sampling_topk = 1,
                                              .beam_size = p->beam,
                                              .n_best = 1,
                                              .length_norm = GRUS_NORM_NONE,

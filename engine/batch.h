@@ -16,6 +16,7 @@ typedef struct grus_batch {
     const float *features;       // (positions, feature_dim); NULL for token models
     const size_t *target_length; // (n) GRUS_TASK_SCORE: the forced targets, without the end token
     const uint32_t *targets;     // laid end to end, each below target_vocab
+    const uint64_t *keys;        // (n) of random numbers, where hypotheses are drawn
 } grus_batch;
 
 typedef struct grus_infer_options {

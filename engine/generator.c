@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "engine/forced.h"
+#include "engine/sampled.h"
 #include "engine/search.h"
 #include "engine/search_rules.h"
 
@@ -39,11 +40,18 @@ static bool list_targets(const grus_generator *g, grus_arena *arena, targets *t)
            ((t->hypotheses && t->tokens && (t->logprobs || !options->token_scores)) || !options->force);
 }
 
+static bool list_search(const grus_generator *g, grus_arena *arena)
+{
+    const grus_search *search = &g->options->search;
+    return grus_search_samples(search) ? grus_sampled_list(g->decoder, search, &g->sizes, arena)
+                                       : grus_search_list(g->decoder, search, &g->sizes, arena);
+}
+
 bool grus_generator_list(const grus_generator *g, grus_arena *arena)
 {
     targets t;
     size_t beam = g->options->search.beam_size;
-    if (!g->options->force && !grus_search_list(g->decoder, &g->options->search, &g->sizes, arena))
+    if (!g->options->force && !list_search(g, arena))
         return false;
     if (!g->options->force && !g->options->attention)
         return true;
@@ -147,6 +155,10 @@ grus_status grus_generator_run(const grus_generator *g, const grus_batch *batch,
 {
     if (g->options->force)
         return force(g, batch, encoded, work, results);
-    grus_status status = grus_search_run(g->decoder, encoded, &g->options->search, &g->sizes, work, results);
+    const grus_search *options = &g->options->search;
+    const grus_sampled_task task = {g->decoder, encoded, options, batch->keys};
+    grus_status status = grus_search_samples(options)
+                             ? grus_sampled_run(&task, &g->sizes, work, results)
+                             : grus_search_run(g->decoder, encoded, options, &g->sizes, work, results);
     return status || !g->options->attention ? status : retrace(g, encoded, work, results);
 }

@@ -23,6 +23,11 @@ size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size)
     return grus_whole_tiles(kernel, beam_size == 1 ? GREEDY_ROWS : grus_max(BEAM_ROWS, beam_size));
 }
 
+bool grus_search_samples(const grus_search *search)
+{
+    return search->sampling_topk != 1 && search->sampling_temperature > 0;
+}
+
 bool grus_search_folds(size_t beam_size)
 {
     return beam_size > 1;

@@ -14,6 +14,9 @@ size_t grus_search_limit(const grus_search *search, size_t source_length);
 // Rows that a search with this beam keeps in flight at most; of a beam of one, those of forced decoding too.
 size_t grus_search_rows(const grus_kernel *kernel, size_t beam_size);
 
+// Whether hypotheses are drawn, not searched for.
+bool grus_search_samples(const grus_search *search);
+
 // Whether the keys of a search with this beam are folded.
 bool grus_search_folds(size_t beam_size);
 

@@ -177,6 +177,11 @@ typedef struct grus_search {
     // What a hypothesis has already is less likely next: a logit x of such a token is x / repetition_penalty, or x times it
     // where x is negative.
     double repetition_penalty;
+    // Tokens are drawn from the sampling_topk likeliest, of 0 from all, with the probabilities of
+    // softmax(logits / sampling_temperature), and n_best hypotheses each for itself, with a beam_size of 1. A topk of 1, or a
+    // temperature of 0: none is.
+    size_t sampling_topk;
+    double sampling_temperature;
 } grus_search;
 
 // Those of the model; model NULL, or an encoder: what config.json need not say.
@@ -275,7 +280,7 @@ typedef struct grus_run_options {
     uint8_t on_changed;  // a grus_on_changed
     uint8_t input_type;  // a grus_input_type, of standard input
     bool mark_truncated; // a hypothesis that ended at its limit says so
-    uint64_t seed;
+    uint64_t seed; // of what is drawn: a record's draws hang on it, the name of its shard and its number there alone
     uint32_t window_log;       // zstd frames with a window of up to 2^window_log bytes are read. Never changes a result
     bool grow;                 // inputs that are not in the run's list are added to it
     bool more_reserved[3];     // false

@@ -286,7 +286,11 @@ static const char *rule_on_tokens(const grus_search *search)
         return "search.disable_unk";
     if (search->no_repeat_ngram_size)
         return "search.no_repeat_ngram_size";
-    return search->repetition_penalty != 1 ? "search.repetition_penalty" : NULL;
+    if (search->repetition_penalty != 1)
+        return "search.repetition_penalty";
+    if (search->sampling_topk != 1)
+        return "search.sampling_topk";
+    return search->sampling_temperature != 1 ? "search.sampling_temperature" : NULL;
 }
 
 // An encoder model searches for nothing but what a ctc head says.
@@ -297,6 +301,10 @@ static grus_status check_search(const grus_job *job, grus_error *error)
     bool ctc = false;
     if (rule && (!job->hypotheses || job->infer.force))
         return refuse(error, rule, "goes with run.task translate");
+    if (job->model->config.seq2seq && search->sampling_topk > job->model->facts.target_vocab)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "search.sampling_topk",
+                         "%zu is more than the tokens of the target, %zu", search->sampling_topk,
+                         job->model->facts.target_vocab);
     if (job->model->config.seq2seq)
         return GRUS_OK;
     for (size_t i = 0; i < job->model->config.n_heads; i++)

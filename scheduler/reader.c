@@ -83,6 +83,7 @@ static bool begin_slot(grus_reader *reader)
         return false;
     reset_slot(reader, &reader->shared->plan->bounds.slot);
     reader->slot->shard = reader->index;
+    reader->slot->shard_key = grus_shard_key(reader->shard);
     reader->slot->first = reader->first;
     reader->slot->resume = reader->resume;
     reader->resume = NULL;

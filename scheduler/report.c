@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/names.h"
+#include "engine/search_rules.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
 #include "io/outdir/outdir.h"
@@ -103,6 +104,11 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_count(text, 1, "no_repeat_ngram_size", search->no_repeat_ngram_size);
     if (search->repetition_penalty != 1)
         put_number(text, 1, "repetition_penalty", search->repetition_penalty);
+    if (grus_search_samples(search)) {
+        put_count(text, 1, "sampling_topk", search->sampling_topk);
+        put_number(text, 1, "sampling_temperature", search->sampling_temperature);
+        put_count(text, 1, "seed", options->seed);
+    }
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
     if (options->output_key)

@@ -11,11 +11,12 @@
 #include "base/error.h"
 #include "base/search_defaults.h"
 #include "base/sized.h"
+#include "engine/search_rules.h"
 #include "io/shard/stream.h"
 #include "scheduler/model.h"
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
-_Static_assert(sizeof(grus_search) == offsetof(grus_search, repetition_penalty) + sizeof(double), "padding");
+_Static_assert(sizeof(grus_search) == offsetof(grus_search, sampling_temperature) + sizeof(double), "padding");
 _Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, last_reserved) + 7, "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, bytes_resumed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_shard) + sizeof(void (*)(void)), "padding");
@@ -95,7 +96,9 @@ static grus_status check_search(const grus_search *search, grus_error *error)
         return refuse(error, "search.beam_size", "must be at least 1");
     if (search->n_best == 0)
         return refuse(error, "search.n_best", "must be at least 1");
-    if (search->n_best > search->beam_size)
+    if (grus_search_samples(search) && search->beam_size > 1)
+        return refuse(error, "search.sampling_topk", "goes with a search.beam_size of 1");
+    if (search->n_best > search->beam_size && !grus_search_samples(search))
         return grus_fail(error, GRUS_E_USAGE, NULL, "search.n_best", "%zu is more than the beam size, %zu",
                          search->n_best, search->beam_size);
     if (search->max_length == 0)
@@ -109,6 +112,11 @@ static grus_status check_search(const grus_search *search, grus_error *error)
     if (!(search->repetition_penalty >= GRUS_REPETITION_LEAST && search->repetition_penalty <= GRUS_REPETITION_MOST))
         return grus_fail(error, GRUS_E_USAGE, NULL, "search.repetition_penalty", "%g is not between %g and %g",
                          search->repetition_penalty, GRUS_REPETITION_LEAST, GRUS_REPETITION_MOST);
+    double temperature = search->sampling_temperature;
+    if (temperature != 0 && !(temperature >= GRUS_TEMPERATURE_LEAST && temperature <= GRUS_TEMPERATURE_MOST))
+        return grus_fail(error, GRUS_E_USAGE, NULL, "search.sampling_temperature",
+                         "%g is neither 0 nor between %g and %g", temperature, GRUS_TEMPERATURE_LEAST,
+                         GRUS_TEMPERATURE_MOST);
     return GRUS_OK;
 }
 

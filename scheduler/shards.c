@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -17,6 +18,12 @@
 bool grus_shard_is_stdin(const grus_shard *shard)
 {
     return strcmp(shard->path, "-") == 0;
+}
+
+uint64_t grus_shard_key(const grus_shard *shard)
+{
+    const char *name = shard->stem ? shard->stem : shard->name;
+    return grus_shard_is_stdin(shard) ? 0 : XXH64(name, strlen(name), 0);
 }
 
 bool grus_shards_type_stdin(grus_shards *shards, grus_shard_kind kind)

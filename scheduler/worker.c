@@ -7,8 +7,26 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/philox.h"
+#include "engine/search_rules.h"
 #include "scheduler/clock.h"
 #include "scheduler/format.h"
+
+// A key for each sequence, by the seed, the shard and the number of the record.
+static bool make_keys(grus_worker *worker, const grus_slot *slot, grus_batch *batch)
+{
+    void *keys = worker->keys;
+    if (!grus_grow(&keys, &worker->keys_capacity, slot->n_sequences, sizeof *worker->keys))
+        return false;
+    worker->keys = keys;
+    grus_slot_place place = {0};
+    grus_slot_entry entry;
+    for (size_t n = 0; grus_slot_next(slot, &place, &entry);)
+        if (!entry.error)
+            worker->keys[n++] = grus_philox(worker->job->options->seed, slot->shard_key, entry.number);
+    batch->keys = worker->keys;
+    return true;
+}
 
 static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error)
 {
@@ -24,6 +42,8 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
     if (!worker->arena)
         return grus_fail_memory(error, sizeof(void *));
     grus_batch batch = grus_slot_batch(slot);
+    if (job->hypotheses && grus_search_samples(&job->infer.search) && !make_keys(worker, slot, &batch))
+        return grus_fail_memory(error, slot->n_sequences * sizeof *worker->keys);
     grus_work work = {worker->arena, worker->stop, &slot->stats, error};
     return grus_infer(job->model->engine, &batch, &job->infer, &work, worker->results);
 }
@@ -44,6 +64,7 @@ void grus_worker_free(grus_worker *worker)
 {
     grus_arena_free(worker->arena);
     free(worker->results);
+    free(worker->keys);
 }
 
 void grus_worker_run(grus_shared *shared)

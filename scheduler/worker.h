@@ -11,6 +11,8 @@ typedef struct grus_worker {
     grus_arena *arena;       // made at the first slot; that of a big one goes back behind it, unless it is kept
     grus_result *results;
     size_t results_capacity;
+    uint64_t *keys; // of random numbers, where hypotheses are drawn
+    size_t keys_capacity;
 } grus_worker; // zero-initialised but for the first three
 
 // Runs the slot's records through the engine and fills its output. kind is that of the slot's shard.

@@ -68,6 +68,10 @@ name="beam search" model=$golden/bahdanau/model
 options=(-b 4 --n-best 3 --attention soft --length-norm avg)
 sweep
 
+name=draws model=$golden/bahdanau/model
+options=(--sampling-topk 0 --sampling-temperature 1.5 --n-best 3 --attention soft --no-repeat-ngram-size 2 --seed 5)
+sweep
+
 name="greedy search" model=$golden/whitespace-bos-eos/model options=()
 sweep
 

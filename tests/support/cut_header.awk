@@ -2,7 +2,7 @@
 # grow, without the fields of its last 8 bytes.
 BEGIN {
     lines["grus_load_options"] = 3 # strict, allow_nonfinite, reserved
-    lines["grus_search"] = 1       # repetition_penalty
+    lines["grus_search"] = 1       # sampling_temperature
     lines["grus_run_options"] = 2  # head_output, last_reserved
     lines["grus_progress"] = 1     # rank, world_size
     lines["grus_run_events"] = 1   # on_warning

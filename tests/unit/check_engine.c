@@ -20,6 +20,7 @@ int main(void)
     suite_add_tcase(suite, crf_case());
     suite_add_tcase(suite, ctc_case());
     suite_add_tcase(suite, rules_case());
+    suite_add_tcase(suite, sampling_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -21,6 +21,7 @@ TCase *memory_case(void);
 TCase *crf_case(void);
 TCase *ctc_case(void);
 TCase *rules_case(void);
+TCase *sampling_case(void);
 
 // NaN fails.
 #define ASSERT_NEAR(found, expected, tolerance)                                                                 \

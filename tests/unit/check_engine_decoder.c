@@ -99,6 +99,7 @@ static void fixture_make(fixture *f, shape of, size_t beam)
     f->arena = grus_arena_new(0);
     f->options = (grus_infer_options){.token_scores = true,
                                       .search = {.repetition_penalty = 1,
+                                                 .sampling_topk = 1,
                                                  .beam_size = beam,
                                                  .n_best = grus_min(beam, N_BEST),
                                                  .max_length_factor = 1,

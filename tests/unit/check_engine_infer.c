@@ -121,6 +121,7 @@ static grus_infer_options search_options(size_t beam, size_t n_best)
 {
     return (grus_infer_options){.attention = true,
                                 .search = {.repetition_penalty = 1,
+                                           .sampling_topk = 1,
                                            .beam_size = beam,
                                            .n_best = n_best,
                                            .length_norm = GRUS_NORM_GNMT,
@@ -298,6 +299,7 @@ static void check_crowd(const fixture *f, const crowd *c, bool force)
         target_length[i] = c->length[i] + 9; // and the end token
     grus_infer_options options = {.force = force,
                                   .search = {.repetition_penalty = 1,
+                                             .sampling_topk = 1,
                                              .beam_size = c->beam,
                                              .n_best = 1,
                                              .max_length_factor = 1,
@@ -370,10 +372,11 @@ START_TEST(a_classification_does_not_depend_on_its_batch)
         grus_head_output output = (grus_head_output)(variant / 3 % 3);
         fixture f;
         fixture_make(&f, config, variant + 1);
-        grus_infer_options options = {.heads = GRUS_ALL_HEADS,
-                                      .head_output = output,
-                                      .attention = true,
-                                      .search = {.repetition_penalty = 1, .beam_size = 1 + variant / 2 % 3}};
+        grus_infer_options options = {
+            .heads = GRUS_ALL_HEADS,
+            .head_output = output,
+            .attention = true,
+            .search = {.repetition_penalty = 1, .sampling_topk = 1, .beam_size = 1 + variant / 2 % 3}};
         bool ctc = config.heads[1].decode == GRUS_HEAD_CTC && output == GRUS_HEAD_LABELS;
         grus_arena *all = grus_arena_new(0), *alone = grus_arena_new(0);
         grus_result results[N], single;

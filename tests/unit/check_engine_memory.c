@@ -119,6 +119,7 @@ static grus_infer_options random_options(const model *m, uint64_t *seed)
                                 .attention = random_below(seed, 2),
                                 .token_scores = force && random_below(seed, 2),
                                 .search = {.repetition_penalty = 1,
+                                           .sampling_topk = 1,
                                            .beam_size = beam,
                                            .n_best = 1 + random_below(seed, beam),
                                            .max_length_factor = 0.5 * (double)random_below(seed, 5),
