@@ -34,6 +34,7 @@ static const field_flag flags[] = {
     {"run.on_changed", "--on-changed"},
     {"run.outdir", "-o"},
     {"run.output_key", "--output-key"},
+    {"run.prefix_key", "--prefix-key"},
     {"run.rank", "--rank"},
     {"run.report", "--report"},
     {"run.seed", "--seed"},

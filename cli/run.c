@@ -30,6 +30,7 @@ enum option_number {
     OPT_TEXT_KEY,
     OPT_ID_KEY,
     OPT_TARGET_KEY,
+    OPT_PREFIX_KEY,
     OPT_OUTPUT_KEY,
     OPT_FIELD_PREFIX,
     OPT_TEXT_COLUMN,
@@ -93,6 +94,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_ID_KEY] = GRUS_TEXT("id-key", 0, "KEY", RUN(id_key), "JSON field of the record's name [id]"),
     [OPT_TARGET_KEY] = GRUS_TEXT("target-key", 0, "KEY", RUN(target_key), "JSON field of the target [target]"),
+    [OPT_PREFIX_KEY] =
+        GRUS_TEXT("prefix-key", 0, "KEY", RUN(prefix_key), "JSON field of what the output begins with [none]"),
     [OPT_OUTPUT_KEY] =
         GRUS_TEXT("output-key", 0, "KEY", RUN(output_key), "JSON field of the main result [its own name]"),
     [OPT_FIELD_PREFIX] =

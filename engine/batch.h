@@ -11,10 +11,11 @@
 // Sequences laid end to end: sequence i has length[i] positions, behind those of the sequences before it.
 typedef struct grus_batch {
     size_t n;
-    const size_t *length;        // (n)
-    const uint32_t *ids;         // (positions), each below source_vocab; NULL for feature models
-    const float *features;       // (positions, feature_dim); NULL for token models
-    const size_t *target_length; // (n) GRUS_TASK_SCORE: the forced targets, without the end token
+    const size_t *length;  // (n)
+    const uint32_t *ids;   // (positions), each below source_vocab; NULL for feature models
+    const float *features; // (positions, feature_dim); NULL for token models
+    // Seq2seq models: the forced targets, without the end token; of a search the prefixes of its hypotheses. NULL: none.
+    const size_t *target_length; // (n)
     const uint32_t *targets;     // laid end to end, each below target_vocab
     const uint64_t *keys;        // (n) of random numbers, where hypotheses are drawn
 } grus_batch;

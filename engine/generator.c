@@ -155,10 +155,8 @@ grus_status grus_generator_run(const grus_generator *g, const grus_batch *batch,
 {
     if (g->options->force)
         return force(g, batch, encoded, work, results);
-    const grus_search *options = &g->options->search;
-    const grus_sampled_task task = {g->decoder, encoded, options, batch->keys};
-    grus_status status = grus_search_samples(options)
-                             ? grus_sampled_run(&task, &g->sizes, work, results)
-                             : grus_search_run(g->decoder, encoded, options, &g->sizes, work, results);
+    const grus_search_task task = {g->decoder, encoded, &g->options->search, batch};
+    grus_status status = grus_search_samples(task.search) ? grus_sampled_run(&task, &g->sizes, work, results)
+                                                          : grus_search_run(&task, &g->sizes, work, results);
     return status || !g->options->attention ? status : retrace(g, encoded, work, results);
 }

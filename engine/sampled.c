@@ -10,6 +10,7 @@
 #include "base/philox.h"
 #include "engine/decoding_step.h"
 #include "engine/lanes.h"
+#include "engine/prefixes.h"
 #include "engine/sampling.h"
 #include "engine/search_rules.h"
 #include "engine/token_rules.h"
@@ -18,12 +19,13 @@
 typedef struct walk {
     uint32_t sequence, row;
     size_t draw, limit, step;
+    grus_prefix prefix;
     double logprob;
     uint32_t *tokens; // (limit)
 } walk;
 
 typedef struct sampling {
-    const grus_sampled_task *task;
+    const grus_search_task *task;
     const grus_work *work;
     grus_result *results;
     grus_hypothesis *hypotheses; // (records, n_best)
@@ -33,8 +35,9 @@ typedef struct sampling {
     size_t next, next_draw;     // in order; of that sequence
     size_t next_step;           // of the batch's: the first that no sequence has
     size_t max_rows, n;         // walks under way
-    walk *walks;                // (max_rows)
-    grus_row *rows;             // (max_rows)
+    grus_prefixes prefixes;
+    walk *walks;    // (max_rows)
+    grus_row *rows; // (max_rows)
     grus_token_rules rules;
     grus_sampler sampler;
 } sampling;
@@ -59,7 +62,8 @@ static bool list_scratch(sampling *g, const grus_sizes *sizes, grus_arena *arena
     g->order = grus_arena_alloc(arena, sizes->records, sizeof *g->order);
     g->walks = grus_arena_alloc(arena, g->max_rows, sizeof *g->walks);
     g->rows = grus_arena_alloc(arena, g->max_rows, sizeof *g->rows);
-    return g->order && g->walks && g->rows && grus_sampler_list(&g->sampler, decoder->vocab, arena) &&
+    return g->order && g->walks && g->rows && grus_prefixes_list(&g->prefixes, sizes->records, arena) &&
+           grus_sampler_list(&g->sampler, decoder->vocab, arena) &&
            grus_token_rules_list(&g->rules, decoder, search, sizes->longest, arena);
 }
 
@@ -71,7 +75,7 @@ static grus_decoding_shape shape_of(const grus_decoder *decoder)
 bool grus_sampled_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
                        grus_arena *arena)
 {
-    const grus_sampled_task task = {.decoder = decoder, .search = search};
+    const grus_search_task task = {.decoder = decoder, .search = search};
     sampling g = {.task = &task};
     if (!list_results(&g, sizes, arena))
         return false;
@@ -92,6 +96,7 @@ static void begin(sampling *g)
     }
     grus_longest_first(g->order, encoded->n);
     grus_token_rules_begin(&g->rules);
+    grus_prefixes_begin(&g->prefixes, g->task->batch);
 }
 
 static void admit(sampling *g)
@@ -100,12 +105,16 @@ static void admit(sampling *g)
     while (g->n < g->max_rows && g->next < g->task->encoded->n) {
         uint32_t sequence = g->order[g->next].sequence;
         size_t limit = grus_search_limit(search, g->task->encoded->length[sequence]);
+        grus_prefix prefix = grus_prefix_of(&g->prefixes, sequence, limit);
         g->walks[g->n++] = (walk){.sequence = sequence,
                                   .row = GRUS_NO_ROW,
                                   .draw = g->next_draw,
                                   .limit = limit,
+                                  .prefix = prefix,
                                   .tokens = g->tokens + g->next_step * search->n_best + g->next_draw * limit};
-        if (++g->next_draw < search->n_best)
+        if (prefix.n == limit)
+            g->results[sequence].n_hypotheses = 1;
+        if (++g->next_draw < g->results[sequence].n_hypotheses)
             continue;
         g->next_draw = 0;
         g->next_step += limit;
@@ -138,10 +147,29 @@ static void put_down(const sampling *g, const walk *w, bool ended)
     g->work->stats->tokens_out += w->step;
 }
 
+// Takes the next token of its prefix; false when the hypothesis is done.
+static bool follow(const sampling *g, walk *w, const grus_unranked *row)
+{
+    uint32_t token = w->prefix.tokens[w->step];
+    float logprob;
+    if (!grus_prefix_logprob(row, token, &logprob)) {
+        g->results[w->sequence].finite = false;
+        return false;
+    }
+    w->tokens[w->step++] = token;
+    w->logprob += (double)logprob;
+    if (w->step < w->limit)
+        return true;
+    put_down(g, w, false);
+    return false;
+}
+
 // Draws the next token; false when the hypothesis is done.
 static bool go_on(sampling *g, walk *w, const grus_unranked *row)
 {
     grus_candidate drawn;
+    if (w->step < w->prefix.n)
+        return follow(g, w, row);
     g->rules.tokens = w->tokens;
     grus_token_rules_penalise(&g->rules, w->step, row);
     if (!row->normalizer->finite) {
@@ -150,7 +178,7 @@ static bool go_on(sampling *g, walk *w, const grus_unranked *row)
     }
     ban(g, w, row);
     const grus_logits logits = {row->logits, row->top, row->n, row->normalizer};
-    double number = grus_philox_unit(grus_philox(g->task->keys[w->sequence], w->step, w->draw));
+    double number = grus_philox_unit(grus_philox(g->task->batch->keys[w->sequence], w->step, w->draw));
     bool found = grus_sampler_draw(&g->sampler, &logits, number, &drawn), ended = false;
     if (found) {
         w->tokens[w->step++] = drawn.token;
@@ -215,7 +243,7 @@ static grus_status run(sampling *g)
     return GRUS_OK;
 }
 
-grus_status grus_sampled_run(const grus_sampled_task *task, const grus_sizes *sizes, const grus_work *work,
+grus_status grus_sampled_run(const grus_search_task *task, const grus_sizes *sizes, const grus_work *work,
                              grus_result *results)
 {
     sampling g = {.task = task, .work = work, .results = results};

@@ -3,6 +3,8 @@
 // A sentence in flight owns up to beam_size rows. When rows become free, the next sentences of the batch are admitted at
 // once, so that every step is nearly full until the batch runs out; long sources come first, so that the last ones end
 // together. What they write is allocated for the whole batch at once: each sentence has the part of its own limit.
+//
+// A prefix is a row's only continuation, token after token: its sentence has one row until it is through.
 #include "config.h"
 
 #include "engine/search.h"
@@ -14,6 +16,7 @@
 #include "base/error.h"
 #include "engine/decoding_step.h"
 #include "engine/lanes.h"
+#include "engine/prefixes.h"
 #include "engine/search_rules.h"
 #include "engine/token_rules.h"
 
@@ -44,9 +47,10 @@ typedef struct sentence {
     uint32_t sequence;
     size_t limit, step; // steps taken
     size_t n_live, n_kept, n_taken;
-    size_t expanded;  // of the live, in rank order: those whose continuations have been ranked in this step
-    size_t wave;      // those that will have been once the rows now scored are
-    bool finite;      // no number of its rows was anything else
+    size_t expanded; // of the live, in rank order: those whose continuations have been ranked in this step
+    size_t wave;     // those that will have been once the rows now scored are
+    bool finite;     // no number of its rows was anything else
+    grus_prefix prefix;
     live *live;       // (beam) by rank
     candidate *taken; // (beam) the best continuations, best first
     node *nodes;      // (limit, beam)
@@ -58,6 +62,7 @@ typedef struct searching {
     const grus_decoder *decoder;
     const grus_encoded *encoded;
     const grus_search *search;
+    const grus_batch *batch;
     const grus_work *work;
     grus_result *results;
     grus_hypothesis *hypotheses; // (records, n_best)
@@ -66,8 +71,9 @@ typedef struct searching {
     size_t max_sentences, n_sentences; // in flight
     grus_sized_sequence *order;        // (records) sequences as they are admitted
     size_t next;                       // in order
-    size_t next_step, steps;           // of the batch's: the first that no sentence has; all
-    sentence *sentences;               // (max_sentences), and what they point to
+    grus_prefixes prefixes;
+    size_t next_step, steps; // of the batch's: the first that no sentence has; all
+    sentence *sentences;     // (max_sentences), and what they point to
     live *live;
     candidate *taken;
     kept *kept;
@@ -150,6 +156,16 @@ static size_t take(candidate *taken, size_t count, size_t most, candidate c)
     return count;
 }
 
+// The next token of its prefix is all that the only hypothesis may go on with.
+static void follow(sentence *s, const grus_unranked *row)
+{
+    uint32_t token = s->prefix.tokens[s->step];
+    float logprob;
+    GRUS_ASSERT(s->n_live == 1);
+    s->finite = grus_prefix_logprob(row, token, &logprob);
+    s->taken[s->n_taken++] = (candidate){s->live[0].logprob + (double)logprob, token, 0};
+}
+
 // Ranks the continuations of one hypothesis among those of the ones before it.
 static void expand(searching *g, sentence *s, size_t rank, const grus_scores *scores, size_t row)
 {
@@ -159,6 +175,10 @@ static void expand(searching *g, sentence *s, size_t rank, const grus_scores *sc
     double logprob = s->live[rank].logprob;
     const grus_unranked own = {scores->logits + row * scores->ld, scores->top + row * scores->blocks, decoder->vocab,
                                scores->normalizers + row};
+    if (s->step < s->prefix.n) {
+        follow(s, &own);
+        return;
+    }
     if (grus_token_rules_any(g->search)) {
         trace(g, s, s->step, (uint32_t)rank, g->rules.tokens);
         grus_token_rules_penalise(&g->rules, s->step, &own);
@@ -280,6 +300,7 @@ static void admit(searching *g)
                         .limit = limit,
                         .n_live = 1,
                         .finite = true,
+                        .prefix = grus_prefix_of(&g->prefixes, sequence, limit),
                         .live = s->live,
                         .taken = s->taken,
                         .nodes = g->nodes + first * beam,
@@ -362,7 +383,7 @@ static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *aren
     g->kept = grus_arena_alloc(arena, grus_mul_sat(g->max_sentences, g->search->n_best), sizeof *g->kept);
     g->nodes = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, beam), sizeof *g->nodes);
     return g->banned && g->order && g->rows && g->wave && g->place && g->of_row && g->new_live && g->sentences &&
-           g->live && g->taken && g->kept && g->nodes &&
+           g->live && g->taken && g->kept && g->nodes && grus_prefixes_list(&g->prefixes, sizes->records, arena) &&
            grus_token_rules_list(&g->rules, g->decoder, g->search, sizes->longest, arena);
 }
 
@@ -387,6 +408,7 @@ static void begin(searching *g)
         g->banned[g->n_banned++] = (uint32_t)config->unk;
     g->banned[g->n_banned] = (uint32_t)config->eos;
     grus_token_rules_begin(&g->rules);
+    grus_prefixes_begin(&g->prefixes, g->batch);
     for (size_t i = 0; i < g->encoded->n; i++)
         g->order[i] = (grus_sized_sequence){g->encoded->length[i], (uint32_t)i};
     grus_longest_first(g->order, g->encoded->n);
@@ -412,19 +434,20 @@ static grus_status run(searching *g)
     return GRUS_OK;
 }
 
-grus_status grus_search_run(const grus_decoder *decoder, const grus_encoded *encoded, const grus_search *search,
-                            const grus_sizes *sizes, const grus_work *work, grus_result *results)
+grus_status grus_search_run(const grus_search_task *task, const grus_sizes *sizes, const grus_work *work,
+                            grus_result *results)
 {
-    searching g = {.decoder = decoder,
-                   .encoded = encoded,
-                   .search = search,
+    searching g = {.decoder = task->decoder,
+                   .encoded = task->encoded,
+                   .search = task->search,
+                   .batch = task->batch,
                    .work = work,
                    .results = results,
                    .steps = sizes->steps};
     if (!list_results(&g, sizes, work->arena))
         return grus_fail_memory(work->error, 0);
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = grus_decoding_start(decoder, encoded, shape_of(&g), work, &g.decoding);
+    grus_status status = grus_decoding_start(g.decoder, g.encoded, shape_of(&g), work, &g.decoding);
     if (!status && !list_scratch(&g, sizes, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (!status)

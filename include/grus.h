@@ -291,6 +291,8 @@ typedef struct grus_run_options {
     const char *output_key, *field_prefix;
     uint8_t head_output;   // a grus_head_output, of what the task's heads give
     bool last_reserved[7]; // false
+    // JSONL field of what every hypothesis begins with, cut into tokens as targets are; NULL: none. Of GRUS_TASK_TRANSLATE.
+    const char *prefix_key;
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

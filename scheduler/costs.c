@@ -30,7 +30,7 @@ static size_t tokenizer_memory(const grus_job *job)
     size_t max_record = job->options->max_record, bytes = 0;
     if (job->model->source)
         bytes = grus_tokenizer_memory(job->model->source, max_record, GRUS_RECORD_POSITIONS);
-    if (job->infer.force)
+    if (job->record.want_target)
         bytes = grus_max(bytes, grus_tokenizer_memory(job->model->target, max_record, GRUS_RECORD_POSITIONS));
     return bytes;
 }
@@ -80,7 +80,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
         .lanes = job->model->facts.lanes,
         .feature_dim = job->record.feature_dim,
         .config = &job->model->config,
-        .targets = job->infer.force,
+        .targets = job->record.want_target,
         .max_record = options->max_record,
         .checkpoint_records = options->checkpoint_records,
     };

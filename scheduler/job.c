@@ -268,12 +268,13 @@ static void describe_records(grus_job *job)
     job->record = (grus_record_format){
         .text_key = options->text_key,
         .id_key = options->id_key,
-        .target_key = options->target_key,
+        .target_key = job->prefixed ? options->prefix_key : options->target_key,
         .text_column = options->text_column,
         .target_column = options->target_column,
-        .want_target = job->infer.force,
+        .want_target = job->infer.force || job->prefixed,
+        .target_optional = job->prefixed,
         .want_ids = model->source && grus_tokenizer_takes_ids(model->source),
-        .want_target_ids = job->infer.force && grus_tokenizer_takes_ids(model->target),
+        .want_target_ids = (job->infer.force || job->prefixed) && grus_tokenizer_takes_ids(model->target),
         .want_features = model->config.features,
         .feature_dim = model->config.features ? model->config.feature_dim : 0,
     };
@@ -328,6 +329,9 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
         return refuse(error, "run.token_scores", "goes with run.task score");
     if (options->mark_truncated && (!job->hypotheses || job->infer.force))
         return refuse(error, "run.mark_truncated", "goes with run.task translate");
+    if (options->prefix_key && (!job->hypotheses || job->infer.force))
+        return refuse(error, "run.prefix_key", "goes with run.task translate");
+    job->prefixed = options->prefix_key;
     if (job->hypotheses && options->search->unique_nbest && (job->infer.force || options->search->n_best == 1))
         return refuse(error, "search.unique_nbest", "goes with run.task translate and search.n_best above 1");
     if (options->head_output != GRUS_HEAD_LABELS && !job->infer.heads)

@@ -29,6 +29,7 @@ typedef struct grus_job {
     const char *suffix;         // of output shards
     size_t columns;             // of a row of numbers, with GRUS_FORMAT_NPY and GRUS_FORMAT_SAFETENSORS
 
+    bool prefixed;       // targets are prefixes of what is searched for
     bool feature_shards; // some of the shards are safetensors; set once they are listed
 
     grus_result_names names;   // of the result's fields

@@ -33,6 +33,16 @@ static grus_status encode(const grus_tokenizer *tokenizer, const struct words *w
     return grus_tokenizer_encode(tokenizer, text->data ? text->data : "", text->size, ids, error);
 }
 
+// What goes on behind a prefix cannot have ended in it.
+static grus_status check_prefix(const grus_job *job, const grus_ids *prefix, grus_error *error)
+{
+    for (size_t i = 0; i < prefix->size; i++)
+        if (prefix->data[i] == job->model->config.decoder.eos)
+            return grus_fail(error, GRUS_E_FAILED, NULL, "bad_text", "field \"%s\" holds the end token",
+                             job->record.target_key);
+    return GRUS_OK;
+}
+
 static grus_status tokenize(const grus_job *job, grus_shard_kind kind, grus_parsed *parsed, grus_error *error)
 {
     const grus_record *record = &parsed->record;
@@ -47,12 +57,14 @@ static grus_status tokenize(const grus_job *job, grus_shard_kind kind, grus_pars
         entry->n_positions = parsed->ids.size;
         entry->ids = parsed->ids.data;
     }
-    if (status == GRUS_OK && job->infer.force) {
+    if (status == GRUS_OK && job->record.want_target) {
         struct words target = {lists && job->record.want_target_ids, record->target_ids, record->n_target_ids,
                                &record->target};
         status = encode(job->model->target, &target, &parsed->targets, error);
         entry->n_targets = parsed->targets.size;
         entry->targets = parsed->targets.data;
+        if (status == GRUS_OK && job->prefixed)
+            status = check_prefix(job, &parsed->targets, error);
     }
     entry->n_cells = grus_job_cells(job, entry->n_positions, entry->n_targets);
     return status;

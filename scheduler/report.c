@@ -111,6 +111,8 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
     }
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
+    if (options->prefix_key)
+        put_text(text, 1, "prefix_key", options->prefix_key);
     if (options->output_key)
         put_text(text, 1, "output_key", options->output_key);
     if (options->field_prefix)

@@ -42,6 +42,17 @@ typedef struct grus_run_state {
     grus_shared shared;
 } grus_run_state;
 
+// A prefix is a field of a record, which lines of text and rows of numbers have not.
+static grus_status check_prefixes(const grus_run_state *state, grus_error *error)
+{
+    const grus_shards *shards = &state->shards;
+    for (size_t i = 0; i < shards->n && state->job.prefixed; i++)
+        if (!shards->list[i].fault && shards->list[i].kind != GRUS_SHARD_JSONL)
+            return grus_fail(error, GRUS_E_USAGE, shards->list[i].path, NULL,
+                             "holds no fields, of which run.prefix_key names one; take JSONL");
+    return GRUS_OK;
+}
+
 // Faulty shards are told even when none is left to run.
 static grus_status list_shards(grus_run_state *state, const char *const *inputs, size_t n_inputs, grus_error *error)
 {
@@ -58,6 +69,8 @@ static grus_status list_shards(grus_run_state *state, const char *const *inputs,
             grus_shard_fault(&state->shards.list[i], &fault);
             grus_shared_shard_error(&state->shared, &state->shards.list[i], &fault);
         }
+    if (status == GRUS_OK)
+        status = check_prefixes(state, error);
     return status == GRUS_OK ? grus_remark_others(&state->shared, error) : status;
 }
 

@@ -13,7 +13,7 @@
 enum column {
     RECORDS,        // struct record
     LENGTHS,        // size_t for each sequence
-    TARGET_LENGTHS, // the same, where targets are forced
+    TARGET_LENGTHS, // the same, where there are targets
     IDS,            // uint32_t for each position of token models
     TARGETS,        // uint32_t for each target
     FEATURES,       // feature_dim floats for each position of feature models

@@ -19,12 +19,12 @@ typedef enum grus_slot_state {
 
 // What a slot holds at most.
 typedef struct grus_slot_bounds {
-    size_t positions; // source positions and forced target tokens
+    size_t positions; // source positions and tokens of targets
     size_t records;
     size_t bytes;       // of the lines and the words of errors; a single record may have its error's beyond them
     size_t cells;       // attention weights, where asked for
     size_t feature_dim; // 0 for token models
-    bool targets;       // records have a forced target
+    bool targets;       // records have a target, forced or a prefix
     size_t out_bytes;   // of the output at most; what is over them is not kept between batches
 } grus_slot_bounds;
 
@@ -39,7 +39,7 @@ typedef struct grus_slot_entry {
     grus_cause cause;  // of the error
 
     // Of one without error.
-    size_t n_positions, n_targets; // n_targets 0 where targets are not forced
+    size_t n_positions, n_targets; // n_targets 0 where there are no targets
     size_t n_cells;                // attention weights at most; not kept in a slot
     const uint32_t *ids;           // (n_positions) of token models
     const float *features;         // (n_positions, feature_dim) of feature models
@@ -124,7 +124,7 @@ bool grus_slot_next(const grus_slot *slot, grus_slot_place *place, grus_slot_ent
 void grus_slot_fail(grus_slot *slot, const grus_error *error);
 uint64_t grus_slot_records_failed(const grus_slot *slot);
 
-// Its sequences, with their targets where these are forced. Lives as long as they do.
+// Its sequences, with their targets where they have any. Lives as long as they do.
 grus_batch grus_slot_batch(const grus_slot *slot);
 
 #endif

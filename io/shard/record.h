@@ -12,6 +12,7 @@ typedef struct grus_record_format {
     const char *text_key, *id_key, *target_key;
     size_t text_column, target_column; // TSV, from 1
     bool want_target;
+    bool target_optional; // JSONL: without one the target is empty
     bool want_ids; // the text is a list of integers (JSONL), or decimal integers (TXT, TSV: left to the tokenizer)
     bool want_target_ids; // the same for the target
     bool want_features;   // JSONL "features": [[…], …], feature_dim wide

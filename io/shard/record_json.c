@@ -216,7 +216,7 @@ static grus_status take_all(const grus_record_format *format, const struct field
         status = take_ids(&text, format->text_key, "no_text", &text_ids, error);
     else
         status = take_text(&text, format->text_key, "no_text", &record->text, error);
-    if (status || !format->want_target)
+    if (status || !format->want_target || (format->target_optional && target.type == GRUS_JSON_NONE))
         return status;
     if (format->want_target_ids)
         return take_ids(&target, format->target_key, "no_target", &target_ids, error);

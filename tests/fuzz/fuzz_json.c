@@ -99,7 +99,9 @@ static void check_result(const grus_record_format *format, const grus_record *re
         check_ids(record->ids, record->n_ids, json_object_get(input, "text"));
     else
         check_text(&record->text, input, "text");
-    if (format->want_target && format->want_target_ids)
+    if (format->want_target && format->target_optional && input && !json_object_get(input, "target"))
+        FUZZ_CHECK(record->target.size == 0 && record->n_target_ids == 0);
+    else if (format->want_target && format->want_target_ids)
         check_ids(record->target_ids, record->n_target_ids, json_object_get(input, "target"));
     else if (format->want_target)
         check_text(&record->target, input, "target");
@@ -211,6 +213,7 @@ void fuzz_record(const uint8_t *data, size_t size)
                                  .target_column = 2,
                                  .want_ids = flags & 1,
                                  .want_target = flags & 2,
+                                 .target_optional = flags & 128,
                                  .want_target_ids = flags & 4,
                                  .want_features = flags & 8,
                                  .feature_dim = 1 + (flags >> 4) % 3,

@@ -46,6 +46,9 @@ def lines():
     yield "record", "text", b"\0" + line
     yield "record", "ids", b"\1" + b'{"text":[1,2,18446744073709551615]}'
     yield "record", "target", b"\2" + b'{"text":"a","target":"b\\n"}'
+    yield "record", "optional", b"\x82" + b'{"text":"a"}'
+    yield "record", "optional-given", b"\x82" + b'{"text":"a","target":"b"}'
+    yield "record", "optional-ids", b"\x87" + b'{"text":[0],"targets":[3]}'
     yield "record", "target-ids", b"\7" + b'{"text":[0],"target":[3]}'
     yield "record", "features", b"\x18" + b'{"features":[[1,2.5],[-3e-2,0]],"id":"x"}'
     yield "record", "result-field", b"\0" + b'{"text":"a","output":1}'

@@ -64,6 +64,7 @@ def front_table():
 def rule_table():
     """The rules on tokens."""
     return {
+        "--prefix-key": BOOL,
         "--disable-unk": BOOL,
         "--no-repeat-ngram-size": ["None", "1", "2", "3", "4"],
         "--repetition-penalty": ["None", "0.8", "1.2", "2.0", "10.0"],
@@ -276,6 +277,7 @@ class Coverage:
         self.count("--token-scores", options.token_scores)
         if task == "score":
             return
+        self.count("--prefix-key", options.prefix_key is not None)
         for key in ("length_penalty", "max_length", "max_length_factor", "min_length"):
             self.count("--" + key.replace("_", "-"), getattr(options, key) is not None)
         self.count("--disable-unk", bool(options.disable_unk))

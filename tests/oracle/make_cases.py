@@ -95,7 +95,17 @@ def command_lines(case):
         limits += ["--min-length", str(rs.choice(["2", "5", "15"]))]
     lines.append((["--task", "translate"] if rs.rand() < 0.5 else []) + search_options + rules(case) + norm + limits + attention)
     lines.append(["--task", "score", "--token-scores"] + norm + attention)
+    lines.append(prefixed(np.random.RandomState([case.seed, 8]), norm + attention))
     return lines
+
+
+def prefixed(rs, others):
+    """A search with prefixes."""
+    beam = int(rs.choice([1, 2, 4, 7]))
+    more = ["--n-best", str(1 + rs.randint(beam))] if beam > 1 else []
+    more += ["--max-length", str(rs.choice(["1", "4", "15"]))] if rs.rand() < 0.5 else []
+    more += ["--min-length", str(rs.choice(["2", "6"]))] if rs.rand() < 0.3 else []
+    return ["--prefix-key", "prefix", "--beam-size", str(beam)] + more + others
 
 
 def random_records(model):
@@ -106,7 +116,11 @@ def random_records(model):
         lengths = lengths[:7]
     order = rs.permutation(len(lengths))
     score = model.kind == "seq2seq"
-    return [model.record(f"r{i}", lengths[k], int(rs.choice([0, 1, 2, 7, 15, 30])) if score else None) for i, k in enumerate(order)]
+    records = [model.record(f"r{i}", lengths[k], int(rs.choice([0, 1, 2, 7, 15, 30])) if score else None) for i, k in enumerate(order)]
+    for i, record in enumerate(records):
+        if score and (i + model.seed) % 4:                  # some have none
+            record["prefix"] = model.prefix(int(model.prefix_rs.choice([0, 1, 1, 2, 3, 5, 12])))
+    return records
 
 
 def main():

@@ -409,9 +409,20 @@ def front_cases():
     ]
 
 
+def prefix_cases():
+    return [
+        ("prefix-greedy", "outputs that begin with a prefix, or with none", {**BAHDANAU, "has_prefix": True}, "--prefix-key prefix --attention soft", SHORT),
+        ("prefix-beam", "prefixes and a beam, cut at the limit too", {**LUONG, "bridge": "last", "has_prefix": True},
+         "--prefix-key prefix --beam-size 4 --n-best 3 --length-norm avg --max-length 7 --attention hard", SHORT),
+        ("prefix-min-length", "tokens of a prefix count; some that are unknown, and that are suppressed",
+         {**BAHDANAU, "has_prefix": True, "suppress": 2}, "--prefix-key prefix --beam-size 3 --n-best 2 --min-length 4 --length-norm gnmt", SHORT),
+        ("prefix-ids", "lists of ids", {**BAHDANAU, "has_prefix": True, "source_type": "ids", "target_type": "ids"}, "--prefix-key prefix -b 2", SHORT),
+    ]
+
+
 def special():
     return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases() + \
-        front_cases() + conditional_cases() + rule_cases()
+        front_cases() + conditional_cases() + rule_cases() + prefix_cases()
 
 
 def agree(a, b):
@@ -440,6 +451,8 @@ def attempt(seed, want, line, lengths, scratch):
                  for i, n in enumerate(lengths)]
     for several in tries:
         for record in several:
+            if want.get("has_prefix") and (len(records) % 4 or not records):
+                record["prefix"] = case.prefix([2, 0, 1, 3, 8, 5][len(records) % 6])
             a, b = (task.process(net, record, options) for net in nets)
             if ties or a.margin > MARGIN and agree(a, b):
                 records.append(record)

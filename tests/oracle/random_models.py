@@ -50,6 +50,7 @@ class Draw(Cells, Fronts, Heads):
         self.cell_rs, self.late_rs = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         self.front_rs = np.random.RandomState([seed, 3])
         self.head_rs = np.random.RandomState([seed, 4])
+        self.prefix_rs = np.random.RandomState([seed, 7])
         self.decoder_rs = np.random.RandomState([seed, 3])
         self.conditional_rs = np.random.RandomState([seed, 7])
         self.tensors, self.files = {}, {}
@@ -475,6 +476,13 @@ class Draw(Cells, Fronts, Heads):
             record["target"] = self.words(self.target_tokens, self.target_kind, self.target_specials, target,
                                           "<unk>" in self.target_specials)
         return record
+
+    def prefix(self, n):
+        """n tokens for an output to begin with, of a generator of their own."""
+        own, self.rs = self.rs, self.prefix_rs
+        words = self.words(self.target_tokens, self.target_kind, self.target_specials, n, "<unk>" in self.target_specials)
+        self.rs = own
+        return [i for i in words if i != self.target_tokens.index("</s>")] if isinstance(words, list) else words
 
 
 def draw(seed, want=None):

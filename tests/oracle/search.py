@@ -87,12 +87,16 @@ def penalised(gen, logits, tokens):
     return torch.log_softmax(logits, 0)
 
 
-def search(model, enc, gen):
-    """One encoded sentence -> Found"""
+def search(model, enc, gen, prefix=()):
+    """One encoded sentence -> Found. The prefix is taught first, cut at the limit; the search goes on from where that ends."""
     top = limit(gen, int(enc.lengths[0]))
-    state = model.start(enc)
-    live, ended, gaps = [Hypothesis()], [], []
-    for steps in range(1, top + 1):
+    prefix = tuple(prefix)[:top]
+    logps, rows, state = follow(model, enc, prefix)
+    live, ended, gaps = [Hypothesis(prefix, math.fsum(logps), tuple(rows))], [], []
+    if len(prefix) == top:
+        live[0].steps, live[0].score = top, normalised(gen, live[0].logp, top)
+        return Found(live, gaps)
+    for steps in range(len(prefix) + 1, top + 1):
         previous = torch.tensor([[h.tokens[-1] if h.tokens else model.bos for h in live]])
         logp, weights, state = model.step(enc, previous, state)
         if gen["repetition_penalty"] != 1:
@@ -196,12 +200,17 @@ def _search_part(model, sequences, gen):
     return found
 
 
-def forced(model, enc, target):
-    """Log-probabilities of the target's tokens and the end token, and their attention rows."""
+def follow(model, enc, tokens):
+    """Log-probabilities of these tokens one after the other, their attention rows, and the state behind them."""
     state, logps, rows, previous = model.start(enc), [], [], model.bos
-    for v in list(target) + [model.eos]:
+    for v in tokens:
         logp, weights, state = model.step(enc, torch.tensor([[previous]]), state)
         logps.append(logp[0, 0, v].item())
         rows.append(weights[0, 0].double().numpy())
         previous = v
-    return logps, rows
+    return logps, rows, state
+
+
+def forced(model, enc, target):
+    """Log-probabilities of the target's tokens and the end token, and their attention rows."""
+    return follow(model, enc, list(target) + [model.eos])[:2]

@@ -247,6 +247,8 @@ def one(seed, args, coverage):
             kind, text = kinds[seed % len(kinds)], " ".join(options)
             if "score" in options:
                 kind = shards.NO_TARGET.get(kind, kind)
+            if "--prefix-key" in options:
+                kind = "jsonl.zst" if kind.endswith(".zst") else "jsonl"
             about.append(text)
             try:
                 fail, tie, some = one_line(args, case, net, where, records, kind, options, coverage, seed)

@@ -11,7 +11,7 @@ import heads
 import search
 
 TIE = 1e-5          # a decision closer than this may go either way in float32
-EXACT = ("id", "text", "target", "output", "features")
+EXACT = ("id", "text", "target", "prefix", "output", "features")
 
 
 def add_options(parser):
@@ -29,6 +29,7 @@ def add_options(parser):
     parser.add_argument("--repetition-penalty", type=float)
     parser.add_argument("--attention", choices=["none", "soft", "hard"], default="none")
     parser.add_argument("--token-scores", action="store_true")
+    parser.add_argument("--prefix-key")
     parser.add_argument("--head-output", choices=["labels", "probs", "logits"], default="labels")
 
 
@@ -126,7 +127,8 @@ def process_seq2seq(model, enc, options, record):
             result.fields["token_logprobs"] = logps
         result.detail["token_logprobs"] = logps
     else:
-        found = search.search(model, enc, gen)
+        prefix = model.target.encode(record[options.prefix_key]) if options.prefix_key in record else []
+        found = search.search(model, enc, gen, prefix)
         items = [{"output": model.target.decode(h.tokens), "score": h.score, "logprob": h.logp} for h in found.best]
         result.gaps.append((found.margin, "search", found.place))
         result.fields.update(items[0])

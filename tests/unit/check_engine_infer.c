@@ -305,8 +305,11 @@ static void check_crowd(const fixture *f, const crowd *c, bool force)
                                              .max_length_factor = 1,
                                              .max_length = 1000,
                                              .min_length = 1000}};
-    grus_batch batch = {
-        .n = c->n, .length = c->length, .ids = c->ids, .target_length = target_length, .targets = targets};
+    grus_batch batch = {.n = c->n,
+                        .length = c->length,
+                        .ids = c->ids,
+                        .target_length = target_length,
+                        .targets = force ? targets : NULL};
     grus_infer_stats stats = {0};
     grus_error error;
     grus_work work = {arena, NULL, &stats, &error};
