@@ -131,6 +131,12 @@ def evaluate(model, data):
     return total / n, rouge(found, data.summaries)[2]
 
 
+def state(model):
+    """Tensors by the names that the exporter looks for; the source's table is the target's."""
+    out = {k: v.clone() for k, v in model.state_dict().items()}
+    return dict(out, **{"encoder.embedding.weight": out["decoder.embedding.weight"]})
+
+
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="directory with train.jsonl and dev.jsonl")
@@ -209,7 +215,8 @@ def main():
           f"{len(gradient)} parameters; {vars(a)}", flush=True)
     if a.resume:
         saved = torch.load(a.resume)
-        model.load_state_dict(saved["raw"]), shadow.load_state_dict(saved["average"])
+        for net, part in ((model, "raw"), (shadow, "average")):
+            net.load_state_dict({k: v for k, v in saved[part].items() if k in net.state_dict()})
         history = saved["history"]
         optimizer.steps = history[-1]["steps"]
         rng.seed(a.seed * 1000 + len(history))
@@ -222,11 +229,10 @@ def main():
         best = all(now["dev_rouge_l"] >= h["dev_rouge_l"] for h in history)
         history.append(now)
         print("  ".join(f"{k} {v:.6g}" for k, v in now.items()), flush=True)
-        state = {k: v.clone() for k, v in shadow.state_dict().items()}
-        save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history},
-             os.path.join(a.out, "last.pt"))
+        average = state(shadow)
+        save({"raw": state(model), "average": average, "history": history}, os.path.join(a.out, "last.pt"))
         if best:
-            save(state, os.path.join(a.out, "best.pt"))
+            save(average, os.path.join(a.out, "best.pt"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ models=(
     "multi30k-en-de 66 14 --beam-size 5 --n-best 2 --attention soft"
     "snips-en 80 9"
     "mnist-rows 66 28"
+    "debian-summaries 40 50"
 )
 kernels=(skx haswell cortexa57 generic)
 [[ -z ${FULL-} ]] || kernels+=(knl zen zen2 zen3 excavator sandybridge penryn)

@@ -19,6 +19,12 @@ done
 "$python" "$srcdir/tests/support/second_scores.py" >"$work/out" || fail "the scorers: $(head -3 "$work/out")"
 "$python" "$srcdir/tests/support/scene_checks.py" "$work" >"$work/out" || fail "scenes: $(head -3 "$work/out")"
 
+# The summaries that the card promises, of the whole demo shard.
+model=${MODELS:=$srcdir/models}/debian-summaries
+expect 0 "debian-summaries" run "$model" "$model/demo.jsonl.zst" -q -o "$work/summaries"
+"$python" "$srcdir/tools/score_rouge.py" "$work/summaries/demo.jsonl.zst" "$model/demo.jsonl.zst" --min-rouge-l 38.8 >"$work/out" ||
+    fail "debian-summaries: $(<"$work/out")"
+
 # The commands, on files.
 printf '%s\n' '{"output": "a b c d e"}' '{"output": ""}' >"$work/found.jsonl"
 printf '%s\n' '{"expected": {"output": "b c"}}' '{"expected": {"output": "x"}}' >"$work/wanted.jsonl"
