@@ -63,6 +63,18 @@ check "one hypothesis" test "$(grep -o '"output"' "$work/first" | wc -l)" = 2
 check "rows of attention" test "$(sed 's/.*"attention": //' "$work/first" | grep -o '\[[0-9]' | wc -l)" = 3
 check "several hypotheses behind a short one" test "$(sed -n 2p "$work/found" | grep -o '"output": "rere' | wc -l)" -gt 2
 
+# Drawn ones begin with it as well, each by itself; what is cut is one.
+for batch in 1 1000; do
+    expect 0 "drawn" run "$model" "$work/cut.jsonl" -q -o "$work/drawn-$batch" --prefix-key in.p --n-best 3 --sampling-topk 0 --max-length 3 --seed 7 --batch-tokens "$batch"
+done
+plain "$work/drawn-1/cut.jsonl.zst" >"$work/found"
+check "drawn in any batch" cmp <(plain "$work/drawn-1000/cut.jsonl.zst") "$work/found"
+check "one drawn hypothesis" grep -q '"output": "rere tümi rere"' <(head -n 1 "$work/found")
+check "one drawn hypothesis alone" test "$(head -n 1 "$work/found" | grep -o '"output"' | wc -l)" = 2
+check "drawn behind a prefix" test "$(sed -n 2p "$work/found" | grep -o '"output": "rere' | wc -l)" = 4
+check "the cut one's log-probability" test "$(head -n 1 "$work/found" | sed -E 's/.*"nbest".*"logprob": ([^,}]*).*/\1/')" = \
+    "$(sed -E 's/.*"nbest".*"logprob": ([^,}]*).*/\1/' "$work/first")"
+
 # Records in error, and those that are not.
 printf '%s\n' '{"text": "og", "p": 1}' '{"text": "og", "p": null}' '{"text": "og", "p": "rere </s>"}' '{"text": "og"}' '{"text": "og", "p": ["rere"]}' '{"text": "og", "p": "<s>"}' >"$work/bad.jsonl"
 expect 0 "bad prefixes" run "$model" "$work/bad.jsonl" -q -o "$work/bad" --prefix-key p
