@@ -70,7 +70,7 @@ typedef struct grus_slot {
     // The reader's from reserve to fill, then read-only.
     size_t shard;
     uint64_t shard_key; // XXH64 of the shard's stem
-    bool first, last; // of its shard's slots
+    bool first, last;   // of its shard's slots
     size_t n_records;
     size_t n_sequences; // records without error
     size_t n_positions, n_targets;
