@@ -80,9 +80,10 @@ class Job:
         path = os.path.join(self.folder, "s%d.jsonl" % i)
         n = rng.choice([0, 1, 7, 30, 100, 300])
         with open(path, "wb") as f:
-            for _ in range(n):
+            for k in range(n):
                 line = bytearray(rng.choice(self.lines))
-                if rng.random() < 0.05 and len(line) > 1:
+                # The first stays whole: a run all of whose records are in error ends with 1.
+                if k > 0 and rng.random() < 0.05 and len(line) > 1:
                     line[rng.randrange(len(line) - 1)] = rng.choice(b"\xff\x00\"{}x \\")
                 f.write(line)
         if rng.random() < 0.4:
