@@ -31,7 +31,10 @@ def strata(seed, sentencepiece=False):
     tokens = {"source_type": "sentencepiece", "features": False} if sentencepiece and seed % 14 == 5 else {}
     if turn < 2:
         k = 2 * k + turn
-        return {"kind": "seq2seq", "score": SCORES[k % 6], "bridge": BRIDGES[k // 6 % 4], "query": QUERIES[k // 24 % 3],
+        # Those of the first 144 have their context, so that none of these orders loses it.
+        orders = k % 240 < 144
+        rest = {"decoder_attention": orders or k % 3 > 0, **({"conditional": False} if orders else {})}
+        return {**rest, "kind": "seq2seq", "score": SCORES[k % 6], "bridge": BRIDGES[k // 6 % 4], "query": QUERIES[k // 24 % 3],
                 "input": ORDERED_INPUTS[k % 15], "readout": ORDERED_READOUTS[(k + k // 15) % 15], **tokens,
                 **({"target_type": "sentencepiece"} if sentencepiece and seed % 22 == 7 else {})}
     if k % 16 < 12:

@@ -67,6 +67,8 @@ def text_of(fields):
     if "score" in fields:
         return [fields["score"]]
     value = next(iter(fields.values()))
+    if isinstance(value, dict) and "output" in value: # of a ctc
+        return plain(value["output"]).replace("\n", " ").replace("\r", " ")
     if isinstance(value, dict):
         return " ".join(value["labels"]) if "labels" in value else value["label"]
     return value if value and isinstance(value[0], float) else " ".join(value)
