@@ -41,8 +41,10 @@ compare_model amun list.txt
 # SentencePiece outside of Marian: pieces stand in the model's order, and one that Marian lacks is never said.
 squares=$srcdir/tests/support/files/squares.sentencepiece
 check "pieces" "$python" "$import" "$made/tied.npz" --vocabs "$made/list.txt" "$made/list.txt" --pieces "$squares" "$squares" -o "$work/pieces"
-expect 0 "pieces: inspect" inspect "$work/pieces"
-check "pieces: the decoder is conditional" grep -q "^decoder .*conditional" "$work/out"
+if [[ -n ${SENTENCEPIECE-} ]]; then
+    expect 0 "pieces: inspect" inspect "$work/pieces"
+    check "pieces: the decoder is conditional" grep -q "^decoder .*conditional" "$work/out"
+fi
 
 refuse() {
     local name=$1
