@@ -28,7 +28,7 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
 static bool score_token(grus_forced *target, follower *f, const float *logits, const grus_normalizer *normalizer)
 {
     GRUS_ASSERT(f->step < target->length);
-    float logprob = (logits[target->tokens[f->step]] - normalizer->shift) - normalizer->log_sum;
+    float logprob = grus_logit_logprob(normalizer, logits[target->tokens[f->step]]);
     target->logprob += (double)logprob;
     if (target->logprobs)
         target->logprobs[f->step] = logprob;

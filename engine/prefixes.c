@@ -32,6 +32,6 @@ grus_prefix grus_prefix_of(const grus_prefixes *prefixes, size_t sequence, size_
 
 bool grus_prefix_logprob(const grus_unranked *row, uint32_t token, float *logprob)
 {
-    *logprob = (row->logits[token] - row->normalizer->shift) - row->normalizer->log_sum;
+    *logprob = grus_logit_logprob(row->normalizer, row->logits[token]);
     return row->normalizer->finite && isfinite(*logprob);
 }

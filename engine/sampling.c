@@ -140,6 +140,6 @@ bool grus_sampler_draw(const grus_sampler *sampler, const grus_logits *row, doub
     sampler->vector->exp(sampler->weights, n);
     uint32_t token = sampler->tokens[pick(sampler->weights, n, number)];
     drawn->token = token;
-    drawn->logprob = (row->logits[token] - row->normalizer->shift) - row->normalizer->log_sum;
+    drawn->logprob = grus_logit_logprob(row->normalizer, row->logits[token]);
     return true;
 }

@@ -112,6 +112,6 @@ size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, grus_
         }
     }
     for (size_t i = 0; i < count; i++)
-        best[i].logprob = (best[i].logprob - normalizer->shift) - normalizer->log_sum;
+        best[i].logprob = grus_logit_logprob(normalizer, best[i].logprob);
     return count;
 }

@@ -12,11 +12,17 @@ typedef struct grus_candidate {
     uint32_t token;
 } grus_candidate;
 
-// Normaliser of log_softmax(logits): log-probability i is (logits[i] - shift) - log_sum.
+// Normaliser of log_softmax(logits).
 typedef struct grus_normalizer {
     float shift, log_sum;
     bool finite;
 } grus_normalizer;
+
+// The log-probability of one of them.
+static inline float grus_logit_logprob(const grus_normalizer *normalizer, float logit)
+{
+    return (logit - normalizer->shift) - normalizer->log_sum;
+}
 
 // A row comes in one piece or several: begun, given to vector->add_exp_sum piece by piece, and ended.
 void grus_logits_begin(grus_exp_sum *sum);
