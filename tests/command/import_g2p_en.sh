@@ -5,13 +5,7 @@ set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
 
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import numpy, torch' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs PyTorch (Debian package: python3-torch)" >&2
-    exit 77
-fi
+need_python "numpy, torch" "PyTorch (Debian package: python3-torch)"
 reference=$srcdir/tests/support/g2p_en_reference.py
 import=$srcdir/tools/import_g2p_en.py
 

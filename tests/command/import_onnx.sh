@@ -4,13 +4,7 @@
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import torch' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs PyTorch (Debian package: python3-torch)" >&2
-    exit 77
-fi
+need_python "torch" "PyTorch (Debian package: python3-torch)"
 "$python" "$srcdir/tests/support/onnx_models.py" "$work/in"
 cd "$work/in"
 # shellcheck source=tests/support/importing.sh

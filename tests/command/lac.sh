@@ -10,13 +10,7 @@ if [[ ! -d $LAC/model_baseline ]]; then
     echo "this test needs LAC (Debian package: python3-jieba)" >&2
     exit 77
 fi
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import numpy' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs NumPy (Debian package: python3-numpy)" >&2
-    exit 77
-fi
+need_python "numpy" "NumPy (Debian package: python3-numpy)"
 
 # Sentences, single characters, letters and figures, characters that the dictionary lacks, nothing, and a long one.
 cat >"$work/texts.txt" <<'TEXTS'

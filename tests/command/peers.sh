@@ -5,15 +5,9 @@ set -eu
 : "${srcdir:=.}" "${builddir:=.}"
 export PYTHONDONTWRITEBYTECODE=1
 unset MAKEFLAGS MFLAGS
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import numpy' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs NumPy (Debian package: python3-numpy)" >&2
-    exit 77
-fi
 # shellcheck source=tests/support/common.sh
 . "$srcdir/tests/support/common.sh"
+need_python "numpy" "NumPy (Debian package: python3-numpy)"
 
 # peers OPTION...: what it says is in $work/said.
 peers() {

@@ -9,13 +9,7 @@ if [[ ! -e $PRECISE ]]; then
     echo "this test needs PRECISE=.../hey-mycroft.net, out of MycroftAI's repository precise-data" >&2
     exit 77
 fi
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import h5py, torch' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs h5py and PyTorch (Debian packages: python3-h5py, python3-torch)" >&2
-    exit 77
-fi
+need_python "h5py, torch" "h5py and PyTorch (Debian packages: python3-h5py, python3-torch)"
 
 echo hey-mycroft >"$work/wake.labels"
 check "import" "$python" "$srcdir/tools/import_keras.py" "$PRECISE" -o "$work/precise" --head-name dense_1=wake \

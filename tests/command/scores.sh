@@ -4,13 +4,7 @@
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
-for python in "${PYTHON:-python3}" /usr/bin/python3 none; do
-    ! "$python" -c 'import numpy' 2>/dev/null || break
-done
-if [[ $python = none ]]; then
-    echo "this test needs NumPy (Debian package: python3-numpy)" >&2
-    exit 77
-fi
+need_python "numpy" "NumPy (Debian package: python3-numpy)"
 
 for tool in score_rouge score_detection; do
     "$python" "$srcdir/tools/$tool.py" --self-test >"$work/out" 2>&1 || fail "$tool: $(<"$work/out")"

@@ -77,6 +77,15 @@ words() {
     }'
 }
 
+# need_python MODULES WORDS: sets python to one that has the modules; without one the test is left out, for it needs WORDS.
+need_python() {
+    for python in "${PYTHON:-python3}" /usr/bin/python3; do
+        ! "$python" -c "import $1" 2>/dev/null || return 0
+    done
+    echo "this test needs $2" >&2
+    exit 77
+}
+
 # Lines of text to JSONL records.
 to_jsonl() {
     awk '{printf "{\"id\": %d, \"text\": \"%s\"}\n", NR, $0}'
