@@ -15,9 +15,6 @@ and x of the second (pixel edges, 0 to 96), digit, like `y10 x12 y40 x36 7` (pix
 """
 import argparse
 import json
-import os
-import struct
-import subprocess
 import sys
 
 import numpy as np
@@ -124,12 +121,7 @@ def jsonl(scenes, first):
 def safetensors(scenes):
     body = features(np.stack([scene for scene, _ in scenes])).astype(np.float16).reshape(-1, FEATURES)
     offsets = np.arange(0, len(body) + 1, GRID * GRID, dtype=np.int64).tobytes()
-    header = json.dumps({
-        "offsets": {"dtype": "I64", "shape": [len(scenes) + 1], "data_offsets": [0, len(offsets)]},
-        "features": {"dtype": "F16", "shape": list(body.shape), "data_offsets": [len(offsets), len(offsets) + body.nbytes]},
-    }, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + offsets + body.tobytes()
+    return mnist.feature_shard(offsets, body.tobytes(), len(scenes), list(body.shape))
 
 
 def main():
@@ -153,14 +145,7 @@ def main():
             with open(a.out, "w", encoding="utf-8") as f:
                 f.write(body)
         return 0
-    if a.out.endswith(".jsonl.zst"):
-        body = jsonl(scenes, a.first)
-    elif a.out.endswith(".safetensors.zst"):
-        body = safetensors(scenes)
-    else:
-        p.error("OUT must end in .jsonl.zst or .safetensors.zst")
-    subprocess.run(["zstd", "-qf", "--ultra", f"-{a.level}", "--check", "-o", a.out], input=body, check=True)
-    print(f"{a.out}: {len(scenes)} scenes, {len(body)} bytes before compression, {os.path.getsize(a.out)} behind")
+    mnist.write_shard(p, a, f"{len(scenes)} scenes", lambda: jsonl(scenes, a.first), lambda: safetensors(scenes))
     return 0
 
 

@@ -48,16 +48,33 @@ def jsonl(pixels, labels, first):
     return "".join(out).encode()
 
 
+def feature_shard(offsets, features, n, shape):
+    """The bytes of n records' offsets and of their features in float16, as one safetensors file."""
+    header = json.dumps({
+        "offsets": {"dtype": "I64", "shape": [n + 1], "data_offsets": [0, len(offsets)]},
+        "features": {"dtype": "F16", "shape": shape, "data_offsets": [len(offsets), len(offsets) + len(features)]},
+    }, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + offsets + features
+
+
+def write_shard(parser, args, what, jsonl, safetensors):
+    """Writes args.out, packed, by the function for its kind; says how many of what it holds."""
+    if args.out.endswith(".jsonl.zst"):
+        body = jsonl()
+    elif args.out.endswith(".safetensors.zst"):
+        body = safetensors()
+    else:
+        parser.error("OUT must end in .jsonl.zst or .safetensors.zst")
+    subprocess.run(["zstd", "-qf", "--ultra", f"-{args.level}", "--check", "-o", args.out], input=body, check=True)
+    print(f"{args.out}: {what}, {len(body)} bytes before compression, {os.path.getsize(args.out)} behind")
+
+
 def safetensors(pixels, labels):
     n = len(labels)
     offsets = struct.pack(f"<{n + 1}q", *range(0, (n + 1) * SIDE, SIDE))
     features = struct.pack(f"<{len(pixels)}e", *pixels)
-    header = json.dumps({
-        "offsets": {"dtype": "I64", "shape": [n + 1], "data_offsets": [0, len(offsets)]},
-        "features": {"dtype": "F16", "shape": [n * SIDE, SIDE], "data_offsets": [len(offsets), len(offsets) + len(features)]},
-    }, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + offsets + features
+    return feature_shard(offsets, features, n, [n * SIDE, SIDE])
 
 
 def main():
@@ -71,14 +88,7 @@ def main():
     pixels, labels = read(a.data, "t10k")
     labels = labels[a.first:a.first + a.count]
     pixels = pixels[a.first * SIDE * SIDE:(a.first + len(labels)) * SIDE * SIDE]
-    if a.out.endswith(".jsonl.zst"):
-        body = jsonl(pixels, labels, a.first)
-    elif a.out.endswith(".safetensors.zst"):
-        body = safetensors(pixels, labels)
-    else:
-        p.error("OUT must end in .jsonl.zst or .safetensors.zst")
-    subprocess.run(["zstd", "-qf", "--ultra", f"-{a.level}", "--check", "-o", a.out], input=body, check=True)
-    print(f"{a.out}: {len(labels)} pictures, {len(body)} bytes before compression, {os.path.getsize(a.out)} behind")
+    write_shard(p, a, f"{len(labels)} pictures", lambda: jsonl(pixels, labels, a.first), lambda: safetensors(pixels, labels))
     return 0
 
 
