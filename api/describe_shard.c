@@ -222,8 +222,7 @@ grus_status grus_shard_describe(const char *path, size_t max_record, bool as_jso
         error = &unseen;
     *text = (grus_text){0};
     if (!grus_shard_kind_of(path, &kind))
-        return grus_fail(error, GRUS_E_USAGE, path, NULL,
-                         "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
+        return grus_fail(error, GRUS_E_USAGE, path, NULL, "not the name of a shard; known are " GRUS_SHARD_NAMES);
     grus_status status = kind == GRUS_SHARD_SAFETENSORS
                              ? describe_features(path, as_json, &buffer, error)
                              : describe_lines(path, kind, max_record, as_json, &buffer, error);

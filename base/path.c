@@ -24,3 +24,19 @@ const char *grus_path_name(const char *path)
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+// Whatever the locale.
+static char lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+bool grus_path_ends(const char *path, size_t length, const char *suffix)
+{
+    size_t n = strlen(suffix), same = 0;
+    if (length < n)
+        return false;
+    while (same < n && lower(path[length - n + same]) == lower(suffix[same]))
+        same++;
+    return same == n;
+}

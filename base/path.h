@@ -2,6 +2,9 @@
 #ifndef GRUS_BASE_PATH_H
 #define GRUS_BASE_PATH_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 // dir + "/" + name in a fresh string (free it); NULL when memory is short.
 char *grus_path_join(const char *dir, const char *name);
 
@@ -10,5 +13,8 @@ char *grus_path_dir(const char *path);
 
 // Where the last part of path begins, behind the last slash.
 const char *grus_path_name(const char *path);
+
+// Whether the first length bytes of path end with this suffix, ASCII letters in either case.
+bool grus_path_ends(const char *path, size_t length, const char *suffix);
 
 #endif

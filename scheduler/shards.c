@@ -207,9 +207,7 @@ static grus_status add_directory(grus_shards *shards, const char *dir, grus_erro
     grus_status status = read_names(shards, stream, dir, &names, &n, error);
     closedir(stream);
     if (status == GRUS_OK && n == 0)
-        status =
-            add_shard(shards, strdup(dir),
-                      "a directory without shards (.jsonl .txt .tsv .safetensors, or these with .zst)", NULL, error);
+        status = add_shard(shards, strdup(dir), "a directory without shards (" GRUS_SHARD_NAMES ")", NULL, error);
     if (n > 1)
         qsort(names, n, sizeof *names, by_text);
     for (size_t i = 0; i < n; i++) {
@@ -229,8 +227,7 @@ static grus_status refuse_name(const char *input, const struct stat *facts, grus
     if (strncmp(input, "/dev/", 5) == 0 || strncmp(input, "/proc/", 6) == 0)
         return grus_fail(error, GRUS_E_USAGE, input, NULL,
                          "not the name of a shard; name the file itself, or - for standard input");
-    return grus_fail(error, GRUS_E_USAGE, input, NULL,
-                     "not the name of a shard; known are .jsonl .txt .tsv .safetensors, each also with .zst");
+    return grus_fail(error, GRUS_E_USAGE, input, NULL, "not the name of a shard; known are " GRUS_SHARD_NAMES);
 }
 
 static grus_status add_input(grus_shards *shards, const char *input, grus_error *error)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 // The last one takes what no other does.
 static const grus_codec *const codecs[] = {&grus_codec_zstd, &grus_codec_plain};
@@ -16,11 +17,8 @@ static const grus_codec *const codecs[] = {&grus_codec_zstd, &grus_codec_plain};
 const grus_codec *grus_codec_of_name(const char *name)
 {
     size_t length = strlen(name), i = 0;
-    for (; i < N_CODECS - 1; i++) {
-        size_t tail = strlen(codecs[i]->suffix);
-        if (length >= tail && strcmp(name + length - tail, codecs[i]->suffix) == 0)
-            break;
-    }
+    while (i < N_CODECS - 1 && !grus_path_ends(name, length, codecs[i]->suffix))
+        i++;
     return codecs[i];
 }
 

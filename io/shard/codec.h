@@ -53,7 +53,7 @@ typedef struct grus_codec {
 
 extern const grus_codec grus_codec_plain, grus_codec_zstd;
 
-// By the suffix of a name; plain for all others.
+// By the suffix of a name, in any case of its letters; plain for all others.
 const grus_codec *grus_codec_of_name(const char *name);
 // Whether the bytes available are too few to tell, and may become what a codec's file begins with.
 bool grus_codec_may_begin(const grus_raw *raw);

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/shard/shard_name.h"
 
 struct grus_lines {
     grus_stream *stream;
@@ -18,7 +19,8 @@ struct grus_lines {
     size_t chunk_at, chunk_size;
     char *line; // a line's pieces so far
     size_t line_size, line_capacity;
-    bool too_long; // pieces were dropped
+    bool too_long;     // pieces were dropped
+    bool may_be_array; // it is named .json, and nothing has been read
 };
 
 grus_status grus_lines_open(const char *path, size_t max_record, unsigned window_log, grus_lines **lines_out,
@@ -33,6 +35,7 @@ grus_status grus_lines_open(const char *path, size_t max_record, unsigned window
         return status;
     }
     lines->chunk = "";
+    lines->may_be_array = grus_shard_is_json(path);
     lines->max_record = grus_min(max_record, SIZE_MAX / 4);
     *lines_out = lines;
     return GRUS_OK;
@@ -116,6 +119,18 @@ static grus_status take_piece(grus_lines *lines, bool *whole, struct line *line,
     return status;
 }
 
+// What is one array in a .json is no list of records, though each of its lines might be looked at as one.
+static grus_status refuse_array(const grus_lines *lines, grus_error *error)
+{
+    size_t at = 0;
+    while (at < lines->chunk_size && lines->chunk[at] && strchr(" \t\r\n", lines->chunk[at]))
+        at++;
+    return at < lines->chunk_size && lines->chunk[at] == '['
+               ? grus_fail(error, GRUS_E_INPUT, grus_stream_path(lines->stream), NULL,
+                           "is one JSON array and not a JSON object a line; jq -c '.[]' makes lines of its items")
+               : GRUS_OK;
+}
+
 static grus_status next_line(grus_lines *lines, struct line *line, grus_error *error)
 {
     *line = (struct line){.kind = GRUS_LINE_END, .text = ""};
@@ -126,6 +141,9 @@ static grus_status next_line(grus_lines *lines, struct line *line, grus_error *e
             return status;
         lines->chunk_at = 0;
         status = grus_stream_next(lines->stream, &lines->chunk, &lines->chunk_size, error);
+        if (!status && lines->may_be_array)
+            status = refuse_array(lines, error);
+        lines->may_be_array = false;
         if (status)
             return status;
         if (lines->chunk_size == 0) {

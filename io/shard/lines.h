@@ -18,7 +18,7 @@ typedef enum grus_line_kind { GRUS_LINE, GRUS_LINE_TOO_LONG, GRUS_LINE_END } gru
 // The next line without its \n and without one \r before that. Of a line over max_record bytes nothing is kept
 // (*line "" and length 0), the rest of it is skipped. A last line without \n counts. *line is valid until the next
 // call.
-// GRUS_E_INPUT on a read error or a damaged stream: the shard has failed.
+// GRUS_E_INPUT on a read error, a damaged stream, or a .json that begins as an array: the shard has failed.
 grus_status grus_lines_next(grus_lines *lines, grus_line_kind *kind, const char **line, size_t *length,
                             grus_error *error);
 

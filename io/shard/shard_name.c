@@ -6,27 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "io/shard/codec.h"
 
-static bool ends_with(const char *text, size_t length, const char *end)
+#define JSON ".json"
+
+// The length of path without its codec's suffix.
+static size_t uncoded_length(const char *path)
 {
-    size_t n = strlen(end);
-    return length >= n && memcmp(text + length - n, end, n) == 0;
+    return strlen(path) - strlen(grus_codec_of_name(path)->suffix);
 }
 
-// The length of path without its codec's suffix and its type; 0 and *kind untouched when it has none that grus knows.
+// The same without its type, too; 0 and *kind untouched when it has none that grus knows.
 static size_t stem_length(const char *path, grus_shard_kind *kind)
 {
-    static const char *const types[] = {[GRUS_SHARD_JSONL] = ".jsonl",
-                                        [GRUS_SHARD_TXT] = ".txt",
-                                        [GRUS_SHARD_TSV] = ".tsv",
-                                        [GRUS_SHARD_SAFETENSORS] = ".safetensors"};
-    size_t length = strlen(path);
-    length -= strlen(grus_codec_of_name(path)->suffix);
+    static const struct {
+        const char *suffix;
+        grus_shard_kind kind;
+    } types[] = {
+        {".jsonl", GRUS_SHARD_JSONL}, {JSON, GRUS_SHARD_JSONL}, {".ndjson", GRUS_SHARD_JSONL},
+        {".txt", GRUS_SHARD_TXT},     {".tsv", GRUS_SHARD_TSV}, {".safetensors", GRUS_SHARD_SAFETENSORS},
+    };
+    size_t length = uncoded_length(path);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (ends_with(path, length, types[i])) {
-            *kind = (grus_shard_kind)i;
-            return length - strlen(types[i]);
+        if (grus_path_ends(path, length, types[i].suffix)) {
+            *kind = types[i].kind;
+            return length - strlen(types[i].suffix);
         }
     }
     return 0;
@@ -40,6 +45,11 @@ bool grus_shard_kind_of(const char *path, grus_shard_kind *kind)
     }
     size_t length = stem_length(path, kind);
     return length > 0 && path[length - 1] != '/';
+}
+
+bool grus_shard_is_json(const char *path)
+{
+    return grus_path_ends(path, uncoded_length(path), JSON);
 }
 
 char *grus_shard_stem(const char *path)

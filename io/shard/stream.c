@@ -83,6 +83,11 @@ grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *siz
     return status;
 }
 
+const char *grus_stream_path(const grus_stream *stream)
+{
+    return stream->raw.path;
+}
+
 bool grus_stream_is_drained(const grus_stream *stream)
 {
     return !stream->end && grus_raw_available(&stream->raw) == 0;

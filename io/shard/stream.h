@@ -31,6 +31,9 @@ void grus_stream_close(grus_stream *stream);
 // with the byte offset in the file as place.
 grus_status grus_stream_next(grus_stream *stream, const char **data, size_t *size, grus_error *error);
 
+// As it was opened; the stream's.
+const char *grus_stream_path(const grus_stream *stream);
+
 // Nothing that was read of the file is left to be handed on: the next bytes are to be read first, and may be waited for.
 bool grus_stream_is_drained(const grus_stream *stream);
 

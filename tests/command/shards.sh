@@ -144,6 +144,40 @@ says "a directory with others, --strict" "grus: 4 files are no shards by their n
 check "nothing is made" test ! -e "$work/others2"
 expect 0 "a directory with shards alone" run "$model" "$work/others" -q -o "$work/chained" --strict --dry-run
 
+# ---- names ----
+
+# What a name may be besides .jsonl, in any case of its letters; each shard gives the same.
+mkdir "$work/names"
+for name in one.json two.ndjson THREE.JSONL Four.NDJson; do
+    cp "$work/a.jsonl" "$work/names/$name"
+done
+zstd -q -c "$work/a.jsonl" >"$work/names/five.Json.ZST"
+zstd -q -c "$work/a.jsonl" >"$work/names/SIX.JSONL.zst"
+expect 0 "other names" run "$model" "$work/names" -q -o "$work/named" --strict
+for stem in one two THREE Four five SIX; do
+    check "$stem: the output is the same" cmp "$work/reference/a.jsonl.zst" "$work/named/$stem.jsonl.zst"
+done
+check "no other output" test "$(find "$work/named" -name '*.zst' | wc -l)" = 6
+expect 0 "other names: verify" verify "$work/named" --inputs "$work/names"
+cp "$work/a.jsonl" "$work/one.ndjson"
+expect 2 "two shards of one stem" run "$model" "$work/names" "$work/one.ndjson" -q -o "$work/o4"
+says "two shards of one stem" "would be written to the same output shard, one, as $work/names/one.json"
+expect 0 "inspect" inspect "$work/names/THREE.JSONL"
+
+# A .json that is one array, also on one line that is longer than a record may be.
+printf '\n  [{"text": "og"},\n{"text": "og"}]\n' >"$work/array.json"
+printf '[{"text": "%s"}]' "$(head -c 3000 /dev/zero | tr '\0' a)" | zstd -q -c >"$work/long.JSON.zst"
+expect 1 "arrays" run "$model" "$work/array.json" "$work/long.JSON.zst" "$work/a.jsonl" -q -o "$work/arrays" --max-record 2K
+says "an array" "grus: $work/array.json: is one JSON array and not a JSON object a line"
+says "an array on one long line" "grus: $work/long.JSON.zst: is one JSON array"
+check "the other shard is done" cmp "$work/reference/a.jsonl.zst" "$work/arrays/a.jsonl.zst"
+check "nothing of the arrays is" test "$(find "$work/arrays" -name '*.zst' | wc -l)" = 1
+expect 4 "inspect an array" inspect "$work/array.json"
+says "inspect an array" "$work/array.json: is one JSON array"
+cp "$work/array.json" "$work/array.jsonl"
+expect 1 "a .jsonl that begins as one has records in error" run "$model" "$work/array.jsonl" -q -o "$work/arrays2"
+check "three of them" grep -q '"records_failed": 3' "$work/arrays2/report.json"
+
 # ---- a field "error" in a record ----
 
 {
