@@ -12,6 +12,7 @@ one; what follows is then another result, as right as this one. Rounding knows t
 """
 import json
 import os
+import zlib
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from model import Attention, Model
 
 LARGEST = np.float32(127)
 PIECE = 1 << 16         # columns whose sum is exact in 32 bits
-NEAR = 5e-5             # of a step: values of size 1 that float32 makes wrong by less than 4e-7 cannot be rounded otherwise
+NEAR = 1e-4             # of a step: values of size 1 that float32 makes wrong by less than 8e-7 cannot be rounded otherwise
 EXACT_PARTS = ("source", "embedding", "learned")    # they come from files: every program rounds the same numbers
 
 
@@ -33,22 +34,23 @@ nearest = np.rint       # ties to even
 
 
 class Rounding:
-    """To the nearest integer, ties to even. `near`: [(distance from a middle, (call, place))]; of `other`, which are such
-    places, the other neighbour is taken."""
+    """To the nearest integer, ties to even. `near`: [(distance from a middle, (digest of the values, place))]; of `other`, which
+    are such places, the other neighbour is taken, wherever the same values are rounded: two matrices may read one vector."""
 
     def __init__(self, other=frozenset()):
-        self.other, self.near, self.calls, self.count = other, [], 0, 0
+        self.other, self.near, self.found, self.count = other, [], set(), 0
 
     def __call__(self, v, exact):
         q = nearest(v)
-        self.calls += 1
         if exact:
             return q
         self.count += v.size
         off = (v - q).astype(np.float64)
         for place in np.flatnonzero(0.5 - np.abs(off) < NEAR):
-            key = (self.calls, int(place))
-            self.near.append((0.5 - abs(off.flat[place]), key))
+            key = (zlib.crc32(v.tobytes()), int(place))
+            if key not in self.found:
+                self.found.add(key)
+                self.near.append((0.5 - abs(off.flat[place]), key))
             if key in self.other:
                 q.flat[place] += 1 if off.flat[place] > 0 else -1
         return q
