@@ -8,8 +8,11 @@ is a function of the seed, its number and the part of MNIST, so that scenes of t
     digit_scenes.py DIR OUT [--first 0] [--count N] [--part t10k]      records for grus: OUT is .jsonl.zst or .safetensors.zst
     digit_scenes.py DIR - --truth [--first 0] [--count N]              the true boxes, one JSON record a scene
 
-A scene becomes 8 x 8 = 64 positions, the cells of 12 x 12 pixels row by row. The features of a cell are the 24 x 24 pixels around its
-middle, 48 x 48 around it with means of 2 x 2, all 0 to 255, and its row and column, 8 + 8 numbers of which one each is 1.
+A scene is looked at through 20 x 20 windows whose middles are 6 pixels apart. A window's 328 features are its 12 x 12 pixels, the
+24 x 24 pixels around its middle in means of 2 x 2, all 0 to 255, and its row and column, 20 + 20 numbers of which one each is 1.
+The record has the 6 x 6 windows of each of 8 x 8 cells of 12 x 12 pixels, in the order in which two layers `conv1d` without overlap
+(kernel and stride 4, then 9) make of them what two convolutions over the plane would: cells row by row, in a cell 3 x 3 blocks, in
+a block 2 x 2 windows. Behind such a front a position is a cell.
 The answer names the objects in the order of the cells in which their middles lie, each by five tokens: y and x of the first corner, y
 and x of the second (pixel edges, 0 to 96), digit, like `y10 x12 y40 x36 7` (pix2seq: Chen and others 2022).
 """
@@ -22,8 +25,10 @@ import numpy as np
 import mnist
 
 SIDE, CELL, GRID = 96, 12, 8
-NEAR, FAR = 24, 48
-FEATURES = NEAR * NEAR + (FAR // 2) ** 2 + 2 * GRID
+WINDOW, STEP, BLOCK, BLOCKS = 12, 6, 2, 3
+WINDOWS = (GRID - 1) * CELL // STEP + BLOCK * BLOCKS
+PIXELS = 2 * WINDOW * WINDOW
+FEATURES = PIXELS + 2 * WINDOWS
 LEAST, MOST, COUNT, OVERLAP = 14, 48, 6, 0.25
 
 
@@ -80,23 +85,33 @@ class Scenes:
         return np.minimum(scene, 255).astype(np.uint8), sorted(objects, key=lambda o: (cell_of(o[1]), o[1]))
 
 
-def windows(padded, size, stride):
-    found = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(-2, -1))
-    found = found[..., ::stride, ::stride, :, :]
-    return found.reshape(*found.shape[:-4], GRID * GRID, size * size)
+def windows(scenes):
+    """[B, 96, 96] of bytes -> [B, 20, 20, FEATURES] of float32."""
+    def view(margin, scale):
+        x = np.pad(scenes, ((0, 0), (margin, margin), (margin, margin))).astype(np.float32)
+        if scale == 2:
+            x = np.floor((x[:, ::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, ::2] + x[:, 1::2, 1::2]) / 4 + 0.5)
+        found = np.lib.stride_tricks.sliding_window_view(x, (WINDOW, WINDOW), axis=(1, 2))[:, ::STEP // scale, ::STEP // scale]
+        return found.reshape(*found.shape[:3], WINDOW * WINDOW)
+    margin = ((WINDOWS - 1) * STEP + WINDOW - SIDE) // 2
+    one = np.eye(WINDOWS, dtype=np.float32)
+    place = np.concatenate([np.repeat(one[:, None], WINDOWS, 1), np.repeat(one[None], WINDOWS, 0)], 2)
+    return np.concatenate([view(margin, 1), view(margin + WINDOW // 2, 2), np.broadcast_to(place, (len(scenes), *place.shape))], 3)
+
+
+def places():
+    """Rows and columns of the windows that a record has, in its order, [64 * 36] each."""
+    cell, block, window = np.arange(GRID) * CELL // STEP, np.arange(BLOCKS) * BLOCK, np.arange(BLOCK)
+    along = cell[:, None, None] + block[:, None] + window            # (GRID, BLOCKS, BLOCK)
+    shape = (GRID, GRID, BLOCKS, BLOCKS, BLOCK, BLOCK)
+    return (np.broadcast_to(along[:, None, :, None, :, None], shape).reshape(-1),
+            np.broadcast_to(along[None, :, None, :, None, :], shape).reshape(-1))
 
 
 def features(scenes):
-    """[B, 96, 96] of bytes -> [B, 64, FEATURES] of float32."""
-    def pad(margin):
-        return np.pad(scenes, ((0, 0), (margin, margin), (margin, margin))).astype(np.float32)
-    near, far = pad((NEAR - CELL) // 2), pad((FAR - CELL) // 2)
-    half = far.shape[1] // 2
-    far = np.floor(far.reshape(len(far), half, 2, half, 2).mean((2, 4)) + 0.5)
-    at = np.arange(GRID * GRID)
-    place = np.concatenate([np.eye(GRID, dtype=np.float32)[at // GRID], np.eye(GRID, dtype=np.float32)[at % GRID]], 1)
-    return np.concatenate([windows(near, NEAR, CELL), windows(far, FAR // 2, CELL // 2),
-                           np.broadcast_to(place, (len(scenes), *place.shape))], 2)
+    """[B, 96, 96] of bytes -> [B, 64 * 36, FEATURES] of float32."""
+    rows, columns = places()
+    return windows(scenes)[:, rows, columns]
 
 
 def tokens(objects):
@@ -120,7 +135,7 @@ def jsonl(scenes, first):
 
 def safetensors(scenes):
     body = features(np.stack([scene for scene, _ in scenes])).astype(np.float16).reshape(-1, FEATURES)
-    offsets = np.arange(0, len(body) + 1, GRID * GRID, dtype=np.int64).tobytes()
+    offsets = np.arange(0, len(body) + 1, len(body) // len(scenes), dtype=np.int64).tobytes()
     return mnist.feature_shard(offsets, body.tobytes(), len(scenes), list(body.shape))
 
 

@@ -4,7 +4,7 @@
     draw_boxes.py FOUND OUT.png [--first 0] [--count 8] [--columns 4]
 
 FOUND is what `grus run` makes of such a shard in JSONL (.zst too): records with `features`, `truth` and `output`. The pixels are those
-of the features: of each cell the middle of its near window. The true digit stands above its box on the left, the found one on the
+of the features: of each window the middle. The true digit stands above its box on the left, the found one on the
 right; what answers no box of its class by an IoU of 0.5 or more is red.
 """
 import argparse
@@ -25,10 +25,12 @@ GREEN, ORANGE, RED = (40, 200, 90), (255, 160, 30), (255, 50, 50)
 
 def pixels(features):
     """Of one record -> [96, 96] of bytes."""
-    margin = (ds.NEAR - ds.CELL) // 2
-    near = np.array(features, np.float32)[:, :ds.NEAR ** 2].reshape(ds.GRID, ds.GRID, ds.NEAR, ds.NEAR)
-    middle = near[:, :, margin:margin + ds.CELL, margin:margin + ds.CELL]
-    return middle.transpose(0, 2, 1, 3).reshape(ds.SIDE, ds.SIDE).astype(np.uint8)
+    window, margin = np.zeros((ds.WINDOWS, ds.WINDOWS, ds.WINDOW, ds.WINDOW), np.uint8), (ds.WINDOW - ds.STEP) // 2
+    window[ds.places()] = np.array(features)[:, :ds.WINDOW ** 2].reshape(-1, ds.WINDOW, ds.WINDOW)
+    middle = window[:, :, margin:margin + ds.STEP, margin:margin + ds.STEP]
+    whole = middle.transpose(0, 2, 1, 3).reshape(ds.WINDOWS * ds.STEP, ds.WINDOWS * ds.STEP)
+    outside = (len(whole) - ds.SIDE) // 2
+    return whole[outside:outside + ds.SIDE, outside:outside + ds.SIDE]
 
 
 def frame(picture, box, colour, zoom):

@@ -1,6 +1,6 @@
 """Attention models whose decoder reads no context: the whole target is one GRU call in training. Tokens or features come in.
 
-Tensor names and mathematics are those of a grus model directory (front of linear layers, bidirectional GRU encoder, bridge
+Tensor names and mathematics are those of a grus model directory (front of `linear` and `conv1d` layers, bidirectional GRU encoder, bridge
 `linear_tanh`, attention `general` with query `state`, decoder input `embedding`, readout with tanh, output tied or not). Where the
 configuration's `tensors` has encoder.embedding, source and target share one table.
 """
@@ -11,6 +11,12 @@ from torch import nn
 from gru_layers import gru
 
 ACTIVATIONS = {"none": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
+
+
+def front_layer(layer, width):
+    if layer["type"] == "linear":
+        return nn.Linear(width, layer["size"])
+    return nn.Conv1d(width, layer["channels"], layer["kernel"], layer.get("stride", 1))
 
 
 class Seq2seq(nn.Module):
@@ -26,8 +32,8 @@ class Seq2seq(nn.Module):
         parts = {"embedding": nn.Embedding(n_source, width)} if own else {}
         layers = []
         for layer in config.get("front", []):
-            layers.append(nn.Linear(width, layer["size"]))
-            width = layer["size"]
+            layers.append(front_layer(layer, width))
+            width = layer.get("size") or layer["channels"]
         if layers:
             self.front = nn.ModuleList(layers)
         self.activations = [ACTIVATIONS[layer.get("activation", "none")] for layer in config.get("front", [])]
@@ -53,7 +59,12 @@ class Seq2seq(nn.Module):
             table = (self.decoder if self.shared else self.encoder)["embedding"]
             x = F.dropout(table(x), drop, drop > 0)
         for layer, activation in zip(getattr(self, "front", ()), self.activations):
-            x = activation(layer(x))
+            convolve = isinstance(layer, nn.Conv1d)
+            x = activation(layer(x.permute(1, 2, 0)).permute(2, 0, 1) if convolve else layer(x))
+        return self.encode_front(x, drop)
+
+    def encode_front(self, x, drop=0.0):
+        """x [S, B, F], what the front makes -> as encode."""
         out, last = gru(self.encoder["rnn"], x, dropout=drop)
         out = F.dropout(out, drop, drop > 0)
         start = torch.tanh(self.bridge(last)).view(-1, self.layers, self.hidden).transpose(0, 1)
@@ -87,9 +98,9 @@ class Seq2seq(nn.Module):
 
 
 @torch.no_grad()
-def greedy(model, source, bos, eos, limit):
+def greedy(model, source, bos, eos, limit, encode=Seq2seq.encode):
     """source: of one length -> lists of tokens without the end token, and the logarithms of their probabilities."""
-    values, state = model.encode(source)
+    values, state = encode(model, source)
     tokens = torch.full((len(source),), bos)
     out, logs, done = [], [], torch.zeros(len(source), dtype=torch.bool)
     for _ in range(limit):

@@ -34,14 +34,15 @@ BOS, EOS = ds.VOCABULARY.index("<s>"), ds.VOCABULARY.index("</s>")
 IDS = {t: i for i, t in enumerate(ds.VOCABULARY)}
 FIRST_COORDINATE = IDS["y0"]
 EDGES = ds.SIDE + 1
-PIXELS = ds.FEATURES - 2 * ds.GRID
 
 
 def make_config(a):
     return {
         "model_type": "seq2seq",
         "source": {"input": "features", "feature_dim": ds.FEATURES},
-        "front": [{"type": "linear", "size": n, "activation": "relu"} for n in a.front],
+        "front": [{"type": "linear", "size": a.front[0], "activation": "relu"},
+                  {"type": "conv1d", "channels": a.front[1], "kernel": ds.BLOCK ** 2, "stride": ds.BLOCK ** 2, "activation": "relu"},
+                  {"type": "conv1d", "channels": a.front[2], "kernel": ds.BLOCKS ** 2, "stride": ds.BLOCKS ** 2, "activation": "relu"}],
         "encoder": {"hidden_size": a.encoder, "num_layers": a.layers, "bidirectional": True},
         "attention": {"score": "general", "temperature": a.temperature},
         "decoder": {"vocab": "target.vocab", "tokenizer": {"type": "whitespace"}, "bos": "<s>", "eos": "</s>",
@@ -53,30 +54,37 @@ def make_config(a):
 
 
 class Detector(Seq2seq):
-    """With the two layers that help in training."""
+    """With the two layers that help in training, and a front that computes once what cells have in common."""
 
     def __init__(self, config):
         super().__init__(config, 0, len(ds.VOCABULARY))
         width = 2 * config["encoder"]["hidden_size"]
         self.helpers = torch.nn.ModuleDict({"digit": torch.nn.Linear(width, 11), "edges": torch.nn.Linear(width, 4 * EDGES)})
 
+    def encode_windows(self, x, drop=0.0):
+        """x [B, 20, 20, F] -> what encode makes of features(): the front's strides, cell by cell, over the plane."""
+        first, second, third = self.front
+        x = torch.relu(first(x))
+        side, span = ds.WINDOWS - 1, ds.CELL // ds.STEP * (ds.GRID - 1) + 1
+        x = torch.cat([x[:, i:i + side, j:j + side] for i in range(ds.BLOCK) for j in range(ds.BLOCK)], 3)
+        x = torch.relu(F.linear(x, second.weight.transpose(1, 2).flatten(1), second.bias))
+        at = [slice(k * ds.BLOCK, k * ds.BLOCK + span, ds.CELL // ds.STEP) for k in range(ds.BLOCKS)]
+        x = torch.cat([x[:, i, j] for i in at for j in at], 3)
+        x = torch.relu(F.linear(x, third.weight.transpose(1, 2).flatten(1), third.bias))
+        return self.encode_front(x.flatten(1, 2).transpose(0, 1), drop)
 
-def features(scenes):
+
+def pixels(scenes, of=ds.windows):
     """[B, 96, 96] of bytes -> what the model reads in training: pixels in [0, 1]."""
-    x = torch.from_numpy(np.stack(scenes)).float().unsqueeze(1)
-    near = F.unfold(x, ds.NEAR, padding=(ds.NEAR - ds.CELL) // 2, stride=ds.CELL)
-    margin = (ds.FAR - ds.CELL) // 2
-    half = torch.floor(F.avg_pool2d(F.pad(x, [margin] * 4), 2) + 0.5)
-    far = F.unfold(half, ds.FAR // 2, stride=ds.CELL // 2)
-    at = torch.arange(ds.GRID ** 2)
-    place = torch.cat([torch.eye(ds.GRID)[at // ds.GRID], torch.eye(ds.GRID)[at % ds.GRID]], 1)
-    return torch.cat([near.transpose(1, 2) / 255, far.transpose(1, 2) / 255, place.expand(len(x), -1, -1)], 2)
+    x = torch.from_numpy(of(np.stack(scenes)))
+    x[..., :ds.PIXELS] /= 255
+    return x
 
 
 def state(model):
     """Tensors as grus reads them, for pixels up to 255."""
     out = {k: v.clone() for k, v in model.state_dict().items() if not k.startswith("helpers.")}
-    out["front.0.weight"][:, :PIXELS] /= 255
+    out["front.0.weight"][:, :ds.PIXELS] /= 255
     return out
 
 
@@ -127,8 +135,8 @@ def evaluate(model, dev):
     """-> mAP@0.5 and mAP@[.5:.95] of the greedy answers."""
     found = []
     for k in range(0, len(dev), 64):
-        x = features([scene for scene, _ in dev[k:k + 64]])
-        rows, logs = greedy(model, x, BOS, EOS, 5 * ds.COUNT + 6)
+        x = pixels([scene for scene, _ in dev[k:k + 64]])
+        rows, logs = greedy(model, x, BOS, EOS, 5 * ds.COUNT + 6, Detector.encode_windows)
         found += [parse([ds.VOCABULARY[t] for t in row], log) for row, log in zip(rows, logs)]
     true = [[(str(d), (x0, y0, x1, y1)) for d, (y0, x0, y1, x1) in objects] for _, objects in dev]
     return means(mean_average_precision(found, true))
@@ -145,7 +153,7 @@ def options():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--batch", type=int, default=32, help="scenes a step")
     p.add_argument("--help-weight", type=float, default=1.0, help="of what the two helping layers learn")
-    p.add_argument("--front", type=int, nargs="*", default=(320, 256))
+    p.add_argument("--front", type=int, nargs=3, default=(64, 128, 256), help="channels of its three layers")
     p.add_argument("--encoder", type=int, default=192)
     p.add_argument("--layers", type=int, default=1)
     p.add_argument("--decoder", type=int, default=256)
@@ -158,7 +166,7 @@ def options():
 
 
 def step_loss(a, model, scenes, objects, sums):
-    values, start = model.encode(features(scenes))
+    values, start = model.encode_windows(pixels(scenes))
     given, wanted = targets(objects)
     emb = model.decoder["embedding"](given.t())
     h, _ = model.run_decoder(emb, start)

@@ -59,17 +59,20 @@ def check_scene(n, scene, objects):
     cells = [(y0 + y1) // 2 // 12 * 8 + (x0 + x1) // 2 // 12 for _, (y0, x0, y1, x1) in objects]
     expect(f"scene {n}: not in the order of the cells", cells == sorted(cells))
     expect(f"scene {n}: {len(objects)} digits", 1 <= len(objects) <= 6)
-    x = ds.features(scene[None])[0]
-    expect(f"scene {n}: features do not give the pixels", np.array_equal(draw_boxes.pixels(x.tolist()), scene))
+    features = ds.features(scene[None])[0]
+    expect(f"scene {n}: features do not give the pixels", np.array_equal(draw_boxes.pixels(features.tolist()), scene))
     padded = np.pad(scene.astype(int), 48)
-    for cell in (0, 9, 37, 63):
-        top, left = 48 + cell // 8 * 12 - 18, 48 + cell % 8 * 12 - 18
-        far = padded[top:top + 48, left:left + 48]
-        for i, j in ((0, 0), (5, 20), (23, 23), (12, 11)):
+    for cell, block, window in ((0, 0, 0), (9, 5, 3), (37, 7, 1), (63, 8, 2), (63, 8, 3)):
+        y = 48 + cell // 8 * 12 - 15 + 6 * (block // 3 * 2 + window // 2)       # of the window's first pixel
+        x = 48 + cell % 8 * 12 - 15 + 6 * (block % 3 * 2 + window % 2)
+        got, name = features[cell * 36 + block * 4 + window], f"scene {n}, cell {cell}, block {block}, window {window}"
+        expect(f"{name}: pixels", np.array_equal(got[:144].reshape(12, 12), padded[y:y + 12, x:x + 12]))
+        far = padded[y - 6:y + 18, x - 6:x + 18]
+        for i, j in ((0, 0), (5, 10), (11, 11), (6, 3)):
             mean = (int(far[2 * i:2 * i + 2, 2 * j:2 * j + 2].sum()) + 2) // 4
-            expect(f"scene {n}, cell {cell}: far window", x[cell, ds.NEAR ** 2 + 24 * i + j] == mean)
-        place = x[cell, -16:]
-        expect(f"scene {n}, cell {cell}: place", place.sum() == 2 and place[cell // 8] == 1 and place[8 + cell % 8] == 1)
+            expect(f"{name}: what is around", got[144 + 12 * i + j] == mean)
+        row, column = cell // 8 * 2 + block // 3 * 2 + window // 2, cell % 8 * 2 + block % 3 * 2 + window % 2
+        expect(f"{name}: place", got[288:].sum() == 2 and got[288 + row] == 1 and got[308 + column] == 1)
 
 
 def main():
