@@ -75,6 +75,8 @@ class Command:
     def __init__(self, root):
         grus = os.path.abspath(os.environ.get("GRUS", "build/grus"))
         build = os.path.dirname(grus)
+        if os.path.basename(build) == ".libs":
+            build = os.path.dirname(build)
         self.environment = dict(os.environ, OMP_NUM_THREADS="2", LC_ALL="C.UTF-8")
         for name in list(self.environment):
             if name.startswith(("SLURM_", "OMPI_", "PMI_")):

@@ -6,7 +6,7 @@ set -eu
 . "${srcdir:=.}/tests/support/common.sh"
 model=$golden/bahdanau/model
 poor=$(cd "$builddir" && pwd)/tests/support/.libs/poor_files.so
-if [[ ! -f $poor ]] || nm -D "$(dirname "$GRUS")/.libs/grus" 2>/dev/null | grep -qE '__(asan|tsan|ubsan)_'; then
+if [[ ! -f $poor ]] || nm -D "$builddir/.libs/grus" 2>/dev/null | grep -qE '__(asan|tsan|ubsan)_'; then
     echo "this test needs a library to be preloaded, and no sanitizer" >&2
     exit 77
 fi

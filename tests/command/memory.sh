@@ -8,7 +8,7 @@ full=${FULL-}
 
 # Sanitizers take memory of their own.
 if grep -qE '^S\["(asan|ubsan|tsan|SANITIZED)_?.*"\]="?yes' "${builddir:-.}/config.status" 2>/dev/null ||
-    { command -v nm >/dev/null && nm -D "$(dirname "$GRUS")/.libs/grus" 2>/dev/null | grep -q __asan_init; }; then
+    { command -v nm >/dev/null && nm -D "$builddir/.libs/grus" 2>/dev/null | grep -q __asan_init; }; then
     echo "memory is not measured in a build with sanitizers" >&2
     exit 77
 fi

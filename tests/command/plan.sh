@@ -8,7 +8,7 @@ set -eu
 . "${srcdir:=.}/tests/support/common.sh"
 : "${MODELS:=$srcdir/models}" "${builddir:=.}"
 asked=$(cd "$builddir" && pwd)/tests/support/.libs/asked.so
-if [[ ! -f $asked ]] || nm -D "$(dirname "$GRUS")/.libs/grus" 2>/dev/null | grep -qE '__(asan|tsan|ubsan)_'; then
+if [[ ! -f $asked ]] || nm -D "$builddir/.libs/grus" 2>/dev/null | grep -qE '__(asan|tsan|ubsan)_'; then
     echo "nothing can stand between this build and the C library" >&2
     exit 77
 fi

@@ -7,9 +7,9 @@ model=$golden/bahdanau/model
 
 # In the build tree the command is a script, whose shell needs a stack itself.
 program=$GRUS
-if [[ -x $(dirname "$GRUS")/.libs/grus ]]; then
-    program=$(dirname "$GRUS")/.libs/grus
-    export LD_LIBRARY_PATH=$(dirname "$GRUS")/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+if [[ -x $builddir/.libs/grus ]]; then
+    program=$builddir/.libs/grus
+    export LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
 # The environment lies in the stack too: a large one leaves the dynamic loader nothing of 16 kB, in any program.
 small_environment() {
