@@ -87,8 +87,8 @@ def nematus_options(path, arrays):
     if beside:
         with open(beside[0], encoding="utf-8") as f:
             found = json.load(f)
-        if found.get("use_dropout") and found.get("model_version", 0) < 0.2:
-            raise Refused(f"{beside[0]}: use_dropout: a model_version below 0.2 scales its weights when it translates")
+        if found.get("use_dropout") and found.get("model_version", 0) < 0.1:
+            raise Refused(f"{beside[0]}: use_dropout: a model_version below 0.1 (or none) scales its weights when it translates")
         if found.get("factors", 1) != 1:
             raise Refused(f"{beside[0]}: factors: expected 1, found {found['factors']}")
     return options

@@ -32,6 +32,12 @@ compare_model uni vocab.json
 compare_model nematus vocab.json
 compare_model amun list.txt
 
+# Nematus before version 0.1 scaled what dropout had been on; from then on training does.
+echo '{"use_dropout": true, "model_version": 0.1}' >"$made/nematus.npz.json"
+check "dropout of version 0.1" "$python" "$import" "$made/nematus.npz" --vocabs "$made/list.txt" "$made/list.txt" -o "$work/dropout"
+check "dropout of version 0.1 changes no weight" cmp "$work/dropout/model.safetensors" "$work/nematus/model.safetensors"
+echo '{"use_dropout": true}' >"$made/nematus.npz.json"
+
 # SentencePiece outside of Marian: pieces stand in the model's order, and one that Marian lacks is never said.
 squares=$srcdir/tests/support/files/squares.sentencepiece
 check "pieces" "$python" "$import" "$made/tied.npz" --vocabs "$made/list.txt" "$made/list.txt" --pieces "$squares" "$squares" -o "$work/pieces"
@@ -50,6 +56,7 @@ refused() {
     refuse "$1" "$made/$1.npz"
     says "$1 is refused" "$2"
 }
+refused nematus "use_dropout: a model_version below 0.1 (or none) scales its weights"
 refused transformer "type: expected s2s or amun or nematus, found transformer"
 refused normalized "layer-normalization: expected false, found true"
 refused skip "skip: expected false, found true"
