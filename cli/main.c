@@ -64,6 +64,15 @@ static int help(int argc, char **argv)
     return command ? command(2, (char *[]){argv[1], option, NULL}) : GRUS_E_USAGE;
 }
 
+// For the completion of shells.
+static int list_commands(void)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        printf("%s\t%s\n", commands[i].name, commands[i].help);
+    printf("help\twhat a command takes\nversion\tversion and kernel\n");
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
 static int print_version(void)
 {
     printf("grus %s (kernel %s)\n", grus_version(), grus_kernel_name());
@@ -82,6 +91,8 @@ static int run_command(int argc, char **argv)
         return help(argc - 1, argv + 1);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 || strcmp(name, "version") == 0)
         return print_version();
+    if (strcmp(name, "--list-commands") == 0)
+        return list_commands();
     command_function *command = find_command(name);
     return command ? command(argc - 1, argv + 1) : GRUS_E_USAGE;
 }

@@ -220,8 +220,26 @@ static int parse_all(const grus_option_table *table, const getopt_lists *lists, 
     return -1;
 }
 
+// A row an option, in columns with a tab between them, "-" where there is nothing: names, argument, words, help.
+static int print_rows(const grus_option_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        const grus_option *option = &table->options[i];
+        char letter[3] = {'-', option->letter, 0};
+        printf("--%s\t%s\t%s\t", option->name, letter, option->argument ? option->argument : "-");
+        const char *const *words = option->type == GRUS_OPTION_CHOICE ? words_of(option) : NULL;
+        for (size_t w = 0; words && words[w]; w++)
+            printf("%s%s", w ? " " : "", words[w]);
+        printf("%s\t%s\n", words ? "" : "-", option->help);
+    }
+    printf("--help\t-h\t-\t-\tthis text\n");
+    return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
+}
+
 int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first)
 {
+    if (argc == 2 && strcmp(argv[1], "--list-options") == 0)
+        return print_rows(table);
     getopt_lists lists = {0};
     int code = GRUS_E_FAILED;
     if (list_options(table->options, table->n, &lists))

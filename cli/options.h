@@ -77,7 +77,7 @@ typedef struct grus_option_table {
 
 // Parses argv by the table into values (n), all unset before. Returns -1 when the command is to go on, *first then being
 // the index of the first argument that is no option (argv is reordered so that these come last); else the exit code,
-// after the help text or a message.
+// after the help text or a message. Where --list-options is all there is, the table is printed for the completion of shells.
 int grus_options_parse(const grus_option_table *table, int argc, char **argv, grus_option_value *values, int *first);
 
 // Writes what was set into the fields of *to, the struct that target stands for; the others stay.
