@@ -59,7 +59,9 @@ static void print_file(grus_buffer *to, const char *path, grus_shard_kind kind, 
     grus_buffer_printf(to, "shard         %s, %s\n", path, kind_names[kind]);
     grus_buffer_printf(to, "bytes         %" PRIu64 " in the file, %" PRIu64 " of %s\n", input->bytes_in,
                        input->bytes_out, content);
-    if (input->frames || input->skippable_frames)
+    if (input->gzip)
+        grus_buffer_printf(to, "members       %" PRIu64 " of gzip\n", input->frames);
+    else if (input->frames || input->skippable_frames)
         grus_buffer_printf(to, "frames        %" PRIu64 " of zstd, %" PRIu64 " to be skipped\n", input->frames,
                            input->skippable_frames);
     if (input->window > (uint64_t)1 << GRUS_WINDOW_LOG)

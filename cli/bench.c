@@ -54,7 +54,7 @@ static int print_help(void)
     printf(
         "usage: grus bench MODEL [INPUT...] [OPTION]...\n\n"
         "Measures the throughput of each part of a run and of the whole, on the inputs (.jsonl, .json, .ndjson, .txt,\n"
-        ".tsv, each also with .zst, or directories of them), or without any on made-up sequences of log-normal "
+        ".tsv, each also with .zst or .gz, or directories of them), or without any on made-up sequences of log-normal "
         "lengths.\n\n");
     grus_options_help(options, N_OPTIONS);
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;

@@ -145,8 +145,8 @@ static int print_help(void)
 {
     printf("usage: grus run MODEL INPUT... -o OUTDIR [OPTION]...\n\n"
            "Runs the model over every record of the inputs. An INPUT is a shard (.jsonl, .json, .ndjson, .txt,\n"
-           ".tsv or .safetensors, each also with .zst), a directory of shards, or - for standard input. What OUTDIR\n"
-           "holds already is not done again.\n\n");
+           ".tsv or .safetensors, each also with .zst or .gz), a directory of shards, or - for standard input. What\n"
+           "OUTDIR holds already is not done again.\n\n");
     grus_options_help(options, N_OPTIONS);
     printf("\nExit codes: 0 all done; 1 a shard failed; 2 usage; 3 model; 4 no input can be opened; 5 output; "
            "128 + n signal n.\n");

@@ -77,6 +77,19 @@ AC_DEFUN([GRUS_PKG], [
   PKG_CHECK_MODULES([$1], [$2], [], [GRUS_MISSING([$2], [$3])])
 ])
 
+# GRUS_CHECK_ZLIB
+# ---------------
+# Unless --without-zlib: as GRUS_PKG; defines GRUS_ZLIB, and ZLIB_PC is its module.
+AC_DEFUN([GRUS_CHECK_ZLIB], [
+  AC_ARG_WITH([zlib], [AS_HELP_STRING([--without-zlib], [refuse shards in gzip])], [], [with_zlib=yes])
+  AS_IF([test "x$with_zlib" != xno],
+    [GRUS_PKG([ZLIB], [zlib >= 1.2.8], [zlib1g-dev])
+     AC_DEFINE([GRUS_ZLIB], [1], [Define to read and write gzip.])
+     ZLIB_PC=zlib grus_gzip=' gzip'],
+    [ZLIB_PC= ZLIB_CFLAGS= ZLIB_LIBS= grus_gzip=' (gzip: Debian package zlib1g-dev)'])
+  AC_SUBST([ZLIB_PC])
+])
+
 # GRUS_CHECK_BLIS
 # ---------------
 # Needs SYSTEM_LIBS. Sets BLIS_CPPFLAGS, BLIS_LDFLAGS and BLIS_LIBS. Defines GRUS_BLIS_HEADER, the header to include, and the one of

@@ -11,7 +11,7 @@
 #include "base/path.h"
 
 // The last one takes what no other does.
-static const grus_codec *const codecs[] = {&grus_codec_zstd, &grus_codec_plain};
+static const grus_codec *const codecs[] = {&grus_codec_zstd, &grus_codec_gzip, &grus_codec_plain};
 #define N_CODECS (sizeof codecs / sizeof *codecs)
 
 const grus_codec *grus_codec_of_name(const char *name)

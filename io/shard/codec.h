@@ -8,7 +8,7 @@
 #define GRUS_CODEC_MAGIC_BYTES ((size_t)4) // that tell the codecs apart
 
 typedef struct grus_codec_counts {
-    uint64_t frames, skippable_frames; // met so far
+    uint64_t frames, skippable_frames; // met so far; of gzip its members
     uint64_t window;                   // bytes, the largest of the frames'
 } grus_codec_counts;
 
@@ -43,7 +43,7 @@ typedef struct grus_codec {
 
     // ---- writing; all NULL where the content is written as it is ----
     void (*levels)(int *least, int *most);
-    void *(*compressor)(int level); // NULL when memory is short
+    void *(*compressor)(int level); // of levels the nearest; NULL when memory is short
     size_t (*out_capacity)(void);   // that compress wants to have
     // NULL, or why it failed.
     const char *(*compress)(void *compressor, grus_codec_step *step);
@@ -51,7 +51,7 @@ typedef struct grus_codec {
     size_t (*compressor_memory)(int level);    // bytes at most; SIZE_MAX when memory is short
 } grus_codec;
 
-extern const grus_codec grus_codec_plain, grus_codec_zstd;
+extern const grus_codec grus_codec_plain, grus_codec_zstd, grus_codec_gzip;
 
 // By the suffix of a name, in any case of its letters; plain for all others.
 const grus_codec *grus_codec_of_name(const char *name);

@@ -1,4 +1,4 @@
-// features.h: a shard of feature sequences: a safetensors file, plain or zstd, with `features` [N, D] (F32, F16 or
+// features.h: a shard of feature sequences: a safetensors file, plain, zstd or gzip, with `features` [N, D] (F32, F16 or
 // BF16) and `offsets` [n+1] (I64); sequence i is the rows from offsets[i] up to, not including, offsets[i+1]. Read from
 // the front to the end with memory that does not depend on N and n, in whichever order the two tensors stand.
 #ifndef GRUS_IO_SHARD_FEATURES_H

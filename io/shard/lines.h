@@ -1,4 +1,4 @@
-// lines.h: a shard as a sequence of lines. Plain or zstd, frames and checksums are the stream's business (stream.h):
+// lines.h: a shard as a sequence of lines. Plain, zstd or gzip: frames, members and checksums are the stream's business (stream.h):
 // a cut frame or a wrong checksum is an error with the compressed byte offset as place.
 #ifndef GRUS_IO_SHARD_LINES_H
 #define GRUS_IO_SHARD_LINES_H

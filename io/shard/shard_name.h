@@ -13,13 +13,13 @@ typedef enum grus_shard_kind {
 } grus_shard_kind;
 
 // Of shards, in any case of their letters, for messages.
-#define GRUS_SHARD_NAMES ".jsonl .json .ndjson .txt .tsv .safetensors, each also with .zst"
+#define GRUS_SHARD_NAMES ".jsonl .json .ndjson .txt .tsv .safetensors, each also with .zst or .gz"
 
 // By the name: one of GRUS_SHARD_NAMES; "-" is .jsonl. false for another name.
 bool grus_shard_kind_of(const char *path, grus_shard_kind *kind);
 // Whether it is named .json, which other programs mean for one value and grus for a value a line.
 bool grus_shard_is_json(const char *path);
-// The name without directory, .zst and type, in a fresh string; NULL when memory is short. "-" gives "stdin".
+// The name without directory, .zst or .gz, and type, in a fresh string; NULL when memory is short. "-" gives "stdin".
 char *grus_shard_stem(const char *path);
 
 #endif

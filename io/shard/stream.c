@@ -105,6 +105,7 @@ grus_stream_counts grus_stream_count(const grus_stream *stream)
         .frames = counts.frames,
         .skippable_frames = counts.skippable_frames,
         .window = counts.window,
+        .gzip = stream->codec == &grus_codec_gzip,
         .xxh64 = XXH64_digest(stream->raw.hash),
         .file = stream->raw.facts,
     };

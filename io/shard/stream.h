@@ -8,12 +8,13 @@
 typedef struct grus_stream grus_stream;
 
 typedef struct grus_stream_counts {
-    uint64_t bytes_in;   // of the file itself, as far as it was read
-    uint64_t bytes_used; // and as far as it was needed for bytes_out
-    uint64_t bytes_out;  // after decompression
-    uint64_t frames, skippable_frames;
-    uint64_t window;      // bytes, the largest of the frames'
-    uint64_t xxh64;       // of the file's bytes read so far
+    uint64_t bytes_in;                 // of the file itself, as far as it was read
+    uint64_t bytes_used;               // and as far as it was needed for bytes_out
+    uint64_t bytes_out;                // after decompression
+    uint64_t frames, skippable_frames; // of gzip its members
+    bool gzip;
+    uint64_t window;                   // bytes, the largest of the frames'
+    uint64_t xxh64;                    // of the file's bytes read so far
     grus_file_facts file; // when it was opened, and at its end still; of standard input those of no regular file
 } grus_stream_counts;
 
@@ -21,7 +22,7 @@ typedef struct grus_stream_counts {
 #define GRUS_WINDOW_LOG 27u
 #define GRUS_WINDOW_LOG_MOST 31u
 
-// Told by the content, not the name: what begins as zstd is zstd, all else is plain; but a file whose name has a codec's
+// Told by the content, not the name: what begins as zstd is zstd, what begins as gzip is gzip, all else is plain; but a file whose name has a codec's
 // suffix and whose content begins as none does is damaged, also when it has no bytes at all. A plain file of no bytes is a
 // stream of nothing. path "-" is standard input. A frame with a window of more than 2^window_log bytes is an error.
 grus_status grus_stream_open(const char *path, unsigned window_log, grus_stream **stream, grus_error *error);

@@ -5,7 +5,7 @@
 set -eu
 : "${srcdir:=.}" "${builddir:=.}"
 # A compiler, an emulator and, for arm64, what the README names for building.
-packages=(gcc-aarch64-linux-gnu qemu-user libblis-dev:arm64 libzstd-dev:arm64 libjansson-dev:arm64 libxxhash-dev:arm64
+packages=(gcc-aarch64-linux-gnu qemu-user libblis-dev:arm64 libzstd-dev:arm64 zlib1g-dev:arm64 libjansson-dev:arm64 libxxhash-dev:arm64
     libunistring-dev:arm64 libgomp1:arm64)
 source=$(cd "$srcdir" && pwd) build=$(cd "$builddir" && pwd)
 

@@ -132,11 +132,11 @@ done
 # ---- a directory with other files ----
 
 mkdir -p "$work/in/inner"
-for name in a.jsonl b.jsonl.gz c.csv ._a.jsonl; do
+for name in a.jsonl b.jsonl.xz c.csv ._a.jsonl; do
     cp "$work/a.jsonl" "$work/in/$name"
 done
 expect 0 "a directory with others" run "$model" "$work/in" -q -o "$work/others"
-says "a directory with others" "grus: warning: 4 files are no shards by their names: ._a.jsonl, b.jsonl.gz, c.csv, inner/"
+says "a directory with others" "grus: warning: 4 files are no shards by their names: ._a.jsonl, b.jsonl.xz, c.csv, inner/"
 check "told in one line" test "$(grep -c "no shards" "$work/err")" = 1
 check "the shard is done" cmp "$work/reference/a.jsonl.zst" "$work/others/a.jsonl.zst"
 expect 2 "a directory with others, --strict" run "$model" "$work/in" -q -o "$work/others2" --strict

@@ -155,6 +155,7 @@ void expect_error(const grus_error *error, const char *file, const char *place, 
 int main(void)
 {
     SRunner *runner = srunner_create(stream_suite());
+    srunner_add_suite(runner, gzip_suite());
     srunner_add_suite(runner, record_suite());
     srunner_add_suite(runner, json_suite());
     srunner_add_suite(runner, json_value_suite());

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 
 Suite *stream_suite(void);
+Suite *gzip_suite(void);
 Suite *record_suite(void);
 Suite *json_suite(void);
 Suite *json_random_suite(void);
