@@ -362,6 +362,101 @@ GRUS_API grus_status grus_run(const grus_model *model, const grus_run_options *o
 GRUS_API grus_status grus_annotate(const grus_model *model, const grus_run_options *options, const char *lines,
                                    size_t size, grus_text *output, grus_error *error);
 
+// ---- records in memory, without JSON ----
+
+// Sequences laid end to end, of what the model takes: one of text, ids and features is there, the others are NULL. A model
+// of ids takes text too, decimal integers; any other model of tokens takes ids of its vocabulary, around which what it puts
+// around a text is put.
+typedef struct grus_sequences {
+    size_t size;
+    size_t n;
+    const size_t *lengths; // (n) bytes of text, ids, or rows of features
+    const char *text;      // UTF-8
+    const uint64_t *ids;
+    const float *features; // (rows, grus_model_feature_dim) row-major
+    // What is drawn hangs on the number of a record in its shard and on the shard's name: that of the first, and the stem
+    // of the name. NULL: as of standard input.
+    uint64_t first;
+    const char *shard;
+} grus_sequences;
+
+// None, and 1 for first: what the first line of a shard has.
+GRUS_API void grus_sequences_init(grus_sequences *sequences, size_t size);
+
+// In all that follows what belongs to record i is from offsets[i] to offsets[i + 1]: nothing where it is in error. A list
+// is NULL where it was not asked for, or is empty.
+
+// Hypotheses, those of a record best first; of GRUS_TASK_SCORE the target, as the only one.
+typedef struct grus_hypotheses {
+    size_t size;
+    size_t n;
+    const size_t *offsets;           // (records + 1)
+    const double *scores, *logprobs; // (n); `grus run` tells them as float
+    const bool *ended;               // (n) with the end token, and not at a limit
+    const size_t *token_offsets; // (n + 1) the tokens of hypothesis j: from token_offsets[j] to token_offsets[j + 1]
+    const uint32_t *tokens;      // the end token's id included where it has one
+    const float *token_logprobs; // of each token, with token_scores
+    const size_t *text_offsets;  // (n + 1) like token_offsets; NULL of GRUS_TASK_SCORE
+    const char *text;            // UTF-8; of a model of ids decimal numbers with spaces between them
+} grus_hypotheses;
+
+// What a head says. A row is a record, on token heads a position, and of ctc a label that is left.
+typedef struct grus_head_results {
+    size_t size;
+    size_t head;            // its number
+    size_t columns;         // numbers of a row
+    const size_t *offsets;  // (records + 1) in rows
+    const uint32_t *labels; // (rows) the likeliest, where a head has one of a row and GRUS_HEAD_LABELS was asked for
+    const float *probs;     // (rows) of these labels; NULL where positions decide together
+    const float *numbers;   // (rows, columns) of any other: what it decides by, probabilities or linear outputs
+    float threshold;        // labels whose numbers are at or above it are told; NAN: numbers are all that is told
+    const size_t *text_offsets; // (records + 1) of ctc
+    const char *text;           // UTF-8: labels with what stands between them
+    const double *scores;       // (records) of ctc; 0 in error
+} grus_head_results;
+
+// Everything belongs to the results and lives until they are freed, also when their runner is freed before.
+typedef struct grus_results {
+    size_t size;
+    size_t n;                    // records
+    const char *const *errors;   // (n) why a record is in error, \0-terminated; NULL: it is not
+    const char *const *causes;   // (n) the short name that reports count by; NULL with errors
+    const size_t *positions;     // (n) source positions behind the front; 0 in error
+    size_t dim;                  // columns of embeddings and states
+    const float *embeddings;     // (n, dim) row-major; NaN in error
+    const size_t *state_offsets; // (n + 1) in rows
+    const float *states;         // (rows, dim)
+    // A row for each token of the best hypothesis, or the one of a pooling; positions[i] columns.
+    const size_t *attention_offsets; // (n + 1) in weights
+    const float *attention;
+    const grus_hypotheses *hypotheses; // of seq2seq models
+    size_t n_heads;                    // that the task selects
+    const grus_head_results *const *heads;
+} grus_results;
+
+GRUS_API void grus_results_free(grus_results *results);
+
+// Runs a model over records in memory, in the thread that calls it, and keeps its memory from call to call: no more than a
+// run with one thread takes, and the results. One thread at a time has a runner; the model may have many.
+typedef struct grus_runner grus_runner;
+
+// Of options what inputs, outdir, shards and threads need is not looked at. What options point to, and the model, must
+// outlive the runner, which the caller frees.
+GRUS_API grus_status grus_runner_new(const grus_model *model, const grus_run_options *options, grus_runner **runner,
+                                     grus_error *error);
+GRUS_API void grus_runner_free(grus_runner *runner);
+
+// Every result is, to the bit, the one that a shard with the records gives. targets are the n forced targets of
+// GRUS_TASK_SCORE, or with prefix_key the prefixes, of which first and shard are not looked at; else NULL. The caller frees
+// *results with grus_results_free; after an error it is NULL, and the runner may be used again. With fail_on_error the first
+// record in error is GRUS_E_FAILED. GRUS_E_USAGE: sequences of what the model does not take. GRUS_E_INTERRUPTED: the stop
+// of options was asked for.
+GRUS_API grus_status grus_runner_run(grus_runner *runner, const grus_sequences *sources, const grus_sequences *targets,
+                                     grus_results **results, grus_error *error);
+
+// The CPUs that this process may keep busy, by its affinity mask and its cgroup's quota: what threads = 0 stands for.
+GRUS_API size_t grus_cpu_count(void);
+
 // ---- after a run ----
 
 typedef enum grus_shard_state {
@@ -473,121 +568,6 @@ typedef struct grus_attention_map {
 GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text, size_t length,
                                       const grus_search *search, grus_attention_map **map, grus_error *error);
 GRUS_API void grus_attention_map_free(grus_attention_map *map);
-
-// ---- what the outputs of a run say ----
-
-typedef struct grus_survey_options {
-    size_t size;
-    size_t samples;   // records that are kept to be shown, at most; and a third as many of those in error
-    uint64_t records; // of each output that are read, from its beginning, at most
-} grus_survey_options;
-
-// 12 samples; all records.
-GRUS_API void grus_survey_options_init(grus_survey_options *options, size_t size);
-
-// A name with what it says. Texts of a survey are \0-terminated, a \0 inside appears as U+2400; they are as the directory
-// has them, mostly UTF-8.
-typedef struct grus_survey_fact {
-    size_t size;
-    const char *name, *value;
-} grus_survey_fact;
-
-// How often a text was found: an error, or a label of the head `name`.
-typedef struct grus_survey_count {
-    size_t size;
-    const char *name; // NULL: of an error
-    const char *text;
-    uint64_t n;
-} grus_survey_count;
-
-// Numbers of one kind, counted.
-typedef struct grus_survey_tally {
-    size_t size;
-    const char *name; // "source", "target", "output", "score", "norm", or that of a head, whose prob or score it is
-    const char *unit; // "characters", "tokens", "positions" of a length; "" of a value
-    uint64_t n;       // numbers, at least 1
-    double min, max, mean;  // of them
-    double low, width;      // bin i counts the x with low + i width <= x < low + (i + 1) width
-    size_t bins;            // the first and the last hold something
-    const uint64_t *counts; // (bins)
-} grus_survey_tally;
-
-// Of one shard, beside what grus_shard_overview says. Times are nanoseconds since 1970, 0 where they are not known: of files,
-// as their system has them.
-typedef struct grus_survey_shard {
-    size_t size;
-    uint64_t input_bytes, output_bytes;
-    // The shard before it in its rank was written or, where that is later, the rank's process began. Of a process that left no
-    // report the making of the output stands for its beginning.
-    int64_t begun;
-    int64_t written;   // its manifest was
-    uint64_t read;     // records of its output that were
-    const char *fault; // why its output could not be read, or does not fit its manifest; NULL: it could, and does
-} grus_survey_shard;
-
-// What the last process of a rank left in its report.json. What it does not say is 0, "" or NULL.
-typedef struct grus_survey_rank {
-    size_t size;
-    size_t rank;
-    int64_t ended; // its report was written, nanoseconds since 1970
-    const char *outcome;
-    double seconds, records_per_second, tokens_in_per_second, tokens_out_per_second, workers_busy, padding, lanes_idle;
-    uint64_t shards_done, shards_failed, records, records_failed, tokens_in, tokens_out, tokens_unknown;
-    uint64_t records_truncated, threads, peak_memory;
-    const char *cpu, *kernel, *compute_type, *version;
-    size_t n_errors;
-    const grus_survey_count *const *errors; // (n_errors) of records by short names of causes
-} grus_survey_rank;
-
-// One record of an output. NULL, and 0 with has_score false: it has no such thing.
-typedef struct grus_survey_sample {
-    size_t size;
-    const char *input; // its shard
-    uint64_t record;   // its number there, from 1
-    const char *error; // what was wrong with it; all that follows source and target is then missing
-    const char *source, *target;
-    const char *output; // the text, or the tokens' ids
-    bool has_score;
-    double score, logprob;
-    size_t n_heads;
-    const grus_attention_head *const *heads; // (n_heads) probs NULL where the record has none
-    size_t n_values;
-    const float *values; // (n_values) of the embedding
-    size_t n_token_logprobs;
-    const float *token_logprobs; // (n_token_logprobs)
-    // The attention, or the alignment as weights of 0 and 1, with no heads and without the output. Tokens are the words or
-    // the characters of the texts where the numbers of both go together in every record that was read, else "".
-    const grus_attention_map *map;
-} grus_survey_sample;
-
-// Everything belongs to the survey and lives until it is freed.
-typedef struct grus_survey {
-    size_t size;
-    const grus_overview *overview;
-    const grus_survey_shard *const *shards; // (overview->n) in its order
-    size_t n_settings;
-    const grus_survey_fact *const *settings; // (n_settings) what run.json says, the inputs left out
-    int64_t begun;                           // run.json was written, nanoseconds since 1970
-    size_t n_ranks;
-    const grus_survey_rank *const *ranks; // (n_ranks) that left a report
-    uint64_t read, failed, unreadable;    // records that were read; of them in error; lines too long or not understood
-    bool is_whole;                        // every record of every shard that is done was read
-    bool has_records;                     // the outputs' format has records that can be read
-    size_t n_errors, n_labels, n_tallies, n_samples;
-    const grus_survey_count *const *errors;   // (n_errors) the most frequent first, numbers in them as N
-    const grus_survey_count *const *labels;   // (n_labels) head by head, the most frequent first
-    uint64_t uncounted;                       // errors and labels for which there was no room
-    const grus_survey_tally *const *tallies;  // (n_tallies)
-    const grus_survey_sample *const *samples; // (n_samples) in the order of the run, those in error first
-} grus_survey;
-
-// Reads the outputs of outdir that are done, and what lies beside them, in memory that does not grow with them, and changes
-// nothing. Which records are kept hangs on the names of the shards and the records' numbers alone, not on chance. The caller frees *survey.
-// GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *survey is NULL; an output that cannot be read
-// is none.
-GRUS_API grus_status grus_outdir_survey(const char *outdir, const grus_survey_options *options, grus_survey **survey,
-                                        grus_error *error);
-GRUS_API void grus_survey_free(grus_survey *survey);
 
 // ---- benchmarks ----
 

@@ -15,6 +15,8 @@
 #include "scheduler/format_heads.h"
 #include "scheduler/format_values.h"
 
+const char grus_format_not_finite[] = "the model's result is not finite";
+
 // ---- bounds ----
 
 #define PAIR_BYTES 16 // "16383-16384 " and the like
@@ -333,7 +335,6 @@ static void count_facts(const grus_job *job, const grus_slot_entry *entry, const
 grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slot *slot, const grus_result *results,
                              grus_error *error)
 {
-    static const char not_finite[] = "the model's result is not finite";
     grus_record_format format = job->record;
     format.kind = kind;
     grus_format_scratch scratch = {0};
@@ -352,9 +353,9 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
             results++;
             grus_record_place(kind, entry.number, words);
             slot->causes[GRUS_CAUSE_NOT_FINITE]++;
-            put_error(job, &format, &entry, not_finite, &slot->out);
+            put_error(job, &format, &entry, grus_format_not_finite, &slot->out);
             if (job->options->fail_on_error)
-                status = grus_fail(error, GRUS_E_FAILED, NULL, words, "%s", not_finite);
+                status = grus_fail(error, GRUS_E_FAILED, NULL, words, "%s", grus_format_not_finite);
         }
     }
     if (status == GRUS_OK && slot->out.failed)

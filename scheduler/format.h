@@ -6,6 +6,9 @@
 #include "scheduler/job.h"
 #include "scheduler/slot.h"
 
+// The words for a record whose result holds a NaN or an infinity.
+extern const char grus_format_not_finite[];
+
 // Fills slot->out from its records and the results (n_sequences) of those without error. kind is that of the shard.
 // A result that is not finite becomes a record in error and is counted. GRUS_E_MEMORY; with on_error = fail also
 // GRUS_E_FAILED, the record as place.

@@ -113,8 +113,7 @@ static void put_subsets(grus_buffer *out, const grus_job *job, size_t head, cons
     grus_buffer_byte(out, '}');
 }
 
-// The labels with what stands between them.
-static void put_joined(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
+void grus_format_joined(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction)
 {
     const char *join = job->model->config.heads[head].join;
     for (size_t i = 0; i < prediction->n; i++) {
@@ -130,7 +129,7 @@ static void put_output(grus_buffer *out, const grus_job *job, size_t head, const
                        grus_buffer *scratch)
 {
     grus_buffer_clear(scratch);
-    put_joined(scratch, job, head, prediction);
+    grus_format_joined(scratch, job, head, prediction);
     out->failed |= scratch->failed;
     grus_buffer_text(out, "{\"output\": ");
     grus_json_string(out, scratch->data ? scratch->data : "", scratch->size);
@@ -187,7 +186,7 @@ void grus_format_plain_head(grus_buffer *out, const grus_job *job, size_t head, 
         return;
     case GRUS_FORM_OUTPUT:
         grus_buffer_clear(scratch);
-        put_joined(scratch, job, head, prediction);
+        grus_format_joined(scratch, job, head, prediction);
         out->failed |= scratch->failed;
         grus_format_plain(out, scratch->data ? scratch->data : "", scratch->size);
         return;

@@ -12,6 +12,9 @@ void grus_format_head(grus_buffer *out, const grus_job *job, size_t head, const 
 void grus_format_plain_head(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction,
                             grus_buffer *scratch);
 
+// Appends what a ctc head says: the labels with what stands between them.
+void grus_format_joined(grus_buffer *out, const grus_job *job, size_t head, const grus_prediction *prediction);
+
 // Bytes that all heads of a slot within these bounds take at most; saturated.
 size_t grus_format_heads_bound(const grus_job *job, const grus_slot_bounds *bounds);
 

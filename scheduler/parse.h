@@ -1,5 +1,5 @@
-// parse.h: a line, parsed and tokenized, or a sequence of features, read: a record that can be put into a slot. Which
-// records make a batch is the batcher's business.
+// parse.h: a line, parsed and tokenized, a sequence of features, read, or a sequence that lies in memory: a record that can
+// be put into a slot. Which records make a batch is the batcher's business.
 #ifndef GRUS_SCHEDULER_PARSE_H
 #define GRUS_SCHEDULER_PARSE_H
 
@@ -31,6 +31,18 @@ grus_status grus_parse_line(const grus_job *job, const grus_raw_line *line, grus
 // for a record in error too. GRUS_E_INPUT: the shard has failed. GRUS_E_MEMORY.
 grus_status grus_parse_features(const grus_job *job, grus_feature_shard *shard, size_t rows, uint64_t number,
                                 grus_parsed *parsed, grus_error *error);
+
+// A sequence in memory: one of text, ids and features is there, as the job's model takes it.
+typedef struct grus_raw_sequence {
+    size_t length;         // bytes, ids, rows
+    const char *text;      // whatever its bytes
+    const uint64_t *ids;   // whatever their values
+    const float *features; // (length, feature_dim); the caller's as long as the record
+} grus_raw_sequence;
+
+// Fills parsed with source and, where the job wants one, target; for a record in error too. GRUS_E_MEMORY.
+grus_status grus_parse_sequence(const grus_job *job, const grus_raw_sequence *source, const grus_raw_sequence *target,
+                                uint64_t number, grus_parsed *parsed, grus_error *error);
 void grus_parsed_free(grus_parsed *parsed);
 
 #endif

@@ -20,10 +20,14 @@ bool grus_shard_is_stdin(const grus_shard *shard)
     return strcmp(shard->path, "-") == 0;
 }
 
+uint64_t grus_shard_key_of(const char *stem)
+{
+    return XXH64(stem, strlen(stem), 0);
+}
+
 uint64_t grus_shard_key(const grus_shard *shard)
 {
-    const char *name = shard->stem ? shard->stem : shard->name;
-    return grus_shard_is_stdin(shard) ? 0 : XXH64(name, strlen(name), 0);
+    return grus_shard_is_stdin(shard) ? 0 : grus_shard_key_of(shard->stem ? shard->stem : shard->name);
 }
 
 bool grus_shards_type_stdin(grus_shards *shards, grus_shard_kind kind)

@@ -44,6 +44,7 @@ grus_status grus_shards_others(const grus_shards *shards, grus_error *error);
 // Of the shard's draws: XXH64 of its name without what says how it is written, which no other shard of the run has; 0 of
 // standard input.
 uint64_t grus_shard_key(const grus_shard *shard);
+uint64_t grus_shard_key_of(const char *stem);
 
 bool grus_shard_is_stdin(const grus_shard *shard);
 // The records of standard input are of this kind. false: it is none of the shards.

@@ -28,7 +28,7 @@ static bool make_keys(grus_worker *worker, const grus_slot *slot, grus_batch *ba
     return true;
 }
 
-static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error)
+grus_status grus_worker_infer(grus_worker *worker, grus_slot *slot, grus_error *error)
 {
     const grus_job *job = worker->job;
     if (slot->n_sequences == 0)
@@ -48,15 +48,20 @@ static grus_status infer(grus_worker *worker, grus_slot *slot, grus_error *error
     return grus_infer(job->model->engine, &batch, &job->infer, &work, worker->results);
 }
 
-grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error)
+void grus_worker_settle(grus_worker *worker, const grus_slot *slot)
 {
-    grus_status status = infer(worker, slot, error);
-    if (status == GRUS_OK)
-        status = grus_format_slot(worker->job, kind, slot, worker->results, error);
     if (slot->big && !worker->keeps_big) {
         grus_arena_free(worker->arena);
         worker->arena = NULL;
     }
+}
+
+grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error)
+{
+    grus_status status = grus_worker_infer(worker, slot, error);
+    if (status == GRUS_OK)
+        status = grus_format_slot(worker->job, kind, slot, worker->results, error);
+    grus_worker_settle(worker, slot);
     return status;
 }
 

@@ -15,7 +15,12 @@ typedef struct grus_worker {
     size_t keys_capacity;
 } grus_worker; // zero-initialised but for the first three
 
-// Runs the slot's records through the engine and fills its output. kind is that of the slot's shard.
+// Runs the slot's records through the engine: worker->results has one for each of its sequences, until its next slot or
+// grus_worker_settle.
+grus_status grus_worker_infer(grus_worker *worker, grus_slot *slot, grus_error *error);
+// Gives back what the worker has for the slot alone.
+void grus_worker_settle(grus_worker *worker, const grus_slot *slot);
+// Both, and between them fills the slot's output. kind is that of the slot's shard.
 grus_status grus_worker_compute(grus_worker *worker, grus_shard_kind kind, grus_slot *slot, grus_error *error);
 void grus_worker_free(grus_worker *worker);
 
