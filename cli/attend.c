@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -15,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/search.h"
 #include "cli/svg.h"
+#include "cli/whole_file.h"
 
 #define DEFAULT_WIDTH 80
 #define LONGEST_TEXT ((size_t)16 << 20) // of a text on standard input
@@ -142,41 +142,15 @@ static int draw(const grus_attention_map *map, const grus_option_value *values)
 
 // ---- the file ----
 
-// Closes the file, or only flushes standard output, and tells of the first error.
-static int finish_svg(FILE *file, const char *path, bool drawn)
-{
-    bool failed = fflush(file) != 0 || ferror(file);
-    int cause = errno;
-    if (file != stdout && fclose(file) != 0 && !failed) {
-        failed = true;
-        cause = errno;
-    }
-    if (!drawn)
-        return fail_memory();
-    return failed ? fail(GRUS_E_OUTPUT, path, strerror(cause)) : GRUS_OK;
-}
+typedef struct picture {
+    const grus_attention_map *map;
+    const char *source;
+} picture;
 
-// What can be renamed appears only when it is whole; a device or a pipe is written to as it is.
-static int write_svg(const grus_attention_map *map, const char *source, const char *path)
+static bool draw_svg(const void *context, FILE *to)
 {
-    struct stat facts;
-    if (strcmp(path, "-") == 0)
-        return finish_svg(stdout, path, grus_svg_draw(map, source, stdout));
-    bool direct = stat(path, &facts) == 0 && !S_ISREG(facts.st_mode);
-    size_t size = strlen(path) + 32;
-    char *temporary = malloc(size);
-    if (!temporary)
-        return fail_memory();
-    snprintf(temporary, size, direct ? "%s" : "%s.%ld.partial", path, (long)getpid());
-    FILE *file = fopen(temporary, direct ? "we" : "wxe");
-    int code =
-        file ? finish_svg(file, path, grus_svg_draw(map, source, file)) : fail(GRUS_E_OUTPUT, path, strerror(errno));
-    if (code == GRUS_OK && !direct && rename(temporary, path) != 0)
-        code = fail(GRUS_E_OUTPUT, path, strerror(errno));
-    if (code != GRUS_OK && file && !direct)
-        remove(temporary);
-    free(temporary);
-    return code;
+    const picture *drawn = context;
+    return grus_svg_draw(drawn->map, drawn->source, to);
 }
 
 // ---- the command ----
@@ -191,7 +165,8 @@ static int attend(const grus_model *model, const char *text, size_t length, cons
     if (grus_attend_text(model, text, length, &search, &map, &error) != GRUS_OK)
         return grus_fail_command(&error);
     bool features = map->columns && map->column_tokens[0][0] == '\0';
-    int code = values[OPT_SVG].set ? write_svg(map, features ? NULL : text, values[OPT_SVG].text) : draw(map, values);
+    const picture drawn = {map, features ? NULL : text};
+    int code = values[OPT_SVG].set ? grus_write_whole(values[OPT_SVG].text, draw_svg, &drawn) : draw(map, values);
     grus_attention_map_free(map);
     return code;
 }

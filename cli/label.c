@@ -12,11 +12,11 @@
 #define OPEN_BOX 0x2423
 #define ELLIPSIS 0x2026
 
-// Marks that turn the direction of all that follows, and what XML cannot hold.
+// Marks that turn the direction of all that follows, and what XML or HTML cannot hold.
 static bool is_unsafe(ucs4_t point)
 {
     return point == 0x061C || point == 0x200E || point == 0x200F || (point >= 0x2028 && point <= 0x202E) ||
-           (point >= 0x2066 && point <= 0x2069) || (point & 0xFFFE) == 0xFFFE;
+           (point >= 0x2066 && point <= 0x2069) || (point >= 0xFDD0 && point <= 0xFDEF) || (point & 0xFFFE) == 0xFFFE;
 }
 
 static bool is_space(ucs4_t point)

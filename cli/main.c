@@ -19,6 +19,7 @@ static const struct {
     {"run", grus_command_run, "MODEL INPUT... -o OUTDIR", "run a model over every record of the inputs"},
     {"inspect", grus_command_inspect, "MODEL|SHARD", "tell what a model or a shard holds"},
     {"status", grus_command_status, "OUTDIR", "tell what is done, missing and failed"},
+    {"report", grus_command_report, "OUTDIR --html FILE", "write a page about a run for a browser"},
     {"verify", grus_command_verify, "OUTDIR", "read every output again and compare it with its manifest"},
     {"bench", grus_command_bench, "MODEL [INPUT...]", "measure the throughput"},
     {"attend", grus_command_attend, "MODEL TEXT", "draw the attention of one record"},

@@ -32,6 +32,7 @@ typedef struct svg_sheet {
     double width, height;
     double bands; // height of what stands below the cells
     float greatest;
+    bool embedded; // in a page
 } svg_sheet;
 
 // ---- writing ----
@@ -147,6 +148,8 @@ static void lay_out(svg_sheet *sheet, const char *source)
 {
     const grus_attention_map *map = sheet->map;
     size_t numbers = map->columns ? 4 : 0; // features are numbered
+    if (sheet->embedded && map->columns < 100)
+        numbers = numbers ? UPRIGHT : 0;
     size_t widest = grus_labels_widest(sheet->columns, map->columns);
     double band = slanted(widest ? widest : numbers), overhang = band;
     for (size_t i = 0; i < map->rows * map->columns; i++)
@@ -268,18 +271,26 @@ static void put_token(FILE *to, const grus_label *label, size_t i)
     fprintf(to, "%s(%zu)", label->text[0] ? " " : "", i + 1);
 }
 
+static void put_fill(const svg_sheet *sheet, float weight)
+{
+    char color[16];
+    if (sheet->embedded)
+        fprintf(sheet->to, "fill-opacity=\"%.3f\"", (double)part_of(sheet, weight));
+    else
+        fprintf(sheet->to, "fill=\"%s\"", color_of(part_of(sheet, weight), color));
+}
+
 static void put_cells(const svg_sheet *sheet)
 {
     const grus_attention_map *map = sheet->map;
     for (size_t i = 0; i < map->rows; i++)
         for (size_t j = 0; j < map->columns; j++) {
             float weight = map->weights[i * map->columns + j];
-            char color[16];
-            fprintf(sheet->to,
-                    "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%g\" height=\"%g\" fill=\"%s\"><title>",
-                    sheet->left + (double)j * CELL, sheet->top + (double)i * CELL, CELL, CELL,
-                    color_of(part_of(sheet, weight), color));
-            if (map->output) {
+            fprintf(sheet->to, "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%g\" height=\"%g\" ",
+                    sheet->left + (double)j * CELL, sheet->top + (double)i * CELL, CELL, CELL);
+            put_fill(sheet, weight);
+            fputs("><title>", sheet->to);
+            if (map->output || (sheet->embedded && map->rows > 1)) {
                 put_token(sheet->to, &sheet->rows[i], i);
                 fputs(" from ", sheet->to);
             }
@@ -361,6 +372,27 @@ bool grus_svg_draw(const grus_attention_map *map, const char *source, FILE *to)
         put_cells(&sheet);
         put_bands(&sheet);
         put_scale(&sheet);
+        fputs("</svg>\n", to);
+    }
+    free_labels(&sheet);
+    return fine;
+}
+
+bool grus_svg_embed(const grus_attention_map *map, FILE *to)
+{
+    svg_sheet sheet = {.map = map, .to = to, .top = EDGE, .embedded = true};
+    bool fine = make_labels(&sheet);
+    if (fine) {
+        lay_out(&sheet, NULL);
+        double height = sheet.top + cells_height(&sheet) + sheet.bands + EDGE;
+        fprintf(to,
+                "<svg class=\"map\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                "aria-label=\"Attention, %zu by %zu\">\n",
+                ceil(sheet.width), ceil(height), ceil(sheet.width), ceil(height), map->rows, map->columns);
+        put_top_labels(&sheet);
+        put_left_labels(&sheet);
+        put_cells(&sheet);
+        put_bands(&sheet);
         fputs("</svg>\n", to);
     }
     free_labels(&sheet);

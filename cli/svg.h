@@ -11,4 +11,8 @@
 // errors of the stream are left in it.
 bool grus_svg_draw(const grus_attention_map *map, const char *source, FILE *to);
 
+// The same for a page that has its own style and says what source and output are: cells and their labels alone, a cell of class
+// "cell" as opaque as its weight is a part of the greatest.
+bool grus_svg_embed(const grus_attention_map *map, FILE *to);
+
 #endif

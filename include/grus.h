@@ -569,6 +569,121 @@ GRUS_API grus_status grus_attend_text(const grus_model *model, const char *text,
                                       const grus_search *search, grus_attention_map **map, grus_error *error);
 GRUS_API void grus_attention_map_free(grus_attention_map *map);
 
+// ---- what the outputs of a run say ----
+
+typedef struct grus_survey_options {
+    size_t size;
+    size_t samples;   // records that are kept to be shown, at most; and a third as many of those in error
+    uint64_t records; // of each output that are read, from its beginning, at most
+} grus_survey_options;
+
+// 12 samples; all records.
+GRUS_API void grus_survey_options_init(grus_survey_options *options, size_t size);
+
+// A name with what it says. Texts of a survey are \0-terminated, a \0 inside appears as U+2400; they are as the directory
+// has them, mostly UTF-8.
+typedef struct grus_survey_fact {
+    size_t size;
+    const char *name, *value;
+} grus_survey_fact;
+
+// How often a text was found: an error, or a label of the head `name`.
+typedef struct grus_survey_count {
+    size_t size;
+    const char *name; // NULL: of an error
+    const char *text;
+    uint64_t n;
+} grus_survey_count;
+
+// Numbers of one kind, counted.
+typedef struct grus_survey_tally {
+    size_t size;
+    const char *name; // "source", "target", "output", "score", "norm", or that of a head, whose prob or score it is
+    const char *unit; // "characters", "tokens", "positions" of a length; "" of a value
+    uint64_t n;       // numbers, at least 1
+    double min, max, mean;  // of them
+    double low, width;      // bin i counts the x with low + i width <= x < low + (i + 1) width
+    size_t bins;            // the first and the last hold something
+    const uint64_t *counts; // (bins)
+} grus_survey_tally;
+
+// Of one shard, beside what grus_shard_overview says. Times are nanoseconds since 1970, 0 where they are not known: of files,
+// as their system has them.
+typedef struct grus_survey_shard {
+    size_t size;
+    uint64_t input_bytes, output_bytes;
+    // The shard before it in its rank was written or, where that is later, the rank's process began. Of a process that left no
+    // report the making of the output stands for its beginning.
+    int64_t begun;
+    int64_t written;   // its manifest was
+    uint64_t read;     // records of its output that were
+    const char *fault; // why its output could not be read, or does not fit its manifest; NULL: it could, and does
+} grus_survey_shard;
+
+// What the last process of a rank left in its report.json. What it does not say is 0, "" or NULL.
+typedef struct grus_survey_rank {
+    size_t size;
+    size_t rank;
+    int64_t ended; // its report was written, nanoseconds since 1970
+    const char *outcome;
+    double seconds, records_per_second, tokens_in_per_second, tokens_out_per_second, workers_busy, padding, lanes_idle;
+    uint64_t shards_done, shards_failed, records, records_failed, tokens_in, tokens_out, tokens_unknown;
+    uint64_t records_truncated, threads, peak_memory;
+    const char *cpu, *kernel, *compute_type, *version;
+    size_t n_errors;
+    const grus_survey_count *const *errors; // (n_errors) of records by short names of causes
+} grus_survey_rank;
+
+// One record of an output. NULL, and 0 with has_score false: it has no such thing.
+typedef struct grus_survey_sample {
+    size_t size;
+    const char *input; // its shard
+    uint64_t record;   // its number there, from 1
+    const char *error; // what was wrong with it; all that follows source and target is then missing
+    const char *source, *target;
+    const char *output; // the text, or the tokens' ids
+    bool has_score;
+    double score, logprob;
+    size_t n_heads;
+    const grus_attention_head *const *heads; // (n_heads) probs NULL where the record has none
+    size_t n_values;
+    const float *values; // (n_values) of the embedding
+    size_t n_token_logprobs;
+    const float *token_logprobs; // (n_token_logprobs)
+    // The attention, or the alignment as weights of 0 and 1, with no heads and without the output. Tokens are the words or
+    // the characters of the texts where the numbers of both go together in every record that was read, else "".
+    const grus_attention_map *map;
+} grus_survey_sample;
+
+// Everything belongs to the survey and lives until it is freed.
+typedef struct grus_survey {
+    size_t size;
+    const grus_overview *overview;
+    const grus_survey_shard *const *shards; // (overview->n) in its order
+    size_t n_settings;
+    const grus_survey_fact *const *settings; // (n_settings) what run.json says, the inputs left out
+    int64_t begun;                           // run.json was written, nanoseconds since 1970
+    size_t n_ranks;
+    const grus_survey_rank *const *ranks; // (n_ranks) that left a report
+    uint64_t read, failed, unreadable;    // records that were read; of them in error; lines too long or not understood
+    bool is_whole;                        // every record of every shard that is done was read
+    bool has_records;                     // the outputs' format has records that can be read
+    size_t n_errors, n_labels, n_tallies, n_samples;
+    const grus_survey_count *const *errors;   // (n_errors) the most frequent first, numbers in them as N
+    const grus_survey_count *const *labels;   // (n_labels) head by head, the most frequent first
+    uint64_t uncounted;                       // errors and labels for which there was no room
+    const grus_survey_tally *const *tallies;  // (n_tallies)
+    const grus_survey_sample *const *samples; // (n_samples) in the order of the run, those in error first
+} grus_survey;
+
+// Reads the outputs of outdir that are done, and what lies beside them, in memory that does not grow with them, and changes
+// nothing. Which records are kept hangs on the names of the shards and the records' numbers alone, not on chance. The caller frees *survey.
+// GRUS_E_OUTPUT: outdir is not the output directory of a run. After an error *survey is NULL; an output that cannot be read
+// is none.
+GRUS_API grus_status grus_outdir_survey(const char *outdir, const grus_survey_options *options, grus_survey **survey,
+                                        grus_error *error);
+GRUS_API void grus_survey_free(grus_survey *survey);
+
 // ---- benchmarks ----
 
 // One part of a run, or the whole of it, repeated until its time is up.

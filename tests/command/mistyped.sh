@@ -42,7 +42,7 @@ says "an option cut too short" "--max-: may be any of --max-length, --max-length
 
 # ---- help and version ----
 
-for command in run inspect status verify bench attend; do
+for command in run inspect status report verify bench attend; do
     expect 0 "help $command" help "$command"
     cp "$work/out" "$work/help"
     expect 0 "$command --help" "$command" --help
@@ -58,7 +58,7 @@ expect 0 "--version" --version
 check "version: the same" cmp "$work/version" "$work/out"
 
 # Each option of each command is known, however many there are.
-for command in run inspect status verify bench attend; do
+for command in run inspect status report verify bench attend; do
     expect 0 "$command --help" "$command" --help
     grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$work/out" | grep -oE -- '--.*' >"$work/options"
     while read -r option; do
