@@ -71,7 +71,7 @@ def text_of(fields):
         return plain(value["output"]).replace("\n", " ").replace("\r", " ")
     if isinstance(value, dict):
         return " ".join(value["labels"]) if "labels" in value else value["label"]
-    return value if value and isinstance(value[0], float) else " ".join(value)
+    return value if value and isinstance(value[0], (int, float)) else " ".join(value)
 
 
 def compare_text(lines, results, tolerance):

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Debian's packages of what `make dist` makes: built twice to the same bytes, clean for lintian, installed into a fresh root where
+# the command runs a model that ships and a program is built with the library, and taken away again. Needs root, debootstrap and a
+# mirror. DEB_MIRROR=URL names another one; DEB_ONCE=1 leaves the second build out.
+set -euo pipefail
+: "${srcdir:?}" "${builddir:?}"
+mirror=${DEB_MIRROR:-http://deb.debian.org/debian}
+suite=bookworm
+
+for tool in dpkg-buildpackage lintian debootstrap; do
+    command -v "$tool" >/dev/null || {
+        echo "this test needs $tool (Debian packages: dpkg-dev debhelper lintian debootstrap)" >&2
+        exit 77
+    }
+done
+((EUID == 0)) || {
+    echo "this test needs root, for debootstrap and chroot" >&2
+    exit 77
+}
+
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/grus-deb-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+logged() { # NAME COMMAND...
+    local log=$work/$1.log
+    shift
+    "$@" >"$log" 2>&1 </dev/null || {
+        tail -n 40 "$log" >&2
+        fail "$*; see above"
+    }
+}
+
+version=$(sed -n '1s/.*(\(.*\)-.*).*/\1/p' "$srcdir/debian/changelog")
+tarball=$builddir/grus-$version.tar.gz
+[[ -f $tarball ]] || fail "$tarball is not there: make dist"
+
+build() { # DIRECTORY OPTIONS
+    mkdir "$work/$1"
+    cp "$tarball" "$work/$1/grus_$version.orig.tar.gz"
+    tar -C "$work/$1" -xf "$tarball"
+    (cd "$work/$1/grus-$version" && DEB_BUILD_OPTIONS="parallel=$(nproc) $2" logged "$1" dpkg-buildpackage -us -uc -b)
+    rm -rf "$work/$1/grus-$version"
+    echo "built: $(cd "$work/$1" && find . -name "*.deb" | wc -l) packages"
+}
+
+build first ""
+if [[ -z ${DEB_ONCE-} ]]; then
+    build second nocheck
+    for package in "$work"/first/*.deb; do
+        cmp "$package" "$work/second/${package##*/}" || fail "two builds differ"
+    done
+    echo "two builds, one digest"
+fi
+logged lintian lintian --allow-root --fail-on error,warning,info "$work"/first/*.changes
+echo "lintian has nothing to say"
+
+root=$work/root
+inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
+logged debootstrap debootstrap --variant=minbase "$suite" "$root" "$mirror"
+mkdir "$root/packages"
+cp "$work"/first/*_*.deb "$root/packages"
+rm -f "$root"/packages/*-dbgsym_*
+logged install inside sh -c 'apt-get update && apt-get install -y --no-install-recommends /packages/*.deb gcc libc6-dev pkg-config zstd'
+
+model=/usr/share/grus/models/mnist-rows
+logged run inside grus run "$model" "$model/demo.jsonl.zst" -o /out --quiet
+right=$(inside sh -c 'zstd -dc /out/demo.jsonl.zst' | grep -c '"digit":' || true)
+wanted=$(zstd -dc "$srcdir/models/mnist-rows/demo.jsonl.zst" | wc -l)
+[[ $right == "$wanted" ]] || fail "grus run: $right of $wanted records"
+inside grus verify /out >/dev/null || fail "grus verify"
+inside test -f /usr/share/man/man1/grus-run.1.gz || fail "no manual page"
+echo "runs: $(inside grus --version)"
+
+cat >"$root/try.c" <<'END'
+#include <grus.h>
+int main(void)
+{
+    grus_model *model;
+    grus_error error;
+    grus_status status = grus_model_load("/usr/share/grus/models/g2p-en", NULL, &model, &error);
+    if (status == GRUS_OK)
+        grus_model_free(model);
+    return status;
+}
+END
+# shellcheck disable=SC2016
+inside sh -c 'cc -Wall -Werror -o /try /try.c $(pkg-config --cflags --libs grus) && /try' || fail "a program with the library"
+logged remove inside sh -c 'apt-get purge -y grus grus-models grus-doc libgrus0 libgrus-dev'
+left=$(inside sh -c 'find / -xdev -name "*grus*" ! -path "/packages/*" ! -path "/proc/*" ! -path "/out*"')
+[[ -z $left ]] || fail "left behind: $left"
+echo "installed, run, built with, and taken away"
