@@ -22,6 +22,8 @@ const char *const *grus_names(grus_name_list list)
         return grus_compute_names;
     case GRUS_NAMES_HEAD_OUTPUT:
         return grus_output_names;
+    case GRUS_NAMES_COMPRESS:
+        return grus_compress_names;
     }
     return NULL;
 }

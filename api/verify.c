@@ -153,6 +153,18 @@ static grus_status verify_features(grus_verifier *verifier, const char *path, co
     return GRUS_OK;
 }
 
+static void verify_coding(grus_verifier *verifier, const char *path, const grus_stream_counts *counts)
+{
+    static const char *const words[] = {"is not one zstd frame, as grus writes it",
+                                        "is not one gzip member, as grus writes it",
+                                        "is compressed, and the run was not to"};
+    grus_compress compress = verifier->claim.compress;
+    bool right = compress == GRUS_COMPRESS_NONE ? counts->frames == 0
+                                                : counts->frames == 1 && counts->gzip == (compress == GRUS_COMPRESS_GZ);
+    if (!right || counts->skippable_frames)
+        tell_words(verifier, path, NULL, words[compress]);
+}
+
 static grus_status verify_output(grus_verifier *verifier, const char *path, const grus_manifest *manifest,
                                  grus_error *error)
 {
@@ -169,14 +181,14 @@ static grus_status verify_output(grus_verifier *verifier, const char *path, cons
     verifier->counts.bytes += counts->bytes_in;
     compare_count(verifier, path, "output_bytes", "the size is ", counts->bytes_in, manifest->output_bytes);
     compare_hash(verifier, path, "output_xxh64", counts->xxh64, manifest->output_xxh64);
-    if (strcmp(verifier->claim.suffix, grus_format_suffixes[GRUS_FORMAT_NPY]) == 0)
+    if (verifier->claim.format == GRUS_FORMAT_NPY)
         return GRUS_OK;
-    if (strcmp(verifier->claim.suffix, grus_format_suffixes[GRUS_FORMAT_SAFETENSORS]) == 0)
+    if (verifier->claim.format == GRUS_FORMAT_SAFETENSORS)
         status = verify_features(verifier, path, manifest, error);
     else
         verify_lines(verifier, path, &content, manifest);
-    if (!status && (counts->frames != 1 || counts->skippable_frames))
-        tell_words(verifier, path, NULL, "is not one zstd frame, as grus writes it");
+    if (!status)
+        verify_coding(verifier, path, counts);
     return status;
 }
 

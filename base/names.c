@@ -164,11 +164,23 @@ const char *const grus_result_own_names[] = {
     [GRUS_N_RESULTS] = NULL,
 };
 
-const char *const grus_format_suffixes[] = {
-    [GRUS_FORMAT_JSONL] = ".jsonl.zst",   [GRUS_FORMAT_TXT] = ".txt.zst",
-    [GRUS_FORMAT_NPY] = ".npy",           [GRUS_FORMAT_SAFETENSORS] = ".safetensors.zst",
-    [GRUS_FORMAT_SAFETENSORS + 1] = NULL,
+const char *const grus_compress_names[] = {
+    [GRUS_COMPRESS_ZST] = "zst",
+    [GRUS_COMPRESS_GZ] = "gz",
+    [GRUS_COMPRESS_NONE] = "none",
+    [GRUS_COMPRESS_NONE + 1] = NULL,
 };
+
+const char *grus_output_suffix(size_t format, size_t compress)
+{
+    static const char *const suffixes[][GRUS_COMPRESS_NONE + 1] = {
+        [GRUS_FORMAT_JSONL] = {".jsonl.zst", ".jsonl.gz", ".jsonl"},
+        [GRUS_FORMAT_TXT] = {".txt.zst", ".txt.gz", ".txt"},
+        [GRUS_FORMAT_NPY] = {".npy", ".npy", ".npy"},
+        [GRUS_FORMAT_SAFETENSORS] = {".safetensors.zst", ".safetensors.gz", ".safetensors"},
+    };
+    return suffixes[format][compress];
+}
 
 const char *grus_head_input_name(size_t input, char text[GRUS_HEAD_INPUT_NAME])
 {

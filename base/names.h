@@ -38,7 +38,10 @@ extern const char *const grus_format_names[];    // grus_format
 extern const char *const grus_state_names[];     // grus_shard_state
 extern const char *const grus_compute_names[];   // grus_compute_type
 extern const char *const grus_output_names[];    // grus_head_output
-extern const char *const grus_format_suffixes[]; // of outputs, grus_format
+extern const char *const grus_compress_names[];  // grus_compress
+
+// What stands behind the stems of outputs of a grus_format and a grus_compress.
+const char *grus_output_suffix(size_t format, size_t compress);
 
 // The fields of a record's result.
 typedef enum grus_result_field {

@@ -18,6 +18,7 @@ static const field_flag flags[] = {
     {"run.attention", "--attention"},
     {"run.batch_tokens", "--batch-tokens"},
     {"run.checkpoint_records", "--checkpoint-records"},
+    {"run.compress", "--compress"},
     {"run.dry_run", "--dry-run"},
     {"run.fail_on_error", "--on-error"},
     {"run.field_prefix", "--field-prefix"},

@@ -44,6 +44,7 @@ enum option_number {
     OPT_GROW,
     OPT_MAX_RECORD,
     OPT_LONG,
+    OPT_COMPRESS,
     OPT_LEVEL,
     OPT_FORMAT,
     OPT_RANK,
@@ -117,7 +118,9 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_GROW] = GRUS_FLAG("grow", 0, RUN(grow), "add inputs that are not in OUTDIR's list to it"),
     [OPT_MAX_RECORD] = GRUS_SIZE("max-record", 1, RUN(max_record), "longest line [16M]"),
     [OPT_LONG] = GRUS_COUNT("long", 0, "N", 10, 31, RUN(window_log), "read zstd windows of up to 2^N bytes [27]"),
-    [OPT_LEVEL] = GRUS_COUNT("level", 0, "N", 1, 22, RUN(level), "zstd level of the output [3]"),
+    [OPT_COMPRESS] =
+        GRUS_CHOICE_OF("compress", GRUS_NAMES_COMPRESS, RUN(compress), "of the output: zst, gz, none [zst]"),
+    [OPT_LEVEL] = GRUS_COUNT("level", 0, "N", 1, 22, RUN(level), "of that compression, to 9 with gz [3]"),
     [OPT_FORMAT] = GRUS_CHOICE_OF("format", GRUS_NAMES_FORMAT, RUN(format), "[jsonl]"),
     [OPT_RANK] = GRUS_COUNT("rank", 0, "R", 0, 0, RUN(rank), "number of this process [the launcher's, else 0]"),
     [OPT_WORLD_SIZE] =

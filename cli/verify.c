@@ -16,11 +16,11 @@ static const grus_option options[N_OPTIONS] = {
 
 static int print_help(void)
 {
-    printf(
-        "usage: grus verify OUTDIR [--inputs INPUT...]\n\n"
-        "Reads every output of a run again and compares it with its manifest: size, hash, one whole zstd frame, one\n"
-        "line a record. With --inputs, the shards or directories that follow are compared with the manifests too.\n"
-        "\n");
+    printf("usage: grus verify OUTDIR [--inputs INPUT...]\n\n"
+           "Reads every output of a run again and compares it with its manifest: size, hash, one whole zstd frame or\n"
+           "gzip member, one line a record. With --inputs, the shards or directories that follow are compared with the "
+           "manifests too.\n"
+           "\n");
     grus_options_help(options, N_OPTIONS);
     printf("\nExit codes: 0 no difference; 1 some; 2 usage; 4 no input can be opened; 5 not an output directory.\n");
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;

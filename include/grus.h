@@ -154,6 +154,7 @@ typedef enum grus_name_list {
     GRUS_NAMES_SHARD_STATE, // grus_shard_state
     GRUS_NAMES_COMPUTE,     // grus_compute_type
     GRUS_NAMES_HEAD_OUTPUT, // grus_head_output
+    GRUS_NAMES_COMPRESS,    // grus_compress
 } grus_name_list;
 
 // The words of a list, in the order of its enumeration, with NULL behind the last; NULL for a list that this library does
@@ -248,6 +249,9 @@ typedef enum grus_on_changed {
     GRUS_CHANGED_KEEP, // it is done, with a warning
 } grus_on_changed;
 
+// How output shards are compressed.
+typedef enum grus_compress { GRUS_COMPRESS_ZST, GRUS_COMPRESS_GZ, GRUS_COMPRESS_NONE } grus_compress;
+
 // How the records of standard input are written.
 typedef enum grus_input_type { GRUS_INPUT_JSONL, GRUS_INPUT_TXT, GRUS_INPUT_TSV } grus_input_type;
 
@@ -261,7 +265,7 @@ typedef struct grus_run_options {
     grus_task task;
     grus_attention_output attention;
     grus_format format;
-    int level;                                  // zstd level of the output
+    int level;                                  // of the output's compression: 1 to 22 of zst, to 9 of gz
     const char *text_key, *id_key, *target_key; // JSONL fields
     size_t text_column, target_column;          // TSV columns, from 1
     size_t threads;                             // 0: what the affinity mask and the cgroup quota allow
@@ -293,6 +297,8 @@ typedef struct grus_run_options {
     bool last_reserved[7]; // false
     // JSONL field of what every hypothesis begins with, cut into tokens as targets are; NULL: none. Of GRUS_TASK_TRANSLATE.
     const char *prefix_key;
+    uint8_t compress;          // a grus_compress; GRUS_FORMAT_NPY is never compressed
+    bool compress_reserved[7]; // false
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

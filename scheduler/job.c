@@ -10,6 +10,7 @@
 #include "base/names.h"
 #include "base/positions.h"
 #include "engine/search_rules.h"
+#include "io/shard/codec.h"
 
 static grus_status refuse(grus_error *error, const char *field, const char *why)
 {
@@ -134,13 +135,32 @@ static grus_status settle_npy(grus_job *job, grus_error *error)
     return GRUS_OK;
 }
 
+static grus_status settle_compression(grus_job *job, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    job->suffix = grus_output_suffix(options->format, options->compress);
+    if (options->compress != GRUS_COMPRESS_GZ)
+        return GRUS_OK;
+    if (options->format == GRUS_FORMAT_NPY)
+        return refuse(error, "run.compress", "npy is not compressed");
+    const grus_codec *codec = grus_codec_of_name(job->suffix);
+    int least, most;
+    if (!codec->compressor)
+        return refuse(error, "run.compress", "this grus was built without zlib (Debian package: zlib1g-dev)");
+    codec->levels(&least, &most);
+    return options->level >= least && options->level <= most
+               ? GRUS_OK
+               : grus_fail(error, GRUS_E_USAGE, NULL, "run.level", "%d is not between %d and %d, the levels of gz",
+                           options->level, least, most);
+}
+
 // txt has room for one result a line.
 static grus_status settle_format(grus_job *job, grus_error *error)
 {
     const grus_run_options *options = job->options;
-    job->suffix = grus_format_suffixes[options->format];
-    if (options->format == GRUS_FORMAT_JSONL)
-        return GRUS_OK;
+    grus_status status = settle_compression(job, error);
+    if (status != GRUS_OK || options->format == GRUS_FORMAT_JSONL)
+        return status;
     if (options->format == GRUS_FORMAT_SAFETENSORS)
         return settle_safetensors(job, error);
     if (options->format == GRUS_FORMAT_NPY)

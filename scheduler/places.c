@@ -141,6 +141,9 @@ static grus_status check_outdir(const grus_run_options *options, const grus_shar
     if (grus_outdir_is_stdout(outdir) && grus_format_is_numbers(options->format))
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.format", "%s needs an output directory, not standard output",
                          grus_format_names[options->format]);
+    if (grus_outdir_is_stdout(outdir) && options->compress == GRUS_COMPRESS_GZ)
+        return grus_fail(error, GRUS_E_USAGE, NULL, "run.compress",
+                         "standard output is not compressed; gzip can do it");
     return GRUS_OK;
 }
 

@@ -109,6 +109,8 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_number(text, 1, "sampling_temperature", search->sampling_temperature);
         put_count(text, 1, "seed", options->seed);
     }
+    if (options->compress != GRUS_COMPRESS_ZST)
+        put_text(text, 1, "compress", grus_compress_names[options->compress]);
     if (options->mark_truncated)
         put_flag(text, 1, "mark_truncated", true);
     if (options->prefix_key)

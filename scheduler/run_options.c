@@ -17,7 +17,7 @@
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, sampling_temperature) + sizeof(double), "padding");
-_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, prefix_key) + sizeof(const char *), "padding");
+_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, compress_reserved) + 7, "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, bytes_resumed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_shard) + sizeof(void (*)(void)), "padding");
 
@@ -83,6 +83,8 @@ static grus_status check_choices(const grus_run_settings *settings, grus_error *
         return refuse(error, "run.input_type", why);
     if (run->head_output > GRUS_HEAD_LOGITS)
         return refuse(error, "run.head_output", why);
+    if (run->compress > GRUS_COMPRESS_NONE)
+        return refuse(error, "run.compress", why);
     if (run->on_changed > GRUS_CHANGED_KEEP)
         return refuse(error, "run.on_changed", why);
     if ((unsigned)settings->search.length_norm > GRUS_NORM_GNMT)

@@ -78,7 +78,14 @@ static grus_status take_run(grus_claim *claim, const char *path, const json_t *r
     size_t number;
     if (!json_is_string(format) || !grus_name_find(grus_format_names, json_string_value(format), &number))
         return damaged(path, "format", "jsonl, txt, npy or safetensors", error);
-    claim->suffix = grus_format_suffixes[number];
+    claim->format = (grus_format)number;
+    const json_t *compress = json_object_get(run, "compress"); // those that came before it have none
+    number = GRUS_COMPRESS_ZST;
+    if (compress &&
+        (!json_is_string(compress) || !grus_name_find(grus_compress_names, json_string_value(compress), &number)))
+        return damaged(path, "compress", "zst, gz or none", error);
+    claim->compress = (grus_compress)number;
+    claim->suffix = grus_output_suffix(claim->format, claim->compress);
     return take_inputs(claim, path, json_object_get(run, "inputs"), error);
 }
 

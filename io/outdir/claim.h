@@ -21,7 +21,9 @@ typedef struct grus_claim {
     bool in_array;                               // the run began in a job array
     size_t array_first, array_step, array_tasks; // how the job array was numbered that the run began in; 0, 1, 1
     char run[GRUS_RUN_IDENTITY];                 // of the run; "" where it has none
-    const char *suffix;                          // of the outputs
+    grus_format format;                          // of the outputs
+    grus_compress compress;
+    const char *suffix;
     size_t n;
     char **inputs; // (n) names without directory, in the order of the run
     char **stems;  // (n) of their outputs

@@ -1,4 +1,4 @@
-// output.h: an output shard and its commit: temporary name, zstd frame, fsync, rename without replacing, fsync of the
+// output.h: an output shard and its commit: temporary name, zstd frame or gzip member, fsync, rename without replacing, fsync of the
 // directory, then the manifest in the same way. Nothing that looks finished ever is not.
 #ifndef GRUS_IO_OUTDIR_OUTPUT_H
 #define GRUS_IO_OUTDIR_OUTPUT_H
@@ -7,8 +7,8 @@
 
 typedef struct grus_output grus_output;
 
-// outdir "-" writes to standard output (compressed only when the name asks; never committed). suffix is ".jsonl.zst",
-// ".txt.zst", ".npy" or ".safetensors.zst". Shards with .zst are one frame with content checksum at this level.
+// outdir "-" writes to standard output (compressed only when the name asks; never committed). suffix is one of
+// grus_output_suffix. Shards with .zst are one frame with content checksum, those with .gz one member, at this level.
 grus_status grus_output_open(const char *outdir, const char *stem, const char *suffix, int level, grus_output **output,
                              grus_error *error);
 grus_status grus_output_write(grus_output *output, const char *data, size_t size, grus_error *error);

@@ -334,6 +334,7 @@ START_TEST(heads_give_numbers)
     ck_assert_int_eq(grus_annotate(model, &options, line, sizeof line - 1, &text, &error), GRUS_E_USAGE);
     ck_assert_str_eq(error.place, "run.head_output");
     ck_assert_str_eq(grus_names(GRUS_NAMES_HEAD_OUTPUT)[GRUS_HEAD_LOGITS], "logits");
+    ck_assert_str_eq(grus_names(GRUS_NAMES_COMPRESS)[GRUS_COMPRESS_NONE], "none");
     grus_model_free(model);
     model = load("head-numbers");
     for (size_t head = 0, length; head < grus_model_heads(model); head++)
