@@ -10,6 +10,7 @@
     X(claim)            \
     X(config)           \
     X(features)         \
+    X(gzip)             \
     X(journal)          \
     X(manifest)         \
     X(npy)              \

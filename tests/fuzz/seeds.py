@@ -4,6 +4,7 @@ said in its source.
 
     python3 tests/fuzz/seeds.py tests/fuzz/corpus
 """
+import gzip
 import json
 import os
 import shutil
@@ -83,6 +84,21 @@ def streams():
                            ("too-long-across", front + b"y" * 40000 + b"\nz\n"), ("too-long-at-end", front + b"y" * 40000),
                            ("too-long-from-the-first", b"y" * 300000 + b"\nz"), ("carriage-return-across", b"x" * 262143 + b"\r\nz\n")):
             yield "stream", name, b"\x3e" + subprocess.run(["zstd", "-qc", "--check"], input=text, capture_output=True).stdout
+
+
+def gzips():
+    member = b"\0%c\x14\x06\0\0\0\0hello\n"
+    yield "gzip", "members", b"\1" + member.replace(b"%c", b"\0") + member.replace(b"%c", b"\1") + b"\4\x09"
+    yield "gzip", "fields", b"\3" + b"\0\x1f\x77\x06\0\0\0\0\5hello\n"
+    yield "gzip", "header-crc", b"\1" + b"\0\2\0\3\1\2\3\4abc" + b"\5\0\0\0\x04\0\x42"
+    yield "gzip", "cut", b"\3" + member.replace(b"%c", b"\0") + b"\5\0\0\0\x12\1"
+    yield "gzip", "behind", b"\3" + member.replace(b"%c", b"\0") + b"\4\3\3x"
+    yield "gzip", "second-magic", b"\1" + member.replace(b"%c", b"\0") + b"\3\x1f\3\x8b\3\x08"
+    for name in sorted(os.listdir(FILES)):
+        if name.endswith(".gz"):
+            with open(os.path.join(FILES, name), "rb") as f:
+                yield "gzip", name.replace(".jsonl.gz", ""), b"\2" + f.read()
+    yield "gzip", "bomb", b"\2" + gzip.compress(b"\n" * 3000000, 9, mtime=0)
 
 
 def tensors():
@@ -254,7 +270,7 @@ def configs():
 
 def seeds():
     """(target, name, bytes)"""
-    for several in (lines, streams, tensors, bad_feature_shards, texts, directories, journals, configs):
+    for several in (lines, streams, gzips, tensors, bad_feature_shards, texts, directories, journals, configs):
         yield from several()
 
 
