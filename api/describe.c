@@ -21,8 +21,12 @@ static void print_parts(grus_buffer *to, const grus_part *parts, size_t n)
 static void print_attention(grus_buffer *to, const grus_attention_config *attention)
 {
     grus_buffer_printf(to, "%s", grus_score_names[attention->score]);
-    if (attention->score == GRUS_SCORE_ADDITIVE)
+    if (attention->heads)
+        grus_buffer_printf(to, ", %zu head%s", attention->heads, attention->heads == 1 ? "" : "s");
+    if (attention->size)
         grus_buffer_printf(to, ", size %zu", attention->size);
+    if (attention->heads)
+        grus_buffer_printf(to, ", context %zu", attention->context_dim);
     if (attention->temperature < 1 || attention->temperature > 1)
         grus_buffer_printf(to, ", temperature %g", attention->temperature);
 }

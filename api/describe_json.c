@@ -133,8 +133,12 @@ static void put_attention(grus_buffer *to, const grus_attention_config *attentio
 {
     begin(to, "attention", '{');
     put_text(to, "score", grus_score_names[attention->score]);
-    if (attention->score == GRUS_SCORE_ADDITIVE)
+    if (attention->heads)
+        put_count(to, "heads", attention->heads);
+    if (attention->size)
         put_count(to, "size", attention->size);
+    if (attention->heads)
+        put_count(to, "context_dim", attention->context_dim);
     put_number(to, "temperature", attention->temperature);
     grus_buffer_byte(to, '}');
 }

@@ -221,6 +221,7 @@ static void add_attention(grus_collected *all, const grus_result *result)
         n = result->length;
         weights = result->attention;
     }
+    n *= grus_config_attention_rows(&all->job->model->config, all->job->infer.attention_heads);
     put_floats(&all->columns[ATTENTION], weights, n);
     all->n_weights += n;
     put_size(&all->columns[ATTENTION_OFFSETS], all->n_weights);
@@ -278,7 +279,10 @@ grus_status grus_collected_new(const grus_job *job, grus_collected **collected, 
         return grus_fail_memory(error, sizeof *all);
     all->job = job;
     all->results.size = sizeof all->results;
-    all->results.dim = job->embedding || job->states ? grus_config_output_size(&job->model->config) : 0;
+    if (job->embedding)
+        all->results.dim = grus_config_pooled_size(&job->model->config);
+    else if (job->states)
+        all->results.dim = grus_config_output_size(&job->model->config);
     if (job->states)
         put_size(&all->columns[STATE_OFFSETS], 0);
     if (job->infer.attention)

@@ -66,8 +66,10 @@ typedef enum grus_score_kind {
 
 typedef struct grus_attention_config {
     grus_score_kind score;
-    size_t size; // A of additive, else 0
+    size_t size; // A of additive and of heads, else 0
     double temperature;
+    size_t heads;       // torch.nn.MultiheadAttention's, which divide size; 0: a single one without projections
+    size_t context_dim; // with heads: values of a context
 } grus_attention_config;
 
 typedef enum grus_tokenizer_kind {
@@ -242,6 +244,31 @@ static inline size_t grus_config_layer_size(const grus_config *config, size_t la
 static inline size_t grus_config_output_size(const grus_config *config)
 {
     return grus_config_layer_size(config, config->encoder.num_layers - 1);
+}
+
+// Values of a context of this attention over the encoder's outputs.
+static inline size_t grus_config_context_size(const grus_config *config, const grus_attention_config *attention)
+{
+    return attention->heads ? attention->context_dim : grus_config_output_size(config);
+}
+
+// Values of a pooled vector.
+static inline size_t grus_config_pooled_size(const grus_config *config)
+{
+    return grus_config_context_size(config, &config->pooling.attention);
+}
+
+// The attention of such a model: of its decoder, or of its pooling.
+static inline const grus_attention_config *grus_config_attention(const grus_config *config)
+{
+    return config->seq2seq ? &config->attention : &config->pooling.attention;
+}
+
+// Rows of weights that a step or a pooled vector has: with by_head one for each head of its attention.
+static inline size_t grus_config_attention_rows(const grus_config *config, bool by_head)
+{
+    size_t heads = grus_config_attention(config)->heads;
+    return by_head && heads ? heads : 1;
 }
 
 // Whether a head reads the outputs of a layer below the last, so that they are kept.

@@ -29,6 +29,7 @@ static const field_flag flags[] = {
     {"run.input_type", "--input-type"},
     {"run.level", "--level"},
     {"run.mark_truncated", "--mark-truncated"},
+    {"run.attention_heads", "--attention-heads"},
     {"run.max_errors", "--max-errors"},
     {"run.max_memory", "--max-memory"},
     {"run.max_record", "--max-record"},

@@ -23,6 +23,7 @@ enum option_number {
     OPT_SAMPLING_TOPK,
     OPT_SAMPLING_TEMPERATURE,
     OPT_ATTENTION,
+    OPT_ATTENTION_HEADS,
     OPT_HEAD_OUTPUT,
     OPT_TOKEN_SCORES,
     OPT_MARK_TRUNCATED,
@@ -85,6 +86,8 @@ static const grus_option options[N_OPTIONS] = {
                                            GRUS_SEARCH_FIELD(sampling_temperature), "divides logits before a draw [1]"),
     [OPT_ATTENTION] = GRUS_CHOICE_OF("attention", GRUS_NAMES_ATTENTION, RUN(attention),
                                      "none, soft (weights), hard (alignment) [none]"),
+    [OPT_ATTENTION_HEADS] = GRUS_FLAG("attention-heads", 0, RUN(attention_heads),
+                                      "with --attention soft: the weights of each head instead of their mean"),
     [OPT_HEAD_OUTPUT] = GRUS_CHOICE_OF("head-output", GRUS_NAMES_HEAD_OUTPUT, RUN(head_output),
                                        "labels, or numbers of the task's heads: probs, logits [labels]"),
     [OPT_TOKEN_SCORES] =

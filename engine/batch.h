@@ -28,6 +28,7 @@ typedef struct grus_infer_options {
     bool attention;    // fill in attention
     bool token_scores; // with force: fill in token_logprobs
     grus_search search;
+    bool attention_heads; // with attention: that of each head of its own, if it has several
 } grus_infer_options;
 
 #define GRUS_ALL_HEADS UINT32_MAX
@@ -47,16 +48,19 @@ typedef struct grus_hypothesis {
     const uint32_t *tokens; // (length)
     double logprob, score;
     const float *token_logprobs; // (length), or NULL
-    const float *attention;      // (length, the result's length) row-major, or NULL; only of the best hypothesis
+    const float *attention;      // (length, the result's length) row-major, or NULL; only of the best hypothesis; with
+                                 // attention_heads (length, heads, the result's length)
 } grus_hypothesis;
 
 typedef struct grus_result {
     bool finite;            // false: some number of this result is not; nothing else is to be used then
     size_t length;          // positions behind the front: of token heads, and columns of attention
-    const float *embedding; // (D) the pooled vector; NULL without pooling
+    const float *embedding; // the pooled vector; NULL without pooling
     size_t n_states;        // positions of the encoder
     const float *states;    // (n_states, D) its outputs, where they were asked for; else NULL
-    const float *attention; // (length) pooling weights, where asked for and the pooling is by attention; else NULL
+    const float
+        *attention; // (length) pooling weights, where asked for and the pooling is by attention; else NULL; with
+                    // attention_heads (heads, length)
     const grus_prediction
         *predictions; // one for each head of the config, all 0 where it was not asked for; NULL: none was
     size_t n_hypotheses;

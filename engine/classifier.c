@@ -24,22 +24,30 @@ static bool is_wanted(uint32_t heads, size_t i)
 
 // What stays of a batch.
 typedef struct kept {
-    float *pooled;                // (records, D), where the model pools
-    float *weights;               // (positions) likewise
+    float *pooled;                // (records, P), where the model pools
+    float *weights;               // (positions), or with attention_heads (heads, positions), likewise
     grus_prediction *predictions; // (records, heads), where they are asked for
 } kept;
 
-static bool list_kept(const grus_classifier *classifier, uint32_t heads, const grus_sizes *sizes, grus_arena *arena,
-                      kept *k)
+// Rows of weights that a record is told.
+static size_t weight_rows(const grus_classifier *classifier, const grus_infer_options *options)
 {
+    return options->attention_heads ? grus_attention_heads(&classifier->pooling.attention) : 1;
+}
+
+static bool list_kept(const grus_classifier *classifier, const grus_infer_options *options, const grus_sizes *sizes,
+                      grus_arena *arena, kept *k)
+{
+    size_t cells = grus_mul_sat(sizes->positions, weight_rows(classifier, options));
     bool pools = classifier->pooling.kind != GRUS_POOL_NONE;
     *k = (struct kept){NULL, NULL, NULL};
-    if (pools && (!(k->pooled = grus_arena_alloc(arena, grus_mul_sat(sizes->records, classifier->pooling.size),
+    if (pools && (!(k->pooled = grus_arena_alloc(arena, grus_mul_sat(sizes->records, classifier->pooling.pooled),
                                                  sizeof *k->pooled)) ||
-                  !(k->weights = grus_arena_alloc(arena, sizes->positions, sizeof *k->weights))))
+                  !(k->weights = grus_arena_alloc(arena, cells, sizeof *k->weights))))
         return false;
-    return !heads || (k->predictions = grus_arena_alloc(arena, grus_mul_sat(sizes->records, classifier->n_heads),
-                                                        sizeof *k->predictions)) != NULL;
+    return !options->heads ||
+           (k->predictions = grus_arena_alloc(arena, grus_mul_sat(sizes->records, classifier->n_heads),
+                                              sizeof *k->predictions)) != NULL;
 }
 
 bool grus_classifier_list(const grus_classifier *classifier, const grus_infer_options *options, const grus_sizes *sizes,
@@ -47,8 +55,9 @@ bool grus_classifier_list(const grus_classifier *classifier, const grus_infer_op
 {
     kept k;
     const grus_head_sizes of_heads = {sizes->records, sizes->positions, sizes->longest};
-    bool listed = list_kept(classifier, options->heads, sizes, arena, &k) &&
-                  grus_pooling_list(&classifier->pooling, sizes->positions, arena);
+    const grus_pooling_sizes of_pooling = {sizes->records, sizes->positions, sizes->longest};
+    bool listed =
+        list_kept(classifier, options, sizes, arena, &k) && grus_pooling_list(&classifier->pooling, &of_pooling, arena);
     for (size_t i = 0; i < classifier->n_heads && listed; i++)
         if (is_wanted(options->heads, i))
             listed = grus_head_list(classifier->heads + i, options, &of_heads, arena);
@@ -131,19 +140,20 @@ grus_status grus_classifier_run(const grus_classifier *classifier, const grus_en
     const grus_sizes sizes = {.records = encoded->n, .positions = encoded->positions};
     running r = {.classifier = classifier, .options = options, .encoded = encoded, .results = results};
     const kept *k = &r.kept;
-    if (!list_kept(classifier, options->heads, &sizes, work->arena, &r.kept))
+    if (!list_kept(classifier, options, &sizes, work->arena, &r.kept))
         return grus_fail_memory(work->error, 0);
     if (k->pooled) {
-        grus_status status = grus_pooling_run(pooling, encoded, work, k->pooled, k->weights);
+        grus_status status =
+            grus_pooling_run(pooling, encoded, work, (grus_pooled){k->pooled, k->weights, options->attention_heads});
         if (status)
             return status;
     }
     bool weighted = options->attention && pooling->kind == GRUS_POOL_ATTENTION;
     for (size_t i = 0; i < encoded->n; i++) {
-        float *pooled = k->pooled ? k->pooled + i * pooling->size : NULL;
-        results[i].finite = !pooled || all_finite(pooled, pooling->size);
+        float *pooled = k->pooled ? k->pooled + i * pooling->pooled : NULL;
+        results[i].finite = !pooled || all_finite(pooled, pooling->pooled);
         results[i].embedding = pooled;
-        results[i].attention = weighted ? k->weights + encoded->offset[i] : NULL;
+        results[i].attention = weighted ? k->weights + encoded->offset[i] * weight_rows(classifier, options) : NULL;
     }
     return options->heads ? run_heads(&r, work) : GRUS_OK;
 }

@@ -15,7 +15,7 @@ static size_t part_size(const grus_decoder *decoder, grus_part part)
     case GRUS_PART_EMBEDDING:
         return decoder->embedding_size;
     case GRUS_PART_CONTEXT:
-        return decoder->values;
+        return decoder->context;
     case GRUS_PART_READOUT:
         return decoder->readout_size;
     case GRUS_PART_STATE:
@@ -46,7 +46,7 @@ static void find_bounded(grus_decoder *decoder, const grus_config *config)
     const grus_decoder_config *from = &config->decoder;
     bool *bounded = decoder->bounded, values = grus_config_is_bounded(config);
     bounded[GRUS_PART_EMBEDDING] = false;
-    bounded[GRUS_PART_CONTEXT] = values;
+    bounded[GRUS_PART_CONTEXT] = values && !decoder->heads;
     bounded[GRUS_PART_STATE] = grus_cell_config_is_bounded(&from->cell) && (from->bridge != GRUS_BRIDGE_LAST || values);
     bounded[GRUS_PART_READOUT] = from->readout_size == 0 || from->readout_tanh;
     for (size_t i = 0; i < from->n_readout && from->readout_size == 0; i++)
@@ -77,6 +77,12 @@ static grus_columns columns_of(const grus_decoder *decoder, const grus_part *par
     return columns;
 }
 
+// The context among the parts, where its products can be made of the encoder's outputs and summed; else none.
+static grus_columns foldable_among(const grus_decoder *decoder, const grus_part *parts, size_t n)
+{
+    return decoder->heads ? (grus_columns){0, 0} : columns_of(decoder, parts, n, GRUS_PART_CONTEXT);
+}
+
 // Where the embedding is among the parts; its columns are 0 where it is not.
 static grus_embedding embedding_among(const grus_decoder *decoder, const grus_part *parts, size_t n)
 {
@@ -88,7 +94,7 @@ static grus_status read_layers(grus_decoder *decoder, grus_reading *reading, gru
 {
     const grus_decoder_config *config = decoder->config;
     grus_embedding embedding = embedding_among(decoder, config->inputs, config->n_inputs);
-    grus_columns context = columns_of(decoder, config->inputs, config->n_inputs, GRUS_PART_CONTEXT), none = {0, 0};
+    grus_columns context = foldable_among(decoder, config->inputs, config->n_inputs), none = {0, 0};
     size_t input = parts_size(decoder, config->inputs, config->n_inputs);
     bool biased = false;
     grus_status status = GRUS_OK;
@@ -121,11 +127,11 @@ static grus_status read_second(grus_decoder *decoder, grus_reading *reading, gru
     if (!decoder->second)
         return grus_fail_memory(error, sizeof *decoder->second);
     *decoder->second = (grus_cell){.config = decoder->config->cell,
-                                   .input = decoder->values,
+                                   .input = decoder->context,
                                    .hidden = decoder->hidden,
                                    .biased = grus_cell_has_bias(reading->tensors, prefix, suffix),
                                    .bounded = decoder->bounded[GRUS_PART_STATE]};
-    grus_linear_parts parts = {.parts = {1, {decoder->values}}, .context = {0, decoder->values}};
+    grus_linear_parts parts = {.parts = {1, {decoder->context}}, .context = {0, decoder->heads ? 0 : decoder->context}};
     return grus_cell_read(decoder->second, reading, prefix, suffix, &parts, error);
 }
 
@@ -139,7 +145,7 @@ static grus_status read_readout(grus_decoder *decoder, grus_reading *reading, si
         grus_read_matrix(reading, (grus_wanted){"decoder.readout", "weight", rows, columns}, &matrix, error);
     grus_linear_parts parts = {parts_of(decoder, config->readout, config->n_readout),
                                embedding.columns ? &embedding : NULL,
-                               columns_of(decoder, config->readout, config->n_readout, GRUS_PART_CONTEXT)};
+                               foldable_among(decoder, config->readout, config->n_readout)};
     decoder->readout.kernel = reading->kernel;
     if (!status)
         status = grus_linear_make(&decoder->readout, reading->arena, matrix, &parts, error);
@@ -201,12 +207,15 @@ grus_status grus_decoder_read(grus_reading *reading, const grus_config *config, 
                               .hidden = from->hidden_size,
                               .layers = from->num_layers,
                               .attends = from->query != GRUS_QUERY_NONE,
-                              .values = grus_config_output_size(config)};
+                              .heads = config->attention.heads,
+                              .values = grus_config_output_size(config),
+                              .context = grus_config_context_size(config, &config->attention)};
     size_t readout_parts = parts_size(decoder, from->readout, from->n_readout);
     decoder->readout_size = from->readout_size ? from->readout_size : readout_parts;
     decoder->cells = grus_arena_alloc(reading->arena, decoder->layers, sizeof *decoder->cells);
     if (!decoder->cells)
         return grus_fail_memory(error, decoder->layers * sizeof *decoder->cells);
+    decoder->values_bounded = grus_config_is_bounded(config);
     find_bounded(decoder, config);
     grus_status status = read_embedding(decoder, reading, error);
     if (!status)

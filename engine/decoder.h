@@ -13,7 +13,10 @@ typedef struct grus_decoder {
     size_t vocab, embedding_size, hidden, layers;
     bool attends;         // else there is no context, and attention is empty
     uint32_t first_token; // whose embedding the first step reads: bos, or the row of zeros behind the vocabulary
+    size_t heads;         // of its attention; 0: it is no such one
     size_t values;        // D of the encoder
+    bool values_bounded;  // which lie in [-1, 1]
+    size_t context;       // C, values of a context: D, or what an attention of heads has
     size_t readout_size;  // R
     bool bounded[GRUS_PART_STATE + 1]; // parts whose values lie in [-1, 1]
     float *embedding;                  // (entries, E)

@@ -29,7 +29,11 @@ static size_t context_ld(const grus_decoder *decoder, bool folded)
 {
     const grus_linear *readers[2];
     context_readers(decoder, readers);
-    return folded ? grus_linear_folded_width(readers) : decoder->attends ? decoder->values : 0;
+    if (folded)
+        return grus_linear_folded_width(readers);
+    if (decoder->heads) // a product is written there
+        return grus_weights_width(decoder->attention.multihead.output);
+    return decoder->attends ? decoder->values : 0;
 }
 
 static size_t widest_product_input(const grus_decoder *decoder)
@@ -37,7 +41,7 @@ static size_t widest_product_input(const grus_decoder *decoder)
     size_t widest = grus_max(decoder->hidden, grus_weights_in(decoder->readout.rest));
     for (size_t layer = 0; layer < decoder->layers; layer++)
         widest = grus_max(widest, decoder->cells[layer].input);
-    return grus_max(widest, decoder->values);
+    return grus_max(widest, grus_max(decoder->context, decoder->attention.size));
 }
 
 static size_t readout_ld(const grus_decoder *decoder)
@@ -81,8 +85,11 @@ static grus_output_layer output_layer(const grus_decoder *decoder)
 static bool list_attending(grus_decoding *d, grus_arena *arena)
 {
     const grus_decoder *decoder = d->decoder;
-    return !decoder->attends || (grus_query_scratch_list(&decoder->attention, d->max_rows, arena, &d->query_scratch) &&
-                                 list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->longest));
+    d->scratch_ld = grus_mul_sat(d->longest, grus_attention_heads(&decoder->attention));
+    return !decoder->attends ||
+           (grus_query_scratch_list(&decoder->attention, d->max_rows, arena, &d->query_scratch) &&
+            list_floats(arena, &d->weights, GRUS_MAX_SUMS, d->scratch_ld) &&
+            (!decoder->heads || list_floats(arena, &d->sums, d->max_rows, decoder->attention.size)));
 }
 
 // Lists what rows take in a step.
@@ -125,7 +132,7 @@ static bool list_values(grus_decoding *d, size_t positions, bool fold, grus_aren
                               .n = positions,
                               .parts = 1,
                               .columns = {decoder->values},
-                              .bounded = {decoder->bounded[GRUS_PART_CONTEXT]},
+                              .bounded = {decoder->values_bounded},
                               .counts = true};
     if (!decoder->attends)
         return true;
@@ -172,7 +179,7 @@ static grus_decoding shaped(const grus_decoder *decoder, grus_decoding_shape sha
                                       .has_c = decoder->cells->type->has_c},
                            .folded = folded,
                            .context_ld = context_ld(decoder, folded),
-                           .context_columns = decoder->values,
+                           .context_columns = decoder->heads ? decoder->attention.size : decoder->values,
                            .max_rows = max_rows,
                            .readout_ld = readout_ld(decoder)};
 }

@@ -45,8 +45,10 @@ typedef struct grus_decoding {
     bool two_inputs, tabled_input; // of the layer: its input is the sum of gi_rows and more_rows; gi_rows are a table's
     grus_query_scratch query_scratch;
     grus_output_layer output;
-    size_t longest; // source
-    float *weights; // (GRUS_MAX_SUMS, longest)
+    size_t longest;    // source
+    size_t scratch_ld; // floats of a query's weights: longest for each head
+    float *weights;    // (GRUS_MAX_SUMS, scratch_ld)
+    float *sums;       // with heads: (max_rows, A) what they have summed, of which contexts are made
     // Row pointers of the step, (max_rows) each; those of lanes and of rows in lane order are marked.
     const float **embedding, **h_read, **context_prev, **context, **readout_prev, **readout, **gi_rows, **more_rows,
         **queries;

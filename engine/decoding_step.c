@@ -26,11 +26,34 @@ static void set_rows(grus_decoding *d, const grus_row *rows, size_t n)
     }
 }
 
+// Where a row's weights go, n-th of those that are taken together.
+static float *weights_of(const grus_decoding *d, const grus_row *row, size_t n)
+{
+    bool own = row->weights && (row->by_head || !d->decoder->heads);
+    return own ? row->weights : d->weights + n * d->scratch_ld;
+}
+
+// The contexts of n sums of heads, likewise.
+static void join_heads(grus_decoding *d, const grus_row *rows, const uint32_t *which, size_t n)
+{
+    const grus_multihead *multihead = &d->decoder->attention.multihead;
+    float *context = d->sides[d->side].context;
+    for (size_t i = 0; i < n; i++)
+        d->chosen[i] = d->sums + i * multihead->size;
+    grus_panels_pack(d->panels, &(grus_part_rows){d->chosen, multihead->size, false}, 1, n);
+    grus_product(multihead->output, d->panels, 0, context, d->context_ld);
+    for (size_t i = 0; i < n; i++)
+        grus_multihead_finish(multihead, d->encoded->length[rows[which[i]].sequence], context + i * d->context_ld);
+    d->stats->flops += grus_product_flops(n, multihead->output, multihead->context);
+}
+
 // Contexts of n queries (rows of Dq), query i being that of row which[i]; those of a sequence that lie side by side are
 // taken together.
 static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which, size_t n, const float *const *queries)
 {
-    float *context = d->sides[d->side].context;
+    const grus_multihead *multihead = &d->decoder->attention.multihead;
+    float *sums = multihead->heads ? d->sums : d->sides[d->side].context;
+    size_t ld = multihead->heads ? multihead->size : d->context_ld;
     grus_attention_project(&d->keys, queries, n, &d->query_scratch, d->queries);
     d->stats->flops += n * grus_attention_query_flops(&d->keys);
     for (size_t i = 0, count; i < n; i += count) {
@@ -41,13 +64,20 @@ static void attend(grus_decoding *d, const grus_row *rows, const uint32_t *which
             const grus_row *row = rows + which[i + count];
             if (row->sequence != sequence)
                 break;
-            weights[count] = row->weights ? row->weights : d->weights + count * d->longest;
-            contexts[count] = context + (i + count) * d->context_ld;
+            weights[count] = weights_of(d, row, count);
+            contexts[count] = sums + (i + count) * ld;
         }
         d->stats->flops += (uint64_t)2 * count * length * (d->keys.columns + d->context_columns);
         grus_attend(&d->keys,
                     &(grus_attending){d->encoded->offset[sequence], length, count, d->queries + i, weights, contexts});
+        for (size_t k = 0; k < count; k++) {
+            const grus_row *row = rows + which[i + k];
+            if (row->weights && row->weights != weights[k])
+                grus_multihead_mean(multihead, length, weights[k], row->weights);
+        }
     }
+    if (multihead->heads)
+        join_heads(d, rows, which, n);
 }
 
 static const float **contexts(const grus_decoding *d, bool into_cell)
@@ -62,7 +92,7 @@ static grus_part_rows part_rows(const grus_decoding *d, grus_part part, bool int
     case GRUS_PART_EMBEDDING:
         return (grus_part_rows){d->embedding, decoder->embedding_size, decoder->bounded[part]};
     case GRUS_PART_CONTEXT:
-        return (grus_part_rows){contexts(d, into_cell), decoder->values, decoder->bounded[part]};
+        return (grus_part_rows){contexts(d, into_cell), decoder->context, decoder->bounded[part]};
     case GRUS_PART_READOUT:
         return (grus_part_rows){d->readout_prev, decoder->readout_size, decoder->bounded[part]};
     case GRUS_PART_STATE:

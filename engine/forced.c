@@ -20,8 +20,9 @@ static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded,
 {
     const grus_forced *target = &forced[f->sequence];
     uint32_t token = f->step ? target->tokens[f->step - 1] : decoder->first_token;
-    float *weights = target->attention ? target->attention + f->step * encoded->length[f->sequence] : NULL;
-    return (grus_row){token, f->row, f->sequence, weights};
+    size_t cells = encoded->length[f->sequence] * (target->by_head ? grus_attention_heads(&decoder->attention) : 1);
+    float *weights = target->attention ? target->attention + f->step * cells : NULL;
+    return (grus_row){token, f->row, f->sequence, weights, target->by_head};
 }
 
 // Scores the token that the follower stands before; false when its target is done.

@@ -12,6 +12,7 @@ typedef struct grus_forced {
     size_t length;
     float *logprobs;  // (length) written, or NULL
     float *attention; // (length, source length) written, or NULL
+    bool by_head;     // attention is (length, heads, source length)
     double logprob;   // written: the sum
 } grus_forced;
 

@@ -88,11 +88,13 @@ static void set_best(const targets *t, const grus_result *results, size_t n)
 
 static void place_attention(const grus_generator *g, const grus_encoded *encoded, const targets *t)
 {
-    size_t first = 0;
+    bool by_head = g->options->attention_heads;
+    size_t first = 0, rows = by_head ? grus_attention_heads(&g->decoder->attention) : 1;
     for (size_t i = 0; i < encoded->n && t->attention; i++) {
-        size_t cells = t->forced[i].length * encoded->length[i];
+        size_t cells = t->forced[i].length * encoded->length[i] * rows;
         GRUS_ASSERT(cells <= g->sizes.cells - first);
         t->forced[i].attention = t->attention + first;
+        t->forced[i].by_head = by_head;
         first += cells;
     }
 }

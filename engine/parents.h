@@ -13,6 +13,7 @@ typedef struct grus_row {
     uint32_t parent;   // its row in the step before; GRUS_NO_ROW at its first step
     uint32_t sequence; // the source it reads
     float *weights;    // (source length) where this step's attention goes; NULL: nowhere
+    bool by_head;      // weights are (heads, source length)
 } grus_row;
 
 typedef struct grus_parents {

@@ -196,7 +196,8 @@ static void step(sampling *g)
     const grus_decoder *decoder = g->task->decoder;
     for (size_t i = 0; i < g->n; i++) {
         walk *w = &g->walks[i];
-        g->rows[i] = (grus_row){w->step ? w->tokens[w->step - 1] : decoder->first_token, w->row, w->sequence, NULL};
+        g->rows[i] =
+            (grus_row){w->step ? w->tokens[w->step - 1] : decoder->first_token, w->row, w->sequence, NULL, false};
         w->row = (uint32_t)i;
     }
     grus_decoding_step(g->decoding, g->rows, g->n);

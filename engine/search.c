@@ -321,7 +321,7 @@ static size_t lay_rows(searching *g)
         sentence *s = &g->sentences[i];
         for (size_t rank = 0; rank < s->n_live; rank++) {
             uint32_t token = s->step ? s->nodes[(s->step - 1) * beam + rank].token : g->decoder->first_token;
-            g->rows[n] = (grus_row){token, s->live[rank].row, s->sequence, NULL};
+            g->rows[n] = (grus_row){token, s->live[rank].row, s->sequence, NULL, false};
             s->live[rank].row = (uint32_t)n++;
         }
     }

@@ -22,8 +22,10 @@ grus_sizes grus_sizes_of(const grus_batch *batch, const grus_infer_options *opti
         sizes.longest = grus_max(sizes.longest, length);
         sizes.steps = grus_add_sat(sizes.steps, steps);
         sizes.tokens = grus_add_sat(sizes.tokens, tokens);
+        size_t cells = grus_mul_sat(steps + tokens, length);
         if (options->attention)
-            sizes.cells = grus_add_sat(sizes.cells, grus_mul_sat(steps + tokens, length));
+            sizes.cells = grus_add_sat(
+                sizes.cells, grus_mul_sat(cells, grus_config_attention_rows(config, options->attention_heads)));
     }
     return sizes;
 }

@@ -11,7 +11,8 @@ typedef struct grus_sizes {
     size_t longest;            // positions of one record
     size_t steps;              // of the searches: the limits of all records added up; 0 with forced targets
     size_t tokens;             // of the forced targets, end tokens included; 0 where there are none
-    size_t cells; // attention weights of hypotheses: steps, or tokens, times positions of each record; 0: not wanted
+    size_t
+        cells; // attention weights of hypotheses: steps, or tokens, times positions (times heads) of each record; 0: not wanted
 } grus_sizes;
 
 // Those of a batch before the front of config. What does not fit a size_t is SIZE_MAX.

@@ -294,7 +294,8 @@ typedef struct grus_run_options {
     // field_prefix: stands before the names of the others. NULL: their own.
     const char *output_key, *field_prefix;
     uint8_t head_output;   // a grus_head_output, of what the task's heads give
-    bool last_reserved[7]; // false
+    bool attention_heads;  // with attention soft: the weights of each head of an attention that has several
+    bool last_reserved[6]; // false
     // JSONL field of what every hypothesis begins with, cut into tokens as targets are; NULL: none. Of GRUS_TASK_TRANSLATE.
     const char *prefix_key;
     uint8_t compress;          // a grus_compress; GRUS_FORMAT_NPY is never compressed
@@ -432,7 +433,8 @@ typedef struct grus_results {
     const float *embeddings;     // (n, dim) row-major; NaN in error
     const size_t *state_offsets; // (n + 1) in rows
     const float *states;         // (rows, dim)
-    // A row for each token of the best hypothesis, or the one of a pooling; positions[i] columns.
+    // A row for each token of the best hypothesis, or the one of a pooling; positions[i] columns. With attention_heads each
+    // row is one for each head.
     const size_t *attention_offsets; // (n + 1) in weights
     const float *attention;
     const grus_hypotheses *hypotheses; // of seq2seq models

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/search_rules.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
 #include "io/shard/feature_rows.h"
@@ -52,6 +53,19 @@ static size_t states_bound(const grus_job *job, const grus_slot_bounds *bounds)
     return grus_mul_sat(grus_job_most_positions(job, bounds->positions, bounds->records), grus_add_sat(row, ROW_BYTES));
 }
 
+// Of the lists of each step and each head: as many as cells, and those of sources without positions, which have none.
+static size_t lists_bound(const grus_job *job, const grus_slot_bounds *bounds, size_t cells)
+{
+    size_t steps = bounds->records;
+    if (job->infer.force)
+        steps = grus_add_sat(bounds->positions, bounds->records);
+    else if (job->hypotheses)
+        steps = grus_mul_sat(bounds->records, grus_search_limit(&job->infer.search, 0));
+    size_t heads = grus_config_attention_rows(&job->model->config, true);
+    size_t lists = grus_add_sat(grus_mul_sat(2, cells), grus_mul_sat(steps, grus_add_sat(heads, 1)));
+    return grus_mul_sat(lists, ROW_BYTES);
+}
+
 size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
 {
     bool jsonl = job->options->format == GRUS_FORMAT_JSONL;
@@ -59,7 +73,7 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
     size_t bytes = grus_add_sat(jsonl ? bounds->bytes : 0, grus_mul_sat(bounds->records, record));
     if (job->embedding)
         bytes =
-            grus_add_sat(bytes, grus_mul_sat(bounds->records, grus_mul_sat(grus_config_output_size(&job->model->config),
+            grus_add_sat(bytes, grus_mul_sat(bounds->records, grus_mul_sat(grus_config_pooled_size(&job->model->config),
                                                                            GRUS_FORMAT_FLOAT_BYTES)));
     if (job->states)
         bytes = grus_add_sat(bytes, states_bound(job, bounds));
@@ -69,6 +83,8 @@ size_t grus_format_bound(const grus_job *job, const grus_slot_bounds *bounds)
     size_t cells = grus_min(bounds->cells, grus_job_most_cells(job, bounds->positions, bounds->records));
     if (job->options->attention == GRUS_ATTENTION_SOFT)
         bytes = grus_add_sat(bytes, grus_mul_sat(cells, GRUS_FORMAT_FLOAT_BYTES));
+    if (job->infer.attention_heads)
+        bytes = grus_add_sat(bytes, lists_bound(job, bounds, cells));
     if (job->options->attention == GRUS_ATTENTION_HARD)
         bytes = grus_add_sat(bytes, grus_mul_sat(cells, PAIR_BYTES));
     return bytes;
@@ -207,12 +223,27 @@ static void put_alignment(grus_buffer *out, const grus_hypothesis *hypothesis, s
     grus_buffer_byte(out, '"');
 }
 
+// A list of rows for each step, one row for each head.
+static void put_steps(grus_buffer *out, const grus_hypothesis *hypothesis, size_t heads, size_t columns)
+{
+    grus_buffer_byte(out, '[');
+    for (size_t i = 0; i < hypothesis->length; i++) {
+        if (i)
+            grus_buffer_text(out, ", ");
+        grus_format_rows(out, hypothesis->attention + i * heads * columns, heads, columns);
+    }
+    grus_buffer_byte(out, ']');
+}
+
 static void put_attention(grus_buffer *out, const grus_job *job, const grus_result *result, size_t length)
 {
-    bool hard = job->options->attention == GRUS_ATTENTION_HARD;
+    bool hard = job->options->attention == GRUS_ATTENTION_HARD, by_head = job->infer.attention_heads;
+    size_t rows = grus_config_attention_rows(&job->model->config, by_head);
     grus_json_member(out, job->names.list[hard ? GRUS_RESULT_ALIGNMENT : GRUS_RESULT_ATTENTION]);
     if (!job->hypotheses)
-        grus_format_rows(out, result->attention, 1, length);
+        grus_format_rows(out, result->attention, rows, length);
+    else if (by_head)
+        put_steps(out, &result->hypotheses[0], rows, length);
     else if (!hard)
         grus_format_rows(out, result->hypotheses[0].attention, result->hypotheses[0].length, length);
     else
@@ -224,7 +255,7 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
 {
     if (job->embedding) {
         grus_json_member(out, job->names.list[GRUS_RESULT_EMBEDDING]);
-        grus_format_floats(out, result->embedding, grus_config_output_size(&job->model->config));
+        grus_format_floats(out, result->embedding, grus_config_pooled_size(&job->model->config));
     }
     if (job->states) {
         grus_json_member(out, job->names.list[GRUS_RESULT_STATES]);
@@ -260,7 +291,7 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
 {
     const grus_config *config = &job->model->config;
     if (job->embedding)
-        grus_format_plain_floats(out, result->embedding, grus_config_output_size(config));
+        grus_format_plain_floats(out, result->embedding, grus_config_pooled_size(config));
     for (size_t i = 0; i < config->n_heads; i++)
         if (job->heads[i])
             grus_format_plain_head(out, job, i, &result->predictions[i], &scratch->text);

@@ -117,7 +117,8 @@ static grus_status settle_safetensors(grus_job *job, grus_error *error)
     if (job->options->attention != GRUS_ATTENTION_NONE)
         return refuse(error, "run.format", "safetensors has no room for attention");
     bool of_head = head < config->n_heads;
-    job->columns = of_head ? config->heads[head].n_labels : grus_config_output_size(config);
+    size_t vector = job->embedding ? grus_config_pooled_size(config) : grus_config_output_size(config);
+    job->columns = of_head ? config->heads[head].n_labels : vector;
     return GRUS_OK;
 }
 
@@ -131,7 +132,7 @@ static grus_status settle_npy(grus_job *job, grus_error *error)
             "npy takes the vectors of run.task embed, or the numbers of one head on sequences (run.head_output)");
     if (job->options->attention != GRUS_ATTENTION_NONE)
         return refuse(error, "run.format", "npy has no room for attention");
-    job->columns = job->embedding ? grus_config_output_size(config) : config->heads[head].n_labels;
+    job->columns = job->embedding ? grus_config_pooled_size(config) : config->heads[head].n_labels;
     return GRUS_OK;
 }
 
@@ -352,12 +353,17 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
     if (options->prefix_key && (!job->hypotheses || job->infer.force))
         return refuse(error, "run.prefix_key", "goes with run.task translate");
     job->prefixed = options->prefix_key;
+    if (options->attention_heads && options->attention != GRUS_ATTENTION_SOFT)
+        return refuse(error, "run.attention_heads", "goes with run.attention soft");
+    if (options->attention_heads && !grus_config_attention(&model->config)->heads)
+        return refuse(error, "run.attention_heads", "needs a model whose attention has heads");
     if (job->hypotheses && options->search->unique_nbest && (job->infer.force || options->search->n_best == 1))
         return refuse(error, "search.unique_nbest", "goes with run.task translate and search.n_best above 1");
     if (options->head_output != GRUS_HEAD_LABELS && !job->infer.heads)
         return refuse(error, "run.head_output", "goes with a task that selects heads");
     job->infer.head_output = (grus_head_output)options->head_output;
     job->infer.attention = options->attention != GRUS_ATTENTION_NONE;
+    job->infer.attention_heads = options->attention_heads;
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;
     status = check_search(job, error);
@@ -401,6 +407,7 @@ static size_t cells_of(const grus_job *job, size_t positions, size_t targets)
         rows = targets + 1;
     else if (job->hypotheses)
         rows = grus_search_limit(&job->infer.search, positions);
+    rows = grus_mul_sat(rows, grus_config_attention_rows(&job->model->config, job->infer.attention_heads));
     return grus_mul_sat(positions, rows);
 }
 

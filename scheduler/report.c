@@ -115,6 +115,8 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_flag(text, 1, "mark_truncated", true);
     if (options->prefix_key)
         put_text(text, 1, "prefix_key", options->prefix_key);
+    if (options->attention_heads)
+        put_flag(text, 1, "attention_heads", true);
     if (options->output_key)
         put_text(text, 1, "output_key", options->output_key);
     if (options->field_prefix)

@@ -17,10 +17,10 @@ KEYS = {
     "source": ("input", "tokenizer", "embedding_dim", "feature_dim"),
     "source.tokenizer": (*TOKENIZER, "vocab", "bos", "eos"),
     "encoder": ("hidden_size", "num_layers", "bidirectional", "direction", "initial_state", *CELL),
-    "pooling": ("type", "score", "size", "temperature", "query", "normalize"),
+    "pooling": ("type", "score", "size", "temperature", "heads", "context_dim", "query", "normalize"),
     "heads.*": ("on", "labels", "inputs", "hidden", "activation", "threshold", "decode", "blank", "join", "size"),
     "heads.*.hidden": ("size", "activation"),
-    "attention": ("score", "size", "temperature"),
+    "attention": ("score", "size", "temperature", "heads", "context_dim"),
     "decoder": ("vocab", "tokenizer", "bos", "eos", "embedding_dim", "hidden_size", "num_layers", *CELL, "bridge", "attention",
                 "input", "readout", "tied", "conditional"),
     "decoder.tokenizer": TOKENIZER,
@@ -71,10 +71,14 @@ def meaningless(config):
     if "direction" in config.get("encoder", {}):
         yield "encoder", ("bidirectional",), "'direction' says what it would"
     if pooling.get("type") != "attention":
-        yield "pooling", ("score", "size", "temperature", "query"), "only the type 'attention' has it"
+        yield "pooling", ("score", "size", "temperature", "heads", "context_dim", "query"), "only the type 'attention' has it"
     for path, section in (("pooling", pooling), ("attention", config.get("attention") or {})):
-        if section.get("score") != "additive":
-            yield path, ("size",), "only the score 'additive' has a size"
+        if section.get("score") != "additive" and "heads" not in section:
+            yield path, ("size",), "only the score 'additive' and attention with 'heads' have a size"
+        if section.get("score") != "scaled_dot":
+            yield path, ("heads",), "only the score 'scaled_dot' has heads"
+        if "heads" not in section:
+            yield path, ("context_dim",), "only attention with 'heads' has it"
     for name, head in (config.get("heads") or {}).items():
         yield from meaningless_of_head(f"heads.{name}", head)
     for path, section in (("source.tokenizer", source), ("decoder.tokenizer", config.get("decoder") or {})):
@@ -172,7 +176,10 @@ class Wanted:
         return width
 
     def attention(self, a, Dk, Dq, learned=False):
+        """-> the size of a context"""
         kind, A = a.get("score"), a.get("size")
+        if "heads" in a:
+            return self.multihead(a, Dk, Dq)
         if kind == "additive":
             if not A:
                 raise ExportError("config: attention score additive needs a size")
@@ -189,6 +196,17 @@ class Wanted:
             raise ExportError(f"config: unknown attention score {kind!r}")
         elif Dk != Dq:
             raise ExportError(f"config: attention score {kind} needs query and key of one size, has {Dq} and {Dk}")
+        return Dk
+
+    def multihead(self, a, Dk, Dq):
+        heads, A = a["heads"], a.get("size")
+        if not A or heads < 1 or A % heads:
+            raise ExportError(f"config: attention of {heads} heads needs a size that is a multiple of that, has {A}")
+        C = a.get("context_dim", A)
+        for part, shape in (("query", (A, Dq)), ("key", (A, Dk)), ("value", (A, Dk)), ("output", (C, A))):
+            self.need(f"attention.{part}.weight", *shape)
+            self.may(f"attention.{part}.bias", shape[0])
+        return C
 
     def encoder(self, source, e):
         """-> the size of its outputs"""
@@ -210,13 +228,14 @@ class Wanted:
         return self.stack("encoder", e, width, directions)
 
     def pooling_and_heads(self, pooling, heads, D):
+        pooled = D
         if pooling.get("type") == "attention":
             learned = pooling.get("query") == "learned"
-            self.attention(pooling, D, D, learned)
+            pooled = self.attention(pooling, D, D, learned)
             if learned and pooling["score"] != "additive":
                 self.need("attention.context", D)
         for name, head in heads.items():
-            self.head(name, head, D)
+            self.head(name, head, D, pooled)
 
     def front(self, layers, width):
         """-> the size of what enters the encoder"""
@@ -225,9 +244,9 @@ class Wanted:
             raise ExportError(f"config: {wrong}")
         return width
 
-    def head(self, name, head, D):
-        widths = {**self.widths, "state": D, "pooled": D}
-        width = sum(widths[i] for i in head.get("inputs", ["state"])) if head["on"] == "token" else D
+    def head(self, name, head, D, pooled):
+        widths = {**self.widths, "state": D, "pooled": pooled}
+        width = sum(widths[i] for i in head.get("inputs", ["state"])) if head["on"] == "token" else pooled
         for i, layer in enumerate(head.get("hidden", [])):
             activation(f"heads.{name}.hidden[{i}]", layer)
             self.need(f"heads.{name}.hidden.{i}.weight", layer["size"], width)
@@ -262,16 +281,16 @@ class Wanted:
         V, E, H, layers = self.sizes.get(d.get("vocab")), d["embedding_dim"], d["hidden_size"], d.get("num_layers", 1)
         r = d["readout"]
         widths = {"state": H, "context": D, "embedding": E}
-        R = sum(widths[i] for i in r["inputs"])
         conditional = d.get("conditional", False)
         if conditional:
             self.conditional(d, attention)
         elif bool(attention) != ("attention" in d):
             raise ExportError("config: attention stands at the top level and in decoder, or in neither")
         if attention:
-            self.attention(attention, D, E if not conditional and d["attention"]["query"] == "embedding" else H)
+            widths["context"] = self.attention(attention, D, E if not conditional and d["attention"]["query"] == "embedding" else H)
         elif "context" in r["inputs"] + d["input"]:
             raise ExportError("config: a model without attention has no context")
+        R = sum(widths[i] for i in r["inputs"])
         self.need("decoder.embedding.weight", V, E)
         if r.get("size"):
             self.need("decoder.readout.weight", r["size"], R)
@@ -280,7 +299,7 @@ class Wanted:
         widths["readout"] = R
         self.stack("decoder", d, sum(widths[i] for i in d["input"]), ["forward"] * layers)
         if conditional:
-            self.stack("decoder", d, D, ["forward"], "rnn2")
+            self.stack("decoder", d, widths["context"], ["forward"], "rnn2")
         if d["bridge"] in ("linear_tanh", "mean_tanh"):
             self.need("bridge.weight", layers * H, D)
             self.may("bridge.bias", layers * H)

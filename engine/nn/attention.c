@@ -138,15 +138,18 @@ grus_status grus_attention_read(grus_reading *reading, const grus_attention_conf
                                   .query = query,
                                   .key = key,
                                   .size = config->size,
+                                  .context_size = config->heads ? config->context_dim : key,
                                   .temperature = (float)config->temperature};
-    if (query && score->equal_sizes && query != key)
+    if (query && score->equal_sizes && query != key && !config->heads)
         return grus_fail(error, GRUS_E_MODEL, reading->tensors->file, "attention.score",
                          "'%s' needs a query as long as the encoder outputs, found %zu and %zu", score->name, query,
                          key);
     if (score->additive)
         return read_additive(attention, reading, error);
     grus_status status = GRUS_OK;
-    if (score->project_query)
+    if (config->heads)
+        status = grus_multihead_read(reading, config, query ? query : key, key, &attention->multihead, error);
+    else if (score->project_query)
         status = read_general(attention, reading, query ? query : key, error);
     if (!status && query == 0)
         status = grus_read_tensor(reading, (grus_wanted){"attention", "context", key, 0}, &attention->context, error);
@@ -162,6 +165,10 @@ bool grus_attention_keys_list(const grus_attention *attention, size_t positions,
                               grus_keys *keys)
 {
     *keys = (grus_keys){.attention = attention, .value_columns = attention->key, .columns = attention->key};
+    if (attention->multihead.heads) {
+        keys->value_columns = keys->columns = attention->size;
+        return grus_multihead_keys_list(&attention->multihead, positions, arena, &keys->multihead);
+    }
     if (!projects_keys(attention, fold))
         return true;
     keys->columns = grus_weights_out(attention->weight_key);
@@ -185,7 +192,9 @@ static void finish_keys(void *user, size_t first, size_t n, float *products)
 
 void grus_attention_keys_map(grus_keys *keys, grus_mapping *mapping)
 {
-    if (keys->projected)
+    if (keys->attention->multihead.heads)
+        grus_multihead_keys_map(&keys->multihead, mapping);
+    else if (keys->projected)
         mapping->map[mapping->n_maps++] = (grus_map){
             .weights = keys->attention->weight_key, .finish = finish_keys, .user = keys, .wanted = keys->columns};
 }
@@ -198,7 +207,7 @@ void grus_attention_keys_begin(grus_keys *keys, const float *values)
 
 bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_arena *arena, grus_query_scratch *scratch)
 {
-    const grus_weights *weights = attention->weight_query;
+    const grus_weights *weights = grus_attention_query_weights(attention);
     *scratch = (grus_query_scratch){NULL, NULL};
     if (!weights)
         return true;
@@ -208,10 +217,15 @@ bool grus_query_scratch_list(const grus_attention *attention, size_t n, grus_are
     return scratch->panels && scratch->product;
 }
 
-// The weights that queries go through on their way to these keys; NULL: they are used as they are.
+const grus_weights *grus_attention_query_weights(const grus_attention *attention)
+{
+    return attention->multihead.heads ? attention->multihead.query : attention->weight_query;
+}
+
+// On their way to these keys.
 static const grus_weights *query_weights(const grus_keys *keys)
 {
-    return keys->folded ? NULL : keys->attention->weight_query;
+    return keys->folded ? NULL : grus_attention_query_weights(keys->attention);
 }
 
 uint64_t grus_attention_query_flops(const grus_keys *keys)
@@ -223,6 +237,7 @@ uint64_t grus_attention_query_flops(const grus_keys *keys)
 void grus_attention_project(const grus_keys *keys, const float *const *queries, size_t n,
                             const grus_query_scratch *scratch, const float **projected)
 {
+    const grus_multihead *multihead = &keys->attention->multihead;
     const grus_weights *weights = query_weights(keys);
     size_t width = grus_weights_width(weights);
     if (weights) {
@@ -230,6 +245,8 @@ void grus_attention_project(const grus_keys *keys, const float *const *queries, 
                          &(grus_part_rows){queries, grus_weights_in(weights), keys->attention->query_bounded}, 1, n);
         grus_product(weights, scratch->panels, 0, scratch->product, width);
     }
+    for (size_t i = 0; i < n && multihead->heads; i++)
+        multihead->kernel->vector->add(scratch->product + i * width, multihead->query_bias, multihead->size);
     for (size_t i = 0; i < n; i++)
         projected[i] = weights ? scratch->product + i * width : queries[i];
 }
@@ -240,6 +257,11 @@ void grus_attend(const grus_keys *keys, const grus_attending *of)
     const grus_vector *vector = attention->kernel->vector;
     size_t first = of->first, length = of->length;
     GRUS_ASSERT(of->n <= GRUS_MAX_SUMS);
+    if (attention->multihead.heads) {
+        grus_multihead_attend(&keys->multihead, &(grus_multihead_attending){first, length, of->n, of->queries,
+                                                                            of->weights, of->contexts});
+        return;
+    }
     for (size_t i = 0; i < of->n && length > 0; i++) {
         float *weights = of->weights[i];
         attention->score->score(attention, of->queries[i], keys->rows + first * keys->columns, length, keys->columns,

@@ -20,8 +20,10 @@ static grus_head_part part_of(const grus_config *config, grus_head_input input)
                            .at = grus_config_kept_below(config, layer),
                            .columns = grus_config_layer_size(config, layer),
                            .bounded = grus_config_is_bounded(config)};
-    if (input == GRUS_HEAD_POOLED && config->pooling.normalize)
-        part.bounded = false;
+    if (input == GRUS_HEAD_POOLED) {
+        part.columns = grus_config_pooled_size(config);
+        part.bounded = part.bounded && !config->pooling.normalize && !config->pooling.attention.heads;
+    }
     if (input == GRUS_HEAD_SOURCE) {
         part.columns = grus_config_input_size(config);
         part.bounded = grus_config_input_is_bounded(config);

@@ -96,7 +96,7 @@ static size_t readout_width(const grus_config *config)
 {
     const grus_decoder_config *decoder = &config->decoder;
     const size_t widths[] = {[GRUS_PART_EMBEDDING] = decoder->embedding_dim,
-                             [GRUS_PART_CONTEXT] = grus_config_output_size(config),
+                             [GRUS_PART_CONTEXT] = grus_config_context_size(config, &config->attention),
                              [GRUS_PART_STATE] = decoder->hidden_size};
     size_t width = 0;
     for (size_t i = 0; i < decoder->n_readout; i++)
@@ -157,7 +157,6 @@ static void read_own(const grus_json_object *object, grus_config *config)
     check_conditional(object, decoder);
     decoder->tied = grus_json_bool(object, "tied", false);
     check_bridge(object, config);
-    check_tied(object, config);
 }
 
 // Scores that compare query and key directly need them to be of one size.
@@ -165,7 +164,8 @@ static void check_score(const grus_json_object *attention, const grus_config *co
 {
     const grus_decoder_config *decoder = &config->decoder;
     size_t query = decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : decoder->hidden_size;
-    bool direct = config->attention.score != GRUS_SCORE_GENERAL && config->attention.score != GRUS_SCORE_ADDITIVE;
+    bool direct = !config->attention.heads && config->attention.score != GRUS_SCORE_GENERAL &&
+                  config->attention.score != GRUS_SCORE_ADDITIVE;
     if (direct && query != grus_config_output_size(config))
         grus_json_refuse(attention, "score", "needs a query as wide as the encoder's output: expected %zu, found %zu",
                          grus_config_output_size(config), query);
@@ -173,7 +173,7 @@ static void check_score(const grus_json_object *attention, const grus_config *co
 
 void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
 {
-    static const char *const attention_keys[] = {"score", "size", "temperature", NULL};
+    static const char *const attention_keys[] = {GRUS_ATTENTION_KEYS, NULL};
     grus_json_object decoder = grus_json_child(root, "decoder", GRUS_REQUIRED);
     read_own(&decoder, config);
     bool attends = config->decoder.query != GRUS_QUERY_NONE;
@@ -184,12 +184,13 @@ void grus_config_read_decoder(const grus_json_object *root, grus_config *config)
                          "is missing; a decoder with attention needs it at the top level and in \"decoder\", one "
                          "without in neither");
     check_context(&decoder, &config->decoder);
-    if (!attends)
-        return;
-    grus_json_object attention = grus_json_child(root, "attention", GRUS_REQUIRED);
-    grus_json_allow(&attention, attention_keys);
-    grus_config_read_attention(&attention, &config->attention);
-    check_score(&attention, config);
+    if (attends) {
+        grus_json_object attention = grus_json_child(root, "attention", GRUS_REQUIRED);
+        grus_json_allow(&attention, attention_keys);
+        grus_config_read_attention(&attention, &config->attention);
+        check_score(&attention, config);
+    }
+    check_tied(&decoder, config);
 }
 
 static void check_number(const grus_json_object *object, const char *key, double value, int least, int most)

@@ -10,13 +10,32 @@
 #include "base/error.h"
 #include "base/names.h"
 
+// Those of torch.nn.MultiheadAttention.
+static void read_heads(const grus_json_object *object, grus_attention_config *attention)
+{
+    if (attention->score != GRUS_SCORE_SCALED_DOT)
+        grus_json_refuse(object, "heads", "only the score \"scaled_dot\" has heads: found \"%s\"",
+                         grus_score_names[attention->score]);
+    attention->heads = grus_json_size(object, "heads", GRUS_REQUIRED, 1, 1, GRUS_CONFIG_SIZE_MAX);
+    attention->size = grus_json_size(object, "size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
+    attention->context_dim =
+        grus_json_size(object, "context_dim", GRUS_OPTIONAL, attention->size, 1, GRUS_CONFIG_SIZE_MAX);
+    if (attention->heads && attention->size % attention->heads)
+        grus_json_refuse(object, "size", "is shared out among the heads: expected a multiple of %zu, found %zu",
+                         attention->heads, attention->size);
+}
+
 void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention)
 {
     attention->score = (grus_score_kind)grus_json_choice(object, "score", GRUS_REQUIRED, 0, grus_score_names);
+    if (grus_json_has(object, "heads"))
+        read_heads(object, attention);
+    else
+        grus_json_forbid(object, "context_dim", "only attention with \"heads\" has it");
     if (attention->score == GRUS_SCORE_ADDITIVE)
         attention->size = grus_json_size(object, "size", GRUS_REQUIRED, 0, 1, GRUS_CONFIG_SIZE_MAX);
-    else
-        grus_json_forbid(object, "size", "only the score \"additive\" has a size");
+    else if (!attention->heads)
+        grus_json_forbid(object, "size", "only the score \"additive\" and attention with \"heads\" have a size");
     attention->temperature = grus_json_number(object, "temperature", 1);
     if (!(attention->temperature >= (double)FLT_MIN && attention->temperature <= (double)FLT_MAX))
         grus_json_wrong(object, "temperature", "a finite number above 0");

@@ -9,7 +9,8 @@
 #define GRUS_CONFIG_SIZE_MAX ((size_t)1 << 24) // of any dimension or count that a configuration may ask for
 #define GRUS_CONFIG_LAYERS_MAX ((size_t)1024)
 
-// score, size and temperature of an attention object (its other keys are the caller's).
+// An attention object: the keys that GRUS_ATTENTION_KEYS lists (its others are the caller's).
+#define GRUS_ATTENTION_KEYS "score", "size", "temperature", "heads", "context_dim"
 void grus_config_read_attention(const grus_json_object *object, grus_attention_config *attention);
 
 // The cell of an encoder or decoder object: the keys that GRUS_CELL_KEYS lists.

@@ -44,7 +44,7 @@ static void read_source(const grus_json_object *root, grus_config *config)
 
 static void read_pooling_attention(const grus_json_object *object, grus_pooling_config *pooling)
 {
-    static const char *const attention_keys[] = {"score", "size", "temperature", "query"};
+    static const char *const attention_keys[] = {GRUS_ATTENTION_KEYS, "query"};
     static const char *const queries[] = {"last_hidden", "learned", NULL};
     if (pooling->kind == GRUS_POOL_ATTENTION) {
         grus_config_read_attention(object, &pooling->attention);
@@ -57,7 +57,7 @@ static void read_pooling_attention(const grus_json_object *object, grus_pooling_
 
 static void read_pooling(const grus_json_object *root, grus_pooling_config *pooling)
 {
-    static const char *const keys[] = {"type", "score", "size", "temperature", "query", "normalize", NULL};
+    static const char *const keys[] = {"type", GRUS_ATTENTION_KEYS, "query", "normalize", NULL};
     const char *const *types = grus_pooling_names + GRUS_POOL_NONE + 1; // "none" is said by leaving the section out
     grus_json_object object = grus_json_child(root, "pooling", GRUS_OPTIONAL);
     if (!object.json)

@@ -213,7 +213,7 @@ def configs():
     for name in ("bahdanau", "tagger", "mean", "features-encoder", "bpe-old", "generation-overridden", "linear-three-layers",
                  "pool-additive-learned", "whitespace-bos-eos", "two-tasks", "norm-avg", "tied-no-bias", "backward", "directions",
                  "lstm-greedy", "learned-states-lstm", "no-attention", "no-start-token", "suppress", "head-hidden",
-                 "head-inputs", "head-sigmoid", "head-numbers", "crf-hidden", "ctc-beam", "front-strides", "front-grows"):
+                 "head-inputs", "head-sigmoid", "head-numbers", "crf-hidden", "ctc-beam", "front-strides", "front-grows", "multihead", "multihead-pooling"):
         yield "config", name, json.dumps(golden_config(name)).encode()
     model = golden_config("tied-no-bias")
     changes = {
@@ -224,6 +224,7 @@ def configs():
         "directions-narrow": {"encoder": {"direction": ["forward", "both"], "num_layers": 2},
                               "decoder": {"bridge": "last", "num_layers": 2}},
         "attention-of-one": {"decoder": {"attention": None}},
+        "heads-of-no-size": {"attention": {"score": "scaled_dot", "heads": 2, "size": None, "context_dim": 3}},
         "suppress-no-texts": {"generation": {"suppress": ["a", 3]}},
         "bridge-layers": {"decoder": {"bridge": "last", "num_layers": 9}},
         "bridge-width": {"decoder": {"bridge": "last", "hidden_size": 9}},

@@ -71,6 +71,16 @@ def rule_table():
     }
 
 
+def multihead_table():
+    return {
+        "attention.heads × query": cross(["one", "several"], QUERIES),
+        "pooling.heads × query": cross(["one", "several"], POOL_QUERIES)[2:],
+        "heads context_dim": cross(["pooling", "attention"], ["absent", "given"]),
+        **{f"heads {part}.bias": BOOL for part in ("query", "key", "value", "output")},
+        "--attention-heads": ["pooling", "translate", "score"],
+    }
+
+
 def table(sentencepiece):
     """Key -> the values that it can have; optional tensors by whether they are there."""
     tokenizers = ["char", "whitespace", "bpe", "ids"] + ["sentencepiece"] * sentencepiece
@@ -93,12 +103,11 @@ def table(sentencepiece):
         **head_table(),
         "attention.score × bridge × query": cross(SCORES, BRIDGES, QUERIES),
         "attention.temperature": BOOL,
+        **multihead_table(),
         "decoder.attention × bridge": cross(BOOL, BRIDGES),
         "decoder.bos": ["token", "null"],
         "generation.suppress": [0, 1, 2],
-        "attention.key.bias": BOOL,
-        "attention.query.bias": BOOL,
-        "attention.energy.bias": BOOL,
+        **{f"attention.{part}.bias": BOOL for part in ("key", "query", "energy")},
         "decoder.tokenizer.type": tokenizers,
         "decoder.num_layers": [1, 2, 3],
         "decoder.rnn.bias": BOOL,
@@ -207,6 +216,7 @@ class Coverage:
         if pooling["type"] == "attention":
             self.count("pooling.score × query", pooling["score"], pooling["query"])
             self.count("pooling.temperature", pooling.get("temperature", 1) != 1)
+            self.add_multihead("pooling", pooling, pooling["query"], tensors)
         self.count("pooling.normalize", pooling.get("normalize", False))
         self.count("heads", joined(sorted({h["on"] for h in heads.values()})) or "none")
         for name, head in heads.items():
@@ -223,6 +233,14 @@ class Coverage:
             if head.get("activation") == "none":
                 self.count("heads.labels × size of none", joined(key for key in ("labels", "size") if key in head))
 
+    def add_multihead(self, key, spec, query, tensors):
+        if "heads" not in spec:
+            return
+        self.count(f"{key}.heads × query", "one" if spec["heads"] == 1 else "several", query)
+        self.count("heads context_dim", key, "given" if "context_dim" in spec else "absent")
+        for part in ("query", "key", "value", "output"):
+            self.count(f"heads {part}.bias", f"attention.{part}.bias" in tensors)
+
     def add_decoder(self, config, tensors):
         decoder, attention = config["decoder"], config.get("attention")
         readout, query, bridge = decoder["readout"], attention and decoder.get("attention", {"query": "state"})["query"], decoder["bridge"]
@@ -232,6 +250,7 @@ class Coverage:
         if attention:
             self.count("attention.score × bridge × query", attention["score"], bridge, query)
             self.count("attention.temperature", attention.get("temperature", 1) != 1)
+            self.add_multihead("attention", attention, query, tensors)
         if attention and attention["score"] == "additive":
             for part in ("key", "query", "energy"):
                 self.count(f"attention.{part}.bias", f"attention.{part}.bias" in tensors)
@@ -269,6 +288,8 @@ class Coverage:
         pooled = case.config.get("pooling", {}).get("type") == "attention"
         if (pooled or "attention" in case.config) and task != "states":
             self.count("--attention", "pooling" if pooled else task, options.attention)
+            if options.attention_heads:
+                self.count("--attention-heads", "pooling" if pooled else task)
         for spec in case.config.get("heads", {}).values():
             if task in ("own", {"sequence": "classify", "token": "tag"}[spec["on"]]):
                 self.count("heads.on × activation × --head-output", spec["on"], spec.get("activation", "softmax"), options.head_output)

@@ -27,7 +27,7 @@ def reads_layers(config):
 def part(model, name, entering):
     """A word of `inputs`, as Model.linear has it; entering: that of what enters the encoder, and its size"""
     if name == "pooled":
-        return Part("pooled", model.d)
+        return Part("pooled", getattr(getattr(model, "attention", None), "context_size", model.d))
     if name == "source":
         return Part(*entering)
     if name == "state":

@@ -55,12 +55,17 @@ def rules(case):
     return found
 
 
+def by_head(case, spec, attention):
+    return ["--attention-heads"] * bool(spec and "heads" in spec and "soft" in attention and case.multihead_rs.rand() < 0.5)
+
+
 def command_lines(case):
     """Lists of options, one for each run worth doing on this model."""
     rs, lines = case.rs, [["--task", "states"]]
     if case.kind == "encoder":
         pooling, heads = case.config.get("pooling"), case.config.get("heads", {})
         soft = ["--attention", "soft"] if pooling and pooling["type"] == "attention" and rs.rand() < 0.8 else []
+        soft += by_head(case, pooling, soft)
         if pooling:
             lines.append(["--task", "embed"] + soft)
         kinds = {h["on"] for h in heads.values()}
@@ -80,6 +85,7 @@ def command_lines(case):
     attention = ["--attention", str(rs.choice(["none", "soft", "soft", "hard"]))]
     if "attention" not in case.config:
         attention = []
+    attention += by_head(case, case.config.get("attention"), attention)
     search_options = []
     beam = int(rs.choice([0, 1, 2, 3, 5, 8, 12]))
     if beam:

@@ -27,7 +27,7 @@ from model import Model
 
 MARGIN = 1e-3
 SHORT = [0, 1, 2, 3, 5, 9]
-SMALL = {"decoder_attention": True, "conditional": False, "no_bos": False, "suppress": False, "dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
+SMALL = {"decoder_attention": True, "attention_heads": False, "conditional": False, "no_bos": False, "suppress": False, "dtype": "F32", "rename": {}, "features": False, "lowercase": False, "source_bos": False, "source_eos": False,
          "source_vocab": 11, "target_vocab": 11, "source_embedding": 4, "target_embedding": 5, "attention_size": 7,
          "dec_hidden": 8, "readout_size": 6, "tied": False, "normalize": False, "encoder_bias": "both", "decoder_bias": "both",
          "output_bias": True, "source_type": "char", "target_type": "whitespace", "generation": {}, "target_unk": True,
@@ -420,9 +420,27 @@ def prefix_cases():
     ]
 
 
+def multihead_cases():
+    heads = {"score": "scaled_dot", "temperature": True}
+    every = {f"bias_{part}": True for part in ("query", "key", "value", "output")}
+    return [
+        ("multihead", "torch.nn.MultiheadAttention, contexts of another size than its own, each head's weights",
+         {**BAHDANAU, **heads, **every, "attention_heads": {"heads": 4, "size": 20, "context_dim": 9}}, BEAM + " --attention-heads", SHORT + [25]),
+        ("multihead-luong", "queries of states, heads of two sizes of panels, their mean", {**LUONG, **heads, **every, "bridge": "last",
+         "attention_heads": {"heads": 3, "size": 51}}, GREEDY, SHORT + [25]),
+        ("multihead-score", "forced, queries of embeddings, one head, no biases", {**SEQ2SEQ, **heads, "query": "embedding", "bridge": "zeros", "input": ["embedding", "context"],
+         "readout": ["context"], "readout_sized": False, **{name: False for name in every}, "attention_heads": {"heads": 1, "size": 6}}, FORCED + " --attention-heads", SHORT + [25]),
+        ("multihead-pooling", "a pooled vector of its own size, in heads on sequences and on tokens",
+         {**ENCODER, **heads, **every, "hidden": 17, "bidirectional": True, "pooling": "attention", "pool_query": "last_hidden", "heads": ["sequence", "token"],
+          "head_inputs": ["state", "pooled"], "attention_heads": {"heads": 4, "size": 12, "context_dim": 5}}, "--attention soft --attention-heads", SHORT + [60]),
+        ("multihead-embed", "a learned query goes through its projection; weights in I8", {**ENCODER, **heads, **every, "pooling": "attention", "pool_query": "learned", "heads": [],
+         "dtype": "I8", "normalize": True, "attention_heads": {"heads": 2, "size": 16}}, "--attention soft", SHORT + [60]),
+    ]
+
+
 def special():
     return decoder_cases() + search_cases() + forced_cases() + file_cases() + encoder_cases() + later_cases() + plain_decoder_cases() + head_cases() + path_cases() + \
-        front_cases() + conditional_cases() + rule_cases() + prefix_cases()
+        front_cases() + conditional_cases() + rule_cases() + prefix_cases() + multihead_cases()
 
 
 def agree(a, b):

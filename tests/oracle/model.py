@@ -27,6 +27,7 @@ from torch import nn
 import cells
 import formats
 import heads
+import multihead
 from fronts import Front
 
 torch.set_grad_enabled(False)
@@ -113,6 +114,8 @@ class Model:
     """A configuration and its tensors (names as in the file, {name: array})."""
 
     loops, attention_type = False, Attention            # whether cells are loops, those of nn.GRU too
+    multihead_type = multihead.Multihead
+    by_head = False                                     # weights are those of each head
     folds = False                                       # quantised.py
 
     def __init__(self, config, tensors, directory=None, dtype=torch.float32):
@@ -206,6 +209,9 @@ class Model:
             parameter.copy_(torch.zeros_like(parameter) if weights[name] is None else weights[name])
         return cells.Module(rnn)
 
+    def attend(self, spec, *sizes):
+        return (self.multihead_type if "heads" in spec else self.attention_type)(self, spec, *sizes)
+
     def _init_text(self):
         """Tokenizers and label files."""
         join, source = os.path.join, self.config["source"]
@@ -268,7 +274,7 @@ class Model:
         self.pooling = self.config.get("pooling")
         if self.pooling and self.pooling["type"] == "attention":
             learned = self.pooling["query"] == "learned"
-            self.attention = self.attention_type(self, self.pooling, self.d, self.d, "learned" if learned else "outputs", learned)
+            self.attention = self.attend(self.pooling, self.d, self.d, "learned" if learned else "outputs", learned)
         entering = (self.entering, self.layers_before.size)
         self.heads = {name: heads.read(self, name, spec, entering) for name, spec in self.config.get("heads", {}).items()}
 
@@ -302,9 +308,10 @@ class Model:
         self.query = "state" if conditional else spec["attention"]["query"] if "attention" in spec else None
         query_size = spec["embedding_dim"] if self.query == "embedding" else self.dec_hidden
         if self.query:
-            self.attention = self.attention_type(self, self.config["attention"], query_size, self.d,
-                                                 "embedding" if self.query == "embedding" else "state")
-        sizes = {"state": self.dec_hidden, "context": self.d, "embedding": spec["embedding_dim"]}
+            self.attention = self.attend(self.config["attention"], query_size, self.d,
+                                         "embedding" if self.query == "embedding" else "state")
+        self.context = getattr(getattr(self, "attention", None), "context_size", self.d)
+        sizes = {"state": self.dec_hidden, "context": self.context, "embedding": spec["embedding_dim"]}
         readout = spec["readout"]
         self.readout_inputs, concat = readout["inputs"], sum(sizes[part] for part in readout["inputs"])
         self.readout_weight = self.readout_bias = None
@@ -319,7 +326,7 @@ class Model:
         self.inputs = spec["input"]
         self.dec_rnn = self.stack(spec, "decoder.rnn", sum(sizes[part] for part in self.inputs), ["forward"] * self.dec_layers,
                                   self.inputs, "state")
-        self.second = self.recurrent(spec, "decoder.rnn2", self.d, 0, 1, False, ["context"], "state") if conditional else None
+        self.second = self.recurrent(spec, "decoder.rnn2", self.context, 0, 1, False, ["context"], "state") if conditional else None
         self.dec_has_c = cells.is_lstm(spec)
         self.bridge = spec["bridge"]
         if self.bridge in ("linear_tanh", "mean_tanh"):
@@ -351,7 +358,7 @@ class Model:
             h = h.view(s, self.dec_layers, self.dec_hidden).transpose(0, 1)
         if self.dec_has_c:
             h = torch.cat([h, torch.zeros_like(h) if c is None else c], dim=2)
-        context = torch.zeros(s, 1, self.d, dtype=self.dtype)
+        context = torch.zeros(s, 1, self.context, dtype=self.dtype)
         readout = torch.zeros(s, 1, self.readout_size, dtype=self.dtype)
         return h[:, :, None, :], context, readout
 

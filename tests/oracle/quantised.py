@@ -20,6 +20,7 @@ from torch import nn
 
 import cells
 import formats
+import multihead
 from fronts import is_bounded
 import heads
 from model import Attention, Model
@@ -126,7 +127,9 @@ def find_bounded(config):
     outputs = outputs and encoder.get("initial_state") != "learned"
     state = state and (decoder.get("bridge") != "last" or outputs)
     pooled = outputs and not config.get("pooling", {}).get("normalize", False)
-    bounded = {"outputs": outputs, "context": outputs, "pooled": pooled, "state": state, "embedding": False, "source": False, "learned": False}
+    joined = "heads" in config.get("attention", config.get("pooling", {}))           # contexts are a product
+    pooled = pooled and not joined
+    bounded = {"outputs": outputs, "context": outputs and not joined, "sums": False, "pooled": pooled, "state": state, "embedding": False, "source": False, "learned": False}
     bounded.update({f"hidden.{name}": name in ("tanh", "sigmoid") for name in heads.ACTIVATIONS})
     front = config.get("front", [])
     bounded.update({f"front.{i}": is_bounded(front, i) for i in range(1, len(front) + 1)})
@@ -141,7 +144,7 @@ def find_bounded(config):
 class Quantised(Model):
     """`rounding` sees what is rounded. With `folds`, a context has its products with readers() behind it."""
 
-    loops, attention_type = True, QuantisedAttention
+    loops, attention_type, multihead_type = True, QuantisedAttention, multihead.Plain
 
     def __init__(self, config, tensors, directory=None, scales=None):
         self.file_scales, self.rounding, self.bounded = scales or {}, Rounding(), find_bounded(config)
@@ -177,6 +180,8 @@ class Quantised(Model):
         if all(hasattr(part, "size") for part in parts):
             return [part.size for part in parts]
         sizes = {"outputs": self.d, "pooled": self.d, "context": self.d}
+        if hasattr(self, "attention"):
+            sizes["context"] = sizes["pooled"] = getattr(self.attention, "context_size", self.d)
         if self.config["model_type"] == "seq2seq":
             sizes.update(embedding=self.dec_embedding.shape[1], state=self.dec_hidden, readout=self.readout_size)
         return [sizes[part] for part in parts]
@@ -184,7 +189,7 @@ class Quantised(Model):
     def readers(self):
         """The matrices whose products of the context are folded, and their parts: those of a layer; none where the context
         goes to the output as it is."""
-        if not self.folds or (self.readout_weight is None and "context" in self.readout_inputs):
+        if not self.folds or self.config.get("attention", {}).get("heads") or (self.readout_weight is None and "context" in self.readout_inputs):
             return []
         cell, inputs = (self.second, ["context"]) if self.second else (self.dec_rnn, self.inputs)
         every = [(cell.weights["weight_ih_l0"], inputs), (self.readout_weight, self.readout_inputs)]

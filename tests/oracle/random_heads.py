@@ -65,6 +65,8 @@ class Heads:
         """Of a word of `inputs`."""
         if part == "source":
             return getattr(self, "entering", self.source_size)
+        if part == "pooled":
+            return self.context
         layer = int(part[len("layer"):]) if part.startswith("layer") else -1
         return self.h * cells.count(self.each[layer])
 

@@ -20,6 +20,7 @@ from model import Model
 from random_cells import Cells
 from random_fronts import Fronts
 from random_heads import Heads
+from random_multihead import Multiheads
 
 SCORES = ["dot", "scaled_dot", "cosine", "euclidean", "general", "additive"]
 SAME_SIZE = SCORES[:4]                          # need Dq = Dk
@@ -41,7 +42,7 @@ RENAMES = [{}, {}, {"encoder.rnn": "enc.gru"},
            {"heads": "classifiers", "attention": "attn.module", "attention.energy": "attn.v", "bridge": "b"}]
 
 
-class Draw(Cells, Fronts, Heads):
+class Draw(Cells, Fronts, Heads, Multiheads):
     """A random model: config, tensors, files. `want` fixes choices by name; all others are drawn."""
 
     def __init__(self, seed, want=None):
@@ -51,6 +52,7 @@ class Draw(Cells, Fronts, Heads):
         self.front_rs = np.random.RandomState([seed, 3])
         self.head_rs = np.random.RandomState([seed, 4])
         self.prefix_rs = np.random.RandomState([seed, 7])
+        self.multihead_rs = np.random.RandomState([seed, 9])
         self.decoder_rs = np.random.RandomState([seed, 3])
         self.conditional_rs = np.random.RandomState([seed, 7])
         self.tensors, self.files = {}, {}
@@ -212,12 +214,16 @@ class Draw(Cells, Fronts, Heads):
 
     def encoder_model(self):
         names = [n for n in self.want.get("heads", ["sequence", "token"]) if "heads" in self.want or self.rs.rand() < 0.6]
+        self.context = self.d
         kind = self.pick("pooling", ["attention", "attention", "attention", "mean", "max", "last"])
         if kind is not None:
             pooling = {"type": kind}
             if kind == "attention":
                 query = self.pick("pool_query", ["last_hidden", "learned"])
                 pooling.update(self.score_spec(self.d, query == "learned"), query=query)
+                several = self.heads_wanted(pooling["score"])
+                if several:
+                    pooling.update(self.heads_spec(several, self.d))
                 if query == "learned" and pooling["score"] != "additive":
                     self.normal("attention.context", self.d, scale=1.0)
             if self.chance("normalize", 0.25):
@@ -230,13 +236,13 @@ class Draw(Cells, Fronts, Heads):
             labels = [f"{on}-{k}" for k in range(self.pick("labels", [1, 2, 5, 9]))]
             self.files[name + ".labels"] = "".join(l + "\n" for l in labels)
             heads[name] = {"on": on, "labels": name + ".labels"}
-            width = self.d
+            width = self.d if on == "token" else self.context
             if on == "token":
                 options = [None, ["state"]] + ([["state", "pooled"], ["pooled", "state"], ["pooled"]] if kind else [])
                 inputs = self.pick("head_inputs", options)
                 if inputs:
                     heads[name]["inputs"] = inputs
-                width *= len(inputs or ["state"])
+                width = sum(map(self.width, inputs or ["state"]))
             self.normal(f"heads.{name}.weight", len(labels), width, scale=4.0 / math.sqrt(width))
             if self.chance("head_bias", 0.7):
                 self.normal(f"heads.{name}.bias", len(labels), scale=0.5)
@@ -278,7 +284,9 @@ class Draw(Cells, Fronts, Heads):
         self.want["score"] = score
         if bridge == "last":
             h, layers = self.d, min(layers, self.alike())
-        if score in SAME_SIZE and attends:
+        self.context = self.d
+        several = self.heads_wanted(score) if attends else None
+        if score in SAME_SIZE and attends and (not several or self.multihead_rs.rand() < 0.3):
             if query == "embedding":
                 e = self.d
             else:
@@ -292,10 +300,9 @@ class Draw(Cells, Fronts, Heads):
             layers, inputs = 1, [p for p in inputs if p != "context"] or ["embedding"]
             cell = {} if cells.is_lstm(cell) else cell
         tied, sized = self.chance("tied", 0.3), self.chance("readout_sized", 0.5)
-        sizes = {"state": h, "context": self.d, "embedding": e}
+        sizes = {"state": h, "context": self.context, "embedding": e}
         concat = sum(sizes[p] for p in parts)
-        if tied and concat != e:
-            sized = True
+        sized = sized or tied and concat != e
         r = (e if tied else self.pick("readout_size", [2, 5, 16, 24])) if sized else concat
         readout = self.readout(parts, r if sized else None, concat)
         sizes["readout"] = r
@@ -318,15 +325,20 @@ class Draw(Cells, Fronts, Heads):
             self.config["decoder"]["tied"] = tied
         if layers == 1 and self.rs.rand() < 0.5:
             del self.config["decoder"]["num_layers"]
-        if attends:
-            self.config["attention"] = self.score_spec(e if query == "embedding" else h)
+        self.decoder_attention(attends, several, e if query == "embedding" else h)
         self.generation([t for t in tokens if t != "</s>" and kind != "ids"])
+
+    def decoder_attention(self, attends, several, query_size):
+        if attends:
+            self.config["attention"] = self.score_spec(query_size)
+        if several:
+            self.config["attention"] = self.heads_spec(several, query_size)
 
     def decoder_cells(self, spec, width, layers, conditional):
         gain, biases = self.gain(spec, self.pick("dec_gain", [0.8, 1.2, 1.5])), ["both", "both", "none", "hh"]
         self.stack("decoder.rnn", spec, width, ["forward"] * layers, self.pick("decoder_bias", biases), gain)
         if conditional:
-            self.stack("decoder.rnn2", spec, self.d, ["forward"], biases[self.conditional_rs.randint(4)], gain)
+            self.stack("decoder.rnn2", spec, self.context, ["forward"], biases[self.conditional_rs.randint(4)], gain)
 
     def generation(self, others):
         """Others are tokens that may be suppressed."""
@@ -379,7 +391,7 @@ class Draw(Cells, Fronts, Heads):
         if self.temperature:
             spec["temperature"] = max(round(1 / factor, 3), 0.02)
             return
-        for name in ("attention.energy.weight", "attention.general.weight", "attention.context"):
+        for name in ("attention.energy.weight", "attention.general.weight", *["attention.query.weight"] * ("heads" in spec), "attention.context"):
             if name in self.tensors:
                 self.tensors[name] *= np.float32(factor)
                 break

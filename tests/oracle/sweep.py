@@ -93,6 +93,7 @@ def bare(options):
     """The options without those that --format txt and npy have no room for."""
     drop = [i for i, word in enumerate(options) if word == "--token-scores"]
     drop += [k for i, word in enumerate(options) if word == "--attention" for k in (i, i + 1)]
+    drop += [i for i, word in enumerate(options) if word == "--attention-heads"]
     return [word for i, word in enumerate(options) if i not in drop]
 
 
@@ -198,7 +199,8 @@ def nbest_failures(lines):
             failures.append(f"record {i}: the n-best list is not sorted")
         if len({json.dumps([item["output"], item["logprob"]]) for item in items}) < len(items):
             failures.append(f"record {i}: the n-best list holds something twice")
-        if any(row and not abs(sum(row) - 1) <= 1e-6 for row in record.get("attention", [])):
+        rows = [row for step in record.get("attention", []) for row in (step if step and isinstance(step[0], list) else [step])]
+        if any(row and not abs(sum(row) - 1) <= 1e-6 for row in rows):
             failures.append(f"record {i}: a row of weights does not sum to 1")
     return failures
 
@@ -264,6 +266,10 @@ def one(seed, args, coverage):
     return failures, ties, pairs, describe(case.config) + " | " + kind + " | " + " ; ".join(about)
 
 
+def heads_of(spec):
+    return f"x{spec['heads']}" if "heads" in spec else ""
+
+
 def describe(config):
     """The case in a few words."""
     source, encoder = config["source"], config["encoder"]
@@ -274,11 +280,11 @@ def describe(config):
     if config["model_type"] == "seq2seq":
         d = config["decoder"]
         attends = "attention" in config
-        words += [config["attention"]["score"] if attends else "no attention", d["bridge"], "conditional" if d.get("conditional") else d["attention"]["query"] if attends else "", "+".join(d["input"]),
+        words += [config["attention"]["score"] + heads_of(config["attention"]) if attends else "no attention", d["bridge"], "conditional" if d.get("conditional") else d["attention"]["query"] if attends else "", "+".join(d["input"]),
                   f"H{d['hidden_size']}x{d.get('num_layers', 1)}", *cells.unlike(d)] + (["tied"] if d.get("tied") else [])
     else:
         pooling = config.get("pooling") or {"type": "no pooling"}
-        words += [pooling.get("score", pooling["type"]), pooling.get("query", "")] + list(config.get("heads", {}))
+        words += [pooling.get("score", pooling["type"]) + heads_of(pooling), pooling.get("query", "")] + list(config.get("heads", {}))
     return " ".join(w for w in words if w)
 
 

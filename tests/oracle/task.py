@@ -28,6 +28,7 @@ def add_options(parser):
     parser.add_argument("--no-repeat-ngram-size", type=int)
     parser.add_argument("--repetition-penalty", type=float)
     parser.add_argument("--attention", choices=["none", "soft", "hard"], default="none")
+    parser.add_argument("--attention-heads", action="store_true")
     parser.add_argument("--token-scores", action="store_true")
     parser.add_argument("--prefix-key")
     parser.add_argument("--head-output", choices=["labels", "probs", "logits"], default="labels")
@@ -73,7 +74,7 @@ def floats(x):
 
 def add_attention(result, options, rows):
     if options.attention == "soft":
-        result.fields["attention"] = [floats(row) for row in rows]
+        result.fields["attention"] = [floats(row) if row.ndim == 1 else [floats(head) for head in row] for row in rows]
     elif options.attention == "hard":
         result.fields["alignment"] = alignment(rows, result)
 
@@ -84,6 +85,7 @@ def process(model, record, options):
     else:
         sequence = model.source_ids(record["text"])
     enc = model.encode([sequence])
+    model.by_head = options.attention_heads
     if options.task == "states":
         result = Result()
         result.fields["states"] = result.detail["encoder"] = [floats(row) for row in enc.outputs[0]]
@@ -110,7 +112,8 @@ def process_encoder(model, enc, options):
             result.fields[name], gaps = heads.told(head, logits, options.head_output, options.beam_size or 1)
             result.gaps += [(gap, name, place) for gap, place in gaps]
     if weights is not None:
-        add_attention(result, options, [weights.double().numpy()])
+        rows = weights.double().numpy()
+        add_attention(result, options, rows if options.attention_heads else [rows])
     return result
 
 
@@ -137,7 +140,7 @@ def process_seq2seq(model, enc, options, record):
         rows = found.best[0].rows
         result.detail.update(tokens=[int(t) for t in found.best[0].tokens], steps=found.best[0].steps)
     result.detail["encoder"] = [floats(row) for row in enc.outputs[0]]
-    result.detail["attention"] = [floats(row) for row in rows]
+    result.detail["attention"] = [floats(row.reshape(-1)) for row in rows]
     add_attention(result, options, rows)
     return result
 

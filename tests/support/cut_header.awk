@@ -3,7 +3,7 @@
 BEGIN {
     lines["grus_load_options"] = 3 # strict, allow_nonfinite, reserved
     lines["grus_search"] = 1       # sampling_temperature
-    lines["grus_run_options"] = 2  # head_output, last_reserved
+    lines["grus_run_options"] = 2  # prefix_key and what is said of it
     lines["grus_progress"] = 1     # rank, world_size
     lines["grus_run_events"] = 1   # on_warning
     lines["grus_verify_options"] = 1    # context

@@ -104,6 +104,15 @@ static void add_encoder(random_model *model, uint64_t *state, const grus_config 
 static void add_attention(random_model *model, uint64_t *state, const grus_attention_config *config, size_t query,
                           size_t key)
 {
+    static const char *const parts[] = {"query", "key", "value", "output"};
+    for (size_t i = 0; i < 4 && config->heads; i++) {
+        char name[64];
+        size_t rows = i == 3 ? config->context_dim : config->size, columns = i == 3 ? config->size : key;
+        snprintf(name, sizeof name, "attention.%s.weight", parts[i]);
+        add_tensor(model, state, name, rows, i == 0 && query ? query : columns);
+        snprintf(name, sizeof name, "attention.%s.bias", parts[i]);
+        add_tensor(model, state, name, rows, 0);
+    }
     if (config->score == GRUS_SCORE_GENERAL)
         add_tensor(model, state, "attention.general.weight", key, query ? query : key);
     if (config->score == GRUS_SCORE_ADDITIVE) {
@@ -123,7 +132,7 @@ static size_t parts_size(const grus_config *config, const grus_part *parts, size
     size_t readout = decoder->readout_size, size = 0;
     for (size_t i = 0; i < n; i++)
         size += parts[i] == GRUS_PART_EMBEDDING ? decoder->embedding_dim
-                : parts[i] == GRUS_PART_CONTEXT ? grus_config_output_size(config)
+                : parts[i] == GRUS_PART_CONTEXT ? grus_config_context_size(config, &config->attention)
                 : parts[i] == GRUS_PART_STATE   ? decoder->hidden_size
                 : readout                       ? readout
                                                 : parts_size(config, decoder->readout, decoder->n_readout);
@@ -142,7 +151,9 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
         add_layer(model, state, "decoder.rnn",
                   (layer_shape){layer, 1, layer ? hidden : input, hidden, decoder->cell.kind});
     if (decoder->conditional)
-        add_layer(model, state, "decoder.rnn2", (layer_shape){0, 1, values, hidden, decoder->cell.kind});
+        add_layer(
+            model, state, "decoder.rnn2",
+            (layer_shape){0, 1, grus_config_context_size(config, &config->attention), hidden, decoder->cell.kind});
     add_attention(model, state, &config->attention,
                   decoder->query == GRUS_QUERY_EMBEDDING ? decoder->embedding_dim : hidden, values);
     if (decoder->bridge == GRUS_BRIDGE_LINEAR_TANH || decoder->bridge == GRUS_BRIDGE_MEAN_TANH) {
@@ -158,12 +169,13 @@ static void add_decoder(random_model *model, uint64_t *state, const grus_config 
 
 static size_t head_inputs(const grus_config *config, const grus_head_config *head)
 {
-    size_t columns = head->on_token ? 0 : grus_config_output_size(config);
+    size_t columns = head->on_token ? 0 : grus_config_pooled_size(config);
     for (size_t i = 0; i < head->n_inputs && head->on_token; i++) {
         grus_head_input input = head->inputs[i];
-        columns += input == GRUS_HEAD_SOURCE  ? grus_config_input_size(config)
-                   : input >= GRUS_HEAD_LAYER ? grus_config_layer_size(config, input - GRUS_HEAD_LAYER)
-                                              : grus_config_output_size(config);
+        columns += input == GRUS_HEAD_SOURCE   ? grus_config_input_size(config)
+                   : input == GRUS_HEAD_POOLED ? grus_config_pooled_size(config)
+                   : input >= GRUS_HEAD_LAYER  ? grus_config_layer_size(config, input - GRUS_HEAD_LAYER)
+                                               : grus_config_output_size(config);
     }
     return columns;
 }

@@ -47,7 +47,7 @@ static grus_config config_of(shape of)
     config.encoder.hidden_size = 4;
     config.encoder.num_layers = 3;
     config.encoder.direction = GRUS_BOTH;
-    config.attention = (grus_attention_config){GRUS_SCORE_GENERAL, 0, 0.8};
+    config.attention = (grus_attention_config){GRUS_SCORE_GENERAL, 0, 0.8, 0, 0};
     grus_decoder_config *decoder = &config.decoder;
     decoder->cell = (grus_cell_config){GRUS_CELL_GRU, (grus_cell_reset)(cell % 2), (grus_gate_activation)(cell / 2 % 2),
                                        (grus_cell_activation)(cell / 4)};

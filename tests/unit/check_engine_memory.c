@@ -27,11 +27,20 @@ static grus_cell_config cell_of(size_t number)
     return cells[number % 3];
 }
 
+// Heads where the score is theirs, for half of these.
+static grus_attention_config attention_of(size_t variant)
+{
+    grus_attention_config attention = {(grus_score_kind)(variant % 6), 24, 1, 0, 0};
+    if (attention.score == GRUS_SCORE_SCALED_DOT && variant / 6 % 2)
+        attention.heads = 1 + variant / 12 % 4, attention.context_dim = 40;
+    return attention;
+}
+
 static void translator(grus_config *config, size_t variant, uint64_t *seed)
 {
     const grus_part inputs[3] = {GRUS_PART_EMBEDDING, GRUS_PART_CONTEXT, GRUS_PART_READOUT};
     config->seq2seq = true;
-    config->attention = (grus_attention_config){(grus_score_kind)(variant % 6), 24, 1};
+    config->attention = attention_of(variant);
     grus_decoder_config *decoder = &config->decoder;
     size_t size = grus_config_output_size(config); // so that every score may be tried
     *decoder = (grus_decoder_config){
@@ -58,7 +67,7 @@ static void labeller(model *m, size_t variant)
     const grus_pooling_kind kinds[] = {GRUS_POOL_ATTENTION, GRUS_POOL_MEAN, GRUS_POOL_MAX, GRUS_POOL_LAST};
     grus_config *config = &m->config;
     config->pooling = (grus_pooling_config){
-        .kind = kinds[variant % 4], .attention = {(grus_score_kind)(variant % 6), 24, 1}, .learned_query = variant % 2};
+        .kind = kinds[variant % 4], .attention = attention_of(variant), .learned_query = variant % 2};
     config->n_heads = 2;
     for (size_t i = 0; i < 2; i++) {
         snprintf(m->name[i], sizeof m->name[i], "head%zu", i);

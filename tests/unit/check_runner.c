@@ -187,6 +187,14 @@ static void look_at_hypotheses(const records *r, const json_t *line, const grus_
         look_at_hypothesis(r, json_array_get(list, k), all, from + k);
 }
 
+// The first of the lists of numbers.
+static const json_t *first_row(const json_t *lists)
+{
+    while (json_is_array(json_array_get(lists, 0)))
+        lists = json_array_get(lists, 0);
+    return lists;
+}
+
 static void look_at(const records *r, const json_t *line, const grus_results *results, size_t i)
 {
     const json_t *embedding = json_object_get(line, "embedding"), *states = json_object_get(line, "states"),
@@ -208,7 +216,7 @@ static void look_at(const records *r, const json_t *line, const grus_results *re
     if (attention) {
         size_t from = results->attention_offsets[i], n = results->attention_offsets[i + 1] - from;
         ck_assert_uint_eq(same_numbers(attention, results->attention + from), n);
-        ck_assert_uint_eq(json_array_size(json_array_get(attention, 0)), results->positions[i]);
+        ck_assert_uint_eq(json_array_size(first_row(attention)), results->positions[i]);
     }
     for (size_t k = 0; k < results->n_heads; k++)
         look_at_head(r, line, results->heads[k], i);
@@ -242,6 +250,7 @@ static const struct {
     bool token_scores;
     grus_head_output head_output;
     const char *prefix_key;
+    bool attention_heads;
 } cases[] = {
     {"bahdanau", GRUS_TASK_OWN, 4, 3, GRUS_ATTENTION_SOFT, .token_scores = false},
     {"bpe", GRUS_TASK_TRANSLATE, 5, 5, GRUS_ATTENTION_SOFT, .token_scores = false},
@@ -260,6 +269,10 @@ static const struct {
     {"states-features", GRUS_TASK_STATES, 1, 1, GRUS_ATTENTION_NONE, .token_scores = false},
     {"pool-general-learned", GRUS_TASK_CLASSIFY, 1, 1, GRUS_ATTENTION_SOFT, .token_scores = false},
     {"front-score", GRUS_TASK_SCORE, 1, 1, GRUS_ATTENTION_SOFT, .token_scores = false},
+    {"multihead", GRUS_TASK_OWN, 4, 2, GRUS_ATTENTION_SOFT, .attention_heads = true},
+    {"multihead-score", GRUS_TASK_SCORE, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = true},
+    {"multihead-pooling", GRUS_TASK_OWN, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = true},
+    {"multihead-embed", GRUS_TASK_EMBED, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = false},
 };
 
 // Twice with one runner, in batches of all records and of one.
@@ -278,6 +291,7 @@ START_TEST(results_are_those_of_lines)
     options.search = &search;
     options.task = cases[_i].task;
     options.attention = cases[_i].attention;
+    options.attention_heads = cases[_i].attention_heads;
     options.token_scores = cases[_i].token_scores;
     options.head_output = (uint8_t)cases[_i].head_output;
     options.prefix_key = prefix;

@@ -62,6 +62,15 @@ static const char *const configs[] = {
         "               \"embedding_dim\": 4, \"hidden_size\": 3, \"bridge\": \"last\", \"input\": [\"embedding\"],"
         "               \"readout\": {\"inputs\": [\"state\"]}},"
         " \"generation\": {\"suppress\": [\"<unk>\", \"<s>\"]}}",
+    [HEADS] = "{\"model_type\": \"seq2seq\","
+              " \"source\": {\"tokenizer\": {\"type\": \"ids\"}, \"embedding_dim\": 4},"
+              " \"encoder\": {\"hidden_size\": 3},"
+              " \"attention\": {\"score\": \"scaled_dot\", \"heads\": 3, \"size\": 6, \"context_dim\": 5},"
+              " \"decoder\": {\"vocab\": \"a.vocab\", \"tokenizer\": {\"type\": \"char\"}, \"bos\": null, \"eos\": "
+              "\"</s>\","
+              "               \"embedding_dim\": 4, \"hidden_size\": 2, \"bridge\": \"zeros\","
+              "               \"attention\": {\"query\": \"state\"}, \"input\": [\"embedding\", \"context\"],"
+              "               \"readout\": {\"inputs\": [\"state\", \"context\"]}}}",
     [LEARNED] = "{\"model_type\": \"encoder\", \"source\": {\"input\": \"features\", \"feature_dim\": 4},"
                 " \"encoder\": {\"hidden_size\": 3, \"cell\": \"lstm\", \"direction\": \"both\", \"initial_state\": "
                 "\"learned\"},"
@@ -131,6 +140,18 @@ static const base_tensor tensors[][24] = {
               {"decoder.rnn.weight_ih_l0", {12, 7}},
               {"decoder.rnn.weight_hh_l0", {12, 3}},
               {"decoder.output.weight", {TOKENS, 3}}},
+    [HEADS] = {{"encoder.embedding.weight", {7, 4}},
+               {"encoder.rnn.weight_ih_l0", {9, 4}},
+               {"encoder.rnn.weight_hh_l0", {9, 3}},
+               {"attention.query.weight", {6, 2}},
+               {"attention.key.weight", {6, 3}},
+               {"attention.value.weight", {6, 3}},
+               {"attention.output.weight", {5, 6}},
+               {"attention.output.bias", {5, 0}},
+               {"decoder.embedding.weight", {TOKENS, 4}},
+               {"decoder.rnn.weight_ih_l0", {6, 9}},
+               {"decoder.rnn.weight_hh_l0", {6, 2}},
+               {"decoder.output.weight", {TOKENS, 7}}},
     [PLAIN] = {{"encoder.embedding.weight", {7, 4}},
                {"encoder.rnn.weight_ih_l0", {9, 4}},
                {"encoder.rnn.weight_hh_l0", {9, 3}},

@@ -11,6 +11,7 @@ typedef enum contract_base {
     IDS,
     LSTM,
     PLAIN,
+    HEADS,
     LEARNED,
     FRONTED,
     CONDITIONAL,
