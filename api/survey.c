@@ -274,13 +274,6 @@ static grus_status take_counts(grus_surveyor *surveyor, grus_survey *survey, gru
 
 // ---- the whole ----
 
-// However it is compressed.
-static bool is_format(const char *suffix, grus_format format)
-{
-    size_t length = strlen(grus_format_names[format]);
-    return strncmp(suffix + 1, grus_format_names[format], length) == 0;
-}
-
 // The reader lives in the arena, and its lists with it.
 static grus_status make_reader(grus_surveyor *surveyor, grus_error *error)
 {
@@ -293,8 +286,8 @@ static grus_status make_reader(grus_surveyor *surveyor, grus_error *error)
     reader->names = &surveyor->names;
     reader->most = surveyor->options.records;
     reader->arena = memory->arena;
-    reader->is_json = is_format(surveyor->claim.suffix, GRUS_FORMAT_JSONL);
-    memory->survey.has_records = reader->is_json || is_format(surveyor->claim.suffix, GRUS_FORMAT_TXT);
+    reader->is_json = surveyor->claim.format == GRUS_FORMAT_JSONL;
+    memory->survey.has_records = reader->is_json || surveyor->claim.format == GRUS_FORMAT_TXT;
     surveyor->reader = reader;
     if (!grus_pool_make(&reader->good, samples) || !grus_pool_make(&reader->bad, samples / 3 + (samples % 3 > 0)))
         return grus_fail_memory(error, samples * sizeof *reader->good.list);

@@ -12,7 +12,7 @@
 #define WIDTH 1000.0 // of a chart in its own units; the page stretches it
 #define HEIGHT 100.0
 #define MOST_BARS 40 // of a histogram
-#define X_TICKS 5    // about
+#define X_TICKS 7    // about
 #define Y_TICKS 3
 #define MOST_TICKS 16
 #define LEAST_BAR 0.7 // height of one that is not 0, so that it is seen

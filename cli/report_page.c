@@ -10,6 +10,7 @@
 #include "cli/chart.h"
 #include "cli/html.h"
 #include "cli/report_samples.h"
+#include "cli/report_settings.h"
 #include "cli/report_speed.h"
 #include "cli/report_style.h"
 
@@ -28,14 +29,6 @@ static void end_section(FILE *to)
 }
 
 // ---- the head ----
-
-static const char *setting(const grus_survey *survey, const char *name)
-{
-    for (size_t i = 0; i < survey->n_settings; i++)
-        if (strcmp(survey->settings[i]->name, name) == 0)
-            return survey->settings[i]->value;
-    return "";
-}
 
 static void put_state(const grus_overview *overview, FILE *to)
 {
@@ -60,7 +53,7 @@ static void put_subtitle(const grus_survey *survey, FILE *to)
 {
     const grus_survey_rank *rank = survey->n_ranks ? survey->ranks[0] : NULL;
     int64_t last = last_written(survey);
-    const char *task = setting(survey, "task");
+    const char *task = grus_report_setting(survey, "task");
     fputs("<p class=\"sub\">", to);
     if (strcmp(task, "own") == 0) {
         fputs("The model\xE2\x80\x99s own task", to);
@@ -69,7 +62,7 @@ static void put_subtitle(const grus_survey *survey, FILE *to)
         grus_html_text(to, task, 40);
     }
     fputs(" \xC2\xB7 model <code>", to);
-    grus_html_text(to, setting(survey, "model"), 40);
+    grus_html_text(to, grus_report_setting(survey, "model"), 40);
     fputs("</code>", to);
     if (rank && *rank->version) {
         fputs(" \xC2\xB7 grus ", to);
@@ -408,7 +401,7 @@ static void put_foot(const grus_survey *survey, FILE *to)
     fprintf(to, "Written by <code>grus report</code>, grus %s.</p>\n</footer>\n</body>\n</html>\n", grus_version());
 }
 
-bool grus_report_page(const grus_survey *survey, const char *outdir, FILE *to)
+bool grus_report_page(const grus_survey *survey, const char *outdir, const grus_model *model, FILE *to)
 {
     put_head(survey, outdir, to);
     put_counts(survey, to);
@@ -418,7 +411,7 @@ bool grus_report_page(const grus_survey *survey, const char *outdir, FILE *to)
     put_tallies(survey, false, "scores", "Scores", to);
     put_labels(survey, to);
     bool fine = grus_report_speed(survey, to);
-    fine = fine && grus_report_samples(survey, to);
+    fine = fine && grus_report_samples(survey, model, to);
     put_settings(survey, to);
     put_foot(survey, to);
     return fine;

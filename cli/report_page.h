@@ -6,7 +6,7 @@
 
 #include <grus.h>
 
-// outdir: as it is to be called. false when memory is short; errors of the stream are left in it.
-bool grus_report_page(const grus_survey *survey, const char *outdir, FILE *to);
+// outdir: as it is to be called. model: the run's, to draw the attention of samples by, or NULL. false when memory is short; errors of the stream are left in it.
+bool grus_report_page(const grus_survey *survey, const char *outdir, const grus_model *model, FILE *to);
 
 #endif

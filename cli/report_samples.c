@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "cli/html.h"
+#include "cli/report_settings.h"
 #include "cli/svg.h"
 
-#define LONGEST_TEXT 1200 // characters of a text that are shown
+#define LONGEST_TEXT 1200  // characters of a text that are shown
+#define LONGEST_MATRIX 160 // of features
 #define MOST_TOKENS 200
 #define MOST_ROWS 48 // of an attention
 #define MOST_COLUMNS 64
@@ -21,8 +23,9 @@ static void put_text(const char *name, const char *text, FILE *to)
 {
     if (!text)
         return;
+    bool is_matrix = text[0] == '[' && text[1] == '[';
     fprintf(to, "<dt>%s</dt><dd><bdi>", name);
-    grus_html_text(to, text, LONGEST_TEXT);
+    grus_html_text(to, text, is_matrix ? LONGEST_MATRIX : LONGEST_TEXT);
     fputs(*text ? "</bdi></dd>\n" : "</bdi><small>(empty)</small></dd>\n", to);
 }
 
@@ -134,6 +137,7 @@ static bool put_map(const grus_attention_map *map, FILE *to)
 {
     grus_attention_map part = *map;
     float *weights = NULL;
+    part.n_heads = 0; // their labels stand above
     part.rows = map->rows < MOST_ROWS ? map->rows : MOST_ROWS;
     part.columns = map->columns < MOST_COLUMNS ? map->columns : MOST_COLUMNS;
     bool cut = part.rows < map->rows || part.columns < map->columns;
@@ -157,9 +161,30 @@ static bool put_map(const grus_attention_map *map, FILE *to)
     return fine;
 }
 
+// A map that the model has for the sample; NULL where the model says something else of it than the run did, or has none.
+static grus_attention_map *attend(const grus_survey *survey, const grus_model *model, const grus_survey_sample *sample)
+{
+    grus_search search;
+    grus_attention_map *map;
+    grus_error ignored;
+    if (!model || sample->error || !sample->source)
+        return NULL;
+    grus_report_search(survey, model, &search);
+    if (grus_attend_text(model, sample->source, strlen(sample->source), &search, &map, &ignored) != GRUS_OK)
+        return NULL;
+    bool same = map->output ? sample->output && strcmp(map->output, sample->output) == 0 : !sample->output;
+    for (size_t i = 0; i < map->n_heads && i < sample->n_heads && same; i++)
+        if (map->n_heads == sample->n_heads && !map->heads[i]->on_token && sample->heads[i]->n == 1)
+            same = strcmp(map->heads[i]->labels[0], sample->heads[i]->labels[0]) == 0;
+    if (same)
+        return map;
+    grus_attention_map_free(map);
+    return NULL;
+}
+
 // ---- cards ----
 
-static bool put_sample(const grus_survey_sample *sample, FILE *to)
+static bool put_sample(const grus_survey_sample *sample, const grus_attention_map *map, FILE *to)
 {
     fprintf(to, "<article class=\"sample%s\">\n<h3><bdi>", sample->error ? " failed" : "");
     grus_html_text(to, sample->input, 120);
@@ -177,30 +202,41 @@ static bool put_sample(const grus_survey_sample *sample, FILE *to)
     fputs("</dl>\n", to);
     if (sample->n_values)
         put_strip(sample->values, sample->n_values, to);
-    bool fine = !sample->map || put_map(sample->map, to);
+    bool fine = !map || put_map(map, to);
     fputs("</article>\n", to);
     return fine;
 }
 
-bool grus_report_samples(const grus_survey *survey, FILE *to)
+static void put_notes(const grus_survey *survey, const grus_model *model, FILE *to)
 {
-    bool fine = true, has_map = false;
-    if (survey->n_samples == 0)
-        return true;
+    bool has_map = model != NULL;
     for (size_t i = 0; i < survey->n_samples; i++)
         has_map |= survey->samples[i]->map != NULL;
-    fputs("<section id=\"samples\">\n<h2>Sample records</h2>\n<p class=\"note\">Chosen by a hash of the "
-          "shard\xE2\x80\x99s name and "
-          "the record\xE2\x80\x99s number: the same ones every time.",
+    fputs("<p class=\"note\">Chosen by a hash of the shard\xE2\x80\x99s name and the record\xE2\x80\x99s number: the "
+          "same ones every time.",
           to);
     if (has_map)
-        fputs(" Attention: source across, output down; the darker or brighter, the more weight. Numbers stand for "
-              "positions "
-              "whose tokens the records do not tell.",
-              to);
+        fputs(" Attention: source across, output down; the stronger the colour, the more weight.", to);
+    if (has_map && !model)
+        fputs(" Numbers stand for positions whose tokens the records do not tell.", to);
+    if (model)
+        fputs(" It is drawn by the model, where that gives a sample what the run gave it.", to);
     fputs("</p>\n", to);
-    for (size_t i = 0; i < survey->n_samples && fine; i++)
-        fine = put_sample(survey->samples[i], to);
+}
+
+bool grus_report_samples(const grus_survey *survey, const grus_model *model, FILE *to)
+{
+    bool fine = true;
+    if (survey->n_samples == 0)
+        return true;
+    fputs("<section id=\"samples\">\n<h2>Sample records</h2>\n", to);
+    put_notes(survey, model, to);
+    for (size_t i = 0; i < survey->n_samples && fine; i++) {
+        const grus_survey_sample *sample = survey->samples[i];
+        grus_attention_map *made = attend(survey, model, sample);
+        fine = put_sample(sample, made ? made : sample->map, to);
+        grus_attention_map_free(made);
+    }
     fputs("</section>\n", to);
     return fine;
 }

@@ -6,7 +6,8 @@
 
 #include <grus.h>
 
-// The page's section of samples. false when memory is short.
-bool grus_report_samples(const grus_survey *survey, FILE *to);
+// The page's section of samples, with the attention that the records hold, or that the model has for them where it is not NULL
+// and says the same of them. false when memory is short.
+bool grus_report_samples(const grus_survey *survey, const grus_model *model, FILE *to);
 
 #endif

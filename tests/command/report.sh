@@ -108,6 +108,33 @@ check "every record with a source has its attention" \
     test "$(grep -c 'class="map"' "$page")" = "$(grep -cE '"attention": \[\[[0-9]' <<<"$outputs")"
 check "a word's letters stand at its columns" grep -qE '<title>.* from (a|e|l) \([0-9]+\): [01]\.[0-9]{6}</title>' "$page"
 
+# The model's own attention is the one that the run kept.
+cp "$page" "$work/kept.html"
+weights() {
+    sed -nE 's/.*class="cell".*: ([01]\.[0-9]{6})<.title>.*/\1/p' "$1"
+}
+expect 0 "without attention" run "$model" "$work/in" -q -o "$work/without"
+report "without attention" "$work/without" --samples 1000
+check "without attention there is none" test "$(grep -c 'class="map"' "$page")" = 0
+report "by the model" "$work/without" --samples 1000 --model "$model"
+check "the model's attention" cmp <(weights "$work/kept.html") <(weights "$page")
+check "there are weights" test "$(weights "$page" | wc -l)" -gt 1000
+report "by another model" "$work/without" --samples 1000 --model "$golden/luong-input-feeding/model"
+check "another model has none" test "$(grep -c 'class="map"' "$page")" = 0
+expect 3 "no model" report "$work/without" --model "$work/in" --html "$page"
+
+# Of heads the mean, as the run without --attention-heads has it.
+for heads in "" --attention-heads; do
+    # shellcheck disable=SC2086 # no word at all where it is empty
+    expect 0 "several heads" run "$golden/multihead/model" "$work/in/s3.jsonl" -q -o "$work/mean$heads" --attention soft $heads
+    report "several heads" "$work/mean$heads"
+    weights "$page" >"$work/weights$heads"
+done
+check "heads have weights" test "$(wc -l <"$work/weights")" -gt 100
+check "the mean of the heads" awk '{d = $1 - $2; if (d > 2e-6 || d < -2e-6) exit 1} END {if (NR == 0) exit 1}' \
+    <(paste "$work/weights" "$work/weights--attention-heads")
+
+cp "$work/kept.html" "$page"
 cp "$page" "$work/first.html"
 report "again" "$work/run" --samples 1000
 check "the same page again" cmp "$work/first.html" "$page"
@@ -163,6 +190,11 @@ expect 0 "renamed fields" run "$model" "$work/pairs.jsonl" -q -o "$work/renamed"
 report "renamed fields" "$work/renamed"
 holds "renamed fields" "Score of the output"
 holds "renamed fields" "Output"
+
+expect 0 "gzip" run "$model" "$work/pairs.jsonl" -q -o "$work/gzip" --compress gz
+report "gzip" "$work/gzip"
+says_page "gzip" "records 40"
+holds "gzip" "Score of the output"
 
 expect 0 "text" run "$model" "$work/pairs.jsonl" -q -o "$work/lines" --format txt
 report "text" "$work/lines"

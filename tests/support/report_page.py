@@ -144,6 +144,14 @@ def compare_chart(figure, values, what, differences):
             low = number(whole[1])
             high = number(whole[2]) if whole[2] else low
             differences.expect(f"{what}: {bar}", int(number(count)), sum(low <= value <= high for value in values))
+        rounded = re.fullmatch(r"(-?[\d.,e-]+) to below (-?[\d.,e-]+)", size)
+        if rounded:
+            low, high = number(rounded[1]), number(rounded[2])
+            edge = 0.0055 * max(abs(low), abs(high))
+            least = sum(low + edge <= value < high - edge for value in values)
+            most = sum(low - edge <= value < high + edge for value in values)
+            differences.expect(f"{what}: {bar}, of {least} to {most}", least <= int(number(count)) <= most, True)
+        differences.expect(f"{what}: {bar} is a range", bool(whole or rounded), True)
     differences.expect(f"{what}: all bars", total, len(values))
     mean = number(re.search(r"mean (-?[\d.,e-]+)", figure.text())[1])
     exact = sum(values) / len(values)
