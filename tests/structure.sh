@@ -88,7 +88,7 @@ blis_mistakes() { # TREE
 # that is indented no further.
 # shellcheck disable=SC2016
 long_functions() { # TREE
-    (cd "$1" && find include base engine io scheduler api cli bench share tests tools -name '*.[ch]' -o -name '*.py' -o -name '*.sh') |
+    (cd "$1" && find include base engine io scheduler api cli bench python share tests tools -name '*.[ch]' -o -name '*.py' -o -name '*.sh') |
         (cd "$1" && xargs awk -v most=60 '
             function ends(last) {
                 if (name != "" && last - first + 1 > most) print "    " file ": " name " has " last - first + 1 " lines"
@@ -128,7 +128,7 @@ trap 'rm -rf "$copy"' EXIT
 
 planted() { # WHAT FUNCTION FILE LINE
     rm -rf "$copy/tree" && mkdir "$copy/tree"
-    (cd "$srcdir" && find include base engine io scheduler api cli bench share tests tools -name '*.[ch]' -o -name '*.py' | tar -cf - -T -) |
+    (cd "$srcdir" && find include base engine io scheduler api cli bench python share tests tools -name '*.[ch]' -o -name '*.py' | tar -cf - -T -) |
         tar -xf - -C "$copy/tree"
     printf '%s\n' "$4" >>"$copy/tree/$3"
     if [[ -z $("$2" "$copy/tree") ]]; then
