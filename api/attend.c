@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "base/positions.h"
+#include "scheduler/output_text.h"
 #include "scheduler/parse.h"
 #include "scheduler/run_options.h"
 
@@ -33,6 +34,7 @@ typedef struct attending {
     grus_arena *arena; // becomes the map's
     grus_attention_map *map;
     grus_buffer scratch;
+    grus_output_scratch output;
 } attending;
 
 // ---- the record ----
@@ -155,7 +157,7 @@ static bool fill_decoded(attending *state, grus_attention_map *map)
     map->row_tokens = take_tokens(state, target, best->tokens, best->length);
     map->weights = copy_floats(state, best->attention, map->rows * map->columns);
     grus_buffer_clear(&state->scratch);
-    grus_tokenizer_decode(target, best->tokens, best->length - (best->ended ? 1 : 0), &state->scratch);
+    grus_output_text(&state->job, &state->parsed.entry, best, &state->output, &state->scratch);
     map->output = take_string(state);
     map->score = best->score;
     map->logprob = best->logprob;
@@ -239,6 +241,7 @@ static void free_state(attending *state)
     grus_arena_free(state->arena);
     grus_parsed_free(&state->parsed);
     grus_buffer_free(&state->scratch);
+    grus_output_scratch_free(&state->output);
     free(state);
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "scheduler/format_heads.h"
+#include "scheduler/output_text.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD" // U+FFFD, as JSON output has it for what is not UTF-8
 
@@ -59,6 +60,8 @@ typedef struct head {
 struct grus_collected {
     grus_results results; // first: grus_results_free is given its address
     const grus_job *job;
+    const grus_slot_entry *entry; // the record whose result is added
+    grus_output_scratch output;
     grus_hypotheses hypotheses;
     size_t n_state_rows, n_weights;
     grus_buffer columns[N_COLUMNS];
@@ -146,14 +149,14 @@ static void begin_head(grus_collected *all, size_t number)
 static void put_decoded(grus_collected *all, const grus_hypothesis *hypothesis)
 {
     const grus_tokenizer *target = all->job->model->target;
-    size_t n = hypothesis->length - (hypothesis->ended ? 1 : 0);
+    size_t n = grus_output_length(hypothesis);
     grus_buffer *scratch = &all->columns[SCRATCH];
     grus_buffer_clear(scratch);
     if (grus_tokenizer_takes_ids(target))
         for (size_t i = 0; i < n; i++)
             grus_buffer_printf(scratch, "%s%u", i ? " " : "", hypothesis->tokens[i]);
     else
-        grus_tokenizer_decode(target, hypothesis->tokens, n, scratch);
+        grus_output_text(all->job, all->entry, hypothesis, &all->output, scratch);
     put_text(&all->columns[TEXT], scratch);
 }
 
@@ -261,8 +264,9 @@ void grus_collected_error(grus_collected *collected, const char *words, grus_cau
     add_record(collected, NULL);
 }
 
-void grus_collected_add(grus_collected *collected, const grus_result *result)
+void grus_collected_add(grus_collected *collected, const grus_slot_entry *entry, const grus_result *result)
 {
+    collected->entry = entry;
     const char *none = NULL;
     put_size(&collected->columns[ERRORS], 0);
     grus_buffer_append(&collected->columns[CAUSES], &none, sizeof none);
@@ -305,6 +309,7 @@ void grus_collected_free(grus_collected *collected)
         return;
     for (int i = 0; i < N_COLUMNS; i++)
         grus_buffer_free(&collected->columns[i]);
+    grus_output_scratch_free(&collected->output);
     for (size_t i = 0; i < collected->results.n_heads; i++)
         for (int j = 0; j < N_HEAD_COLUMNS; j++)
             grus_buffer_free(&collected->heads[i].columns[j]);

@@ -15,7 +15,7 @@ void grus_collected_free(grus_collected *collected);
 
 // The next record: in error for words, with result NULL, or with its result. That memory was short is told at the end.
 void grus_collected_error(grus_collected *collected, const char *words, grus_cause cause);
-void grus_collected_add(grus_collected *collected, const grus_result *result);
+void grus_collected_add(grus_collected *collected, const grus_slot_entry *entry, const grus_result *result);
 
 // The results, which grus_results_free frees in the place of collected. GRUS_E_MEMORY: collected stays.
 grus_status grus_collected_finish(grus_collected *collected, grus_results **results, grus_error *error);

@@ -61,7 +61,7 @@ static grus_status collect(grus_runner *runner, const grus_slot *slot, const gru
             continue;
         }
         if (result->finite) {
-            grus_collected_add(runner->collected, result);
+            grus_collected_add(runner->collected, &entry, result);
         } else {
             grus_collected_error(runner->collected, grus_format_not_finite, GRUS_CAUSE_NOT_FINITE);
             status = refuse_not_finite(runner, entry.number, error);

@@ -60,6 +60,7 @@ static const field_flag flags[] = {
     {"search.n_best", "--n-best"},
     {"search.no_repeat_ngram_size", "--no-repeat-ngram-size"},
     {"search.repetition_penalty", "--repetition-penalty"},
+    {"search.replace_unk", "--replace-unk"},
     {"search.sampling_temperature", "--sampling-temperature"},
     {"search.sampling_topk", "--sampling-topk"},
     {"search.unique_nbest", "--unique-nbest"},

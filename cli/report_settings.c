@@ -56,6 +56,7 @@ void grus_report_search(const grus_survey *survey, const grus_model *model, grus
     search->length_norm =
         (grus_length_norm)find_word(survey, "length_norm", GRUS_NAMES_LENGTH_NORM, (size_t)search->length_norm);
     search->disable_unk = strcmp(grus_report_setting(survey, "disable_unk"), "true") == 0;
+    search->replace_unk = strcmp(grus_report_setting(survey, "replace_unk"), "true") == 0;
 }
 
 grus_compute_type grus_report_compute_type(const grus_survey *survey)

@@ -13,6 +13,7 @@ enum grus_search_option {
     GRUS_SEARCH_MAX_LENGTH_FACTOR,
     GRUS_SEARCH_MIN_LENGTH,
     GRUS_SEARCH_DISABLE_UNK,
+    GRUS_SEARCH_REPLACE_UNK,
     GRUS_SEARCH_NO_REPEAT_NGRAM,
     GRUS_SEARCH_REPETITION_PENALTY,
     GRUS_N_SEARCH_OPTIONS,
@@ -42,6 +43,8 @@ enum grus_search_option {
         "least tokens of an output [the model's]"), \
     [(first) + GRUS_SEARCH_DISABLE_UNK] = GRUS_FLAG("disable-unk", 0, GRUS_SEARCH_FIELD(disable_unk), \
         "never put out <unk>"), \
+    [(first) + GRUS_SEARCH_REPLACE_UNK] = GRUS_FLAG("replace-unk", 0, GRUS_SEARCH_FIELD(replace_unk), \
+        "put out the source token that attention finds for <unk>"), \
     [(first) + GRUS_SEARCH_NO_REPEAT_NGRAM] = GRUS_COUNT("no-repeat-ngram-size", 0, "N", 0, 1000000, \
         GRUS_SEARCH_FIELD(no_repeat_ngram_size), "no N tokens in a row twice in an output; 0: any [0]"), \
     [(first) + GRUS_SEARCH_REPETITION_PENALTY] = GRUS_REAL("repetition-penalty", "X", 0.001, 1000, \

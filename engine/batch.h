@@ -28,10 +28,12 @@ typedef struct grus_infer_options {
     bool attention;    // fill in attention
     bool token_scores; // with force: fill in token_logprobs
     grus_search search;
-    bool attention_heads; // with attention: that of each head of its own, if it has several
+    bool attention_heads;              // with attention: that of each head of its own, if it has several
+    size_t marks_before, marks_behind; // with search.replace_unk: positions around each source's own
 } grus_infer_options;
 
 #define GRUS_ALL_HEADS UINT32_MAX
+#define GRUS_NO_SOURCE UINT32_MAX
 
 // What a head says of a sequence. Labels where they are asked for and the head has softmax, else numbers, each NULL without.
 typedef struct grus_prediction {
@@ -50,6 +52,9 @@ typedef struct grus_hypothesis {
     const float *token_logprobs; // (length), or NULL
     const float *attention;      // (length, the result's length) row-major, or NULL; only of the best hypothesis; with
                                  // attention_heads (length, heads, the result's length)
+    // With search.replace_unk, and where it has one: of each <unk> the source's own position of the greatest weight, the
+    // lowest of equal ones, or GRUS_NO_SOURCE where it has no own; else NULL.
+    const uint32_t *sources; // (length)
 } grus_hypothesis;
 
 typedef struct grus_result {

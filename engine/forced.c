@@ -1,4 +1,4 @@
-// forced.c: forced decoding: the log-probability and the attention of given targets. One row a sequence, admitted as
+// forced.c: forced decoding: the log-probability and the attention of given targets. One row a target, admitted as
 // rows become free, long targets first.
 #include "config.h"
 
@@ -11,98 +11,142 @@
 #include "engine/search_rules.h"
 
 typedef struct follower {
-    uint32_t sequence, row;
+    uint32_t target, row;
     size_t step;
 } follower;
 
-static grus_row row_of(const grus_decoder *decoder, const grus_encoded *encoded, const grus_forced *forced,
-                       const follower *f)
-{
-    const grus_forced *target = &forced[f->sequence];
-    uint32_t token = f->step ? target->tokens[f->step - 1] : decoder->first_token;
-    size_t cells = encoded->length[f->sequence] * (target->by_head ? grus_attention_heads(&decoder->attention) : 1);
-    float *weights = target->attention ? target->attention + f->step * cells : NULL;
-    return (grus_row){token, f->row, f->sequence, weights, target->by_head};
-}
-
-// Scores the token that the follower stands before; false when its target is done.
-static bool score_token(grus_forced *target, follower *f, const float *logits, const grus_normalizer *normalizer)
-{
-    GRUS_ASSERT(f->step < target->length);
-    float logprob = grus_logit_logprob(normalizer, logits[target->tokens[f->step]]);
-    target->logprob += (double)logprob;
-    if (target->logprobs)
-        target->logprobs[f->step] = logprob;
-    return ++f->step < target->length;
-}
-
 typedef struct following {
-    const grus_decoder *decoder;
+    const grus_forced_task *task;
     const grus_encoded *encoded;
     grus_forced *forced;
     grus_decoding *decoding;
     size_t max_rows;
-    grus_sized_sequence *order; // (records) as they are admitted
+    grus_sized_sequence *order; // (n of the task) targets as they are admitted
     size_t next;                // in order
     follower *followers;        // (max_rows) n of them
     size_t n;
     grus_row *rows; // (max_rows)
+    float *weights; // (max_rows, longest) where a row's attention goes that nobody asked for but what finds sources
+    size_t longest;
 } following;
 
-static grus_decoding_shape shape_of(const grus_decoder *decoder, size_t beam_size)
+static const grus_forced *target_of(const following *g, const follower *f)
 {
-    return (grus_decoding_shape){grus_search_rows(decoder->kernel, 1), grus_search_folds(beam_size)};
+    return &g->forced[f->target];
 }
 
-static bool list_scratch(following *g, size_t records, grus_arena *arena)
+// Whether the token that the follower stands before is to be told where it comes from.
+static bool is_looked_up(const following *g, const follower *f)
 {
-    g->max_rows = grus_search_rows(g->decoder->kernel, 1);
-    g->order = grus_arena_alloc(arena, records, sizeof *g->order);
+    const grus_forced *target = target_of(g, f);
+    return target->sources && target->tokens[f->step] == g->task->decoder->config->unk;
+}
+
+static float *weights_of(const following *g, const follower *f, size_t row)
+{
+    const grus_forced *target = target_of(g, f);
+    size_t heads = target->by_head ? grus_attention_heads(&g->task->decoder->attention) : 1;
+    if (target->attention)
+        return target->attention + f->step * heads * g->encoded->length[target->sequence];
+    return is_looked_up(g, f) ? g->weights + row * g->longest : NULL;
+}
+
+// Of a source of so many positions, the own one of the greatest weight.
+static uint32_t greatest(const grus_infer_options *options, const float *weights, size_t length)
+{
+    uint32_t found = GRUS_NO_SOURCE;
+    for (size_t i = options->marks_before; i + options->marks_behind < length; i++)
+        if (found == GRUS_NO_SOURCE || weights[i] > weights[found])
+            found = (uint32_t)i;
+    return found;
+}
+
+// Scores the token that the follower stands before.
+static void score_token(grus_forced *target, const follower *f, const float *logits, const grus_normalizer *normalizer)
+{
+    float logprob = grus_logit_logprob(normalizer, logits[target->tokens[f->step]]);
+    target->logprob += (double)logprob;
+    if (target->logprobs)
+        target->logprobs[f->step] = logprob;
+}
+
+static grus_decoding_shape shape_of(const grus_forced_task *task)
+{
+    return (grus_decoding_shape){grus_search_rows(task->decoder->kernel, 1),
+                                 grus_search_folds(task->options->search.beam_size)};
+}
+
+static bool list_scratch(following *g, size_t longest, grus_arena *arena)
+{
+    bool looks_up = g->task->options->search.replace_unk;
+    g->max_rows = grus_search_rows(g->task->decoder->kernel, 1);
+    g->longest = longest;
+    g->order = grus_arena_alloc(arena, g->task->n, sizeof *g->order);
     g->followers = grus_arena_alloc(arena, g->max_rows, sizeof *g->followers);
     g->rows = grus_arena_alloc(arena, g->max_rows, sizeof *g->rows);
-    return g->order && g->followers && g->rows;
+    if (looks_up)
+        g->weights = grus_arena_alloc(arena, grus_mul_sat(g->max_rows, longest), sizeof *g->weights);
+    return g->order && g->followers && g->rows && (g->weights || !looks_up);
 }
 
-bool grus_forced_list(const grus_decoder *decoder, size_t beam_size, const grus_sizes *sizes, grus_arena *arena)
+bool grus_forced_list(const grus_forced_task *task, const grus_sizes *sizes, grus_arena *arena)
 {
-    following g = {.decoder = decoder};
+    following g = {.task = task};
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = grus_decoding_list(decoder, shape_of(decoder, beam_size), sizes, arena) &&
-                  list_scratch(&g, sizes->records, arena);
+    bool listed =
+        grus_decoding_list(task->decoder, shape_of(task), sizes, arena) && list_scratch(&g, sizes->longest, arena);
     grus_arena_release(arena, mark);
     return listed;
 }
 
 static void order_targets(following *g)
 {
-    for (size_t i = 0; i < g->encoded->n; i++)
+    for (size_t i = 0; i < g->task->n; i++)
         g->order[i] = (grus_sized_sequence){g->forced[i].length, (uint32_t)i};
-    grus_longest_first(g->order, g->encoded->n);
+    grus_longest_first(g->order, g->task->n);
 }
 
 static void admit(following *g)
 {
-    for (; g->n < g->max_rows && g->next < g->encoded->n; g->next++) {
-        uint32_t sequence = g->order[g->next].sequence;
-        g->forced[sequence].logprob = 0;
-        if (g->forced[sequence].length > 0)
-            g->followers[g->n++] = (follower){sequence, GRUS_NO_ROW, 0};
+    for (; g->n < g->max_rows && g->next < g->task->n; g->next++) {
+        uint32_t target = g->order[g->next].sequence;
+        g->forced[target].logprob = 0;
+        if (g->forced[target].length > 0)
+            g->followers[g->n++] = (follower){target, GRUS_NO_ROW, 0};
+    }
+}
+
+static void lay_rows(following *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        follower *f = &g->followers[i];
+        const grus_forced *target = target_of(g, f);
+        uint32_t token = f->step ? target->tokens[f->step - 1] : g->task->decoder->first_token;
+        GRUS_ASSERT(f->step < target->length);
+        g->rows[i] = (grus_row){token, f->row, target->sequence, weights_of(g, f, i), target->by_head};
+        f->row = (uint32_t)i;
     }
 }
 
 static void step(following *g)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        g->rows[i] = row_of(g->decoder, g->encoded, g->forced, g->followers + i);
-        g->followers[i].row = (uint32_t)i;
-    }
+    lay_rows(g);
     grus_decoding_step(g->decoding, g->rows, g->n);
-    grus_scores scores = grus_decoding_score(g->decoding, NULL, g->n);
+    grus_scores scores = {0};
+    if (g->task->scored)
+        scores = grus_decoding_score(g->decoding, NULL, g->n);
     size_t left = 0;
-    for (size_t i = 0; i < g->n; i++)
-        if (score_token(&g->forced[g->followers[i].sequence], g->followers + i, scores.logits + i * scores.ld,
-                        scores.normalizers + i))
-            g->followers[left++] = g->followers[i];
+    for (size_t i = 0; i < g->n; i++) {
+        follower *f = &g->followers[i];
+        grus_forced *target = &g->forced[f->target];
+        if (is_looked_up(g, f))
+            target->sources[f->step] =
+                greatest(g->task->options, g->rows[i].weights, g->encoded->length[target->sequence]);
+        if (g->task->scored)
+            score_token(target, f, scores.logits + i * scores.ld, scores.normalizers + i);
+        if (++f->step < target->length)
+            g->followers[left++] = *f;
+    }
     g->n = left;
 }
 
@@ -117,13 +161,13 @@ static grus_status run(following *g, const grus_work *work)
     return GRUS_OK;
 }
 
-grus_status grus_forced_run(const grus_decoder *decoder, const grus_encoded *encoded, size_t beam_size,
-                            grus_forced *forced, const grus_work *work)
+grus_status grus_forced_run(const grus_forced_task *task, const grus_encoded *encoded, grus_forced *forced,
+                            const grus_work *work)
 {
-    following g = {.decoder = decoder, .encoded = encoded, .forced = forced};
+    following g = {.task = task, .encoded = encoded, .forced = forced};
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = grus_decoding_start(decoder, encoded, shape_of(decoder, beam_size), work, &g.decoding);
-    if (!status && !list_scratch(&g, encoded->n, work->arena))
+    grus_status status = grus_decoding_start(task->decoder, encoded, shape_of(task), work, &g.decoding);
+    if (!status && !list_scratch(&g, g.decoding->longest, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (!status)
         status = run(&g, work);

@@ -1,4 +1,6 @@
 // forced.h: forced decoding: targets that are given are followed, and scored token by token.
+//
+// Any number of targets may go on one source.
 #ifndef GRUS_ENGINE_FORCED_H
 #define GRUS_ENGINE_FORCED_H
 
@@ -8,20 +10,29 @@
 
 // A target to follow: length tokens, the end token included where it is to be scored.
 typedef struct grus_forced {
+    uint32_t sequence; // of the batch: the source
     const uint32_t *tokens;
     size_t length;
-    float *logprobs;  // (length) written, or NULL
-    float *attention; // (length, source length) written, or NULL
-    bool by_head;     // attention is (length, heads, source length)
-    double logprob;   // written: the sum
+    float *logprobs;   // (length) written, or NULL
+    float *attention;  // (length, source length) written, or NULL
+    bool by_head;      // attention is (length, heads, source length); sources is NULL then
+    uint32_t *sources; // (length) written at each <unk> as in grus_hypothesis, or NULL
+    double logprob;    // written where they are scored: the sum
 } grus_forced;
 
-// Follows forced[i] on sequence i of the batch, with the keys as a search of this beam has them. What it takes of the
-// arena is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
-grus_status grus_forced_run(const grus_decoder *decoder, const grus_encoded *encoded, size_t beam_size,
-                            grus_forced *forced, const grus_work *work);
+// What is followed, and how.
+typedef struct grus_forced_task {
+    const grus_decoder *decoder;
+    const grus_infer_options *options; // the keys are as a search of this beam has them
+    bool scored;                       // log-probabilities are wanted
+    size_t n;                          // targets, at most
+} grus_forced_task;
+
+// Follows n targets. What it takes of the arena is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
+grus_status grus_forced_run(const grus_forced_task *task, const grus_encoded *encoded, grus_forced *forced,
+                            const grus_work *work);
 
 // Lists what it takes: grus_forced_run, on the arena alone.
-bool grus_forced_list(const grus_decoder *decoder, size_t beam_size, const grus_sizes *sizes, grus_arena *arena);
+bool grus_forced_list(const grus_forced_task *task, const grus_sizes *sizes, grus_arena *arena);
 
 #endif

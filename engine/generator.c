@@ -1,4 +1,4 @@
-// generator.c: a search, or targets of the caller's; and the search's best hypotheses followed once more.
+// generator.c: a search, or targets of the caller's; and the search's hypotheses followed once more.
 #include "config.h"
 
 #include "engine/generator.h"
@@ -13,31 +13,52 @@
 #include "engine/search.h"
 #include "engine/search_rules.h"
 
-// What is followed: the caller's targets, or the best hypotheses of a search.
+// What is followed: the caller's targets, or hypotheses of a search.
 typedef struct targets {
-    grus_forced *forced; // (records)
-    float *attention;    // (cells), where it is asked for
+    size_t most;
+    grus_forced *forced;  // (most)
+    grus_hypothesis **of; // (most) those that are followed, of a search
+    float *attention;     // (cells), where it is asked for
+    uint32_t *sources;    // (steps, n_best), where they are
     // Of the caller's alone:
     grus_hypothesis *hypotheses; // (records)
     uint32_t *tokens;            // (tokens)
     float *logprobs;             // (tokens), where they are asked for
 } targets;
 
+// Whether hypotheses that a search has found are followed.
+static bool retraces(const grus_infer_options *options)
+{
+    return !options->force && (options->attention || options->search.replace_unk);
+}
+
 static bool list_targets(const grus_generator *g, grus_arena *arena, targets *t)
 {
     const grus_infer_options *options = g->options;
     const grus_sizes *sizes = &g->sizes;
-    *t = (targets){.forced = grus_arena_alloc(arena, sizes->records, sizeof *t->forced)};
+    bool replaces = !options->force && options->search.replace_unk;
+    size_t n_best = replaces ? options->search.n_best : 1;
+    size_t most = grus_mul_sat(sizes->records, replaces ? n_best + 1 : 1);
+    *t = (targets){.most = most,
+                   .forced = grus_arena_alloc(arena, most, sizeof *t->forced),
+                   .of = grus_arena_alloc(arena, most, sizeof *t->of)};
     if (options->attention)
         t->attention = grus_arena_alloc(arena, sizes->cells, sizeof *t->attention);
+    if (replaces)
+        t->sources = grus_arena_alloc(arena, grus_mul_sat(sizes->steps, n_best), sizeof *t->sources);
     if (options->force) {
         t->hypotheses = grus_arena_alloc(arena, sizes->records, sizeof *t->hypotheses);
         t->tokens = grus_arena_alloc(arena, sizes->tokens, sizeof *t->tokens);
     }
     if (options->force && options->token_scores)
         t->logprobs = grus_arena_alloc(arena, sizes->tokens, sizeof *t->logprobs);
-    return t->forced && (t->attention || !options->attention) &&
+    return t->forced && t->of && (t->attention || !options->attention) && (t->sources || !replaces) &&
            ((t->hypotheses && t->tokens && (t->logprobs || !options->token_scores)) || !options->force);
+}
+
+static grus_forced_task forced_task(const grus_generator *g, size_t n)
+{
+    return (grus_forced_task){g->decoder, g->options, g->options->force, n};
 }
 
 static bool list_search(const grus_generator *g, grus_arena *arena)
@@ -50,12 +71,14 @@ static bool list_search(const grus_generator *g, grus_arena *arena)
 bool grus_generator_list(const grus_generator *g, grus_arena *arena)
 {
     targets t;
-    size_t beam = g->options->search.beam_size;
     if (!g->options->force && !list_search(g, arena))
         return false;
-    if (!g->options->force && !g->options->attention)
+    if (!g->options->force && !retraces(g->options))
         return true;
-    return list_targets(g, arena, &t) && grus_forced_list(g->decoder, beam, &g->sizes, arena);
+    if (!list_targets(g, arena, &t))
+        return false;
+    const grus_forced_task task = forced_task(g, t.most);
+    return grus_forced_list(&task, &g->sizes, arena);
 }
 
 // The targets of the batch with the end token behind each.
@@ -70,33 +93,26 @@ static void set_targets(const grus_generator *g, const grus_batch *batch, const 
         if (n)
             memcpy(tokens, target, n * sizeof *tokens);
         tokens[n] = (uint32_t)g->decoder->config->eos;
-        t->forced[i] =
-            (grus_forced){.tokens = tokens, .length = n + 1, .logprobs = t->logprobs ? t->logprobs + first : NULL};
+        t->forced[i] = (grus_forced){.sequence = (uint32_t)i,
+                                     .tokens = tokens,
+                                     .length = n + 1,
+                                     .logprobs = t->logprobs ? t->logprobs + first : NULL};
         target += n;
         first += n + 1;
     }
 }
 
-static void set_best(const targets *t, const grus_result *results, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool any = results[i].finite && results[i].n_hypotheses;
-        t->forced[i] = (grus_forced){.tokens = any ? results[i].hypotheses[0].tokens : NULL,
-                                     .length = any ? results[i].hypotheses[0].length : 0};
-    }
-}
-
-static void place_attention(const grus_generator *g, const grus_encoded *encoded, const targets *t)
+// Where the attention of forced[i] goes, behind what is there already.
+static void place_attention(const grus_generator *g, const grus_encoded *encoded, const targets *t, size_t i,
+                            size_t *cells)
 {
     bool by_head = g->options->attention_heads;
-    size_t first = 0, rows = by_head ? grus_attention_heads(&g->decoder->attention) : 1;
-    for (size_t i = 0; i < encoded->n && t->attention; i++) {
-        size_t cells = t->forced[i].length * encoded->length[i] * rows;
-        GRUS_ASSERT(cells <= g->sizes.cells - first);
-        t->forced[i].attention = t->attention + first;
-        t->forced[i].by_head = by_head;
-        first += cells;
-    }
+    size_t rows = t->forced[i].length * (by_head ? grus_attention_heads(&g->decoder->attention) : 1);
+    size_t more = rows * encoded->length[t->forced[i].sequence];
+    GRUS_ASSERT(more <= g->sizes.cells - *cells);
+    t->forced[i].attention = t->attention + *cells;
+    t->forced[i].by_head = by_head;
+    *cells += more;
 }
 
 static void put_down(const grus_generator *g, const targets *t, const grus_work *work, grus_result *results)
@@ -125,15 +141,80 @@ static grus_status force(const grus_generator *g, const grus_batch *batch, const
     if (!list_targets(g, work->arena, &t))
         return grus_fail_memory(work->error, 0);
     set_targets(g, batch, &t);
-    place_attention(g, encoded, &t);
-    grus_status status = grus_forced_run(g->decoder, encoded, g->options->search.beam_size, t.forced, work);
+    for (size_t i = 0, cells = 0; i < batch->n && t.attention; i++)
+        place_attention(g, encoded, &t, i, &cells);
+    const grus_forced_task task = forced_task(g, batch->n);
+    grus_status status = grus_forced_run(&task, encoded, t.forced, work);
     if (!status)
         put_down(g, &t, work, results);
     return status;
 }
 
-// The attention of each best hypothesis: it is followed once more. A step of a row is the same to the last bit in any
-// company, so these are the very weights that the search used, and the search need not keep those of all its rows.
+// Up to its last <unk>, that included.
+static size_t length_to_unknown(const grus_generator *g, const grus_hypothesis *h)
+{
+    const grus_decoder_config *config = g->decoder->config;
+    size_t length = g->options->search.replace_unk && config->has_unk ? h->length : 0;
+    while (length > 0 && h->tokens[length - 1] != config->unk)
+        length--;
+    return length;
+}
+
+// Where what is followed is put down, behind what is there already.
+typedef struct setting {
+    const grus_generator *g;
+    const grus_encoded *encoded;
+    const targets *t;
+    size_t n, cells, steps;
+} setting;
+
+// Follows a hypothesis for all of its attention, or as far as it has an <unk>, or for both at once where that of each step
+// is one row.
+static void set_hypothesis(setting *set, uint32_t sequence, grus_hypothesis *h, bool whole)
+{
+    const targets *t = set->t;
+    size_t unknown = length_to_unknown(set->g, h);
+    grus_forced target = {.sequence = sequence, .tokens = h->tokens, .length = h->length};
+    if (whole) {
+        t->of[set->n] = h;
+        t->forced[set->n] = target;
+        place_attention(set->g, set->encoded, t, set->n++, &set->cells);
+    }
+    if (unknown == 0)
+        return;
+    if (!whole || set->g->options->attention_heads) {
+        target.length = unknown;
+        t->of[set->n] = h;
+        t->forced[set->n++] = target;
+    }
+    t->forced[set->n - 1].sources = t->sources + set->steps;
+    set->steps += unknown;
+}
+
+// Of each record the best hypothesis, where attention is wanted, and all that have an <unk>, where that is. Returns how many
+// targets there are.
+static size_t set_hypotheses(const grus_generator *g, const grus_encoded *encoded, const targets *t,
+                             grus_result *results)
+{
+    setting set = {.g = g, .encoded = encoded, .t = t};
+    for (size_t i = 0; i < encoded->n; i++)
+        for (size_t k = 0; results[i].finite && k < results[i].n_hypotheses; k++)
+            set_hypothesis(&set, (uint32_t)i, &results[i].hypotheses[k], t->attention && k == 0);
+    return set.n;
+}
+
+static void give_attention(const targets *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (t->forced[i].attention)
+            t->of[i]->attention = t->forced[i].attention;
+        if (t->forced[i].sources)
+            t->of[i]->sources = t->forced[i].sources;
+    }
+}
+
+// Hypotheses are followed once more. A step of a row is the same to the last bit in any company, so these are the very
+// weights that the search used, and the search need not keep those of all its rows.
 static grus_status retrace(const grus_generator *g, const grus_encoded *encoded, const grus_work *work,
                            grus_result *results)
 {
@@ -143,12 +224,12 @@ static grus_status retrace(const grus_generator *g, const grus_encoded *encoded,
     again.stats = &not_counted;
     if (!list_targets(g, work->arena, &t))
         return grus_fail_memory(work->error, 0);
-    set_best(&t, results, encoded->n);
-    place_attention(g, encoded, &t);
-    grus_status status = grus_forced_run(g->decoder, encoded, g->options->search.beam_size, t.forced, &again);
-    for (size_t i = 0; i < encoded->n && !status; i++)
-        if (t.forced[i].length)
-            results[i].hypotheses->attention = t.forced[i].attention;
+    const grus_forced_task task = forced_task(g, set_hypotheses(g, encoded, &t, results));
+    if (task.n == 0)
+        return GRUS_OK;
+    grus_status status = grus_forced_run(&task, encoded, t.forced, &again);
+    if (!status)
+        give_attention(&t, task.n);
     return status;
 }
 
@@ -160,5 +241,5 @@ grus_status grus_generator_run(const grus_generator *g, const grus_batch *batch,
     const grus_search_task task = {g->decoder, encoded, &g->options->search, batch};
     grus_status status = grus_search_samples(task.search) ? grus_sampled_run(&task, &g->sizes, work, results)
                                                           : grus_search_run(&task, &g->sizes, work, results);
-    return status || !g->options->attention ? status : retrace(g, encoded, work, results);
+    return status || !retraces(g->options) ? status : retrace(g, encoded, work, results);
 }

@@ -173,7 +173,8 @@ typedef struct grus_search {
     grus_length_norm length_norm;
     bool unique_nbest; // of hypotheses with one text the best is printed alone, and fewer than n_best may come out
     bool disable_unk;  // <unk> is no candidate
-    bool reserved[2];  // false
+    bool replace_unk;  // in outputs, <unk> is the source token that its step looked at most
+    bool reserved[1];  // false
     size_t no_repeat_ngram_size; // no hypothesis has so many tokens in a row twice; 0: any may
     // What a hypothesis has already is less likely next: a logit x of such a token is x / repetition_penalty, or x times it
     // where x is negative.

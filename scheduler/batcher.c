@@ -58,7 +58,7 @@ static grus_waiting waiting_of(const grus_batch_bounds *bounds, const grus_slot_
                           // What it counts for in --batch-tokens: one without positions counts too.
                           .tokens = grus_max(given + entry->n_targets, 1),
                           .cells = entry->n_cells,
-                          .bytes = entry->length + (entry->error ? strlen(entry->error) + 1 : 0),
+                          .bytes = grus_slot_entry_bytes(entry),
                           .bad = entry->error};
 }
 

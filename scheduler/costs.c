@@ -14,6 +14,7 @@
 #define PROGRAM_BYTES ((size_t)24 << 20) // code, libraries, stacks, what the allocator keeps
 
 #define GROWTH_FACTOR 3     // of an array at its last growth, as a multiple of what it holds
+#define GROWN 2             // the same of one that is never larger than it will be
 #define WIDENED ((size_t)2) // bytes of a float for one of F16
 
 // The memory of a parsed line, as a multiple of its bytes: two bytes of text are two and two more in lower case, two of
@@ -35,6 +36,12 @@ static size_t tokenizer_memory(const grus_job *job)
     return bytes;
 }
 
+// Texts of a record's unknown source tokens.
+static size_t unknown_memory(const grus_job *job)
+{
+    return job->infer.search.replace_unk ? GRUS_UNKNOWN_BYTES(GRUS_RECORD_POSITIONS) : 0;
+}
+
 // Bytes that reading and parsing take of memory at most; saturated.
 static size_t reading_memory(const grus_job *job)
 {
@@ -43,6 +50,7 @@ static size_t reading_memory(const grus_job *job)
     size_t lines =
         grus_add_sat(grus_lines_memory(max_record, window_log), grus_mul_sat(max_record, parse_factor(&job->record)));
     lines = grus_add_sat(lines, tokenizer_memory(job));
+    lines = grus_add_sat(lines, grus_mul_sat(GROWN, unknown_memory(job)));
     if (!job->feature_shards)
         return lines;
     size_t record = grus_mul_sat(GRUS_RECORD_POSITIONS * sizeof(float), job->record.feature_dim);
@@ -81,7 +89,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
         .feature_dim = job->record.feature_dim,
         .config = &job->model->config,
         .targets = job->record.want_target,
-        .max_record = options->max_record,
+        .max_record = grus_add_sat(options->max_record, unknown_memory(job)),
         .checkpoint_records = options->checkpoint_records,
     };
     size_t batch_tokens = options->batch_tokens;

@@ -15,6 +15,7 @@
 #include "io/shard/npy.h"
 #include "scheduler/format_heads.h"
 #include "scheduler/format_values.h"
+#include "scheduler/output_text.h"
 
 const char grus_format_not_finite[] = "the model's result is not finite";
 
@@ -42,7 +43,10 @@ static size_t hypotheses_bound(const grus_job *job, const grus_slot_bounds *boun
         11 * (double)bounds->records;
     size_t most = grus_mul_sat(bounds->records, search->max_length);
     size_t tokens = steps < (double)most ? (size_t)steps : most;
-    return grus_add_sat(bytes, grus_mul_sat(items, grus_mul_sat(tokens, job->model->longest_token + 2)));
+    size_t longest = job->model->longest_token;
+    if (search->replace_unk)
+        longest = grus_max(longest, GRUS_OUTPUT_TOKEN_MOST);
+    return grus_add_sat(bytes, grus_mul_sat(items, grus_mul_sat(tokens, longest + 2)));
 }
 
 static size_t states_bound(const grus_job *job, const grus_slot_bounds *bounds)
@@ -100,18 +104,14 @@ typedef struct grus_text_place {
 typedef struct grus_format_scratch {
     grus_buffer text;   // of one output
     grus_buffer places; // of the items of one record whose texts differ
+    grus_output_scratch output;
+    const grus_slot_entry *entry; // the record
 } grus_format_scratch;
-
-// The tokens that are printed: all but the end token.
-static size_t printed(const grus_hypothesis *hypothesis)
-{
-    return hypothesis->length - (hypothesis->ended ? 1 : 0);
-}
 
 static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *hypothesis,
                        grus_format_scratch *scratch)
 {
-    size_t n = printed(hypothesis);
+    size_t n = grus_output_length(hypothesis);
     grus_buffer *text = &scratch->text;
     if (grus_tokenizer_takes_ids(job->model->target)) {
         grus_buffer_byte(out, '[');
@@ -121,7 +121,7 @@ static void put_output(grus_buffer *out, const grus_job *job, const grus_hypothe
         return;
     }
     grus_buffer_clear(text);
-    grus_tokenizer_decode(job->model->target, hypothesis->tokens, n, text);
+    grus_output_text(job, scratch->entry, hypothesis, &scratch->output, text);
     out->failed |= text->failed;
     grus_json_string(out, text->data ? text->data : "", text->size);
 }
@@ -274,17 +274,19 @@ static void put_members(grus_buffer *out, const grus_job *job, const grus_result
 
 // ---- text: one line a record ----
 
-static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *best, grus_buffer *scratch)
+static void put_plain_output(grus_buffer *out, const grus_job *job, const grus_hypothesis *best,
+                             grus_format_scratch *scratch)
 {
+    grus_buffer *text = &scratch->text;
     if (grus_tokenizer_takes_ids(job->model->target)) {
-        for (size_t i = 0; i < printed(best); i++)
+        for (size_t i = 0; i < grus_output_length(best); i++)
             grus_buffer_printf(out, "%s%u", i ? " " : "", best->tokens[i]);
         return;
     }
-    grus_buffer_clear(scratch);
-    grus_tokenizer_decode(job->model->target, best->tokens, printed(best), scratch);
-    out->failed |= scratch->failed;
-    grus_format_plain(out, scratch->data, scratch->size);
+    grus_buffer_clear(text);
+    grus_output_text(job, scratch->entry, best, &scratch->output, text);
+    out->failed |= text->failed;
+    grus_format_plain(out, text->data, text->size);
 }
 
 static void put_line(grus_buffer *out, const grus_job *job, const grus_result *result, grus_format_scratch *scratch)
@@ -298,7 +300,7 @@ static void put_line(grus_buffer *out, const grus_job *job, const grus_result *r
     if (job->infer.force)
         grus_json_float(out, (float)result->hypotheses[0].score);
     else if (job->hypotheses)
-        put_plain_output(out, job, &result->hypotheses[0], &scratch->text);
+        put_plain_output(out, job, &result->hypotheses[0], scratch);
     grus_buffer_byte(out, '\n');
 }
 
@@ -339,6 +341,7 @@ static void put_result(grus_buffer *out, const grus_job *job, const grus_record_
                        const grus_slot_entry *entry, const grus_result *result, grus_format_scratch *scratch)
 {
     size_t rows;
+    scratch->entry = entry;
     if (job->options->format == GRUS_FORMAT_TXT) {
         put_line(out, job, result, scratch);
     } else if (job->options->format == GRUS_FORMAT_NPY) {
@@ -391,6 +394,7 @@ grus_status grus_format_slot(const grus_job *job, grus_shard_kind kind, grus_slo
     }
     if (status == GRUS_OK && slot->out.failed)
         status = grus_fail_memory(error, slot->out.size);
+    grus_output_scratch_free(&scratch.output);
     grus_buffer_free(&scratch.places);
     grus_buffer_free(&scratch.text);
     return status;

@@ -306,6 +306,8 @@ static const char *rule_on_tokens(const grus_search *search)
 {
     if (search->disable_unk)
         return "search.disable_unk";
+    if (search->replace_unk)
+        return "search.replace_unk";
     if (search->no_repeat_ngram_size)
         return "search.no_repeat_ngram_size";
     if (search->repetition_penalty != 1)
@@ -313,6 +315,26 @@ static const char *rule_on_tokens(const grus_search *search)
     if (search->sampling_topk != 1)
         return "search.sampling_topk";
     return search->sampling_temperature != 1 ? "search.sampling_temperature" : NULL;
+}
+
+// An <unk> becomes the source token that its step looked at most: there are such tokens, and a step looks at them.
+static grus_status settle_replacing(grus_job *job, grus_error *error)
+{
+    static const char field[] = "search.replace_unk";
+    const grus_config *config = &job->model->config;
+    if (!job->infer.search.replace_unk)
+        return GRUS_OK;
+    if (config->decoder.query == GRUS_QUERY_NONE)
+        return refuse(error, field, "needs a model with attention; this one's decoder has none");
+    if (config->features)
+        return refuse(error, field, "needs a source of tokens; this model's is features");
+    if (!grus_positions_are_kept(config))
+        return refuse(error, field, "needs a position for each source token; this model's front moves them");
+    if (grus_tokenizer_takes_ids(job->model->target))
+        return refuse(error, field, "needs a target of text; this model's is ids");
+    job->infer.marks_before = config->tokenizer.bos != NULL;
+    job->infer.marks_behind = config->tokenizer.eos != NULL;
+    return GRUS_OK;
 }
 
 // An encoder model searches for nothing but what a ctc head says.
@@ -367,6 +389,8 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
     job->infer.token_scores = options->token_scores;
     job->infer.search = *options->search;
     status = check_search(job, error);
+    if (status == GRUS_OK)
+        status = settle_replacing(job, error);
     if (status != GRUS_OK)
         return status;
     describe_records(job);

@@ -56,9 +56,16 @@ static grus_status tokenize(const grus_job *job, const struct words *source, con
     grus_slot_entry *entry = &parsed->entry;
     grus_status status = GRUS_OK;
     if (job->model->source) {
+        grus_buffer_clear(&parsed->unknown);
+        parsed->unknown.most = GRUS_UNKNOWN_BYTES(GRUS_RECORD_POSITIONS);
+        parsed->ids.unknown = job->infer.search.replace_unk ? &parsed->unknown : NULL;
         status = encode(job->model->source, source, &parsed->ids, error);
+        if (status == GRUS_OK && parsed->unknown.failed)
+            status = grus_fail_memory(error, parsed->unknown.size);
         entry->n_positions = parsed->ids.size;
         entry->ids = parsed->ids.data;
+        entry->unknown = parsed->unknown.data;
+        entry->unknown_bytes = parsed->unknown.size;
     }
     if (status == GRUS_OK && target) {
         status = encode(job->model->target, target, &parsed->targets, error);
@@ -104,7 +111,7 @@ static grus_status conclude(grus_parsed *parsed, grus_status status, grus_shard_
     if (status == GRUS_OK)
         return GRUS_OK;
     if (status == GRUS_E_FAILED) {
-        entry->n_positions = entry->n_targets = entry->n_cells = 0;
+        entry->n_positions = entry->n_targets = entry->n_cells = entry->unknown_bytes = 0;
         entry->cause = grus_cause_find(parsed->error.place);
         entry->error = parsed->error.cause;
         return GRUS_OK;
@@ -236,5 +243,6 @@ void grus_parsed_free(grus_parsed *parsed)
     grus_record_free(&parsed->record);
     free(parsed->ids.data);
     free(parsed->targets.data);
+    grus_buffer_free(&parsed->unknown);
     *parsed = (grus_parsed){0};
 }

@@ -13,7 +13,8 @@ typedef struct grus_parsed {
     grus_slot_entry entry; // the record; it points into what follows, and to the line
     grus_record record;
     grus_ids ids, targets;
-    grus_error error; // why it is in error, where it is
+    grus_buffer unknown; // texts of source tokens
+    grus_error error;    // why it is in error, where it is
 } grus_parsed;
 
 // A line of a shard, still to be parsed.

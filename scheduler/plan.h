@@ -22,7 +22,7 @@ typedef struct grus_plan_costs {
     size_t feature_dim;                                                    // 0 for token models
     const grus_config *config;                                             // of the model; NULL: one without a front
     bool targets;                                                          // records have forced targets
-    size_t max_record;                                                     // bytes of one line
+    size_t max_record;         // bytes of one line, and of what stands behind it
     size_t checkpoint_records; // that a worker may have done and not in a checkpoint; 0: any number
 } grus_plan_costs;
 

@@ -100,6 +100,8 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_flag(text, 1, "unique_nbest", true);
     if (search->disable_unk)
         put_flag(text, 1, "disable_unk", true);
+    if (search->replace_unk)
+        put_flag(text, 1, "replace_unk", true);
     if (search->no_repeat_ngram_size)
         put_count(text, 1, "no_repeat_ngram_size", search->no_repeat_ngram_size);
     if (search->repetition_penalty != 1)

@@ -17,16 +17,16 @@ enum column {
     IDS,            // uint32_t for each position of token models
     TARGETS,        // uint32_t for each target
     FEATURES,       // feature_dim floats for each position of feature models
-    TEXT,           // of each record its line, and behind it the words of its error and a \0 where it is in error
+    TEXT,           // of each record its line, and behind it the words of its error and a \0, or its unknown tokens
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == GRUS_SLOT_COLUMNS, "room for every column");
 
 struct record {
-    size_t length;        // of the line
-    uint32_t error_bytes; // 0: no error
+    size_t length;       // of the line
+    uint32_t more_bytes; // behind it
     uint8_t cause;
-    bool is_object, has_error;
+    bool bad, is_object, has_error; // bad: in error
 };
 _Static_assert(GRUS_N_CAUSES <= UINT8_MAX, "a cause is a byte");
 
@@ -163,18 +163,25 @@ static bool put_sequence(grus_slot *slot, const grus_slot_entry *entry)
     return fits;
 }
 
+size_t grus_slot_entry_bytes(const grus_slot_entry *entry)
+{
+    return entry->length + (entry->error ? strlen(entry->error) + 1 : entry->unknown_bytes);
+}
+
 grus_status grus_slot_append(grus_slot *slot, const grus_slot_entry *entry, grus_error *error)
 {
-    size_t error_bytes = entry->error ? strlen(entry->error) + 1 : 0;
+    const char *more = entry->error ? entry->error : entry->unknown;
+    size_t more_bytes = grus_slot_entry_bytes(entry) - entry->length;
     struct record record = {
         .length = entry->length,
-        .error_bytes = (uint32_t)error_bytes,
+        .more_bytes = (uint32_t)more_bytes,
         .cause = (uint8_t)entry->cause,
+        .bad = entry->error != NULL,
         .is_object = entry->is_object,
         .has_error = entry->has_error,
     };
     bool fits = put(slot, RECORDS, &record, 1, sizeof record) && put(slot, TEXT, entry->line, entry->length, 1) &&
-                put(slot, TEXT, entry->error, error_bytes, 1);
+                put(slot, TEXT, more, more_bytes, 1);
     if (fits && !entry->error)
         fits = put_sequence(slot, entry);
     if (!fits)
@@ -198,18 +205,21 @@ bool grus_slot_next(const grus_slot *slot, grus_slot_place *place, grus_slot_ent
     if (place->record == slot->n_records)
         return false;
     const struct record *record = &records_of(slot)[place->record];
-    const char *line = slot->columns[TEXT].data + place->text;
+    const char *line = slot->columns[TEXT].data + place->text, *more = line + record->length;
+    bool unknown = !record->bad && record->more_bytes;
     *entry = (grus_slot_entry){
         .number = slot->first_number + place->record,
         .line = line,
         .length = record->length,
         .is_object = record->is_object,
         .has_error = record->has_error,
-        .error = record->error_bytes ? line + record->length : NULL,
+        .error = record->bad ? more : NULL,
         .cause = (grus_cause)record->cause,
+        .unknown = unknown ? more : NULL,
+        .unknown_bytes = unknown ? record->more_bytes : 0,
     };
     place->record++;
-    place->text += record->length + record->error_bytes;
+    place->text += record->length + record->more_bytes;
     if (entry->error)
         return true;
     grus_batch batch = grus_slot_batch(slot);
@@ -245,7 +255,7 @@ static void move_counts(grus_slot *from, grus_slot *to, size_t records, const gr
 {
     const struct record *list = records_of(from);
     for (size_t i = 0; i < records; i++)
-        if (list[i].error_bytes) {
+        if (list[i].bad) {
             to->causes[list[i].cause]++;
             from->causes[list[i].cause]--;
         }

@@ -21,7 +21,8 @@ typedef enum grus_slot_state {
 typedef struct grus_slot_bounds {
     size_t positions; // source positions and tokens of targets
     size_t records;
-    size_t bytes;       // of the lines and the words of errors; a single record may have its error's beyond them
+    size_t
+        bytes; // of the lines, the words of errors and unknown tokens; a single record may have its error's beyond them
     size_t cells;       // attention weights, where asked for
     size_t feature_dim; // 0 for token models
     bool targets;       // records have a target, forced or a prefix
@@ -44,6 +45,9 @@ typedef struct grus_slot_entry {
     const uint32_t *ids;           // (n_positions) of token models
     const float *features;         // (n_positions, feature_dim) of feature models
     const uint32_t *targets;       // (n_targets)
+    // With search.replace_unk, the texts of its unknown source tokens (io/text/ids.h); NULL: there are none.
+    const char *unknown; // (unknown_bytes)
+    size_t unknown_bytes;
 } grus_slot_entry;
 
 // How far a shard has been read when its record so and so is in a slot; all 0 where nobody asks.
@@ -108,6 +112,8 @@ void grus_slot_shed(grus_slot *slot);
 // Bytes of memory that a slot within these bounds takes, its output included; saturated.
 size_t grus_slot_bytes(const grus_slot_bounds *bounds);
 
+// What it takes of a slot's bytes.
+size_t grus_slot_entry_bytes(const grus_slot_entry *entry);
 // Copies the record behind the others; the slot's bounds have room for it. GRUS_E_MEMORY.
 grus_status grus_slot_append(grus_slot *slot, const grus_slot_entry *entry, grus_error *error);
 // Takes the first `records` records out of one slot into another, which is empty and has bounds for them. GRUS_E_MEMORY.

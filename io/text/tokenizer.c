@@ -207,7 +207,13 @@ grus_status grus_tokenizer_encode_ids(const grus_tokenizer *tokenizer, const uin
 
 void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
 {
-    tokenizer->type->decode(tokenizer, ids, n, text);
+    tokenizer->type->decode(tokenizer, &(grus_tokens){ids, NULL, n}, text);
+}
+
+void grus_tokenizer_decode_replaced(const grus_tokenizer *tokenizer, const uint32_t *ids, const grus_token_text *texts,
+                                    size_t n, grus_buffer *text)
+{
+    tokenizer->type->decode(tokenizer, &(grus_tokens){ids, texts, n}, text);
 }
 
 size_t grus_tokenizer_memory(const grus_tokenizer *tokenizer, size_t text_bytes, size_t most)

@@ -29,7 +29,7 @@ bool grus_tokenizer_takes_ids(const grus_tokenizer *tokenizer);
 // The id of a special token such as bos; GRUS_NO_ID when the vocabulary lacks it. (ids: a decimal number.)
 uint32_t grus_tokenizer_special(const grus_tokenizer *tokenizer, const char *token);
 
-// Appends the ids of valid UTF-8 text, bos and eos of the config included. On GRUS_E_FAILED the record is in error:
+// Appends the ids of valid UTF-8 text, bos and eos of the config included, and tells ids->unknown. On GRUS_E_FAILED the record is in error:
 // error->cause says why in words for the record's `error` field ("unknown token …") and error->place is a short
 // machine-readable name of the cause ("unknown_token", "bad_id"). GRUS_E_MEMORY otherwise.
 grus_status grus_tokenizer_encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
@@ -43,6 +43,9 @@ size_t grus_tokenizer_memory(const grus_tokenizer *tokenizer, size_t text_bytes,
 
 // Appends the text of ids (no bos, no end token among them) as raw UTF-8.
 void grus_tokenizer_decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
+// The same with texts (n) in the places of some tokens. Ids without a vocabulary stay what they are.
+void grus_tokenizer_decode_replaced(const grus_tokenizer *tokenizer, const uint32_t *ids, const grus_token_text *texts,
+                                    size_t n, grus_buffer *text);
 // Appends one token as the vocabulary has it, special ones and joiners included; a decimal id where there is none.
 void grus_tokenizer_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text);
 

@@ -282,10 +282,10 @@ static void join_pieces(grus_buffer *text, size_t start)
     text->size = to;
 }
 
-static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+static void decode(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text)
 {
     size_t start = text->size;
-    grus_tokenizer_join(tokenizer, ids, n, text);
+    grus_tokenizer_join(tokenizer, tokens, text);
     join_pieces(text, start);
 }
 

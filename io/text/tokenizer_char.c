@@ -16,13 +16,10 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
     return GRUS_OK;
 }
 
-static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+static void decode(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
-        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
-        grus_buffer_append(text, token, length);
-    }
+    for (size_t i = 0; i < tokens->n; i++)
+        grus_tokenizer_put(tokenizer, tokens, i, text);
 }
 
 const grus_tokenizer_type grus_tokenizer_char = {.encode = encode, .decode = decode};

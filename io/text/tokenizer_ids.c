@@ -31,11 +31,11 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
     return status;
 }
 
-static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+static void decode(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text)
 {
     (void)tokenizer;
-    for (size_t i = 0; i < n; i++)
-        grus_buffer_printf(text, "%s%" PRIu32, i > 0 ? " " : "", ids[i]);
+    for (size_t i = 0; i < tokens->n; i++)
+        grus_buffer_printf(text, "%s%" PRIu32, i > 0 ? " " : "", tokens->ids[i]);
 }
 
 static void append_token(const grus_tokenizer *tokenizer, uint32_t id, grus_buffer *text)

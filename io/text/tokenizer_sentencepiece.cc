@@ -59,6 +59,7 @@ static grus_status load(grus_tokenizer *tokenizer, const char *path, const grus_
                              status.code() == sentencepiece::util::StatusCode::kInternal ? "it cannot be parsed"
                                                                                          : status.error_message());
         tokenizer->size = static_cast<size_t>(processor->GetPieceSize());
+        tokenizer->unk = static_cast<uint32_t>(processor->unk_id());
         tokenizer->own = processor.release();
         return GRUS_OK;
     });
@@ -96,6 +97,19 @@ static size_t memory(const grus_tokenizer *, size_t text_bytes, size_t most)
     return bytes <= SIZE_MAX / memory_per_byte ? bytes * memory_per_byte : SIZE_MAX;
 }
 
+// Tells the texts of the unknown ones among the ids.
+static void tell_unknown(const SentencePieceProcessor &processor, const char *text, size_t length,
+                         const std::vector<int> &found, grus_ids *ids)
+{
+    if (!ids->unknown || std::find(found.begin(), found.end(), processor.unk_id()) == found.end())
+        return;
+    std::vector<std::string> pieces;
+    const bool told = processor.Encode({text, length}, &pieces).ok() && pieces.size() == found.size();
+    for (size_t i = 0; i < found.size() && (ids->most == 0 || i < ids->most); i++)
+        if (found[i] == processor.unk_id())
+            grus_ids_tell_unknown(ids, told ? pieces[i].data() : "", told ? pieces[i].size() : GRUS_UNKNOWN_MOST + 1);
+}
+
 static grus_status encode(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error)
 {
@@ -109,6 +123,7 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
         if (!status.ok())
             return grus_fail(error, GRUS_E_FAILED, nullptr, "sentencepiece", "SentencePiece refuses the text: %s",
                              status.error_message());
+        tell_unknown(*processor_of(tokenizer), text, length, found, ids);
         for (const int id : found)
             if (!grus_ids_append(ids, static_cast<uint32_t>(id)))
                 return grus_fail_memory(error, ids->size);
@@ -116,16 +131,32 @@ static grus_status encode(const grus_tokenizer *tokenizer, const char *text, siz
     });
 }
 
-static void decode(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+static const std::string space = "\xE2\x96\x81"; // U+2581, which stands for one
+
+// A text in a piece's place: what is no piece of the model is written as it is, with its spaces.
+static std::string piece_of(const SentencePieceProcessor &processor, std::string text, bool first)
+{
+    if (!processor.IsUnknown(processor.PieceToId(text)))
+        return text;
+    for (size_t at = 0; (at = text.find(space, at)) != std::string::npos;)
+        text.replace(at, space.size(), first && at == 0 ? "" : " ");
+    return text;
+}
+
+static void decode(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text)
 {
     grus_error ignored;
-    const grus_status status = guarded(GRUS_E_FAILED, nullptr, nullptr, n, &ignored, [&] {
-        std::vector<int> known;
-        for (size_t i = 0; i < n; i++)
-            if (ids[i] < tokenizer->size)
-                known.push_back(static_cast<int>(ids[i]));
+    const SentencePieceProcessor &processor = *processor_of(tokenizer);
+    const grus_status status = guarded(GRUS_E_FAILED, nullptr, nullptr, tokens->n, &ignored, [&] {
+        std::vector<std::string> pieces;
+        for (size_t i = 0; i < tokens->n; i++)
+            if (tokens->texts && tokens->texts[i].data)
+                pieces.push_back(
+                    piece_of(processor, {tokens->texts[i].data, tokens->texts[i].length}, pieces.empty()));
+            else if (tokens->ids[i] < tokenizer->size)
+                pieces.push_back(processor.IdToPiece(static_cast<int>(tokens->ids[i])));
         std::string decoded;
-        if (processor_of(tokenizer)->Decode(known, &decoded).ok())
+        if (processor.Decode(pieces, &decoded).ok())
             grus_buffer_append(text, decoded.data(), decoded.size());
         return GRUS_OK;
     });

@@ -19,6 +19,8 @@ grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const c
         return grus_fail(error, GRUS_E_FAILED, NULL, "unknown_token",
                          "unknown token \"%.*s\"%s, and the vocabulary has no <unk>", (int)grus_min(length, 64), token,
                          length > 64 ? "…" : "");
+    if (id == tokenizer->unk)
+        grus_ids_tell_unknown(ids, token, length);
     return grus_ids_append(ids, id) ? GRUS_OK : grus_fail_memory(error, ids->size);
 }
 
@@ -35,14 +37,20 @@ static bool is_word_space(char byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-void grus_tokenizer_join(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text)
+void grus_tokenizer_put(const grus_tokenizer *tokenizer, const grus_tokens *tokens, size_t i, grus_buffer *text)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
-        const char *token = grus_vocab_token(tokenizer->vocab, ids[i], &length);
+    grus_token_text token = tokens->texts ? tokens->texts[i] : (grus_token_text){0};
+    if (!token.data)
+        token.data = grus_vocab_token(tokenizer->vocab, tokens->ids[i], &token.length);
+    grus_buffer_append(text, token.data, token.length);
+}
+
+void grus_tokenizer_join(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text)
+{
+    for (size_t i = 0; i < tokens->n; i++) {
         if (i > 0)
             grus_buffer_byte(text, ' ');
-        grus_buffer_append(text, token, length);
+        grus_tokenizer_put(tokenizer, tokens, i, text);
     }
 }
 

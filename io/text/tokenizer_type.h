@@ -8,6 +8,13 @@
 
 typedef struct grus_tokenizer grus_tokenizer;
 
+// What is decoded.
+typedef struct grus_tokens {
+    const uint32_t *ids;          // (n)
+    const grus_token_text *texts; // (n), or NULL: none has one
+    size_t n;
+} grus_tokens;
+
 typedef struct grus_tokenizer_type {
     bool takes_ids; // the record holds a list of integers
     // Loads what this kind needs besides vocabulary, bos and eos, into tokenizer->own; NULL: nothing. Called with the
@@ -18,7 +25,7 @@ typedef struct grus_tokenizer_type {
     // Appends the ids of text, lower-cased already where the configuration asks; bos and eos are not its business.
     grus_status (*encode)(const grus_tokenizer *tokenizer, const char *text, size_t length, grus_ids *ids,
                           grus_error *error);
-    void (*decode)(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
+    void (*decode)(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text);
     // Where there is no vocabulary: the id of a special token, GRUS_NO_ID when there is none; and, for an error, what
     // such a token has to be. NULL: there is always a vocabulary.
     uint32_t (*special)(const grus_tokenizer *tokenizer, const char *token);
@@ -47,8 +54,10 @@ grus_status grus_tokenizer_append_token(const grus_tokenizer *tokenizer, const c
                                         grus_ids *ids, grus_error *error);
 // Appends an id that came as a number.
 grus_status grus_tokenizer_append_id(const grus_tokenizer *tokenizer, uint64_t id, grus_ids *ids, grus_error *error);
-// Appends the tokens of ids, a space between two: a decode function where there is no more to it.
-void grus_tokenizer_join(const grus_tokenizer *tokenizer, const uint32_t *ids, size_t n, grus_buffer *text);
+// Appends token number i, or what stands in its place.
+void grus_tokenizer_put(const grus_tokenizer *tokenizer, const grus_tokens *tokens, size_t i, grus_buffer *text);
+// Appends them all, a space between two: a decode function where there is no more to it.
+void grus_tokenizer_join(const grus_tokenizer *tokenizer, const grus_tokens *tokens, grus_buffer *text);
 // The next word, a run of other bytes between runs of space \t \n \v \f \r, searched from *at on; *at goes behind it.
 // false: there is none.
 bool grus_next_word(const char *text, size_t length, size_t *at, const char **word, size_t *size);
