@@ -9,7 +9,7 @@ is a function of the seed, its number and the part of MNIST, so that scenes of t
     digit_scenes.py DIR - --truth [--first 0] [--count N]              the true boxes, one JSON record a scene
 
 A scene is looked at through 20 x 20 windows whose middles are 6 pixels apart. A window's 328 features are its 12 x 12 pixels, the
-24 x 24 pixels around its middle in means of 2 x 2, all 0 to 255, and its row and column, 20 + 20 numbers of which one each is 1.
+24 x 24 pixels around its middle in means of 2 x 2, all 0 to 255, and its row and column, 20 + 20 numbers of which one each is 255.
 The record has the 6 x 6 windows of each of 8 x 8 cells of 12 x 12 pixels, in the order in which two layers `conv1d` without overlap
 (kernel and stride 4, then 9) make of them what two convolutions over the plane would: cells row by row, in a cell 3 x 3 blocks, in
 a block 2 x 2 windows. Behind such a front a position is a cell.
@@ -27,8 +27,7 @@ import mnist
 SIDE, CELL, GRID = 96, 12, 8
 WINDOW, STEP, BLOCK, BLOCKS = 12, 6, 2, 3
 WINDOWS = (GRID - 1) * CELL // STEP + BLOCK * BLOCKS
-PIXELS = 2 * WINDOW * WINDOW
-FEATURES = PIXELS + 2 * WINDOWS
+FEATURES = 2 * WINDOW * WINDOW + 2 * WINDOWS
 LEAST, MOST, COUNT, OVERLAP = 14, 48, 6, 0.25
 
 
@@ -94,7 +93,7 @@ def windows(scenes):
         found = np.lib.stride_tricks.sliding_window_view(x, (WINDOW, WINDOW), axis=(1, 2))[:, ::STEP // scale, ::STEP // scale]
         return found.reshape(*found.shape[:3], WINDOW * WINDOW)
     margin = ((WINDOWS - 1) * STEP + WINDOW - SIDE) // 2
-    one = np.eye(WINDOWS, dtype=np.float32)
+    one = 255 * np.eye(WINDOWS, dtype=np.float32)
     place = np.concatenate([np.repeat(one[:, None], WINDOWS, 1), np.repeat(one[None], WINDOWS, 0)], 2)
     return np.concatenate([view(margin, 1), view(margin + WINDOW // 2, 2), np.broadcast_to(place, (len(scenes), *place.shape))], 3)
 

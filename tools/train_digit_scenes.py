@@ -75,16 +75,14 @@ class Detector(Seq2seq):
 
 
 def pixels(scenes, of=ds.windows):
-    """[B, 96, 96] of bytes -> what the model reads in training: pixels in [0, 1]."""
-    x = torch.from_numpy(of(np.stack(scenes)))
-    x[..., :ds.PIXELS] /= 255
-    return x
+    """[B, 96, 96] of bytes -> what the model reads in training: features in [0, 1]."""
+    return torch.from_numpy(of(np.stack(scenes))) / 255
 
 
 def state(model):
-    """Tensors as grus reads them, for pixels up to 255."""
+    """Tensors as grus reads them, for features up to 255."""
     out = {k: v.clone() for k, v in model.state_dict().items() if not k.startswith("helpers.")}
-    out["front.0.weight"][:, :ds.PIXELS] /= 255
+    out["front.0.weight"] /= 255
     return out
 
 

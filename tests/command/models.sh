@@ -9,8 +9,15 @@ set -eu
 for case in "$srcdir"/tests/support/models/*/; do
     name=$(basename "$case")
     read -r -a options <"$case/options" || true
-    expect 0 "$name" run "$MODELS/$name" "$case/input.jsonl" -q -o "$work/$name" ${options[@]+"${options[@]}"}
-    plain "$work/$name/input.jsonl.zst" >"$work/found" || true
+    input=$case/input.jsonl
+    if [[ -f $input ]]; then
+        expect 0 "$name" run "$MODELS/$name" "$input" -q -o "$work/$name" ${options[@]+"${options[@]}"}
+        plain "$work/$name/input.jsonl.zst" >"$work/found" || true
+    else # features of the demo shard, which are too large to have twice
+        expect 0 "$name" run "$MODELS/$name" "$MODELS/$name/demo.jsonl.zst" -q -o "$work/$name" ${options[@]+"${options[@]}"}
+        plain "$work/$name/demo.jsonl.zst" | sed 's/"features": \[\[[^"]*\]\], //' |
+            grep -F -f <(grep -o '^{"id": [0-9]*,' "$case/expected.jsonl") >"$work/found" || true
+    fi
     check "$name: other results than PyTorch's" "$builddir/tests/support/compare_records" "$case/expected.jsonl" "$work/found"
     check "$name: 40 records or more" test "$(wc -l <"$work/found")" -ge 40
 done

@@ -19,6 +19,13 @@ expect 0 "debian-summaries" run "$model" "$model/demo.jsonl.zst" -q -o "$work/su
 "$python" "$srcdir/tools/score_rouge.py" "$work/summaries/demo.jsonl.zst" "$model/demo.jsonl.zst" --min-rouge-l 38.8 >"$work/out" ||
     fail "debian-summaries: $(<"$work/out")"
 
+# The boxes that the card promises; a second run gives the probabilities that they are ranked by.
+model=$MODELS/digit-scenes
+expect 0 "digit-scenes" run "$model" "$model/demo.jsonl.zst" -q -o "$work/scenes" --output-key output --field-prefix search_
+expect 0 "digit-scenes, scored" run "$model" "$work/scenes" -q -o "$work/boxes" --task score --target-key output --token-scores
+"$python" "$srcdir/tools/score_detection.py" "$work/boxes/demo.jsonl.zst" "$model/demo.jsonl.zst" --min-map 0.84 >"$work/out" ||
+    fail "digit-scenes: $(<"$work/out")"
+
 # The commands, on files.
 printf '%s\n' '{"output": "a b c d e"}' '{"output": ""}' >"$work/found.jsonl"
 printf '%s\n' '{"expected": {"output": "b c"}}' '{"expected": {"output": "x"}}' >"$work/wanted.jsonl"

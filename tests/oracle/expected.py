@@ -4,7 +4,8 @@
     expected.py --model models/g2p-en --input models/g2p-en/demo.jsonl.zst --out tests/support/models/g2p-en
 
 Writes input.jsonl, expected.jsonl and options to OUT; the options, behind `--`, are those of `grus run`. A record that
-PyTorch decided by less than 1e-3 may come out otherwise elsewhere: it is left out, and shown.
+PyTorch decided by less than 1e-3 may come out otherwise elsewhere: it is left out, and shown. With --demo the input is the model's
+demo shard, whose features are large: input.jsonl is not written, and expected.jsonl has no features.
 """
 import argparse
 import json
@@ -23,6 +24,7 @@ def main():
     parser.add_argument("--input", required=True, help=".jsonl or .jsonl.zst")
     parser.add_argument("--out", required=True, help="directory to write")
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--demo", action="store_true")
     parser.add_argument("options", nargs="*")
     args = parser.parse_args()
     model, options = Model.load(args.model), task.parse_options(args.options)
@@ -31,12 +33,14 @@ def main():
         record = json.loads(line)
         result = task.process(model, record, options)
         if result.margin < MARGIN:
-            print(f"left out, decided by {result.margin:.2g}: {line}")
+            print(f"left out, decided by {result.margin:.2g}: {line[:200]}")
             continue
         given.append(line)
-        expected.append(line[:-1] + "," + formats.dumps(result.fields)[1:])
+        kept = json.dumps({k: v for k, v in record.items() if k != "features"}) if args.demo else line
+        expected.append(kept[:-1] + "," + formats.dumps(result.fields)[1:])
     os.makedirs(args.out, exist_ok=True)
-    for name, lines in (("input.jsonl", given), ("expected.jsonl", expected), ("options", [" ".join(args.options)])):
+    files = [("expected.jsonl", expected), ("options", [" ".join(args.options)])]
+    for name, lines in files if args.demo else [("input.jsonl", given), *files]:
         with open(os.path.join(args.out, name), "w", encoding="utf-8", newline="\n") as f:
             f.write("".join(line + "\n" for line in lines))
 
