@@ -149,19 +149,44 @@ static const float *copy_floats(attending *state, const float *values, size_t n)
     return copy;
 }
 
+// From (rows, attention heads, columns), or (rows, columns) of an attention without heads.
+static bool fill_weights(attending *state, const float *from, grus_attention_map *map)
+{
+    size_t heads = grus_config_attention(&state->model->config)->heads, cells = map->rows * map->columns;
+    if (heads == 0)
+        return (map->weights = copy_floats(state, from, cells)) != NULL;
+    float *mean = grus_arena_alloc(state->arena, grus_max(cells, 1), sizeof *mean);
+    float *each = grus_arena_alloc(state->arena, grus_max(grus_mul_sat(heads, cells), 1), sizeof *each);
+    if (!mean || !each)
+        return false;
+    for (size_t i = 0; i < cells; i++) {
+        const float *first = from + i / map->columns * heads * map->columns + i % map->columns;
+        float sum = 0;
+        for (size_t head = 0; head < heads; head++) {
+            each[head * cells + i] = first[head * map->columns];
+            sum += first[head * map->columns];
+        }
+        mean[i] = sum / (float)heads;
+    }
+    map->weights = mean;
+    map->n_attention_heads = heads;
+    map->head_weights = each;
+    return true;
+}
+
 static bool fill_decoded(attending *state, grus_attention_map *map)
 {
     const grus_hypothesis *best = &state->result.hypotheses[0];
     const grus_tokenizer *target = state->model->target;
     map->rows = best->length;
     map->row_tokens = take_tokens(state, target, best->tokens, best->length);
-    map->weights = copy_floats(state, best->attention, map->rows * map->columns);
+    bool weighted = fill_weights(state, best->attention, map);
     grus_buffer_clear(&state->scratch);
     grus_output_text(&state->job, &state->parsed.entry, best, &state->output, &state->scratch);
     map->output = take_string(state);
     map->score = best->score;
     map->logprob = best->logprob;
-    return map->row_tokens && map->weights && map->output;
+    return map->row_tokens && weighted && map->output;
 }
 
 static bool fill_head(attending *state, size_t i, grus_attention_head *head)
@@ -209,9 +234,9 @@ static bool fill_pooled(attending *state, grus_attention_map *map)
     static const uint32_t none = 0;
     map->rows = 1;
     map->row_tokens = take_tokens(state, NULL, &none, 1);
-    map->weights = copy_floats(state, state->result.attention, map->columns);
+    bool weighted = fill_weights(state, state->result.attention, map);
     map->heads = take_heads(state, &map->n_heads);
-    return map->row_tokens && map->weights && map->heads;
+    return map->row_tokens && weighted && map->heads;
 }
 
 // The map is the first thing in its own arena.
@@ -252,6 +277,7 @@ static grus_status settle(attending *state, const grus_search *search, grus_erro
     grus_run_options_init(&options, sizeof options);
     options.search = model->config.seq2seq ? search : NULL;
     options.attention = GRUS_ATTENTION_SOFT;
+    options.attention_heads = grus_config_attention(&model->config)->heads > 0;
     grus_status status = check_model(model, error);
     if (status == GRUS_OK)
         status = grus_run_settings_read(&state->settings, model, &options, error);

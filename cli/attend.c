@@ -23,6 +23,7 @@ enum option_number {
     OPT_SVG,
     OPT_WIDTH,
     OPT_STYLE,
+    OPT_ATTENTION_HEADS,
     OPT_SEARCH,
     OPT_LOAD = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
     N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
@@ -37,6 +38,8 @@ static const grus_option options[N_OPTIONS] = {
     [OPT_WIDTH] = GRUS_COUNT("width", 'w', "N", GRUS_HEATMAP_LEAST_WIDTH, 100000, GRUS_INTO_NOTHING,
                              "columns of the picture [the terminal's, else 80]"),
     [OPT_STYLE] = GRUS_CHOICE("style", styles, GRUS_INTO_NOTHING, "[auto]"),
+    [OPT_ATTENTION_HEADS] =
+        GRUS_FLAG("attention-heads", 0, GRUS_INTO_NOTHING, "draw the weights of each head instead of their mean"),
     GRUS_SEARCH_ROWS(OPT_SEARCH),
     GRUS_LOAD_ROWS(OPT_LOAD),
 };
@@ -133,7 +136,8 @@ static grus_heatmap_style find_style(uint64_t asked)
 
 static int draw(const grus_attention_map *map, const grus_option_value *values)
 {
-    if (!grus_heatmap_draw(map, find_style(values[OPT_STYLE].count), find_width(&values[OPT_WIDTH]), stdout))
+    if (!grus_heatmap_draw(map, find_style(values[OPT_STYLE].count), find_width(&values[OPT_WIDTH]),
+                           values[OPT_ATTENTION_HEADS].set, stdout))
         return fail_memory();
     if (fflush(stdout) != 0 || ferror(stdout))
         return fail(GRUS_E_OUTPUT, "-", strerror(errno));
@@ -145,12 +149,13 @@ static int draw(const grus_attention_map *map, const grus_option_value *values)
 typedef struct picture {
     const grus_attention_map *map;
     const char *source;
+    bool by_head;
 } picture;
 
 static bool draw_svg(const void *context, FILE *to)
 {
     const picture *drawn = context;
-    return grus_svg_draw(drawn->map, drawn->source, to);
+    return grus_svg_draw(drawn->map, drawn->source, drawn->by_head, to);
 }
 
 // ---- the command ----
@@ -164,9 +169,13 @@ static int attend(const grus_model *model, const char *text, size_t length, cons
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
     if (grus_attend_text(model, text, length, &search, &map, &error) != GRUS_OK)
         return grus_fail_command(&error);
-    bool features = map->columns && map->column_tokens[0][0] == '\0';
-    const picture drawn = {map, features ? NULL : text};
-    int code = values[OPT_SVG].set ? grus_write_whole(values[OPT_SVG].text, draw_svg, &drawn) : draw(map, values);
+    bool features = map->columns && map->column_tokens[0][0] == '\0', by_head = values[OPT_ATTENTION_HEADS].set;
+    const picture drawn = {map, features ? NULL : text, by_head};
+    int code;
+    if (by_head && !map->head_weights)
+        code = grus_usage_error("attend: --attention-heads needs a model whose attention has heads");
+    else
+        code = values[OPT_SVG].set ? grus_write_whole(values[OPT_SVG].text, draw_svg, &drawn) : draw(map, values);
     grus_attention_map_free(map);
     return code;
 }

@@ -17,6 +17,9 @@ typedef enum heading_kind { HEADING_ACROSS, HEADING_STACKED, HEADING_NUMBERED } 
 
 typedef struct heatmap {
     const grus_attention_map *map;
+    const float *weights; // that are drawn: n_maps maps, one after the other
+    size_t n_maps;
+    bool by_head;
     grus_heatmap_style style;
     size_t width; // of a line
     FILE *to;
@@ -127,8 +130,8 @@ static bool lay_out(heatmap *picture)
         return false;
     picture->margin = grus_labels_widest(picture->rows, map->rows);
     picture->margin += picture->margin > 0;
-    for (size_t i = 0; i < map->rows * map->columns; i++)
-        picture->greatest = fmaxf(picture->greatest, map->weights[i]);
+    for (size_t i = 0; i < picture->n_maps * map->rows * map->columns; i++)
+        picture->greatest = fmaxf(picture->greatest, picture->weights[i]);
     choose_heading(picture);
     return true;
 }
@@ -194,7 +197,7 @@ static void put_numbers(const heatmap *picture, size_t first, size_t end)
 
 // ---- the cells ----
 
-static void put_row(const heatmap *picture, size_t row, size_t first, size_t end)
+static void put_row(const heatmap *picture, const float *weights, size_t row, size_t first, size_t end)
 {
     const grus_label *label = &picture->rows[row];
     if (picture->margin) {
@@ -204,13 +207,13 @@ static void put_row(const heatmap *picture, size_t row, size_t first, size_t end
     for (size_t i = first; i < end; i++) {
         size_t width = column_width(picture, i);
         size_t gap = picture->style != GRUS_HEATMAP_COLOR && width > 2 ? 1 : 0;
-        put_shade(picture, shade_of(picture, picture->map->weights[row * picture->map->columns + i]), width - gap);
+        put_shade(picture, shade_of(picture, weights[row * picture->map->columns + i]), width - gap);
         put_spaces(picture->to, gap);
     }
     fputc('\n', picture->to);
 }
 
-static void put_panel(const heatmap *picture, size_t first, size_t end)
+static void put_panel(const heatmap *picture, const float *weights, size_t first, size_t end)
 {
     if (end - first < picture->map->columns)
         fprintf(picture->to, "%ssource %zu to %zu of %zu\n", first ? "\n" : "", first + 1, end, picture->map->columns);
@@ -221,7 +224,18 @@ static void put_panel(const heatmap *picture, size_t first, size_t end)
     else
         put_numbers(picture, first, end);
     for (size_t row = 0; row < picture->map->rows; row++)
-        put_row(picture, row, first, end);
+        put_row(picture, weights, row, first, end);
+}
+
+static void put_map(const heatmap *picture, size_t number)
+{
+    const float *weights = picture->weights + number * picture->map->rows * picture->map->columns;
+    if (picture->by_head)
+        fprintf(picture->to, "%shead %zu of %zu\n", number ? "\n" : "", number + 1, picture->n_maps);
+    for (size_t first = 0, end; first < picture->map->columns; first = end) {
+        end = panel_end(picture, first);
+        put_panel(picture, weights, first, end);
+    }
 }
 
 static void put_scale(const heatmap *picture)
@@ -304,21 +318,22 @@ static bool put_result(const heatmap *picture)
 
 // ---- the picture ----
 
-bool grus_heatmap_draw(const grus_attention_map *map, grus_heatmap_style style, size_t width, FILE *to)
+bool grus_heatmap_draw(const grus_attention_map *map, grus_heatmap_style style, size_t width, bool by_head, FILE *to)
 {
     heatmap picture = {
         .map = map,
+        .weights = by_head ? map->head_weights : map->weights,
+        .n_maps = by_head ? map->n_attention_heads : 1,
+        .by_head = by_head,
         .style = style,
         .width = width > GRUS_HEATMAP_LEAST_WIDTH ? width : GRUS_HEATMAP_LEAST_WIDTH,
         .to = to,
     };
     bool fine = lay_out(&picture) && put_result(&picture);
     if (fine && map->columns == 0)
-        fputs("The source is empty: there is nothing to attend to.\n", to);
-    for (size_t first = 0, end; fine && first < map->columns; first = end) {
-        end = panel_end(&picture, first);
-        put_panel(&picture, first, end);
-    }
+        fputs("There are no source positions to attend to.\n", to);
+    for (size_t i = 0; fine && map->columns && i < picture.n_maps; i++)
+        put_map(&picture, i);
     if (fine && map->columns) {
         put_scale(&picture);
         if (picture.heading == HEADING_NUMBERED && grus_labels_widest(picture.columns, map->columns))

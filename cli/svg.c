@@ -27,8 +27,13 @@ typedef struct svg_sheet {
     const grus_attention_map *map;
     FILE *to;
     grus_label *rows, *columns;
-    grus_label **heads; // labels of each token head, else NULL
-    double left, top;   // of the cells
+    grus_label **heads;   // labels of each token head, else NULL
+    const float *weights; // that are drawn: n_maps maps, one after the other
+    size_t n_maps;
+    bool by_head;
+    double left, top; // of the cells of the map that is drawn
+    double step;      // from it to the next
+    double band;      // height of what stands over the cells
     double width, height;
     double bands; // height of what stands below the cells
     float greatest;
@@ -151,11 +156,13 @@ static void lay_out(svg_sheet *sheet, const char *source)
     if (sheet->embedded && map->columns < 100)
         numbers = numbers ? UPRIGHT : 0;
     size_t widest = grus_labels_widest(sheet->columns, map->columns);
-    double band = slanted(widest ? widest : numbers), overhang = band;
-    for (size_t i = 0; i < map->rows * map->columns; i++)
-        sheet->greatest = fmaxf(sheet->greatest, map->weights[i]);
+    sheet->band = slanted(widest ? widest : numbers);
+    double overhang = sheet->band;
+    for (size_t i = 0; i < sheet->n_maps * map->rows * map->columns; i++)
+        sheet->greatest = fmaxf(sheet->greatest, sheet->weights[i]);
     sheet->left = EDGE + (double)widest_margin(sheet) * GLYPH + GAP;
-    sheet->top += band + (sheet->top > EDGE ? UNDER_HEADING : 0);
+    sheet->top += sheet->band + (sheet->top > EDGE ? UNDER_HEADING : 0) + (sheet->by_head ? LINE : 0);
+    sheet->step = cells_height(sheet) + LINE + sheet->band + LINE;
     for (size_t i = 0; i < map->n_heads; i++)
         if (sheet->heads[i]) {
             sheet->bands += band_height(sheet, i);
@@ -163,7 +170,8 @@ static void lay_out(svg_sheet *sheet, const char *source)
         }
     double text = fmax(heading_width(source), heading_width(map->output));
     sheet->width = fmax(fmax(LEAST_WIDTH, fmin(text, TEXT_WIDTH)), sheet->left + cells_width(sheet) + overhang + EDGE);
-    sheet->height = sheet->top + cells_height(sheet) + sheet->bands + LINE + FONT + EDGE;
+    double last = sheet->top + (double)(sheet->n_maps - 1) * sheet->step;
+    sheet->height = last + cells_height(sheet) + sheet->bands + LINE + FONT + EDGE;
 }
 
 // ---- parts ----
@@ -285,7 +293,7 @@ static void put_cells(const svg_sheet *sheet)
     const grus_attention_map *map = sheet->map;
     for (size_t i = 0; i < map->rows; i++)
         for (size_t j = 0; j < map->columns; j++) {
-            float weight = map->weights[i * map->columns + j];
+            float weight = sheet->weights[i * map->columns + j];
             fprintf(sheet->to, "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%g\" height=\"%g\" ",
                     sheet->left + (double)j * CELL, sheet->top + (double)i * CELL, CELL, CELL);
             put_fill(sheet, weight);
@@ -302,8 +310,25 @@ static void put_cells(const svg_sheet *sheet)
                 "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#9aa5b1\"/>\n",
                 sheet->left, sheet->top, cells_width(sheet), cells_height(sheet));
     else
-        fprintf(sheet->to, "<text x=\"%.1f\" y=\"%.1f\">the source is empty</text>\n", sheet->left,
+        fprintf(sheet->to, "<text x=\"%.1f\" y=\"%.1f\">no source positions to attend to</text>\n", sheet->left,
                 sheet->top + CELL * 0.5 + FONT * 0.36);
+}
+
+// Each map that is drawn; the sheet is at the last one then.
+static void put_maps(svg_sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->n_maps; i++) {
+        if (i > 0) {
+            sheet->top += sheet->step;
+            sheet->weights += sheet->map->rows * sheet->map->columns;
+        }
+        if (sheet->by_head)
+            fprintf(sheet->to, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">head %zu of %zu</text>\n", EDGE,
+                    sheet->top - sheet->band - GAP * 0.5, i + 1, sheet->n_maps);
+        put_top_labels(sheet);
+        put_left_labels(sheet);
+        put_cells(sheet);
+    }
 }
 
 static void put_bands(const svg_sheet *sheet)
@@ -357,9 +382,14 @@ static void begin(const svg_sheet *sheet)
             sheet->map->columns, FONT);
 }
 
-bool grus_svg_draw(const grus_attention_map *map, const char *source, FILE *to)
+bool grus_svg_draw(const grus_attention_map *map, const char *source, bool by_head, FILE *to)
 {
-    svg_sheet sheet = {.map = map, .to = to, .top = EDGE + (double)count_lines(map, source) * LINE};
+    svg_sheet sheet = {.map = map,
+                       .to = to,
+                       .weights = by_head ? map->head_weights : map->weights,
+                       .n_maps = by_head && map->columns ? map->n_attention_heads : 1,
+                       .by_head = by_head && map->columns,
+                       .top = EDGE + (double)count_lines(map, source) * LINE};
     bool fine = make_labels(&sheet);
     if (fine) {
         lay_out(&sheet, source);
@@ -367,9 +397,7 @@ bool grus_svg_draw(const grus_attention_map *map, const char *source, FILE *to)
         fine = put_heading(&sheet, source);
     }
     if (fine) {
-        put_top_labels(&sheet);
-        put_left_labels(&sheet);
-        put_cells(&sheet);
+        put_maps(&sheet);
         put_bands(&sheet);
         put_scale(&sheet);
         fputs("</svg>\n", to);
@@ -380,7 +408,7 @@ bool grus_svg_draw(const grus_attention_map *map, const char *source, FILE *to)
 
 bool grus_svg_embed(const grus_attention_map *map, FILE *to)
 {
-    svg_sheet sheet = {.map = map, .to = to, .top = EDGE, .embedded = true};
+    svg_sheet sheet = {.map = map, .to = to, .weights = map->weights, .n_maps = 1, .top = EDGE, .embedded = true};
     bool fine = make_labels(&sheet);
     if (fine) {
         lay_out(&sheet, NULL);
@@ -389,9 +417,7 @@ bool grus_svg_embed(const grus_attention_map *map, FILE *to)
                 "<svg class=\"map\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
                 "aria-label=\"Attention, %zu by %zu\">\n",
                 ceil(sheet.width), ceil(height), ceil(sheet.width), ceil(height), map->rows, map->columns);
-        put_top_labels(&sheet);
-        put_left_labels(&sheet);
-        put_cells(&sheet);
+        put_maps(&sheet);
         put_bands(&sheet);
         fputs("</svg>\n", to);
     }

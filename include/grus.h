@@ -568,6 +568,8 @@ typedef struct grus_attention_map {
     double score, logprob;            // of the output; 0 for encoder models
     size_t n_heads;                   // of those with softmax alone; 0 for seq2seq models
     const grus_attention_head *const *heads; // (n_heads)
+    size_t n_attention_heads;                // of an attention that has heads, of which weights are the mean; else 0
+    const float *head_weights;               // (n_attention_heads, rows, columns); NULL without
 } grus_attention_map;
 
 // Runs the model on one text (of `length` bytes, valid UTF-8) and makes *map, which the caller frees with

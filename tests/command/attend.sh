@@ -149,11 +149,13 @@ done
 # ---- length 0 ----
 for name in bahdanau pool-additive-learned; do
     expect 0 "$name: empty text" attend "$golden/$name/model" ""
-    has "$name: empty text" "The source is empty" "$work/out"
+    has "$name: empty text" "There are no source positions" "$work/out"
     expect 0 "$name: empty svg" attend "$golden/$name/model" "" --svg "$work/empty.svg"
     well_formed "$name: empty text" "$work/empty.svg"
     count "$name: no cells" 0 'class="cell"' "$work/empty.svg"
 done
+expect 0 "nothing behind the front" attend "$golden/front-beam/model" "a"
+has "nothing behind the front" "There are no source positions" "$work/out"
 expect 0 "whitespace-bos-eos: empty text" attend "$golden/whitespace-bos-eos/model" "" --svg "$work/empty.svg"
 count "start and end tokens" 2 'class="source' "$work/empty.svg"
 
@@ -175,6 +177,9 @@ says "no text" "a model and a text are needed"
 expect 2 "two texts" attend "$model" a b
 expect 2 "no attention" attend "$golden/mean/model" a
 says "no attention" "this model has no attention"
+expect 2 "no attention heads" attend "$golden/bahdanau/model" a --attention-heads --svg "$work/refused.svg"
+says "no attention heads" "--attention-heads needs a model whose attention has heads"
+check "no attention heads: no file" test ! -e "$work/refused.svg"
 expect 2 "n-best over the beam" attend "$model" a -b 2 --n-best 3
 says "n-best over the beam" "--n-best"
 expect 2 "width" attend "$model" a --width 5

@@ -68,6 +68,47 @@ against_mean multihead-score 1 --task score
 against_mean multihead-pooling 4
 against_mean multihead-embed 2 --task embed
 
+# ---- pictures of it ----
+
+for case in multihead multihead-luong multihead-pooling; do
+    line=$(sed -n 6p "$golden/$case/input.jsonl")
+    printf '%s\n' "$line" >"$work/one.jsonl"
+    "$python" -c 'import json, sys; print(json.loads(sys.argv[1])["text"], end="")' "$line" >"$work/text"
+    attend one "$golden/$case/model" "$work/one.jsonl" --attention-heads
+    for options in "" --attention-heads; do
+        # shellcheck disable=SC2086
+        expect 0 "$case: picture $options" attend "$golden/$case/model" "$(cat "$work/text")" $options --width 1000
+        cp "$work/out" "$work/picture$options"
+        # shellcheck disable=SC2086
+        expect 0 "$case: svg $options" attend "$golden/$case/model" "$(cat "$work/text")" $options --svg "$work/svg$options"
+    done
+    check "$case: the weights of each head, and their mean, in pictures" "$python" - "$work" <<'END'
+import json, re, sys, xml.dom.minidom
+work = sys.argv[1]
+record = json.load(open(f"{work}/one"))
+steps = record["attention"] if "output" in record else [record["attention"]]
+heads, width = len(steps[0]), len(steps[0][0])
+def cells(name):
+    xml.dom.minidom.parse(name)
+    return [float(w) for w in re.findall(r'<rect class="cell".*: ([0-9.]*)</title>', open(name).read())]
+def same(found, wanted):
+    assert len(found) == len(wanted) and all(abs(a - b) < 2e-6 for a, b in zip(found, wanted)), (found, wanted)
+same(cells(f"{work}/svg--attention-heads"), [w for head in range(heads) for step in steps for w in step[head]])
+same(cells(f"{work}/svg"), [sum(step[head][i] for head in range(heads)) / heads for step in steps for i in range(width)])
+titles = [f"head {head + 1} of {heads}" for head in range(heads)]
+assert re.findall(r"head \d+ of \d+(?=</text>)", open(f"{work}/svg--attention-heads").read()) == titles
+drawn, mean = (open(f"{work}/picture{options}").read().split("\n") for options in ("--attention-heads", ""))
+assert [line for line in drawn if re.fullmatch(r"head \d+ of \d+", line)] == titles
+greatest = max(w for step in steps for head in step for w in head)
+for step, line in zip(steps, drawn[drawn.index(titles[-1]) + 2:]):            # behind the source's tokens
+    part = 10 * max(step[-1]) / greatest
+    assert {" .:-=+*#%@@"[int(part + shift)] for shift in (-1e-4, 1e-4)} & set(line), (step, line)
+assert not any(line.startswith("head ") for line in mean)
+END
+done
+expect 0 "no positions" attend "$golden/multihead/model" "" --attention-heads
+check "no positions: said so" grep -q "There are no source positions" "$work/out"
+
 # ---- lists without weights ----
 
 # Heads of one value each, and sources of no position alone: more lists than bytes of input.

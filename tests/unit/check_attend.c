@@ -117,6 +117,29 @@ START_TEST(a_pooling_has_one_row_and_heads)
 }
 END_TEST
 
+START_TEST(weights_are_the_mean_of_those_of_heads)
+{
+    static const char *const names[] = {"multihead", "multihead-pooling", "bahdanau"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        grus_model *model = load(names[k]);
+        grus_attention_map *map = attend(model, "abc");
+        size_t cells = map->rows * map->columns;
+        ck_assert_uint_ge(cells, 3);
+        check_rows(map);
+        ck_assert((map->head_weights != NULL) == (k < 2));
+        ck_assert_uint_eq(map->n_attention_heads, k < 2 ? 4 : 0);
+        for (size_t i = 0; i < cells && map->head_weights; i++) {
+            double sum = 0;
+            for (size_t head = 0; head < 4; head++)
+                sum += (double)map->head_weights[head * cells + i];
+            ck_assert(fabs(sum / 4 - (double)map->weights[i]) < 1e-6);
+        }
+        grus_attention_map_free(map);
+        grus_model_free(model);
+    }
+}
+END_TEST
+
 START_TEST(ids_and_features_are_read_from_text)
 {
     grus_model *ids = load("pool-additive-learned"), *features = load("features-encoder");
@@ -190,6 +213,7 @@ int main(void)
     tcase_add_test(cases, a_search_is_taken);
     tcase_add_test(cases, a_source_of_length_0_has_rows_and_no_columns);
     tcase_add_test(cases, a_pooling_has_one_row_and_heads);
+    tcase_add_test(cases, weights_are_the_mean_of_those_of_heads);
     tcase_add_test(cases, ids_and_features_are_read_from_text);
     tcase_add_test(cases, what_cannot_be_done_is_an_error);
     tcase_add_test(cases, a_record_that_is_too_long_is_an_error);
