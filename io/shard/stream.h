@@ -13,8 +13,8 @@ typedef struct grus_stream_counts {
     uint64_t bytes_out;                // after decompression
     uint64_t frames, skippable_frames; // of gzip its members
     bool gzip;
-    uint64_t window;                   // bytes, the largest of the frames'
-    uint64_t xxh64;                    // of the file's bytes read so far
+    uint64_t window;      // bytes, the largest of the frames'
+    uint64_t xxh64;       // of the file's bytes read so far
     grus_file_facts file; // when it was opened, and at its end still; of standard input those of no regular file
 } grus_stream_counts;
 

@@ -151,8 +151,7 @@ static void decode(const grus_tokenizer *tokenizer, const grus_tokens *tokens, g
         std::vector<std::string> pieces;
         for (size_t i = 0; i < tokens->n; i++)
             if (tokens->texts && tokens->texts[i].data)
-                pieces.push_back(
-                    piece_of(processor, {tokens->texts[i].data, tokens->texts[i].length}, pieces.empty()));
+                pieces.push_back(piece_of(processor, {tokens->texts[i].data, tokens->texts[i].length}, pieces.empty()));
             else if (tokens->ids[i] < tokenizer->size)
                 pieces.push_back(processor.IdToPiece(static_cast<int>(tokens->ids[i])));
         std::string decoded;
