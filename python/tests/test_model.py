@@ -196,7 +196,8 @@ class Shards(unittest.TestCase):
     def test_an_interrupt_ends_the_run(self):
         (self.at / "long.txt").write_text("a library for many long and winding words\n" * 20000)
         program = (
-            "import grus, sys\n"
+            "import grus, signal\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"   # a background job has it ignored
             f"model = grus.Model({str(MODELS / 'debian-summaries')!r})\n"
             f"model.run_shards({str(self.at / 'long.txt')!r}, {str(self.at / 'out')!r}, progress=lambda now: print(1, flush=True))\n"
         )
