@@ -46,4 +46,12 @@ while read -r line; do
     check "README.md lacks $line" grep -qxF "    $line" "$srcdir/README.md"
 done <"$work/shown"
 
+
+# The pictures of README.md are what the programs draw.
+expect 0 "README's attention" attend "$srcdir/models/multi30k-en-de" "a black dog and a brown dog play with a red ball in the snow ." --svg "$work/attention.svg"
+check "README's attention is that of the model" cmp "$srcdir/doc/pictures/attention.svg" "$work/attention.svg"
+if command -v python3 >/dev/null; then
+    python3 "$srcdir/bench/peers/bars.py" "$srcdir/bench/RESULTS.md" >"$work/peers.svg"
+    check "README's bars are those of the results" cmp "$srcdir/doc/pictures/peers.svg" "$work/peers.svg"
+fi
 finish
