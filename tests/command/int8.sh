@@ -6,11 +6,7 @@ set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
 : "${MODELS:=$srcdir/models}" "${builddir:=.}"
-python=${PYTHON:-python3}
-if ! "$python" -c '' 2>/dev/null; then
-    echo "this test needs Python (Debian package: python3)" >&2
-    exit 77
-fi
+need_python sys "Python (Debian package: python3)"
 
 # outputs MODEL INPUT TYPE OPTION...: what comes out, on standard output.
 outputs() {

@@ -5,11 +5,7 @@
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
-python=${PYTHON:-python3}
-if ! "$python" -c '' 2>/dev/null; then
-    echo "this test needs Python (Debian package: python3)" >&2
-    exit 77
-fi
+need_python sys "Python (Debian package: python3)"
 
 # attend NAME MODEL INPUT OPTION...: the records of a run, in $work/NAME.
 attend() {
