@@ -74,9 +74,9 @@ class Detector(Seq2seq):
         return self.encode_front(x.flatten(1, 2).transpose(0, 1), drop)
 
 
-def pixels(scenes, of=ds.windows):
+def pixels(scenes):
     """[B, 96, 96] of bytes -> what the model reads in training: features in [0, 1]."""
-    return torch.from_numpy(of(np.stack(scenes))) / 255
+    return torch.from_numpy(ds.windows(np.stack(scenes))) / 255
 
 
 def state(model):
