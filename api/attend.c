@@ -16,7 +16,6 @@
 #include "scheduler/run_options.h"
 
 #define MAP_BLOCK ((size_t)16 << 10)
-#define NUL_SIGN "\xE2\x90\x80" // U+2400
 
 // What the caller has, and where it lies.
 typedef struct attention_map {
@@ -102,21 +101,7 @@ static grus_status infer(attending *state, grus_error *error)
 static const char *take_string(attending *state)
 {
     const grus_buffer *from = &state->scratch;
-    size_t nuls = 0, to = 0;
-    for (size_t i = 0; i < from->size; i++)
-        nuls += from->data[i] == '\0';
-    char *text = from->failed ? NULL : grus_arena_alloc(state->arena, from->size + 2 * nuls + 1, 1);
-    for (size_t i = 0; text && i < from->size; i++) {
-        if (from->data[i] == '\0') {
-            memcpy(text + to, NUL_SIGN, strlen(NUL_SIGN));
-            to += strlen(NUL_SIGN);
-        } else {
-            text[to++] = from->data[i];
-        }
-    }
-    if (text)
-        text[to] = '\0';
-    return text;
+    return from->failed ? NULL : grus_arena_string(state->arena, from->data, from->size);
 }
 
 static const char *copy_string(attending *state, const char *text, size_t length)

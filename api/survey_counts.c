@@ -13,23 +13,13 @@ static bool is_of(const grus_survey_count *count, const char *name, const char *
     return same_name && strncmp(count->text, text, length) == 0 && count->text[length] == '\0';
 }
 
-static char *copy(const char *text, size_t length, grus_arena *arena)
-{
-    char *copied = grus_arena_alloc(arena, length + 1, 1);
-    if (!copied)
-        return NULL;
-    memcpy(copied, text, length);
-    copied[length] = '\0';
-    return copied;
-}
-
 // The name of an earlier text, or a copy.
 static const char *find_name(const grus_counts *counts, const char *name, grus_arena *arena)
 {
     for (size_t i = counts->n; i > 0; i--)
         if (strcmp(counts->list[i - 1].name, name) == 0)
             return counts->list[i - 1].name;
-    return copy(name, strlen(name), arena);
+    return grus_arena_text(arena, name, strlen(name));
 }
 
 static bool take_new(grus_counts *counts, size_t place, const char *name, const char *text, size_t length,
@@ -40,7 +30,7 @@ static bool take_new(grus_counts *counts, size_t place, const char *name, const 
         return true;
     }
     grus_survey_count *count = &counts->list[counts->n];
-    *count = (grus_survey_count){.size = sizeof *count, .text = copy(text, length, arena), .n = 1};
+    *count = (grus_survey_count){.size = sizeof *count, .text = grus_arena_text(arena, text, length), .n = 1};
     if (name)
         count->name = find_name(counts, name, arena);
     if (!count->text || (name && !count->name))

@@ -15,26 +15,16 @@
 
 #define REPORT_MAX ((size_t)1 << 20) // bytes; one that we wrote has a few thousand
 
-static const char *copy(grus_arena *arena, const char *text, size_t length)
-{
-    char *copied = grus_arena_alloc(arena, length + 1, 1);
-    if (!copied)
-        return NULL;
-    memcpy(copied, text, length);
-    copied[length] = '\0';
-    return copied;
-}
-
 // ---- settings ----
 
 // A text as it is, anything else as JSON.
 static const char *value_text(json_t *value, grus_arena *arena)
 {
     if (json_is_string(value))
-        return copy(arena, json_string_value(value), json_string_length(value));
+        return grus_arena_text(arena, json_string_value(value), json_string_length(value));
     grus_buffer text = {0};
     grus_json_dump(value, false, &text);
-    const char *copied = text.failed ? NULL : copy(arena, text.data ? text.data : "", text.size);
+    const char *copied = text.failed ? NULL : grus_arena_text(arena, text.data ? text.data : "", text.size);
     grus_buffer_free(&text);
     return copied;
 }
@@ -53,7 +43,7 @@ bool grus_survey_take_settings(json_t *run, grus_arena *arena, grus_survey *surv
         grus_survey_fact *fact = &facts[survey->n_settings];
         if (strcmp(key, "inputs") == 0 || strcmp(key, "run") == 0)
             continue;
-        *fact = (grus_survey_fact){sizeof *fact, copy(arena, key, strlen(key)), value_text(value, arena)};
+        *fact = (grus_survey_fact){sizeof *fact, grus_arena_text(arena, key, strlen(key)), value_text(value, arena)};
         if (!fact->name || !fact->value)
             return false;
         list[survey->n_settings++] = fact;
@@ -78,7 +68,7 @@ static double number_of(const json_t *report, const char *key)
 static bool take_text(const json_t *report, const char *key, grus_arena *arena, const char **text)
 {
     const json_t *value = json_object_get(report, key);
-    *text = json_is_string(value) ? copy(arena, json_string_value(value), json_string_length(value)) : "";
+    *text = json_is_string(value) ? grus_arena_text(arena, json_string_value(value), json_string_length(value)) : "";
     return *text != NULL;
 }
 
@@ -94,7 +84,7 @@ static bool take_errors(json_t *errors, grus_arena *arena, grus_survey_rank *ran
     json_object_foreach(errors, key, value)
     {
         grus_survey_count *count = &counts[rank->n_errors];
-        *count = (grus_survey_count){.size = sizeof *count, .text = copy(arena, key, strlen(key))};
+        *count = (grus_survey_count){.size = sizeof *count, .text = grus_arena_text(arena, key, strlen(key))};
         count->n = count_of(errors, key);
         if (!count->text)
             return false;

@@ -137,16 +137,6 @@ static size_t next_piece(const char *text, size_t *at, bool words)
     return length;
 }
 
-static const char *copy(grus_arena *arena, const char *text, size_t length)
-{
-    char *copied = grus_arena_alloc(arena, length + 1, 1);
-    if (!copied)
-        return NULL;
-    memcpy(copied, text, length);
-    copied[length] = '\0';
-    return copied;
-}
-
 // What stands at n positions: `before` marks, the pieces of the text, and end marks; "" everywhere where text is NULL.
 static const char *const *put_tokens(grus_arena *arena, const char *text, bool words, size_t before, size_t n)
 {
@@ -154,7 +144,7 @@ static const char *const *put_tokens(grus_arena *arena, const char *text, bool w
     size_t at = 0;
     for (size_t i = 0; tokens && i < n; i++) {
         size_t length = text && i >= before ? next_piece(text, &at, words) : 0;
-        tokens[i] = !text ? "" : i < before ? "<s>" : length == 0 ? "</s>" : copy(arena, text + at, length);
+        tokens[i] = !text ? "" : i < before ? "<s>" : length == 0 ? "</s>" : grus_arena_text(arena, text + at, length);
         if (!tokens[i])
             return NULL;
         at += length;

@@ -26,12 +26,11 @@ static grus_tally *find_tally(grus_survey_reader *reader, const char *name, cons
     if (i == GRUS_SURVEY_TALLIES)
         return NULL;
     grus_named_tally *made = grus_arena_alloc(reader->arena, 1, sizeof *made);
-    char *copied = grus_arena_alloc(reader->arena, strlen(name) + 1, 1);
+    const char *copied = grus_arena_text(reader->arena, name, strlen(name));
     if (!made || !copied) {
         reader->failed_memory = true;
         return NULL;
     }
-    memcpy(copied, name, strlen(name) + 1);
     made->name = copied;
     made->unit = unit;
     grus_tally_begin(&made->tally, *unit ? 0 : FINEST);

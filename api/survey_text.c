@@ -7,8 +7,6 @@
 
 #include "io/json/value.h"
 
-#define NUL_SIGN "\xE2\x90\x80" // U+2400
-
 // ---- texts and positions ----
 
 static bool is_space(char byte)
@@ -52,19 +50,7 @@ void grus_text_fit_add(grus_text_fit *fit, const grus_buffer *text, size_t posit
 const char *grus_sample_copy(const grus_sample_maker *maker)
 {
     const grus_buffer *text = maker->scratch;
-    size_t zeros = 0;
-    for (size_t i = 0; i < text->size; i++)
-        zeros += text->data[i] == '\0';
-    char *copied = text->failed ? NULL : grus_arena_alloc(maker->arena, text->size + 2 * zeros + 1, 1), *to = copied;
-    if (!copied)
-        return NULL;
-    for (size_t i = 0; i < text->size; i++) {
-        bool zero = text->data[i] == '\0';
-        memcpy(to, zero ? NUL_SIGN : text->data + i, zero ? 3 : 1);
-        to += zero ? 3 : 1;
-    }
-    *to = '\0';
-    return copied;
+    return text->failed ? NULL : grus_arena_string(maker->arena, text->data, text->size);
 }
 
 const char *grus_sample_text(const grus_sample_maker *maker, const grus_json_span *value, bool *failed)

@@ -4,8 +4,11 @@
 #include "base/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
+
+#define NUL_SIGN "\xE2\x90\x80" // U+2400
 
 struct block {
     struct block *next; // older
@@ -101,6 +104,33 @@ void *grus_arena_alloc(grus_arena *arena, size_t n, size_t size)
     block->used += bytes;
     block->peak = grus_max(block->peak, block->used);
     return memory;
+}
+
+char *grus_arena_text(grus_arena *arena, const char *text, size_t length)
+{
+    char *copy = grus_arena_alloc(arena, grus_add_sat(length, 1), 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *grus_arena_string(grus_arena *arena, const char *text, size_t length)
+{
+    size_t zeros = 0;
+    for (size_t i = 0; i < length; i++)
+        zeros += text[i] == '\0';
+    char *copy = grus_arena_alloc(arena, grus_add_sat(grus_add_sat(length, grus_mul_sat(2, zeros)), 1), 1), *to = copy;
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < length; i++) {
+        bool zero = text[i] == '\0';
+        memcpy(to, zero ? NUL_SIGN : text + i, zero ? 3 : 1);
+        to += zero ? 3 : 1;
+    }
+    *to = '\0';
+    return copy;
 }
 
 grus_arena_mark grus_arena_here(const grus_arena *arena)

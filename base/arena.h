@@ -17,6 +17,10 @@ void grus_arena_free(grus_arena *arena);
 // GRUS_ALIGN-aligned, not cleared; NULL on overflow or when memory is short. Valid until the next reset. A counting arena
 // gives an address that is not to be read or written.
 void *grus_arena_alloc(grus_arena *arena, size_t count, size_t size);
+// A copy of the bytes of a text with a \0 behind them; NULL as grus_arena_alloc. Not of a counting arena.
+char *grus_arena_text(grus_arena *arena, const char *text, size_t length);
+// The same as a string to show: each \0 of the text is U+2400.
+char *grus_arena_string(grus_arena *arena, const char *text, size_t length);
 
 // Gives back what was allocated since grus_arena_here, where it lies behind the mark in one block; what does not stays
 // until the next reset.
