@@ -27,7 +27,8 @@ fi
 
 work=$SLURM_TEST_WORK
 export SLURM_CONF=$work/slurm.conf
-failed=0
+# shellcheck source=tests/cluster/common.sh
+. "$srcdir/tests/cluster/common.sh"
 
 # ---- the cluster ----------------------------------------------------------------------------------------------
 
@@ -105,14 +106,13 @@ await() { # SECONDS WHAT COMMAND...
 
 # ---- the work -------------------------------------------------------------------------------------------------
 
-make_shards() {
-    mkdir "$work/shards" "$work/bin" "$work/logs"
-    zstd -dc "$srcdir/models/g2p-en/demo.jsonl.zst" | sed -n 1,12000p | (cd "$work/shards" && split -l 300 -d -a 2 --additional-suffix=.jsonl - part-)
+prepare() {
+    mkdir "$work/bin" "$work/logs"
+    make_shards 40
     zstd -q --rm "$work"/shards/*.jsonl
     ln -s "$GRUS" "$work/bin/grus"
     export PATH=$work/bin:$PATH
-    "$GRUS" run "$srcdir/models/g2p-en" "$work/shards" -o "$work/alone" --beam-size 5 --quiet
-    (cd "$work/alone" && sha256sum part-*) >"$work/wanted"
+    run_alone --beam-size 5
     [[ $(wc -l <"$work/wanted") == 40 ]]
 }
 
@@ -120,29 +120,12 @@ submit() { # OUT SBATCH-OPTION...
     local out=$1
     shift
     sbatch --parsable --mem=0 --cpus-per-task=1 --output="$work/logs/$out-%a" "$@" "$srcdir/share/grus/examples/slurm-array.sbatch" \
-        "$srcdir/models/g2p-en" "$work/shards" "$work/$out" --beam-size 5
+        "$model" "$work/shards" "$work/$out" --beam-size 5
 }
 no_job() { [[ -z $(squeue -h -a) ]]; }
 done_shards() { [[ $(find "$work/$1/.grus/done" -type f 2>/dev/null | wc -l) -ge $2 ]]; }
 runs_on() { squeue -h -t RUNNING -o '%i %N' | awk -v node="$1" '$2 == node { print $1; exit }'; }
 any_on() { [[ -n $(runs_on "$1") ]]; }
-
-is_whole() { # NAME OUT
-    if "$GRUS" status "$work/$2" >"$work/status" && "$GRUS" verify "$work/$2" --inputs "$work/shards" >/dev/null &&
-        (cd "$work/$2" && sha256sum --quiet -c "$work/wanted"); then
-        echo "passed: $1"
-    else
-        cat "$work/status" >&2
-        echo "FAILED: $1" >&2
-        failed=1
-    fi
-    no_traces "$1" "$2"
-}
-no_traces() {
-    local left
-    left=$(find "$work/$2" -name '*.partial*' -o -name '*.tmp*' | head -n 3)
-    [[ -z $left ]] || echo "note: $1: left behind by the dead: $left"
-}
 
 # ---- what befalls it ------------------------------------------------------------------------------------------
 
@@ -236,7 +219,7 @@ two_copies() {
 no_copy() { [[ -z $(copies "$1") ]]; }
 
 trap 'echo "line $LINENO" >&2' ERR
-make_shards
+prepare
 begin_cluster
 for what in ${SLURM_TEST_ONLY:-undisturbed dead_node preempted sent_again two_copies}; do "$what"; done
 exit "$failed"
