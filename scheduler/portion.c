@@ -175,7 +175,7 @@ static void sweep(const grus_portion *portion, const char *outdir)
 static void name_run(grus_shared *shared, const grus_buffer *claim)
 {
     snprintf(shared->run_id, sizeof shared->run_id, "%016" PRIx64 " %s", (uint64_t)XXH64(claim->data, claim->size, 0),
-             grus_version());
+             PACKAGE_VERSION);
 }
 
 // The identity that is held is of the run.json that was found; whether that is this run's is to be seen.

@@ -249,7 +249,7 @@ void grus_report_text(const grus_shared *shared, const grus_progress *progress, 
     put_text(text, 1, "cpu", grus_cpu_name());
     put_text(text, 1, "compute_type", grus_compute_names[shared->job->model->compute_type]);
     put_text(text, 1, "kernel", shared->job->model->facts.kernel);
-    put_text(text, 1, "version", grus_version());
+    put_text(text, 1, "version", PACKAGE_VERSION);
     grus_buffer_text(text, "\n}\n");
 }
 

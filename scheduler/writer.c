@@ -155,7 +155,7 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .records_out = writer->done.records,
         .records_failed = writer->done.records_failed,
         .kernel = writer->shared->job->model->facts.kernel,
-        .version = grus_version(),
+        .version = PACKAGE_VERSION,
     };
     memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);
     grus_status status = manifest.input ? GRUS_OK : grus_fail_memory(error, strlen(shard->name) + 1);

@@ -84,6 +84,13 @@ blis_mistakes() { # TREE
         xargs grep -lE 'GRUS_BLIS_HEADER|[^a-z_]bli_[a-z]' | grep -vE '^(\./)?engine/kernel/(blis|kernel)\.c$')
 }
 
+# Calls of what api/ defines from below it: include/grus.h, which all may include, declares those too.
+calls_upward() { # TREE
+    local names
+    names=$(cd "$1" && sed -nE 's/^[a-z][a-z_0-9 ]*[ *](grus_[a-z0-9_]+)\(.*/\1/p' api/*.c | sort -u | paste -sd '|')
+    (cd "$1" && sources . base engine io scheduler | xargs grep -nE "(^|[^a-z0-9_])($names)\(" | sed 's/^/    /')
+}
+
 # Functions longer than a screen: in C from brace to brace, in shell from the name to the brace, in Python to the next line
 # that is indented no further.
 # shellcheck disable=SC2016
@@ -117,6 +124,7 @@ look() { # WHAT FUNCTION
     fi
 }
 look "against the layers" layer_mistakes
+look "calls of what stands above" calls_upward
 look "in a circle" circles
 look "BLIS is known outside its door" blis_mistakes
 look "longer than a screen" long_functions
@@ -139,6 +147,7 @@ planted() { # WHAT FUNCTION FILE LINE
 planted "engine that includes io" layer_mistakes engine/lanes.c '#include "io/file.h"'
 planted "a command that includes the scheduler" layer_mistakes cli/main.c '#include "scheduler/job.h"'
 planted "a kernel that includes a layer above it" layer_mistakes engine/kernel/vector.h '#include "engine/nn/gru.h"'
+planted "a reader that calls the library's door" calls_upward io/file.c 'const char *f(void) { return grus_version(); }'
 planted "two files that include each other" circles base/memory.h '#include "base/arena.h"'
 planted "a longer way round" circles base/error.h '#include "io/outdir/journal.h"'
 planted "BLIS outside its door" blis_mistakes engine/nn/linear.c 'void bli_init(void);'

@@ -28,7 +28,7 @@ static void put_text(const grus_failure *failure, grus_buffer *text)
     grus_json_count_member(text, "rank", failure->rank);
     grus_json_text_member(text, "host", failure->host);
     grus_json_text_member(text, "time", failure->time);
-    grus_json_text_member(text, "version", grus_version());
+    grus_json_text_member(text, "version", PACKAGE_VERSION);
     if (*failure->run)
         grus_json_text_member(text, "run", failure->run);
     grus_json_end_line(text);
