@@ -3,8 +3,8 @@
 
 Text is prepared the Moses way (moses_text.py) and cut by joint byte-pair codes (bpe.py), which are learnt first. Batches hold
 sources of one length, so the encoder sees no padding. The learning rate warms up and falls as a half cosine over the epochs; an
-exponential average of the weights is what is evaluated and kept. Writes to OUT: last.pt (raw and averaged weights,
-history), best.pt (averaged weights of the best greedy dev BLEU), config.json, the codes and the two vocabularies.
+exponential average of the weights is what is evaluated and kept. Writes to OUT: last.pt (raw and averaged weights, the
+optimizer's moments, history), best.pt (averaged weights of the best greedy dev BLEU), config.json, the codes and the two vocabularies.
 
     train_multi30k.py --data DIR --out RUN            (with --bf16 on a CPU that has AVX512-BF16: 1.5 times as fast)
     export_torch.py RUN/best.pt RUN/config.json models/multi30k-en-de --dtype f16 --rename output_bias=decoder.output.bias
@@ -38,6 +38,8 @@ def read(folder, part, lang):
 
 
 def make_config(a):
+    kind = {"conditional": True, "input": ["embedding"]} if a.conditional else {
+        "attention": {"query": "previous_state"}, "input": ["embedding", "context"]}
     return {
         "model_type": "seq2seq",
         "source": {"tokenizer": {"type": "bpe", "codes": "bpe.codes", "vocab": "source.vocab", "lowercase": True, "eos": "</s>"},
@@ -46,7 +48,7 @@ def make_config(a):
         "attention": {"score": "general", "temperature": a.temperature},
         "decoder": {"vocab": "target.vocab", "tokenizer": {"type": "bpe", "codes": "bpe.codes", "lowercase": True},
                     "bos": "<s>", "eos": "</s>", "embedding_dim": a.output, "hidden_size": a.decoder,
-                    "bridge": "linear_tanh", "attention": {"query": "previous_state"}, "input": ["embedding", "context"],
+                    "bridge": "linear_tanh", **kind,
                     "readout": {"inputs": ["state", "context", "embedding"], "size": a.output, "activation": "tanh"},
                     "tied": True},
         "generation": {"beam_size": 5, "length_norm": "avg", "length_penalty": 1, "max_length_factor": 2},
@@ -158,8 +160,9 @@ def options():
     p.add_argument("--encoder", type=int, default=256)
     p.add_argument("--decoder", type=int, default=256)
     p.add_argument("--output", type=int, default=160, help="size of target embedding and readout")
+    p.add_argument("--conditional", action="store_true", help="the conditional GRU as decoder, in place of Bahdanau's")
     p.add_argument("--temperature", type=float, default=16, help="divides the attention scores, as in g2p-en")
-    p.add_argument("--resume", metavar="LAST.PT", help="go on from there (the optimizer's moments start anew)")
+    p.add_argument("--resume", metavar="LAST.PT", help="go on from there")
     p.add_argument("--bf16", action="store_true", help="products with bfloat16 operands (faster with AVX512-BF16)")
     return p.parse_args()
 
@@ -198,6 +201,8 @@ def train(a, config, data):
         history = saved["history"]
         data.rng.seed(a.seed * 1000 + len(history))
     optimizer = Optimizer(a, flat, average, steps=history[-1]["steps"] if history else 0)
+    if a.resume and "optimizer" in saved:
+        optimizer.restore(saved["optimizer"])
     print(f"{len(data.train[0])} pairs, {len(data.source)} + {len(data.target)} tokens, {flat.numel()} parameters; {vars(a)}", flush=True)
     begun = time.time()
     for epoch in range(len(history) + 1, a.epochs + 1):
@@ -209,8 +214,8 @@ def train(a, config, data):
         print(f"epoch {epoch} steps {now['steps']} loss {now['loss']:.4f} dev loss {now['dev_loss']:.4f} "
               f"greedy dev BLEU {now['dev_bleu']:.2f} {now['minutes']:.1f} min", flush=True)
         state = {k: v.clone() for k, v in shadow.state_dict().items()}
-        save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history},
-             os.path.join(a.out, "last.pt"))
+        save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history,
+              "optimizer": optimizer.state()}, os.path.join(a.out, "last.pt"))
         if best:
             save(state, os.path.join(a.out, "best.pt"))
 

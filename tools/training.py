@@ -49,6 +49,14 @@ class Optimizer:
         self.part = torch.nn.Parameter(self.flat)
         self.adam = torch.optim.Adam([self.part], lr=a.lr, betas=(0.9, 0.98), eps=1e-9)
 
+    def state(self):
+        """What restore takes, so that a run goes on as if it had not ended."""
+        return {"adam": self.adam.state_dict(), "fresh": self.fresh}
+
+    def restore(self, state):
+        self.adam.load_state_dict(state["adam"])
+        self.fresh = state["fresh"]
+
     def step(self, gradient, progress):
         """gradient: of all parameters."""
         a = self.a
