@@ -20,6 +20,7 @@ static const field_flag flags[] = {
     {"run.checkpoint_records", "--checkpoint-records"},
     {"run.compress", "--compress"},
     {"run.dry_run", "--dry-run"},
+    {"run.ensemble", "--ensemble"},
     {"run.fail_on_error", "--on-error"},
     {"run.field_prefix", "--field-prefix"},
     {"run.format", "--format"},

@@ -101,6 +101,16 @@ static bool parse_choice(const grus_option *option, const char *text, grus_optio
     return bad_value(option, text, list);
 }
 
+static bool add_to_list(const grus_option *option, const char *text, grus_option_value *value)
+{
+    if (value->times == GRUS_OPTION_LIST_MOST) {
+        grus_usage_error("--%s: is given more than %d times", option->name, GRUS_OPTION_LIST_MOST);
+        return false;
+    }
+    value->list[value->times++] = text;
+    return true;
+}
+
 static bool parse_value(const grus_option *option, const char *text, grus_option_value *value)
 {
     value->set = true;
@@ -119,6 +129,8 @@ static bool parse_value(const grus_option *option, const char *text, grus_option
         return parse_choice(option, text, value);
     case GRUS_OPTION_TEXT:
         return *text ? true : bad_value(option, text, "a value");
+    case GRUS_OPTION_LIST:
+        return *text ? add_to_list(option, text, value) : bad_value(option, text, "a value");
     }
     return false;
 }

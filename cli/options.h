@@ -16,6 +16,7 @@ typedef enum grus_option_type {
     GRUS_OPTION_REAL,   // a number, low … high
     GRUS_OPTION_TEXT,   // anything but nothing
     GRUS_OPTION_CHOICE, // one of choices
+    GRUS_OPTION_LIST,   // a text, any number of times
 } grus_option_type;
 
 // The structs of the library that options set fields of; NONE: the command itself looks at the value.
@@ -55,17 +56,23 @@ typedef struct grus_option {
     {.name = (name_), .type = GRUS_OPTION_REAL, .argument = (argument_), .low = (low_), .high = (high_), into, .help = (help_)}
 #define GRUS_TEXT(name_, letter_, argument_, into, help_) \
     {.name = (name_), .letter = (letter_), .type = GRUS_OPTION_TEXT, .argument = (argument_), into, .help = (help_)}
+#define GRUS_LIST(name_, argument_, help_) \
+    {.name = (name_), .type = GRUS_OPTION_LIST, .argument = (argument_), GRUS_INTO_NOTHING, .help = (help_)}
 #define GRUS_CHOICE(name_, choices_, into, help_) \
     {.name = (name_), .type = GRUS_OPTION_CHOICE, .argument = "NAME", .choices = (choices_), into, .help = (help_)}
 #define GRUS_CHOICE_OF(name_, list, into, help_) \
     {.name = (name_), .type = GRUS_OPTION_CHOICE, .argument = "NAME", .names = (list), into, .help = (help_)}
 // clang-format on
 
+#define GRUS_OPTION_LIST_MOST 16 // times that a list may be given
+
 typedef struct grus_option_value {
     bool set;
+    size_t times;   // that it was given
     uint64_t count; // of a count, a size, or the number of the choice; 1 of a flag
     double real;
-    const char *text; // as it was given
+    const char *text;                        // as it was given last
+    const char *list[GRUS_OPTION_LIST_MOST]; // (times) of a list
 } grus_option_value;
 
 // The options of a command, without --help and -h, which every command has.

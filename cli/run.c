@@ -22,6 +22,7 @@ enum option_number {
     OPT_UNIQUE_NBEST = OPT_SEARCH + GRUS_N_SEARCH_OPTIONS,
     OPT_SAMPLING_TOPK,
     OPT_SAMPLING_TEMPERATURE,
+    OPT_ENSEMBLE,
     OPT_ATTENTION,
     OPT_ATTENTION_HEADS,
     OPT_HEAD_OUTPUT,
@@ -84,6 +85,7 @@ static const grus_option options[N_OPTIONS] = {
                                      "draw tokens from the K likeliest; 0: from all [1: the best]"),
     [OPT_SAMPLING_TEMPERATURE] = GRUS_REAL("sampling-temperature", "T", 0, 1000,
                                            GRUS_SEARCH_FIELD(sampling_temperature), "divides logits before a draw [1]"),
+    [OPT_ENSEMBLE] = GRUS_LIST("ensemble", "MODEL", "decode by the mean of MODEL, too; may be given several times"),
     [OPT_ATTENTION] = GRUS_CHOICE_OF("attention", GRUS_NAMES_ATTENTION, RUN(attention),
                                      "none, soft (weights), hard (alignment) [none]"),
     [OPT_ATTENTION_HEADS] = GRUS_FLAG("attention-heads", 0, RUN(attention_heads),
@@ -234,16 +236,33 @@ static int execute(const grus_model *model, const grus_run_options *run, grus_wa
     return code;
 }
 
-static int load_and_run(const char *dir, const grus_option_value *values, grus_run_options *run, grus_watch *watch)
+// The models of a run: the first, and those of --ensemble.
+typedef struct member_models {
+    size_t n;
+    grus_model *list[1 + GRUS_OPTION_LIST_MOST];
+} member_models;
+
+static int load_models(const char *dir, const grus_option_value *values, member_models *models)
 {
-    grus_model *model;
+    const grus_option_value *others = &values[OPT_ENSEMBLE];
+    int code = GRUS_OK;
+    for (models->n = 0; models->n < 1 + others->times && code == GRUS_OK; models->n += code == GRUS_OK)
+        code = grus_load_model(models->n ? others->list[models->n - 1] : dir, options, N_OPTIONS, values,
+                               &models->list[models->n]);
+    return code;
+}
+
+static void free_models(member_models *models)
+{
+    for (size_t i = 0; i < models->n; i++)
+        grus_model_free(models->list[i]);
+}
+
+static int execute_models(const member_models *models, const grus_option_value *values, grus_run_options *run,
+                          grus_watch *watch)
+{
+    const grus_model *model = models->list[0];
     grus_search search;
-    int code = grus_load_model(dir, options, N_OPTIONS, values, &model);
-    if (code != GRUS_OK) {
-        const grus_progress nothing = {.rank = run->rank};
-        grus_watch_end(watch, &nothing, run->outdir, NULL, code);
-        return code;
-    }
     grus_compute_type compute = grus_model_compute_type(model);
     watch->display.kernel = grus_model_kernel_name(model);
     if (compute != GRUS_COMPUTE_FLOAT32)
@@ -251,8 +270,22 @@ static int load_and_run(const char *dir, const grus_option_value *values, grus_r
     grus_search_init(&search, sizeof search, model);
     grus_options_take(options, N_OPTIONS, values, GRUS_INTO_SEARCH, &search);
     run->search = &search;
-    code = execute(model, run, watch);
-    grus_model_free(model);
+    run->ensemble = (const grus_model *const *)models->list + 1;
+    run->n_ensemble = models->n - 1;
+    return execute(model, run, watch);
+}
+
+static int load_and_run(const char *dir, const grus_option_value *values, grus_run_options *run, grus_watch *watch)
+{
+    member_models models;
+    int code = load_models(dir, values, &models);
+    if (code == GRUS_OK) {
+        code = execute_models(&models, values, run, watch);
+    } else {
+        const grus_progress nothing = {.rank = run->rank};
+        grus_watch_end(watch, &nothing, run->outdir, NULL, code);
+    }
+    free_models(&models);
     return code;
 }
 

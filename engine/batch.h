@@ -20,6 +20,9 @@ typedef struct grus_batch {
     const uint64_t *keys;        // (n) of random numbers, where hypotheses are drawn
 } grus_batch;
 
+struct grus_engine;
+#define GRUS_OTHERS_MOST 15
+
 typedef struct grus_infer_options {
     uint32_t heads; // encoder models: bit i for the prediction of head i
     grus_head_output head_output;
@@ -30,6 +33,9 @@ typedef struct grus_infer_options {
     grus_search search;
     bool attention_heads;              // with attention: that of each head of its own, if it has several
     size_t marks_before, marks_behind; // with search.replace_unk: positions around each source's own
+    // Seq2seq models: engines that decode together with the one that is run (ensemble.h says what they have in common).
+    size_t n_others;
+    const struct grus_engine *others[GRUS_OTHERS_MOST];
 } grus_infer_options;
 
 #define GRUS_ALL_HEADS UINT32_MAX

@@ -161,24 +161,40 @@ typedef struct inferring {
     grus_sizes sizes;          // behind it
 } inferring;
 
-static grus_generator generator_of(const inferring *i)
+static size_t n_engines(const inferring *i)
 {
-    return (grus_generator){&i->engine->decoder, i->options, i->sizes};
+    return 1 + i->options->n_others;
+}
+
+static const grus_engine *engine_of(const inferring *i, size_t member)
+{
+    return member ? i->options->others[member - 1] : i->engine;
+}
+
+static grus_members members_of(const inferring *i, const grus_encoded *encoded)
+{
+    grus_members members = {.n = n_engines(i)};
+    for (size_t member = 0; member < members.n; member++)
+        members.list[member] = (grus_member){&engine_of(i, member)->decoder, encoded ? encoded + member : NULL};
+    return members;
 }
 
 // What a batch takes, in the order in which grus_infer takes it.
 static bool list(void *object, grus_arena *arena)
 {
     const inferring *i = object;
-    const grus_engine *engine = i->engine;
-    if (!grus_front_list(&engine->front, i->records, i->positions, arena) ||
-        !grus_encode_list(&engine->encoder, first_final(engine), &i->sizes, arena))
-        return false;
+    for (size_t member = 0; member < n_engines(i); member++) {
+        const grus_engine *engine = engine_of(i, member);
+        if (!grus_front_list(&engine->front, i->records, i->positions, arena) ||
+            !grus_encode_list(&engine->encoder, first_final(engine), &i->sizes, arena))
+            return false;
+    }
     if (i->options->states)
         return true;
-    if (!engine->config->seq2seq)
-        return grus_classifier_list(&engine->classifier, i->options, &i->sizes, arena);
-    grus_generator generator = generator_of(i);
+    if (!i->engine->config->seq2seq)
+        return grus_classifier_list(&i->engine->classifier, i->options, &i->sizes, arena);
+    const grus_members members = members_of(i, NULL);
+    const grus_generator generator = {&members, i->options, i->sizes};
     return grus_generator_list(&generator, arena);
 }
 
@@ -200,13 +216,38 @@ static void give_states(const grus_encoded *encoded, grus_result *results)
     }
 }
 
+// encoded: by each engine.
 static grus_status decode(const inferring *i, const grus_batch *batch, const grus_encoded *encoded,
                           const grus_work *work, grus_result *results)
 {
     if (!i->engine->config->seq2seq)
         return grus_classifier_run(&i->engine->classifier, encoded, i->options, work, results);
-    grus_generator generator = generator_of(i);
-    return grus_generator_run(&generator, batch, encoded, work, results);
+    const grus_members members = members_of(i, encoded);
+    const grus_generator generator = {&members, i->options, i->sizes};
+    return grus_generator_run(&generator, batch, work, results);
+}
+
+static grus_status encode(const grus_engine *engine, const grus_batch *batch, const grus_work *work, grus_batch *behind,
+                          grus_encoded *encoded)
+{
+    grus_status status = grus_front_run(&engine->front, batch, work, behind);
+    return status ? status : grus_encode(&engine->encoder, behind, first_final(engine), work, encoded);
+}
+
+// Of the stats of the engines but the first, what is computed counts alone: they are about the same positions.
+static grus_status encode_others(const inferring *i, const grus_batch *batch, const grus_work *work,
+                                 grus_encoded *encoded)
+{
+    grus_infer_stats stats = {0};
+    grus_work others = *work;
+    grus_status status = GRUS_OK;
+    others.stats = &stats;
+    for (size_t member = 1; member < n_engines(i) && !status; member++) {
+        grus_batch behind;
+        status = encode(engine_of(i, member), batch, &others, &behind, encoded + member);
+    }
+    work->stats->flops += stats.flops;
+    return status;
 }
 
 grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const grus_infer_options *options,
@@ -220,16 +261,16 @@ grus_status grus_infer(const grus_engine *engine, const grus_batch *batch, const
         return grus_fail_memory(work->error, bytes);
     size_t held = grus_arena_bytes(work->arena);
     grus_batch behind;
-    grus_encoded encoded;
-    grus_status status = grus_front_run(&engine->front, batch, work, &behind);
+    grus_encoded encoded[GRUS_MEMBERS_MOST];
+    grus_status status = encode(engine, batch, work, &behind, encoded);
     for (size_t record = 0; record < batch->n && !status; record++)
         results[record] = (grus_result){.finite = true, .length = behind.length[record]};
     if (!status)
-        status = grus_encode(&engine->encoder, &behind, first_final(engine), work, &encoded);
+        status = encode_others(&i, batch, work, encoded);
     if (!status && options->states)
-        give_states(&encoded, results);
+        give_states(encoded, results);
     else if (!status)
-        status = decode(&i, &behind, &encoded, work, results);
+        status = decode(&i, &behind, encoded, work, results);
     grus_kernel_leave(engine->kernel);
     GRUS_ASSERT(status || grus_arena_bytes(work->arena) == held); // the list told all
     return status;

@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "engine/decoding_step.h"
 #include "engine/lanes.h"
 #include "engine/search_rules.h"
 
@@ -17,9 +16,10 @@ typedef struct follower {
 
 typedef struct following {
     const grus_forced_task *task;
-    const grus_encoded *encoded;
+    const grus_decoder *decoder; // of the first member
+    const grus_encoded *encoded; // the same
     grus_forced *forced;
-    grus_decoding *decoding;
+    grus_ensemble ensemble;
     size_t max_rows;
     grus_sized_sequence *order; // (n of the task) targets as they are admitted
     size_t next;                // in order
@@ -39,13 +39,13 @@ static const grus_forced *target_of(const following *g, const follower *f)
 static bool is_looked_up(const following *g, const follower *f)
 {
     const grus_forced *target = target_of(g, f);
-    return target->sources && target->tokens[f->step] == g->task->decoder->config->unk;
+    return target->sources && target->tokens[f->step] == g->decoder->config->unk;
 }
 
 static float *weights_of(const following *g, const follower *f, size_t row)
 {
     const grus_forced *target = target_of(g, f);
-    size_t heads = target->by_head ? grus_attention_heads(&g->task->decoder->attention) : 1;
+    size_t heads = target->by_head ? grus_attention_heads(&g->decoder->attention) : 1;
     if (target->attention)
         return target->attention + f->step * heads * g->encoded->length[target->sequence];
     return is_looked_up(g, f) ? g->weights + row * g->longest : NULL;
@@ -61,10 +61,11 @@ static uint32_t greatest(const grus_infer_options *options, const float *weights
     return found;
 }
 
-// Scores the token that the follower stands before.
-static void score_token(grus_forced *target, const follower *f, const float *logits, const grus_normalizer *normalizer)
+// Scores the token that the follower, in row i, stands before.
+static void score_token(const following *g, const follower *f, size_t i)
 {
-    float logprob = grus_logit_logprob(normalizer, logits[target->tokens[f->step]]);
+    grus_forced *target = &g->forced[f->target];
+    float logprob = grus_ensemble_logprob(&g->ensemble, i, target->tokens[f->step]);
     target->logprob += (double)logprob;
     if (target->logprobs)
         target->logprobs[f->step] = logprob;
@@ -72,14 +73,20 @@ static void score_token(grus_forced *target, const follower *f, const float *log
 
 static grus_decoding_shape shape_of(const grus_forced_task *task)
 {
-    return (grus_decoding_shape){grus_search_rows(task->decoder->kernel, 1),
+    return (grus_decoding_shape){grus_search_rows(task->members->list[0].decoder->kernel, 1),
                                  grus_search_folds(task->options->search.beam_size)};
+}
+
+// Whether any row may be asked where it looks.
+static bool attends(const grus_forced_task *task)
+{
+    return task->options->attention || task->options->search.replace_unk;
 }
 
 static bool list_scratch(following *g, size_t longest, grus_arena *arena)
 {
     bool looks_up = g->task->options->search.replace_unk;
-    g->max_rows = grus_search_rows(g->task->decoder->kernel, 1);
+    g->max_rows = grus_search_rows(g->decoder->kernel, 1);
     g->longest = longest;
     g->order = grus_arena_alloc(arena, g->task->n, sizeof *g->order);
     g->followers = grus_arena_alloc(arena, g->max_rows, sizeof *g->followers);
@@ -91,10 +98,10 @@ static bool list_scratch(following *g, size_t longest, grus_arena *arena)
 
 bool grus_forced_list(const grus_forced_task *task, const grus_sizes *sizes, grus_arena *arena)
 {
-    following g = {.task = task};
+    following g = {.task = task, .decoder = task->members->list[0].decoder};
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed =
-        grus_decoding_list(task->decoder, shape_of(task), sizes, arena) && list_scratch(&g, sizes->longest, arena);
+    bool listed = grus_ensemble_list(task->members, shape_of(task), attends(task), sizes, arena) &&
+                  list_scratch(&g, sizes->longest, arena);
     grus_arena_release(arena, mark);
     return listed;
 }
@@ -121,7 +128,7 @@ static void lay_rows(following *g)
     for (size_t i = 0; i < g->n; i++) {
         follower *f = &g->followers[i];
         const grus_forced *target = target_of(g, f);
-        uint32_t token = f->step ? target->tokens[f->step - 1] : g->task->decoder->first_token;
+        uint32_t token = f->step ? target->tokens[f->step - 1] : g->decoder->first_token;
         GRUS_ASSERT(f->step < target->length);
         g->rows[i] = (grus_row){token, f->row, target->sequence, weights_of(g, f, i), target->by_head};
         f->row = (uint32_t)i;
@@ -131,10 +138,9 @@ static void lay_rows(following *g)
 static void step(following *g)
 {
     lay_rows(g);
-    grus_decoding_step(g->decoding, g->rows, g->n);
-    grus_scores scores = {0};
+    grus_ensemble_step(&g->ensemble, g->rows, g->n);
     if (g->task->scored)
-        scores = grus_decoding_score(g->decoding, NULL, g->n);
+        grus_ensemble_score(&g->ensemble, NULL, g->n);
     size_t left = 0;
     for (size_t i = 0; i < g->n; i++) {
         follower *f = &g->followers[i];
@@ -143,7 +149,7 @@ static void step(following *g)
             target->sources[f->step] =
                 greatest(g->task->options, g->rows[i].weights, g->encoded->length[target->sequence]);
         if (g->task->scored)
-            score_token(target, f, scores.logits + i * scores.ld, scores.normalizers + i);
+            score_token(g, f, i);
         if (++f->step < target->length)
             g->followers[left++] = *f;
     }
@@ -161,13 +167,13 @@ static grus_status run(following *g, const grus_work *work)
     return GRUS_OK;
 }
 
-grus_status grus_forced_run(const grus_forced_task *task, const grus_encoded *encoded, grus_forced *forced,
-                            const grus_work *work)
+grus_status grus_forced_run(const grus_forced_task *task, grus_forced *forced, const grus_work *work)
 {
-    following g = {.task = task, .encoded = encoded, .forced = forced};
+    const grus_member *first = task->members->list;
+    following g = {.task = task, .decoder = first->decoder, .encoded = first->encoded, .forced = forced};
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = grus_decoding_start(task->decoder, encoded, shape_of(task), work, &g.decoding);
-    if (!status && !list_scratch(&g, g.decoding->longest, work->arena))
+    grus_status status = grus_ensemble_start(task->members, shape_of(task), attends(task), work, &g.ensemble);
+    if (!status && !list_scratch(&g, g.ensemble.decodings[0]->longest, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (!status)
         status = run(&g, work);

@@ -4,8 +4,7 @@
 #ifndef GRUS_ENGINE_FORCED_H
 #define GRUS_ENGINE_FORCED_H
 
-#include "engine/decoder.h"
-#include "engine/nn/encoded.h"
+#include "engine/ensemble.h"
 #include "engine/sizes.h"
 
 // A target to follow: length tokens, the end token included where it is to be scored.
@@ -22,15 +21,14 @@ typedef struct grus_forced {
 
 // What is followed, and how.
 typedef struct grus_forced_task {
-    const grus_decoder *decoder;
+    const grus_members *members;
     const grus_infer_options *options; // the keys are as a search of this beam has them
     bool scored;                       // log-probabilities are wanted
     size_t n;                          // targets, at most
 } grus_forced_task;
 
 // Follows n targets. What it takes of the arena is given back. GRUS_E_MEMORY or GRUS_E_INTERRUPTED.
-grus_status grus_forced_run(const grus_forced_task *task, const grus_encoded *encoded, grus_forced *forced,
-                            const grus_work *work);
+grus_status grus_forced_run(const grus_forced_task *task, grus_forced *forced, const grus_work *work);
 
 // Lists what it takes: grus_forced_run, on the arena alone.
 bool grus_forced_list(const grus_forced_task *task, const grus_sizes *sizes, grus_arena *arena);

@@ -58,14 +58,14 @@ static bool list_targets(const grus_generator *g, grus_arena *arena, targets *t)
 
 static grus_forced_task forced_task(const grus_generator *g, size_t n)
 {
-    return (grus_forced_task){g->decoder, g->options, g->options->force, n};
+    return (grus_forced_task){g->members, g->options, g->options->force, n};
 }
 
 static bool list_search(const grus_generator *g, grus_arena *arena)
 {
     const grus_search *search = &g->options->search;
-    return grus_search_samples(search) ? grus_sampled_list(g->decoder, search, &g->sizes, arena)
-                                       : grus_search_list(g->decoder, search, &g->sizes, arena);
+    return grus_search_samples(search) ? grus_sampled_list(g->members, search, &g->sizes, arena)
+                                       : grus_search_list(g->members, search, &g->sizes, arena);
 }
 
 bool grus_generator_list(const grus_generator *g, grus_arena *arena)
@@ -92,7 +92,7 @@ static void set_targets(const grus_generator *g, const grus_batch *batch, const 
         uint32_t *tokens = t->tokens + first;
         if (n)
             memcpy(tokens, target, n * sizeof *tokens);
-        tokens[n] = (uint32_t)g->decoder->config->eos;
+        tokens[n] = (uint32_t)g->members->list[0].decoder->config->eos;
         t->forced[i] = (grus_forced){.sequence = (uint32_t)i,
                                      .tokens = tokens,
                                      .length = n + 1,
@@ -107,7 +107,7 @@ static void place_attention(const grus_generator *g, const grus_encoded *encoded
                             size_t *cells)
 {
     bool by_head = g->options->attention_heads;
-    size_t rows = t->forced[i].length * (by_head ? grus_attention_heads(&g->decoder->attention) : 1);
+    size_t rows = t->forced[i].length * (by_head ? grus_attention_heads(&g->members->list[0].decoder->attention) : 1);
     size_t more = rows * encoded->length[t->forced[i].sequence];
     GRUS_ASSERT(more <= g->sizes.cells - *cells);
     t->forced[i].attention = t->attention + *cells;
@@ -134,17 +134,17 @@ static void put_down(const grus_generator *g, const targets *t, const grus_work 
 }
 
 // The arithmetic is that of a search with this beam, so a translation's score is the search's to the last bit.
-static grus_status force(const grus_generator *g, const grus_batch *batch, const grus_encoded *encoded,
-                         const grus_work *work, grus_result *results)
+static grus_status force(const grus_generator *g, const grus_batch *batch, const grus_work *work, grus_result *results)
 {
     targets t;
+    const grus_encoded *encoded = g->members->list[0].encoded;
     if (!list_targets(g, work->arena, &t))
         return grus_fail_memory(work->error, 0);
     set_targets(g, batch, &t);
     for (size_t i = 0, cells = 0; i < batch->n && t.attention; i++)
         place_attention(g, encoded, &t, i, &cells);
     const grus_forced_task task = forced_task(g, batch->n);
-    grus_status status = grus_forced_run(&task, encoded, t.forced, work);
+    grus_status status = grus_forced_run(&task, t.forced, work);
     if (!status)
         put_down(g, &t, work, results);
     return status;
@@ -153,7 +153,7 @@ static grus_status force(const grus_generator *g, const grus_batch *batch, const
 // Up to its last <unk>, that included.
 static size_t length_to_unknown(const grus_generator *g, const grus_hypothesis *h)
 {
-    const grus_decoder_config *config = g->decoder->config;
+    const grus_decoder_config *config = g->members->list[0].decoder->config;
     size_t length = g->options->search.replace_unk && config->has_unk ? h->length : 0;
     while (length > 0 && h->tokens[length - 1] != config->unk)
         length--;
@@ -215,9 +215,9 @@ static void give_attention(const targets *t, size_t n)
 
 // Hypotheses are followed once more. A step of a row is the same to the last bit in any company, so these are the very
 // weights that the search used, and the search need not keep those of all its rows.
-static grus_status retrace(const grus_generator *g, const grus_encoded *encoded, const grus_work *work,
-                           grus_result *results)
+static grus_status retrace(const grus_generator *g, const grus_work *work, grus_result *results)
 {
+    const grus_encoded *encoded = g->members->list[0].encoded;
     targets t;
     grus_infer_stats not_counted = {0};
     grus_work again = *work;
@@ -227,19 +227,19 @@ static grus_status retrace(const grus_generator *g, const grus_encoded *encoded,
     const grus_forced_task task = forced_task(g, set_hypotheses(g, encoded, &t, results));
     if (task.n == 0)
         return GRUS_OK;
-    grus_status status = grus_forced_run(&task, encoded, t.forced, &again);
+    grus_status status = grus_forced_run(&task, t.forced, &again);
     if (!status)
         give_attention(&t, task.n);
     return status;
 }
 
-grus_status grus_generator_run(const grus_generator *g, const grus_batch *batch, const grus_encoded *encoded,
-                               const grus_work *work, grus_result *results)
+grus_status grus_generator_run(const grus_generator *g, const grus_batch *batch, const grus_work *work,
+                               grus_result *results)
 {
     if (g->options->force)
-        return force(g, batch, encoded, work, results);
-    const grus_search_task task = {g->decoder, encoded, &g->options->search, batch};
+        return force(g, batch, work, results);
+    const grus_search_task task = {g->members, &g->options->search, batch};
     grus_status status = grus_search_samples(task.search) ? grus_sampled_run(&task, &g->sizes, work, results)
                                                           : grus_search_run(&task, &g->sizes, work, results);
-    return status || !retraces(g->options) ? status : retrace(g, encoded, work, results);
+    return status || !retraces(g->options) ? status : retrace(g, work, results);
 }

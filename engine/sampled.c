@@ -8,7 +8,6 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/philox.h"
-#include "engine/decoding_step.h"
 #include "engine/lanes.h"
 #include "engine/prefixes.h"
 #include "engine/sampling.h"
@@ -30,7 +29,9 @@ typedef struct sampling {
     grus_result *results;
     grus_hypothesis *hypotheses; // (records, n_best)
     uint32_t *tokens;            // (steps of the batch, n_best)
-    grus_decoding *decoding;
+    const grus_decoder *decoder; // of the first member
+    const grus_encoded *encoded; // the same
+    grus_ensemble ensemble;
     grus_sized_sequence *order; // (records) as they are admitted
     size_t next, next_draw;     // in order; of that sequence
     size_t next_step;           // of the batch's: the first that no sequence has
@@ -53,7 +54,7 @@ static bool list_results(sampling *g, const grus_sizes *sizes, grus_arena *arena
 
 static bool list_scratch(sampling *g, const grus_sizes *sizes, grus_arena *arena)
 {
-    const grus_decoder *decoder = g->task->decoder;
+    const grus_decoder *decoder = g->decoder;
     const grus_search *search = g->task->search;
     g->max_rows = grus_search_rows(decoder->kernel, 1);
     g->sampler = (grus_sampler){.vector = decoder->kernel->vector,
@@ -72,22 +73,23 @@ static grus_decoding_shape shape_of(const grus_decoder *decoder)
     return (grus_decoding_shape){grus_search_rows(decoder->kernel, 1), grus_search_folds(1)};
 }
 
-bool grus_sampled_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+bool grus_sampled_list(const grus_members *members, const grus_search *search, const grus_sizes *sizes,
                        grus_arena *arena)
 {
-    const grus_search_task task = {.decoder = decoder, .search = search};
-    sampling g = {.task = &task};
+    const grus_search_task task = {.members = members, .search = search};
+    sampling g = {.task = &task, .decoder = members->list[0].decoder};
     if (!list_results(&g, sizes, arena))
         return false;
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = grus_decoding_list(decoder, shape_of(decoder), sizes, arena) && list_scratch(&g, sizes, arena);
+    bool listed =
+        grus_ensemble_list(members, shape_of(g.decoder), false, sizes, arena) && list_scratch(&g, sizes, arena);
     grus_arena_release(arena, mark);
     return listed;
 }
 
 static void begin(sampling *g)
 {
-    const grus_encoded *encoded = g->task->encoded;
+    const grus_encoded *encoded = g->encoded;
     for (size_t i = 0; i < encoded->n; i++) {
         g->order[i] = (grus_sized_sequence){encoded->length[i], (uint32_t)i};
         g->results[i].finite = true;
@@ -102,9 +104,9 @@ static void begin(sampling *g)
 static void admit(sampling *g)
 {
     const grus_search *search = g->task->search;
-    while (g->n < g->max_rows && g->next < g->task->encoded->n) {
+    while (g->n < g->max_rows && g->next < g->encoded->n) {
         uint32_t sequence = g->order[g->next].sequence;
-        size_t limit = grus_search_limit(search, g->task->encoded->length[sequence]);
+        size_t limit = grus_search_limit(search, g->encoded->length[sequence]);
         grus_prefix prefix = grus_prefix_of(&g->prefixes, sequence, limit);
         g->walks[g->n++] = (walk){.sequence = sequence,
                                   .row = GRUS_NO_ROW,
@@ -124,7 +126,7 @@ static void admit(sampling *g)
 
 static void ban(const sampling *g, const walk *w, const grus_unranked *row)
 {
-    const grus_decoder_config *config = g->task->decoder->config;
+    const grus_decoder_config *config = g->decoder->config;
     const grus_search *search = g->task->search;
     for (size_t i = 0; i < config->n_suppressed; i++)
         grus_logits_ban(row, config->suppressed_id[i]);
@@ -165,13 +167,16 @@ static bool follow(const sampling *g, walk *w, const grus_unranked *row)
 }
 
 // Draws the next token; false when the hypothesis is done.
-static bool go_on(sampling *g, walk *w, const grus_unranked *row)
+static bool go_on(sampling *g, walk *w, size_t i)
 {
     grus_candidate drawn;
-    if (w->step < w->prefix.n)
-        return follow(g, w, row);
+    bool follows = w->step < w->prefix.n;
     g->rules.tokens = w->tokens;
-    grus_token_rules_penalise(&g->rules, w->step, row);
+    if (!follows)
+        grus_ensemble_penalise(&g->ensemble, &g->rules, w->step, i);
+    const grus_unranked mean = grus_ensemble_mean(&g->ensemble, i), *row = &mean;
+    if (follows)
+        return follow(g, w, row);
     if (!row->normalizer->finite) {
         g->results[w->sequence].finite = false;
         return false;
@@ -183,7 +188,7 @@ static bool go_on(sampling *g, walk *w, const grus_unranked *row)
     if (found) {
         w->tokens[w->step++] = drawn.token;
         w->logprob += (double)drawn.logprob;
-        ended = drawn.token == g->task->decoder->config->eos;
+        ended = drawn.token == g->decoder->config->eos;
     }
     if (found && !ended && w->step < w->limit)
         return true;
@@ -193,22 +198,19 @@ static bool go_on(sampling *g, walk *w, const grus_unranked *row)
 
 static void step(sampling *g)
 {
-    const grus_decoder *decoder = g->task->decoder;
+    const grus_decoder *decoder = g->decoder;
     for (size_t i = 0; i < g->n; i++) {
         walk *w = &g->walks[i];
         g->rows[i] =
             (grus_row){w->step ? w->tokens[w->step - 1] : decoder->first_token, w->row, w->sequence, NULL, false};
         w->row = (uint32_t)i;
     }
-    grus_decoding_step(g->decoding, g->rows, g->n);
-    grus_scores scores = grus_decoding_score(g->decoding, NULL, g->n);
+    grus_ensemble_step(&g->ensemble, g->rows, g->n);
+    grus_ensemble_score(&g->ensemble, NULL, g->n);
     size_t left = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        const grus_unranked row = {scores.logits + i * scores.ld, scores.top + i * scores.blocks, decoder->vocab,
-                                   scores.normalizers + i};
-        if (go_on(g, &g->walks[i], &row))
+    for (size_t i = 0; i < g->n; i++)
+        if (go_on(g, &g->walks[i], i))
             g->walks[left++] = g->walks[i];
-    }
     g->n = left;
 }
 
@@ -232,7 +234,7 @@ static grus_status run(sampling *g)
             return grus_fail(g->work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         step(g);
     }
-    for (size_t i = 0; i < g->task->encoded->n; i++) {
+    for (size_t i = 0; i < g->encoded->n; i++) {
         grus_result *result = &g->results[i];
         if (result->finite) {
             rank(result->hypotheses, result->n_hypotheses);
@@ -247,11 +249,12 @@ static grus_status run(sampling *g)
 grus_status grus_sampled_run(const grus_search_task *task, const grus_sizes *sizes, const grus_work *work,
                              grus_result *results)
 {
-    sampling g = {.task = task, .work = work, .results = results};
+    const grus_member *first = task->members->list;
+    sampling g = {.task = task, .work = work, .results = results, .decoder = first->decoder, .encoded = first->encoded};
     if (!list_results(&g, sizes, work->arena))
         return grus_fail_memory(work->error, 0);
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = grus_decoding_start(task->decoder, task->encoded, shape_of(task->decoder), work, &g.decoding);
+    grus_status status = grus_ensemble_start(task->members, shape_of(g.decoder), false, work, &g.ensemble);
     if (!status && !list_scratch(&g, sizes, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (!status)

@@ -11,7 +11,7 @@ grus_status grus_sampled_run(const grus_search_task *task, const grus_sizes *siz
                              grus_result *results);
 
 // Lists what that takes: grus_sampled_run, on the arena alone.
-bool grus_sampled_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+bool grus_sampled_list(const grus_members *members, const grus_search *search, const grus_sizes *sizes,
                        grus_arena *arena);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "engine/decoding_step.h"
 #include "engine/lanes.h"
 #include "engine/prefixes.h"
 #include "engine/search_rules.h"
@@ -59,15 +58,16 @@ typedef struct sentence {
 } sentence;
 
 typedef struct searching {
-    const grus_decoder *decoder;
-    const grus_encoded *encoded;
+    const grus_members *members;
+    const grus_decoder *decoder; // of the first member
+    const grus_encoded *encoded; // the same
     const grus_search *search;
     const grus_batch *batch;
     const grus_work *work;
     grus_result *results;
     grus_hypothesis *hypotheses; // (records, n_best)
     uint32_t *tokens;            // (steps of the batch, n_best)
-    grus_decoding *decoding;
+    grus_ensemble ensemble;
     size_t max_sentences, n_sentences; // in flight
     grus_sized_sequence *order;        // (records) sequences as they are admitted
     size_t next;                       // in order
@@ -167,21 +167,21 @@ static void follow(sentence *s, const grus_unranked *row)
 }
 
 // Ranks the continuations of one hypothesis among those of the ones before it.
-static void expand(searching *g, sentence *s, size_t rank, const grus_scores *scores, size_t row)
+static void expand(searching *g, sentence *s, size_t rank, size_t row)
 {
     const grus_decoder *decoder = g->decoder;
     size_t beam = g->search->beam_size;
     const grus_banned banned = {g->banned, g->n_banned + (s->step < g->search->min_length)};
     double logprob = s->live[rank].logprob;
-    const grus_unranked own = {scores->logits + row * scores->ld, scores->top + row * scores->blocks, decoder->vocab,
-                               scores->normalizers + row};
-    if (s->step < s->prefix.n) {
+    bool follows = s->step < s->prefix.n;
+    if (!follows && grus_token_rules_any(g->search)) {
+        trace(g, s, s->step, (uint32_t)rank, g->rules.tokens);
+        grus_ensemble_penalise(&g->ensemble, &g->rules, s->step, row);
+    }
+    const grus_unranked own = grus_ensemble_mean(&g->ensemble, row);
+    if (follows) {
         follow(s, &own);
         return;
-    }
-    if (grus_token_rules_any(g->search)) {
-        trace(g, s, s->step, (uint32_t)rank, g->rules.tokens);
-        grus_token_rules_penalise(&g->rules, s->step, &own);
     }
     if (!own.normalizer->finite) {
         s->finite = false;
@@ -231,10 +231,10 @@ static void expand_wave(searching *g, size_t end)
     size_t whole = grus_whole_tiles(g->decoder->kernel, n);
     for (size_t i = 0; i < g->n_sentences && n < whole; i++)
         n = join_wave(g, &g->sentences[i], SIZE_MAX, n, whole);
-    grus_scores scores = grus_decoding_score(g->decoding, g->wave, n);
+    grus_ensemble_score(&g->ensemble, g->wave, n);
     for (size_t i = 0; i < g->n_sentences; i++)
         for (sentence *s = &g->sentences[i]; s->expanded < s->wave; s->expanded++)
-            expand(g, s, s->expanded, &scores, g->place[s->live[s->expanded].row]);
+            expand(g, s, s->expanded, g->place[s->live[s->expanded].row]);
 }
 
 // The best score that a live hypothesis, or one that goes on from it, may come to: its log-probability can only fall,
@@ -387,14 +387,14 @@ static bool list_scratch(searching *g, const grus_sizes *sizes, grus_arena *aren
            grus_token_rules_list(&g->rules, g->decoder, g->search, sizes->longest, arena);
 }
 
-bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+bool grus_search_list(const grus_members *members, const grus_search *search, const grus_sizes *sizes,
                       grus_arena *arena)
 {
-    searching g = {.decoder = decoder, .search = search};
+    searching g = {.decoder = members->list[0].decoder, .search = search};
     if (!list_results(&g, sizes, arena))
         return false;
     grus_arena_mark mark = grus_arena_here(arena);
-    bool listed = grus_decoding_list(decoder, shape_of(&g), sizes, arena) && list_scratch(&g, sizes, arena);
+    bool listed = grus_ensemble_list(members, shape_of(&g), false, sizes, arena) && list_scratch(&g, sizes, arena);
     grus_arena_release(arena, mark);
     return listed;
 }
@@ -426,7 +426,7 @@ static grus_status run(searching *g)
         if (grus_stop_asked(g->work->stop))
             return grus_fail(g->work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         size_t n = lay_rows(g);
-        grus_decoding_step(g->decoding, g->rows, n);
+        grus_ensemble_step(&g->ensemble, g->rows, n);
         expand_all(g);
         admit(g);
     }
@@ -437,8 +437,9 @@ static grus_status run(searching *g)
 grus_status grus_search_run(const grus_search_task *task, const grus_sizes *sizes, const grus_work *work,
                             grus_result *results)
 {
-    searching g = {.decoder = task->decoder,
-                   .encoded = task->encoded,
+    searching g = {.members = task->members,
+                   .decoder = task->members->list[0].decoder,
+                   .encoded = task->members->list[0].encoded,
                    .search = task->search,
                    .batch = task->batch,
                    .work = work,
@@ -447,7 +448,7 @@ grus_status grus_search_run(const grus_search_task *task, const grus_sizes *size
     if (!list_results(&g, sizes, work->arena))
         return grus_fail_memory(work->error, 0);
     grus_arena_mark mark = grus_arena_here(work->arena);
-    grus_status status = grus_decoding_start(g.decoder, g.encoded, shape_of(&g), work, &g.decoding);
+    grus_status status = grus_ensemble_start(g.members, shape_of(&g), false, work, &g.ensemble);
     if (!status && !list_scratch(&g, sizes, work->arena))
         status = grus_fail_memory(work->error, 0);
     if (!status)

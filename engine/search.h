@@ -3,14 +3,12 @@
 #ifndef GRUS_ENGINE_SEARCH_H
 #define GRUS_ENGINE_SEARCH_H
 
-#include "engine/decoder.h"
-#include "engine/nn/encoded.h"
+#include "engine/ensemble.h"
 #include "engine/sizes.h"
 
 // What is searched, and how.
 typedef struct grus_search_task {
-    const grus_decoder *decoder;
-    const grus_encoded *encoded;
+    const grus_members *members;
     const grus_search *search;
     const grus_batch *batch; // whose targets, where it has any, are prefixes of the hypotheses
 } grus_search_task;
@@ -21,7 +19,7 @@ grus_status grus_search_run(const grus_search_task *task, const grus_sizes *size
                             grus_result *results);
 
 // Lists what a search takes: grus_search_run, on the arena alone.
-bool grus_search_list(const grus_decoder *decoder, const grus_search *search, const grus_sizes *sizes,
+bool grus_search_list(const grus_members *members, const grus_search *search, const grus_sizes *sizes,
                       grus_arena *arena);
 
 #endif

@@ -301,6 +301,11 @@ typedef struct grus_run_options {
     const char *prefix_key;
     uint8_t compress;          // a grus_compress; GRUS_FORMAT_NPY is never compressed
     bool compress_reserved[7]; // false
+    // Models that decode together with that of the run: a step's log-probabilities are the means of those of all, and
+    // attention likewise. They have the same vocabularies, tokenizers and numbers; search settings are the first one's. They
+    // outlive the run. Of GRUS_TASK_TRANSLATE and GRUS_TASK_SCORE.
+    const grus_model *const *ensemble; // (n_ensemble)
+    size_t n_ensemble;
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

@@ -58,6 +58,15 @@ static size_t reading_memory(const grus_job *job)
     return grus_max(lines, grus_add_sat(grus_feature_shard_memory(window_log), grus_mul_sat(record, GROWTH_FACTOR)));
 }
 
+// Of all models.
+static size_t weight_memory(const grus_job *job)
+{
+    size_t bytes = job->model->facts.weight_memory;
+    for (size_t i = 0; i < job->options->n_ensemble; i++)
+        bytes = grus_add_sat(bytes, job->options->ensemble[i]->facts.weight_memory);
+    return bytes;
+}
+
 static size_t workspace_cost(const void *data, const grus_slot_bounds *bounds)
 {
     const grus_job *job = data;
@@ -74,7 +83,7 @@ grus_status grus_costs_plan(const grus_job *job, size_t threads, grus_plan *plan
 {
     const grus_run_options *options = job->options;
     size_t fixed = PROGRAM_BYTES;
-    size_t parts[] = {job->model->facts.weight_memory, reading_memory(job), grus_output_memory(options->level),
+    size_t parts[] = {weight_memory(job), reading_memory(job), grus_output_memory(options->level),
                       grus_journal_memory(), options->format == GRUS_FORMAT_SAFETENSORS ? grus_spool_memory() : 0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!grus_add(fixed, parts[i], &fixed))

@@ -11,6 +11,7 @@
 #include "base/positions.h"
 #include "engine/search_rules.h"
 #include "io/shard/codec.h"
+#include "scheduler/members.h"
 
 static grus_status refuse(grus_error *error, const char *field, const char *why)
 {
@@ -362,6 +363,25 @@ static grus_status check_search(const grus_job *job, grus_error *error)
     return GRUS_OK;
 }
 
+static grus_status settle_ensemble(grus_job *job, grus_error *error)
+{
+    const grus_run_options *options = job->options;
+    if (options->n_ensemble == 0)
+        return GRUS_OK;
+    if (!job->hypotheses)
+        return refuse(error, "run.ensemble", "goes with run.task translate and score");
+    if (options->attention_heads)
+        return refuse(error, "run.attention_heads", "goes with one model; heads of several have no mean");
+    bool attends = job->infer.attention || job->infer.search.replace_unk;
+    grus_status status = grus_members_check(job->model, options->ensemble, options->n_ensemble, attends, error);
+    if (status != GRUS_OK)
+        return status;
+    job->infer.n_others = options->n_ensemble;
+    for (size_t i = 0; i < options->n_ensemble; i++)
+        job->infer.others[i] = options->ensemble[i]->engine;
+    return GRUS_OK;
+}
+
 grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_run_options *options, grus_error *error)
 {
     *job = (grus_job){.model = model, .options = options};
@@ -391,6 +411,8 @@ grus_status grus_job_settle(grus_job *job, const grus_model *model, const grus_r
     status = check_search(job, error);
     if (status == GRUS_OK)
         status = settle_replacing(job, error);
+    if (status == GRUS_OK)
+        status = settle_ensemble(job, error);
     if (status != GRUS_OK)
         return status;
     describe_records(job);

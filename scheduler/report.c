@@ -138,6 +138,12 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, const char 
     snprintf(hash, sizeof hash, "%016" PRIx64, job->model->hash);
     grus_buffer_byte(text, '{');
     put_text(text, 1, "model", hash);
+    if (job->options->n_ensemble) {
+        begin_member(text, "ensemble", 1);
+        for (size_t i = 0; i < job->options->n_ensemble; i++)
+            grus_buffer_printf(text, "%s\"%016" PRIx64 "\"", i ? ", " : "[", job->options->ensemble[i]->hash);
+        grus_buffer_byte(text, ']');
+    }
     put_options(job->options, job->model->compute_type, text);
     if (run && array->tasks) {
         begin_group(text, "array");

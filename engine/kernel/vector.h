@@ -69,6 +69,13 @@ typedef struct grus_int8_sums {
     size_t ldy;
 } grus_int8_sums;
 
+// Rows whose log-probabilities are (x - shift) - log_sum.
+typedef struct grus_log_rows {
+    size_t n;
+    const float *const *x;
+    const float *shift, *log_sum;
+} grus_log_rows;
+
 typedef struct grus_vector {
     const char *name;
 
@@ -121,6 +128,10 @@ typedef struct grus_vector {
     // best[j] = the largest of from[i] + transitions[i * ld + j] over i < n, for j < ld, in doubles; n >= 1, ld a multiple
     // of GRUS_MAX_VECTOR.
     void (*viterbi)(const double *from, const float *transitions, size_t n, size_t ld, double *best);
+
+    // to[i] = the mean over the rows of (x[i] - shift) - log_sum, those of floats, their sum and its part of a double; top as
+    // in add_exp_sum. to may be one of the rows.
+    void (*mean_logprobs)(const grus_log_rows *rows, size_t n, float *to, float *top);
 } grus_vector;
 
 #ifdef GRUS_X86

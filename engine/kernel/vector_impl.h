@@ -178,6 +178,8 @@ static inline vec vtanh(vec x)
 #include "engine/kernel/vector_pack.h"
 #include "engine/kernel/vector_quantise.h"
 #include "engine/kernel/vector_viterbi.h"
+// It follows the doubles of the former.
+#include "engine/kernel/vector_mean.h"
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -491,4 +493,5 @@ const grus_vector VECTOR_TABLE = {
     .sigmoid = sigmoid_all,
     .exp = exp_all,
     .viterbi = viterbi,
+    .mean_logprobs = mean_logprobs,
 };
