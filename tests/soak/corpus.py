@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A corpus of SIZE through a small tagger in int8, twice: the whole way once, then with KILLS kills on the way.
 
-Sentences of real text (what this machine's packages have in /usr/share/doc and of Perl's and Python's documentation, or --text FILE)
-are drawn at random into shards of unequal sizes, a line in twenty thousand spoilt. What is made is counted; each run has to tell the same counts and stay within the memory that its plan states; the
-bytes of the second run are those of the first. The rate, the memory and the report are printed.
+Sentences of real text (what this machine's packages have in /usr/share/doc and of Perl's and Python's documentation, or --text
+FILE) are drawn at random into shards of unequal sizes, a line in twenty thousand spoilt. What is made is counted; each run has
+to tell the same counts and stay within the memory that its plan states; the bytes of the second run are those of the first.
+The rate, the memory and the report are printed.
 
     GRUS=build/grus python3 tests/soak/corpus.py --size 10G --kills 10 [--dir DIR] [--threads N]
 
