@@ -295,6 +295,52 @@ START_TEST(best_logits_of_every_length)
 }
 END_TEST
 
+// One to sixteen rows of one length, each with a shift and a sum of its own; the mean takes the place of the first.
+static void check_means(const grus_vector *v, uint64_t *seed, size_t n_rows, size_t n)
+{
+    enum { MOST = 300 };
+    static float x[16][MOST + 1];
+    float shift[16], log_sum[16], expected[MOST], top[MOST / GRUS_LOGIT_BLOCK + 2];
+    const float *rows[16];
+    for (size_t row = 0; row < n_rows; row++) {
+        rows[row] = x[row];
+        shift[row] = 20 * random_float(seed);
+        log_sum[row] = fabsf(5 * random_float(seed));
+        for (size_t i = 0; i < n; i++)
+            x[row][i] = 20 * random_float(seed);
+    }
+    x[n_rows - 1][n / 2] = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t row = 0; row < n_rows; row++)
+            sum += (double)((x[row][i] - shift[row]) - log_sum[row]);
+        expected[i] = (float)(sum / (double)n_rows);
+    }
+    x[0][n] = top[(n - 1) / GRUS_LOGIT_BLOCK + 1] = 12345;
+    v->mean_logprobs(&(grus_log_rows){n_rows, rows, shift, log_sum}, n, x[0], top);
+    ck_assert_mem_eq(x[0], expected, n * sizeof *expected);
+    for (size_t first = 0; first < n; first += GRUS_LOGIT_BLOCK) {
+        float highest = -INFINITY;
+        for (size_t i = first; i < grus_min(n, first + GRUS_LOGIT_BLOCK); i++)
+            highest = fmaxf(highest, expected[i]);
+        ASSERT_NEAR(top[first / GRUS_LOGIT_BLOCK], highest, 0);
+    }
+    ASSERT_NEAR(x[0][n], 12345, 0);
+    ASSERT_NEAR(top[(n - 1) / GRUS_LOGIT_BLOCK + 1], 12345, 0);
+}
+
+// To the last bit: the arithmetic is a vector's in each place.
+START_TEST(means_of_every_length)
+{
+    find_tables();
+    uint64_t seed = 29;
+    for (size_t t = 0; t < n_tables; t++)
+        for (size_t n = 2; n <= 300; n += n < 140 ? 1 : 23)
+            for (size_t n_rows = 1; n_rows <= 16; n_rows += n_rows < 4 ? 1 : 6)
+                check_means(tables[t], &seed, n_rows, n);
+}
+END_TEST
+
 START_TEST(softmax_without_numbers)
 {
     find_tables();
@@ -402,6 +448,7 @@ TCase *vector_case(void)
     tcase_add_test(tcase, softmax_of_extreme_scores);
     tcase_add_test(tcase, bits_of_what_is_at_least);
     tcase_add_test(tcase, best_logits_of_every_length);
+    tcase_add_test(tcase, means_of_every_length);
     tcase_add_test(tcase, softmax_without_numbers);
     tcase_add_test(tcase, weighted_sums_of_one_and_more);
     tcase_add_test(tcase, packing_transposes);

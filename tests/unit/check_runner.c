@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "grus.h"
@@ -84,6 +85,35 @@ static void open_records(records *r, const char *golden, const char *target_key)
     r->targets.lengths = r->target_lengths;
     set_data(&r->sources, &r->source, r->ids, r->features);
     set_data(&r->targets, &r->target, r->target_ids, false);
+}
+
+// The model of a golden case with the vocabularies of another, which are of the same sizes.
+static grus_model *load_member(const char *golden, const char *first)
+{
+    static const struct {
+        const char *name;
+        bool of_first;
+    } files[] = {{"config.json", false}, {"model.safetensors", false}, {"source.vocab", true}, {"target.vocab", true}};
+    const char *builddir = getenv("builddir"), *parent = getenv("TMPDIR");
+    char dir[4096], cases[4096], from[8192], to[8192];
+    grus_model *model;
+    grus_error error;
+    snprintf(dir, sizeof dir, "%s/grus-member-XXXXXX", parent ? parent : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(from, sizeof from, "%s/tests/cases", builddir ? builddir : ".");
+    ck_assert_ptr_nonnull(realpath(from, cases));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(from, sizeof from, "%s/%s/model/%s", cases, files[i].of_first ? first : golden, files[i].name);
+        snprintf(to, sizeof to, "%s/%s", dir, files[i].name);
+        ck_assert_int_eq(symlink(from, to), 0);
+    }
+    ck_assert_int_eq(grus_model_load(dir, NULL, &model, &error), GRUS_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(to, sizeof to, "%s/%s", dir, files[i].name);
+        unlink(to);
+    }
+    rmdir(dir);
+    return model;
 }
 
 static void close_records(records *r)
@@ -251,6 +281,7 @@ static const struct {
     grus_head_output head_output;
     const char *prefix_key;
     bool attention_heads;
+    const char *member; // a golden case whose model decodes too
 } cases[] = {
     {"bahdanau", GRUS_TASK_OWN, 4, 3, GRUS_ATTENTION_SOFT, .token_scores = false},
     {"bpe", GRUS_TASK_TRANSLATE, 5, 5, GRUS_ATTENTION_SOFT, .token_scores = false},
@@ -273,6 +304,8 @@ static const struct {
     {"multihead-score", GRUS_TASK_SCORE, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = true},
     {"multihead-pooling", GRUS_TASK_OWN, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = true},
     {"multihead-embed", GRUS_TASK_EMBED, 1, 1, GRUS_ATTENTION_SOFT, .attention_heads = false},
+    {"bahdanau", GRUS_TASK_OWN, 4, 3, GRUS_ATTENTION_SOFT, .member = "lstm-greedy"},
+    {"reset-before-score", GRUS_TASK_SCORE, 1, 1, GRUS_ATTENTION_SOFT, .token_scores = true, .member = "lstm-greedy"},
 };
 
 // Twice with one runner, in batches of all records and of one.
@@ -295,6 +328,9 @@ START_TEST(results_are_those_of_lines)
     options.token_scores = cases[_i].token_scores;
     options.head_output = (uint8_t)cases[_i].head_output;
     options.prefix_key = prefix;
+    grus_model *member = cases[_i].member ? load_member(cases[_i].member, cases[_i].golden) : NULL;
+    options.ensemble = (const grus_model *const *)&member;
+    options.n_ensemble = member != NULL;
     for (size_t tokens = 0; tokens < 2; tokens++) {
         grus_runner *runner;
         grus_results *results, *again;
@@ -309,6 +345,53 @@ START_TEST(results_are_those_of_lines)
         grus_results_free(again);
         grus_results_free(results);
     }
+    grus_model_free(member);
+    close_records(&r);
+}
+END_TEST
+
+static grus_results *score(const grus_model *model, const records *r, const grus_model *const *others, size_t n_others)
+{
+    grus_run_options options;
+    grus_runner *runner;
+    grus_results *results;
+    grus_error error;
+    grus_run_options_init(&options, sizeof options);
+    options.task = GRUS_TASK_SCORE;
+    options.token_scores = true;
+    options.ensemble = others;
+    options.n_ensemble = n_others;
+    ck_assert_int_eq(grus_runner_new(model, &options, &runner, &error), GRUS_OK);
+    ck_assert_int_eq(grus_runner_run(runner, &r->sources, &r->targets, &results, &error), GRUS_OK);
+    grus_runner_free(runner);
+    return results;
+}
+
+// Of each token what the members say of it alone.
+START_TEST(several_models_score_by_the_mean)
+{
+    records r;
+    double apart = 0;
+    open_records(&r, "reset-before-score", "target");
+    grus_model *const others[] = {load_member("lstm-greedy", "reset-before-score"),
+                                  load_member("bahdanau", "reset-before-score")};
+    grus_results *all = score(r.model, &r, (const grus_model *const *)others, 2);
+    grus_results *alone[] = {score(r.model, &r, NULL, 0), score(others[0], &r, NULL, 0), score(others[1], &r, NULL, 0)};
+    const size_t n = all->hypotheses->token_offsets[r.n];
+    ck_assert_uint_gt(n, 2 * r.n);
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < 3; k++)
+            sum += (double)alone[k]->hypotheses->token_logprobs[i];
+        ck_assert_double_eq_tol((double)all->hypotheses->token_logprobs[i], sum / 3, 2e-6);
+        apart = fmax(apart, fabs(sum / 3 - (double)alone[0]->hypotheses->token_logprobs[i]));
+    }
+    ck_assert_double_gt(apart, 0.1);
+    for (size_t k = 0; k < 3; k++)
+        grus_results_free(alone[k]);
+    grus_results_free(all);
+    grus_model_free(others[0]);
+    grus_model_free(others[1]);
     close_records(&r);
 }
 END_TEST
@@ -479,6 +562,7 @@ int main(void)
     Suite *suite = suite_create("runner");
     TCase *tcase = tcase_create("runner");
     tcase_add_loop_test(tcase, results_are_those_of_lines, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_test(tcase, several_models_score_by_the_mean);
     tcase_add_test(tcase, draws_go_on_from_call_to_call);
     tcase_add_test(tcase, records_in_error_leave_the_others_alone);
     tcase_add_test(tcase, what_does_not_go_together_is_refused);
