@@ -105,6 +105,8 @@ class run_options_t(ctypes.Structure):
         ("prefix_key", c_char_p),
         ("compress", c_uint8),
         ("compress_reserved", c_bool * 7),
+        ("ensemble", POINTER(c_void_p)),
+        ("n_ensemble", c_size_t),
     ]
 
 

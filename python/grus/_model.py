@@ -79,7 +79,7 @@ class Model:
     Options of a search, in every method that takes **options: beam_size, n_best, length_norm, length_penalty, max_length,
     max_length_factor, min_length, unique_nbest, disable_unk, no_repeat_ngram_size, repetition_penalty, sampling_topk,
     sampling_temperature, seed; and batch_tokens, max_record, max_memory. They are those of `grus run`; the defaults are the
-    model's own.
+    model's own. So is ensemble: a list of other models that decode together with this one.
     """
 
     def __init__(

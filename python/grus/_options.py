@@ -53,7 +53,9 @@ class Options:
         for name, value in given.items():
             if value is None:
                 continue
-            if name in _SEARCH:
+            if name == "ensemble":
+                self._set_ensemble(value)
+            elif name in _SEARCH:
                 self._set(self.search, name, value)
             elif name in _RUN and name not in without:
                 self._set(self.run, name, value)
@@ -73,6 +75,14 @@ class Options:
             setattr(struct, name, value)
         except TypeError:
             raise TypeError(f"{name} cannot be {value!r}") from None
+
+    def _set_ensemble(self, models: Any) -> None:
+        self.models = list(models)
+        pointers = [getattr(model, "_pointer", None) for model in self.models]
+        if not all(pointers):
+            raise TypeError("ensemble is a list of grus.Model")
+        self.run.ensemble = (ctypes.c_void_p * len(pointers))(*pointers)
+        self.run.n_ensemble = len(pointers)
 
     def set_inputs(self, inputs: "list[bytes]", outdir: bytes) -> None:
         self.run.inputs = (ctypes.c_char_p * len(inputs))(*inputs)

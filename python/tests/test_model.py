@@ -5,6 +5,7 @@ import gc
 import os
 import pathlib
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ class Models(unittest.TestCase):
         self.assertEqual(told, (b"text", b"id", b"target", 1, 2, 16 << 20, 3))
         self.assertEqual((_library.words["compress"][run.compress], run.prefix_key), ("zst", None))
         self.assertEqual((run.world_size, run.max_errors, run.max_errors_percent), (1, 2**64 - 1, 100))
+        self.assertEqual((bool(run.ensemble), run.n_ensemble), (False, 0))
         search = _options.Options(None, {}).search
         self.assertEqual((search.beam_size, search.n_best, search.repetition_penalty), (1, 1, 1))
         self.assertEqual((search.sampling_topk, search.sampling_temperature), (1, 1))
@@ -121,6 +123,34 @@ class Batches(unittest.TestCase):
             self.assertAlmostEqual(float(scores.token_logprobs[i].sum()), scores.logprob[i], places=4)
         begun = model.generate(texts[:1], prefixes=["eine"])[0][0].text
         self.assertTrue(begun.startswith("eine"), begun)
+
+    def test_an_ensemble(self):
+        model, others = (GOLDEN / "bahdanau" / "model", [GOLDEN / name / "model" for name in ("hard-gates", "lstm-greedy")])
+        with tempfile.TemporaryDirectory() as work:
+            for i, other in enumerate(others):  # with the vocabularies of the first
+                others[i] = pathlib.Path(shutil.copytree(other, pathlib.Path(work) / str(i)))
+                for vocabulary in model.glob("*.vocab"):
+                    shutil.copy(vocabulary, others[i])
+            flags = [word for other in others for word in ("--ensemble", str(other))]
+            records = [{"text": text} for text in ("og", "", "yö og", "gyö")]
+            expected = command(model, records, "-b", "3", "--attention", "soft", *flags)
+            first, members = grus.Model(model), [grus.Model(other) for other in others]
+        told = list(first.run(records, beam_size=3, attention="soft", ensemble=members, threads=2))
+        self.assertIsNone(difference(told, expected))
+        texts = [record["text"] for record in records]
+        found = first.generate(texts, beam_size=3, attention=True, ensemble=members)
+        each = [model.score(texts, [best[0].text for best in found]).logprob for model in (first, *members)]
+        for i, (best,) in enumerate(found):
+            self.assertEqual((best.text, np.float32(best.score)), (expected[i]["output"], np.float32(expected[i]["score"])))
+            self.assertIsNone(difference(best.attention, expected[i]["attention"]))
+            if best.ended:
+                self.assertAlmostEqual(best.logprob, np.mean([logprobs[i] for logprobs in each]), places=5)
+        self.assertTrue(any(best.ended for (best,) in found))
+        for wrong in ([model], ["first"], [None]):
+            self.assertRaises(TypeError, first.generate, texts, ensemble=wrong)
+        with self.assertRaises(grus.Error) as caught:
+            first.generate(texts, ensemble=[grus.Model(GOLDEN / "last" / "model")])
+        self.assertEqual((caught.exception.place, caught.exception.cause), ("run.ensemble", "has no decoder"))
 
     def test_ids(self):
         case = GOLDEN / "score-ids"
