@@ -1,11 +1,53 @@
 #!/usr/bin/env bash
-# --ensemble: several models decode as one, by the mean of their log-probabilities. The means are taken of what each says alone;
-# a model with itself says what it says alone, to the last byte.
+# --ensemble: several models decode as one, by the mean of their log-probabilities. What several models say is PyTorch's
+# (tests/oracle/ensemble_cases.py), and the mean of what each says alone; a model with itself says what it says alone, to the
+# last byte. Draws are as often as softmax(mean) says, and the bytes are those of any threads, batch, rank and resume.
 set -eu
 # shellcheck source=tests/support/common.sh
 . "${srcdir:=.}/tests/support/common.sh"
 need_python json "Python"
 words 80 5 | to_jsonl >"$work/words.jsonl"
+"$python" -c 'import json, random
+draw = random.Random(5)
+for i in range(80):
+    print(json.dumps({"id": i, "features": [[round(draw.gauss(0, 1), 2) for _ in range(3)] for _ in range(draw.randint(0, 12))]}))' >"$work/features.jsonl"
+
+# ---- PyTorch's answers ----
+
+# join FOLDER NAME...: the models of these golden cases; those behind the first get its vocabularies. Their paths are in members.
+join() {
+    local folder=$1 name
+    shift
+    members=()
+    mkdir "$folder"
+    for name; do
+        cp -r "$golden/$name/model" "$folder/$name"
+        chmod -R u+w "$folder/$name"
+        [[ ${#members[@]} == 0 ]] || cp "${members[0]}"/*.vocab "$folder/$name"
+        members+=("$folder/$name")
+    done
+}
+# bring MEMBER...: options that bring them in, in others.
+bring() {
+    local member
+    others=()
+    for member; do
+        others+=(--ensemble "$member")
+    done
+}
+for case in "$srcdir"/tests/support/ensembles/*/; do
+    name=$(basename "$case")
+    read -ra options <"$case/options"
+    mapfile -t names <"$case/members"
+    join "$work/members-$name" "${names[@]}"
+    bring "${members[@]:1}"
+    expect 0 "$name" run "${members[0]}" "$case/input.jsonl" -q -o "$work/$name" "${others[@]}" "${options[@]}"
+    plain "$work/$name/input.jsonl.zst" >"$work/answers.jsonl"
+    check "$name: other results than PyTorch's" "$builddir/tests/support/compare_records" "$case/expected.jsonl" "$work/answers.jsonl"
+done
+check "six cases" test "$checks" -ge 12
+
+# ---- means ----
 
 # other CASE SEED: a model of the same form and vocabularies whose weights are moved about.
 other() {
@@ -47,18 +89,20 @@ for i, record in enumerate(scored):
 assert len(found) == len(scored) == 80 and n > 80 and apart > n / 2, (n, apart, ended)
 EOF
 
-for case in bahdanau luong-input-feeding lstm-beam no-attention conditional; do
-    model=$golden/$case/model
+for case in bahdanau luong-input-feeding lstm-beam no-attention conditional features front-beam; do
+    model=$golden/$case/model input=$work/words.jsonl
+    [[ $case != features ]] || input=$work/features.jsonl
+    stem=$(basename "$input" .jsonl)
     # ---- with itself ----
     for search in "-b 1" "-b 5 --n-best 3 --length-norm avg" "-b 4 --n-best 2 --repetition-penalty 1.3 --no-repeat-ngram-size 2" "-b 3 --compute-type int8" "--sampling-topk 4 --sampling-temperature 1.3 --n-best 2 --seed 3"; do
         read -ra options <<<"$search"
         [[ $case == no-attention ]] || options+=(--attention soft)
         rm -rf "$work"/{alone,twice,thrice}
-        expect 0 "$case alone, $search" run "$model" "$work/words.jsonl" -q -o "$work/alone" "${options[@]}"
-        expect 0 "$case twice, $search" run "$model" "$work/words.jsonl" -q -o "$work/twice" "${options[@]}" --ensemble "$model"
-        expect 0 "$case thrice, $search" run "$model" "$work/words.jsonl" -q -o "$work/thrice" "${options[@]}" --ensemble "$model" --ensemble "$model" -t 3 --batch-tokens 30
-        check "$case with itself, $search" cmp "$work/alone/words.jsonl.zst" "$work/twice/words.jsonl.zst"
-        check "$case with itself twice, $search" cmp "$work/alone/words.jsonl.zst" "$work/thrice/words.jsonl.zst"
+        expect 0 "$case alone, $search" run "$model" "$input" -q -o "$work/alone" "${options[@]}"
+        expect 0 "$case twice, $search" run "$model" "$input" -q -o "$work/twice" "${options[@]}" --ensemble "$model"
+        expect 0 "$case thrice, $search" run "$model" "$input" -q -o "$work/thrice" "${options[@]}" --ensemble "$model" --ensemble "$model" -t 3 --batch-tokens 30
+        check "$case with itself, $search" cmp "$work/alone/$stem.jsonl.zst" "$work/twice/$stem.jsonl.zst"
+        check "$case with itself twice, $search" cmp "$work/alone/$stem.jsonl.zst" "$work/thrice/$stem.jsonl.zst"
     done
 
     # ---- with others ----
@@ -68,8 +112,8 @@ for case in bahdanau luong-input-feeding lstm-beam no-attention conditional; do
     scoring=(-q --task score --token-scores -b 4)
     [[ $case == no-attention ]] || scoring+=(--attention soft)
     others=(--ensemble "$work/$case-1" --ensemble "$work/$case-2")
-    expect 0 "$case, three" run "$model" "$work/words.jsonl" -q -o "$work/found" "${others[@]}" -b 4 --length-norm none --mark-truncated
-    plain "$work/found/words.jsonl.zst" >"$work/found.jsonl"
+    expect 0 "$case, three" run "$model" "$input" -q -o "$work/found" "${others[@]}" -b 4 --length-norm none --mark-truncated
+    plain "$work/found/$stem.jsonl.zst" >"$work/found.jsonl"
     sed -E 's/"output": ("[^"]*").*/"target": \1}/' "$work/found.jsonl" >"$work/targets.jsonl"
     expect 0 "$case, scored" run "$model" "$work/targets.jsonl" -o "$work/scored" "${others[@]}" "${scoring[@]}"
     expect 0 "$case, the first" run "$model" "$work/targets.jsonl" -o "$work/one" "${scoring[@]}"
@@ -79,6 +123,102 @@ for case in bahdanau luong-input-feeding lstm-beam no-attention conditional; do
         plain "$work/$run/targets.jsonl.zst" >"$work/$run.jsonl"
     done
     check "$case: means" "$python" "$work/look.py" "$work"/{found,scored,one,two,three}.jsonl
+done
+
+# ---- draws ----
+
+# frequencies.py ALONE... -- DRAWN TOPK TEMPERATURE: how often first tokens were drawn, against softmax(mean / temperature) over
+# the topk likeliest of what the members say of each token alone.
+cat >"$work/frequencies.py" <<'EOF'
+import collections, json, math, sys
+end = sys.argv.index("--")
+alone = [[json.loads(line) for line in open(path)] for path in sys.argv[1:end]]
+drawn = [json.loads(line)["output"] for line in open(sys.argv[end + 1])]
+counts, topk, temperature = collections.Counter(drawn), int(sys.argv[end + 2]), float(sys.argv[end + 3])
+
+def chi_squared(members):
+    mean = {row[0]["target"]: sum(record["token_logprobs"][0] for record in row) / len(row) for row in zip(*members)}
+    taken = sorted(mean, key=mean.get, reverse=True)[:topk or None]
+    weights = {token: math.exp(mean[token] / temperature) for token in taken}
+    expected = {token: len(drawn) * weights[token] / sum(weights.values()) for token in taken}
+    often = [token for token in taken if expected[token] >= 10]
+    bins = [(counts[token], expected[token]) for token in often]
+    if topk == 0 and len(often) < len(taken):
+        bins.append((len(drawn) - sum(n for n, _ in bins), len(drawn) - sum(e for _, e in bins)))
+    return sum((n - e) ** 2 / e for n, e in bins), len(bins) - 1
+
+found, freedom = chi_squared(alone)
+# Beyond this one in ten thousand: Wilson and Hilferty.
+bound = freedom * (1 - 2 / (9 * freedom) + 3.72 * math.sqrt(2 / (9 * freedom))) ** 3
+assert len(drawn) == 20000 and freedom >= 3, (len(drawn), freedom)
+assert topk == 0 or len(counts) == topk, counts
+assert found < bound, (found, bound, freedom)
+assert all(chi_squared([one])[0] > 5 * bound for one in alone), "a member alone is like the mean"
+EOF
+members=("$golden/bahdanau/model" "$work/bahdanau-1" "$work/bahdanau-2")
+bring "${members[@]:1}"
+{
+    echo '{"text": "og", "target": ""}'
+    sed '/^<\/s>$/d; s/.*/{"text": "og", "target": "&"}/' "${members[0]}/target.vocab"
+} >"$work/first.jsonl"
+for i in 0 1 2; do
+    expect 0 "tokens, member $i" run "${members[i]}" "$work/first.jsonl" -q -o "$work/tokens-$i" --task score --token-scores
+    plain "$work/tokens-$i/first.jsonl.zst" >"$work/tokens-$i.jsonl"
+done
+yes '{"text": "og"}' | sed 20000q >"$work/og.jsonl"
+for draw in "0 1" "5 0.7" "0 2.5"; do
+    read -r topk temperature <<<"$draw"
+    options=(--sampling-topk "$topk" --sampling-temperature "$temperature" --max-length 1 --seed 11)
+    rm -rf "$work/drawn"
+    expect 0 "draws, $draw" run "${members[0]}" "$work/og.jsonl" -q -o "$work/drawn" "${others[@]}" "${options[@]}"
+    plain "$work/drawn/og.jsonl.zst" >"$work/drawn.jsonl"
+    check "frequencies, $draw" "$python" "$work/frequencies.py" "$work"/tokens-{0,1,2}.jsonl -- "$work/drawn.jsonl" "$topk" "$temperature"
+done
+
+# ---- any threads, batch, rank, and resume ----
+
+mkdir "$work/in"
+for i in 1 2 3; do
+    words 300 "$i" | to_jsonl >"$work/in/$i.jsonl"
+done
+words 6000 9 | to_jsonl >"$work/s.jsonl"
+
+# kill_run OPTION...: a run of s.jsonl into stopped, killed behind a checkpoint.
+kill_run() {
+    local child
+    for _ in {1..20}; do
+        rm -rf "$work/stopped"
+        "$GRUS" run "${members[0]}" "$work/s.jsonl" -o "$work/stopped" "$@" --checkpoint-records 50 2>"$work/err" &
+        child=$!
+        for _ in {1..1500}; do
+            [[ $(cat "$work"/stopped/.grus/partial/*+journal 2>/dev/null | wc -c) -gt 2000 || -e $work/stopped/s.jsonl.zst ]] && break
+            sleep 0.02
+        done
+        kill -KILL "$child" 2>/dev/null || true
+        { wait "$child" || true; } 2>/dev/null
+        [[ -e $work/stopped/s.jsonl.zst ]] || return 0
+    done
+}
+for search in "-b 4 --n-best 2 --attention soft" "--sampling-topk 0 --n-best 2 --seed 4"; do
+    read -ra options <<<"$search"
+    options+=("${others[@]}" -q)
+    rm -rf "$work"/{one,two,three,ranks,whole}
+    expect 0 "one thread, $search" run "${members[0]}" "$work/in" -o "$work/one" "${options[@]}" -t 1
+    expect 0 "two threads, $search" run "${members[0]}" "$work/in" -o "$work/two" "${options[@]}" -t 2
+    expect 0 "three threads, $search" run "${members[0]}" "$work/in" -o "$work/three" "${options[@]}" -t 3 --batch-tokens 17
+    for rank in 1 0; do
+        expect 0 "rank $rank, $search" run "${members[0]}" "$work/in" -o "$work/ranks" "${options[@]}" -t 2 --rank "$rank" --world-size 2
+    done
+    for other in two three ranks; do
+        for i in 1 2 3; do
+            check "the same bytes: $other, $search" cmp "$work/one/$i.jsonl.zst" "$work/$other/$i.jsonl.zst"
+        done
+    done
+    expect 0 "whole, $search" run "${members[0]}" "$work/s.jsonl" -o "$work/whole" "${options[@]}"
+    kill_run "${options[@]}"
+    expect 0 "gone on with, $search" run "${members[0]}" "$work/s.jsonl" -o "$work/stopped" "${options[@]}" -t 1 --batch-tokens 50
+    check "from a checkpoint, $search" grep -q '"records_resumed": [1-9]' "$work/stopped/report.json"
+    check "gone on with, the same bytes, $search" cmp "$work/whole/s.jsonl.zst" "$work/stopped/s.jsonl.zst"
 done
 
 # ---- what a run is of ----
@@ -98,6 +238,9 @@ refused() {
     expect 2 "$what" run "$@" "$work/words.jsonl" -q -o "$work/refused"
     says "$what" "$why"
 }
+join "$work/windows" bahdanau front-beam
+refused "other positions" "its front makes other positions" "${members[0]}" --ensemble "${members[1]}"
+refused "features" "its source is features" "$first" --ensemble "$golden/features/model"
 refused "other vocabularies" "first model" "$first" --ensemble "$golden/luong-input-feeding/model"
 cp -r "$golden/lstm-beam/model" "$work/attends"
 chmod -R u+w "$work/attends"

@@ -138,6 +138,7 @@ def table(sentencepiece):
         "--max-length": BOOL,
         "--max-length-factor": BOOL,
         "--min-length": BOOL,
+        "--ensemble": ["0", "1", "2", "3"],
         **rule_table(),
     }
 
@@ -295,6 +296,7 @@ class Coverage:
                 self.count("heads.on × activation × --head-output", spec["on"], spec.get("activation", "softmax"), options.head_output)
         if case.kind == "encoder" or task == "states":
             return
+        self.count("--ensemble", str(len(options.ensemble)))
         self.count("--token-scores", options.token_scores)
         if task == "score":
             return

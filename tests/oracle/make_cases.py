@@ -117,6 +117,16 @@ def prefixed(rs, others):
     return ["--prefix-key", "prefix", "--beam-size", str(beam)] + more + others
 
 
+def ensemble_lines(case, members, rs):
+    """A search and a forced scoring by several models; members: [(the drawn model, its directory)]."""
+    others = [word for _, where in members for word in ("--ensemble", where)]
+    norm = ["--length-norm", str(rs.choice(["none", "avg", "gnmt"]))] if rs.rand() < 0.7 else []
+    attends = all("attention" in config for config in [case.config] + [member.config for member, _ in members])
+    attention = ["--attention", str(rs.choice(["none", "soft", "hard"]))] if attends else []
+    return [prefixed(rs, rules(case) + norm + attention) + others,
+            ["--task", "score", "--token-scores"] + norm + attention + others]
+
+
 def random_records(model):
     """Lengths 0, 1, 2, 3 and some up to 200; targets of all lengths too."""
     rs = model.rs

@@ -392,3 +392,11 @@ class Model:
         logits = self.linear(readout, self.out_weight, self.out_bias, self.readout_inputs if self.readout_weight is None else ["readout"])
         self.logits = logits                                        # of the last step
         return torch.log_softmax(logits, dim=2), weights, (h, context, readout)
+
+    def reweigh(self, change):
+        """Log-probabilities of the last step, had its logits (S, B, V) been changed so."""
+        return torch.log_softmax(change(self.logits), dim=2)
+
+    def select(self, state, origin):
+        """The state of one sequence whose hypotheses are those of these numbers."""
+        return state[0][:, :, origin], state[1][:, origin], state[2][:, origin]

@@ -497,10 +497,10 @@ class Draw(Cells, Fronts, Heads, Multiheads):
         return [i for i in words if i != self.target_tokens.index("</s>")] if isinstance(words, list) else words
 
 
-def draw(seed, want=None):
+def draw(seed, want=None, make=Draw):
     """A stable random model of this seed."""
     for attempt in range(20):
-        model = Draw(seed + attempt * 1000003, want)
+        model = make(seed + attempt * 1000003, want)
         if model.stable:
             return model
     raise RuntimeError(f"seed {seed}: no stable model in 20 attempts")

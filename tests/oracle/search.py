@@ -79,12 +79,13 @@ def banned(model, gen, tokens):
     return found
 
 
-def penalised(gen, logits, tokens):
-    """Log-probabilities (V) where these tokens have been."""
+def penalised(gen, logits, live):
+    """Logits (hypotheses, V) where the tokens of these hypotheses have been."""
     logits = logits.clone()
-    for v in set(tokens):
-        logits[v] = logits[v] * gen["repetition_penalty"] if logits[v] < 0 else logits[v] / gen["repetition_penalty"]
-    return torch.log_softmax(logits, 0)
+    for row, h in zip(logits, live):
+        for v in set(h.tokens):
+            row[v] = row[v] * gen["repetition_penalty"] if row[v] < 0 else row[v] / gen["repetition_penalty"]
+    return logits
 
 
 def search(model, enc, gen, prefix=()):
@@ -100,7 +101,7 @@ def search(model, enc, gen, prefix=()):
         previous = torch.tensor([[h.tokens[-1] if h.tokens else model.bos for h in live]])
         logp, weights, state = model.step(enc, previous, state)
         if gen["repetition_penalty"] != 1:
-            logp = torch.stack([penalised(gen, model.logits[0, i], h.tokens) for i, h in enumerate(live)])[None]
+            logp = model.reweigh(lambda logits: penalised(gen, logits[0], live)[None])
         logp, rows = logp[0].double().numpy(), weights[0].double().numpy()
         bans = [banned(model, gen, h.tokens) for h in live]
         candidates = [(live[i].logp + logp[i, v], v, i) for i in range(len(live)) for v in range(logp.shape[1])
@@ -125,7 +126,7 @@ def search(model, enc, gen, prefix=()):
         if not survivors or may_stop(gen, ended, [h.logp for h in survivors], steps, top, gaps):
             break
         live = survivors
-        state = (state[0][:, :, origin], state[1][:, origin], state[2][:, origin])
+        state = model.select(state, origin)
     return Found(final(ended, gen["n_best"], gaps), gaps)
 
 

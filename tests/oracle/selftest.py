@@ -12,9 +12,11 @@ import tempfile
 import numpy as np
 import torch
 
+import ensemble
 import formats
 import make_cases
 import quantised
+import random_members
 import random_models
 import search
 import task
@@ -152,6 +154,24 @@ def batched(count):
     print(f"batched search against plain: {count} models, {ties} true ties")
 
 
+def ensembles(count):
+    """A model with itself is that model; several give each token the mean of what they give it alone, in a search too."""
+    n = 0
+    for seed in range(count):
+        first = random_models.draw(seed, {"kind": "seq2seq", "generation": {}, "suppress": False})
+        members = [model.net() for model in [first] + random_members.draw_members(first, np.random.RandomState(seed))]
+        gen = search.settings({}, {"beam_size": 3, "n_best": 2, "length_norm": "avg", "max_length": 15})
+        for s in first.samples:
+            one, twice = (search.search(net, net.encode([s]), gen) for net in (members[0], ensemble.Ensemble([members[0]] * 2)))
+            check([(h.tokens, h.score) for h in one.best] == [(h.tokens, h.score) for h in twice.best], f"with itself, seed {seed}")
+            net = ensemble.Ensemble(members)
+            for h in search.search(net, net.encode([s]), gen).best:
+                alone = [search.forced(member, member.encode([s]), h.tokens)[0][:h.steps] for member in members]
+                check(abs(sum(map(sum, alone)) / len(members) - h.logp) < 1e-4, f"members, seed {seed}")
+                n += 1
+    print(f"ensembles: {n} hypotheses")
+
+
 def integer_product(x, w, bounded, scale=None):
     """One row by one row of weights as the model format says it, number by number. -> the integers of x, the product"""
     f = np.float32
@@ -244,6 +264,7 @@ def main():
     encoders(args.count)
     exhaustive(args.count)
     batched(args.count)
+    ensembles(args.count // 3)
     integers(args.count)
     unrounded(args.count // 2)
     print("all passed")

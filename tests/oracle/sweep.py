@@ -21,13 +21,16 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import torch
 
 import cells
+import ensemble
 import formats
 import make_cases
 import otherwise
 import quantised
+import random_members
 import random_models
 import shards
 import task
@@ -152,9 +155,10 @@ def answered(results, lines):
 def steady(net, records, options, tolerance):
     """States without a bound may make a record's errors grow: those of which PyTorch itself says another thing in double
     are left out."""
-    if all(cells.settings(part)["activation"] == "tanh" for part in (net.config["encoder"], net.config.get("decoder", {}))):
+    parts = [member.config.get(part, {}) for member in getattr(net, "members", [net]) for part in ("encoder", "decoder")]
+    if all(cells.settings(part)["activation"] == "tanh" for part in parts):
         return records
-    exact = Model.load(net.directory, torch.float64)
+    exact = ensemble.again(net, torch.float64)
     return [r for r in records if not task.compare(*(task.process(n, r, options).fields for n in (exact, net)), tolerance)]
 
 
@@ -164,7 +168,7 @@ def one_line(args, case, net, where, records, kind, options, coverage, seed):
     parsed, dtype = task.parse_options(options), ["F32", "F16", "BF16"][seed // 4 % 3]
     here = tempfile.mkdtemp(prefix="in-", dir=where)
     quantises = args.compute_type == "int8"
-    plain = Model.load(net.directory) if quantises else net
+    plain = ensemble.again(net, torch.float32) if quantises else net
     records = steady(plain, records, parsed, tolerance)
     shard, records, fronts = shards.write(kind, records, os.path.join(here, "input"), dtype, bool(case.rs.randint(2)))
     results = [(otherwise if quantises else task).process(net, r, parsed) for r in records]
@@ -225,10 +229,23 @@ def forced_failures(args, net, where, lines, records, results, options, rs):
     here = tempfile.mkdtemp(prefix="forced-", dir=where)
     shard, _, _ = shards.write("jsonl", [r for _, r in pairs], os.path.join(here, "input"), None, True)
     beam = ["--beam-size", str(options.beam_size)] if options.beam_size else []
-    found = shards.read(run(args, where, shard, ["--task", "score", *beam], rs), "jsonl")
+    others = [word for directory in options.ensemble for word in ("--ensemble", directory)]
+    found = shards.read(run(args, where, shard, ["--task", "score", *beam, *others], rs), "jsonl")
     got = [json.loads(line)["logprob"] for line in found]
     return [f"forced: record {r['id']}: beam {a}, forced {b}" for (a, r), b in zip(pairs, got)
             if not abs(a - b) <= max(1e-5, 2.4e-7 * abs(a))], len(pairs)
+
+
+def together(case, net, where):
+    """Of some cases: other models that decode with it. -> [(all of them, options)]"""
+    rs = np.random.RandomState([case.seed, 11])
+    if case.kind != "seq2seq" or rs.rand() >= 0.4:
+        return []
+    members = [(member, os.path.join(where, f"member-{k}")) for k, member in enumerate(random_members.draw_members(case, rs))]
+    for member, directory in members:
+        member.write(directory)
+    nets = ensemble.Ensemble([net] + [type(net).load(directory) for _, directory in members])
+    return [(nets, options) for options in make_cases.ensemble_lines(case, members, rs)]
 
 
 def one(seed, args, coverage):
@@ -245,7 +262,7 @@ def one(seed, args, coverage):
     try:
         case.write(os.path.join(where, "model"))
         net = (quantised.Quantised if args.compute_type == "int8" else Model).load(os.path.join(where, "model"))
-        for options in make_cases.command_lines(case):
+        for of, options in [(net, line) for line in make_cases.command_lines(case)] + together(case, net, where):
             kind, text = kinds[seed % len(kinds)], " ".join(options)
             if "score" in options:
                 kind = shards.NO_TARGET.get(kind, kind)
@@ -253,7 +270,7 @@ def one(seed, args, coverage):
                 kind = "jsonl.zst" if kind.endswith(".zst") else "jsonl"
             about.append(text)
             try:
-                fail, tie, some = one_line(args, case, net, where, records, kind, options, coverage, seed)
+                fail, tie, some = one_line(args, case, of, where, records, kind, options, coverage, seed)
             except (RuntimeError, OSError, ValueError, subprocess.TimeoutExpired) as error:
                 fail, tie, some = [str(error)], [], []
             failures += [f"[{text}] {f}" for f in fail]

@@ -31,6 +31,7 @@ def add_options(parser):
     parser.add_argument("--attention-heads", action="store_true")
     parser.add_argument("--token-scores", action="store_true")
     parser.add_argument("--prefix-key")
+    parser.add_argument("--ensemble", action="append", default=[])
     parser.add_argument("--head-output", choices=["labels", "probs", "logits"], default="labels")
 
 
