@@ -9,6 +9,7 @@
 #include "api/synthetic.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "scheduler/inputs.h"
 #include "scheduler/parse.h"
 
 #define SEED 5
@@ -93,7 +94,7 @@ static grus_status read_shard(grus_benchmark_work *work, const grus_shard *shard
 grus_status grus_benchmark_read(grus_benchmark_work *work, const char *const *inputs, size_t n_inputs, size_t records,
                                 grus_error *error)
 {
-    grus_status status = grus_shards_list(&work->shards, inputs, n_inputs, error);
+    grus_status status = grus_inputs_list(&work->shards, &(grus_inputs){.list = inputs, .n = n_inputs}, error);
     for (size_t i = 0; i < work->shards.n && status == GRUS_OK; i++) {
         if (work->shards.list[i].kind == GRUS_SHARD_SAFETENSORS || grus_shard_is_stdin(&work->shards.list[i]))
             status = grus_fail(error, GRUS_E_USAGE, work->shards.list[i].path, NULL,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/path.h"
 #include "base/sized.h"
 #include "io/file.h"
 #include "io/outdir/claim.h"
@@ -21,7 +22,7 @@
 #include "io/outdir/outdir.h"
 #include "io/shard/features.h"
 #include "io/shard/stream.h"
-#include "scheduler/shards.h"
+#include "scheduler/inputs.h"
 
 typedef struct grus_verifier {
     const char *outdir;
@@ -323,14 +324,22 @@ static bool is_listed(char *const *sorted, size_t n, const char *text)
     return bsearch(&text, sorted, n, sizeof *sorted, by_text) != NULL;
 }
 
-static grus_status verify_name(grus_verifier *verifier, char *const *stems, const char *dir, const char *name,
-                               const char *suffix, grus_error *error)
+// A directory that is looked at, and where: folder is that of the stems there, "" for none.
+typedef struct grus_stray_place {
+    const char *root, *folder, *suffix;
+} grus_stray_place;
+
+static grus_status verify_name(grus_verifier *verifier, char *const *stems, const grus_stray_place *place,
+                               const char *name, grus_error *error)
 {
-    size_t length = strlen(name), tail = strlen(suffix);
-    if (name[0] == '.' || length <= tail || strcmp(name + length - tail, suffix) != 0)
+    const char *slash = *place->folder ? "/" : "";
+    size_t length = strlen(name), tail = strlen(place->suffix);
+    if (name[0] == '.' || length <= tail || strcmp(name + length - tail, place->suffix) != 0)
         return GRUS_OK;
-    char *stem = strndup(name, length - tail), *path = NULL;
-    if (!stem || asprintf(&path, "%s/%s", dir, name) < 0) {
+    char *stem = NULL, *path = NULL;
+    if (asprintf(&stem, "%s%s%.*s", place->folder, slash, (int)(length - tail), name) < 0)
+        return grus_fail_memory(error, length);
+    if (asprintf(&path, "%s/%s%s", place->root, stem, place->suffix) < 0) {
         free(stem);
         return grus_fail_memory(error, length);
     }
@@ -341,35 +350,64 @@ static grus_status verify_name(grus_verifier *verifier, char *const *stems, cons
     return GRUS_OK;
 }
 
-// The files of dir that are named as outputs or manifests are must be those of the shards.
-static grus_status verify_names(grus_verifier *verifier, char *const *stems, const char *dir, const char *suffix,
+// The files of a directory that are named as outputs or manifests are must be those of the shards. What has no folder yet
+// holds nothing.
+static grus_status verify_names(grus_verifier *verifier, char *const *stems, const grus_stray_place *place,
                                 grus_error *error)
 {
     struct dirent **names = NULL;
     int n;
+    char *dir = *place->folder ? grus_path_join(place->root, place->folder) : strdup(place->root);
+    if (!dir)
+        return grus_fail_memory(error, strlen(place->root));
     do
         n = scandir(dir, &names, NULL, alphasort);
     while (n < 0 && errno == EINTR);
-    grus_status status = n < 0 ? grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be read") : GRUS_OK;
+    grus_status status = GRUS_OK;
+    if (n < 0 && !(errno == ENOENT && *place->folder))
+        status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be read");
     for (int i = 0; i < n; i++) {
         if (!status)
-            status = verify_name(verifier, stems, dir, names[i]->d_name, suffix, error);
+            status = verify_name(verifier, stems, place, names[i]->d_name, error);
         free(names[i]);
     }
     free(names);
+    free(dir);
+    return status;
+}
+
+// In one folder of the shards, or in none.
+static grus_status verify_folder(grus_verifier *verifier, char *const *stems, const char *folder, grus_error *error)
+{
+    char *manifests = grus_outdir_manifests(verifier->outdir);
+    if (!manifests)
+        return grus_fail_memory(error, strlen(verifier->outdir));
+    const grus_stray_place outputs = {verifier->outdir, folder, verifier->claim.suffix},
+                           proofs = {manifests, folder, GRUS_OUTDIR_MANIFEST_SUFFIX};
+    grus_status status = verify_names(verifier, stems, &outputs, error);
+    if (!status)
+        status = verify_names(verifier, stems, &proofs, error);
+    free(manifests);
     return status;
 }
 
 static grus_status verify_strays(grus_verifier *verifier, grus_error *error)
 {
     const grus_claim *claim = &verifier->claim;
-    char **stems = sorted_texts(claim->stems, claim->n), *manifests = grus_outdir_manifests(verifier->outdir);
-    grus_status status = stems && manifests ? GRUS_OK : grus_fail_memory(error, claim->n * sizeof *stems);
-    if (!status)
-        status = verify_names(verifier, stems, verifier->outdir, claim->suffix, error);
-    if (!status)
-        status = verify_names(verifier, stems, manifests, GRUS_OUTDIR_MANIFEST_SUFFIX, error);
-    free(manifests);
+    char **stems = sorted_texts(claim->stems, claim->n), *last = NULL;
+    if (!stems)
+        return grus_fail_memory(error, claim->n * sizeof *stems);
+    grus_status status = verify_folder(verifier, stems, "", error);
+    // A folder of sorted stems comes again behind the folders in it, which is no harm.
+    for (size_t i = 0; i < claim->n && !status; i++) {
+        size_t length = (size_t)(grus_path_name(stems[i]) - stems[i]);
+        if (length == 0 || (last && strlen(last) == length - 1 && memcmp(last, stems[i], length - 1) == 0))
+            continue;
+        free(last);
+        last = strndup(stems[i], length - 1);
+        status = last ? verify_folder(verifier, stems, last, error) : grus_fail_memory(error, length);
+    }
+    free(last);
     free(stems);
     return status;
 }
@@ -413,12 +451,28 @@ static const grus_shard **sort_inputs(const grus_shards *shards)
     return sorted;
 }
 
+static bool has_folders(const grus_claim *claim)
+{
+    for (size_t i = 0; i < claim->n; i++)
+        if (strchr(claim->inputs[i], '/'))
+            return true;
+    return false;
+}
+
 static grus_status list_inputs(grus_verifier *verifier, grus_error *error)
 {
     const grus_verify_options *options = &verifier->options;
     if (options->n_inputs == 0)
         return GRUS_OK;
-    grus_status status = grus_shards_list(&verifier->inputs, options->inputs, options->n_inputs, error);
+    const grus_claim *claim = &verifier->claim;
+    struct stat about;
+    grus_inputs inputs = {.list = options->inputs, .n = options->n_inputs, .recursive = has_folders(claim)};
+    // Of a run over folders, what the directory holds besides is none of its business.
+    if (inputs.recursive && inputs.n == 1 && stat(inputs.list[0], &about) == 0 && S_ISDIR(about.st_mode)) {
+        inputs.names = (const char *const *)claim->inputs;
+        inputs.n_names = claim->n;
+    }
+    grus_status status = grus_inputs_list(&verifier->inputs, &inputs, error);
     if (status)
         return status;
     for (size_t i = 0; i < verifier->inputs.n; i++)

@@ -19,6 +19,18 @@ char *grus_path_dir(const char *path)
     return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
 }
 
+bool grus_path_is_below(const char *path)
+{
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        if (length == 0 || (length <= 2 && strspn(path, ".") >= length))
+            return false;
+        if (path[length] == '\0')
+            return true;
+        path += length + 1;
+    }
+}
+
 const char *grus_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

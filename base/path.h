@@ -11,6 +11,9 @@ char *grus_path_join(const char *dir, const char *name);
 // The directory that holds path, "." where it names none, in a fresh string (free it); NULL when memory is short.
 char *grus_path_dir(const char *path);
 
+// Whether path leads from a directory to a file below it: not from the root, and no part of it is empty, "." or "..".
+bool grus_path_is_below(const char *path);
+
 // Where the last part of path begins, behind the last slash.
 const char *grus_path_name(const char *path);
 

@@ -28,6 +28,8 @@ enum option_number {
     OPT_HEAD_OUTPUT,
     OPT_TOKEN_SCORES,
     OPT_MARK_TRUNCATED,
+    OPT_RECURSIVE,
+    OPT_FILELIST,
     OPT_INPUT_TYPE,
     OPT_TEXT_KEY,
     OPT_ID_KEY,
@@ -96,6 +98,11 @@ static const grus_option options[N_OPTIONS] = {
         GRUS_FLAG("token-scores", 0, RUN(token_scores), "with --task score: the log-probability of each token"),
     [OPT_MARK_TRUNCATED] = GRUS_FLAG("mark-truncated", 0, RUN(mark_truncated),
                                      "\"truncated\": true where a hypothesis was cut at its limit"),
+    [OPT_RECURSIVE] =
+        GRUS_FLAG("recursive", 'r', RUN(recursive), "also the shards in the folders of an INPUT, each in its own"),
+    [OPT_FILELIST] =
+        GRUS_TEXT("filelist", 0, "FILE", RUN(filelist),
+                  "of the INPUT, or the working directory, the shards that FILE names; - is standard input"),
     [OPT_INPUT_TYPE] = GRUS_CHOICE("input-type", types, RUN(input_type), "of standard input: jsonl, txt, tsv [jsonl]"),
     [OPT_TEXT_KEY] = GRUS_TEXT("text-key", 0, "KEY", RUN(text_key), "JSON field of the text [text]"),
     [OPT_ID_KEY] = GRUS_TEXT("id-key", 0, "KEY", RUN(id_key), "JSON field of the record's name [id]"),
@@ -296,7 +303,7 @@ int grus_command_run(int argc, char **argv)
         code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
-    if (argc - first < 2)
+    if (argc - first < 2 - (argc > first && values[OPT_FILELIST].set))
         return grus_usage_error("run: a model and at least one input are needed; grus run --help tells more");
     if (!values[OPT_OUTPUT].set)
         return grus_usage_error("run: -o OUTDIR is needed");

@@ -300,12 +300,16 @@ typedef struct grus_run_options {
     // JSONL field of what every hypothesis begins with, cut into tokens as targets are; NULL: none. Of GRUS_TASK_TRANSLATE.
     const char *prefix_key;
     uint8_t compress;          // a grus_compress; GRUS_FORMAT_NPY is never compressed
-    bool compress_reserved[7]; // false
+    bool recursive;            // an input that is a directory stands for the shards below it, in whatever folders
+    bool compress_reserved[6]; // false
     // Models that decode together with that of the run: a step's log-probabilities are the means of those of all, and
     // attention likewise. They have the same vocabularies, tokenizers and numbers; search settings are the first one's. They
     // outlive the run. Of GRUS_TASK_TRANSLATE and GRUS_TASK_SCORE.
     const grus_model *const *ensemble; // (n_ensemble)
     size_t n_ensemble;
+    // A file of names of shards, one a line, below the one input, which is then a directory, or below the working directory
+    // where there is no input; "-": standard input. NULL: none. OUTDIR has an output in the folders that its shard's name has.
+    const char *filelist;
 } grus_run_options;
 
 GRUS_API void grus_run_options_init(grus_run_options *options, size_t size);

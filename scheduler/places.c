@@ -28,10 +28,11 @@ static grus_status check_names(const grus_shards *shards, const char *outdir, co
     size_t behind = strlen(suffix) > manifest ? strlen(suffix) : manifest;
     for (size_t i = 0; i < shards->n; i++) {
         const grus_shard *shard = &shards->list[i];
-        if (shard->stem && strlen(shard->stem) + behind > longest)
+        size_t length = shard->stem ? strlen(grus_path_name(shard->stem)) + behind : 0;
+        if (length > longest)
             return grus_fail(error, GRUS_E_USAGE, shard->path, NULL,
                              "its output's name would have %zu bytes, and the file system takes %zu; rename the input",
-                             strlen(shard->stem) + behind, longest);
+                             length, longest);
     }
     return GRUS_OK;
 }
@@ -42,14 +43,100 @@ static bool is_same_file(const char *a, const char *b)
     return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+// Whether dir is above, or path itself.
+static bool is_within(const char *path, const char *dir)
+{
+    char *whole = realpath(path, NULL), *whole_dir = realpath(dir, NULL);
+    size_t length = whole_dir ? strlen(whole_dir) : 0;
+    bool is = whole && whole_dir && strncmp(whole, whole_dir, length) == 0 &&
+              (whole[length] == '\0' || whole[length] == '/' || length == 1);
+    free(whole_dir);
+    free(whole);
+    return is;
+}
+
 // Each output would be an input of the next run.
 static grus_status check_inputs(const grus_run_options *options, grus_error *error)
 {
+    if (options->filelist && options->n_inputs == 0 && is_same_file(".", options->outdir))
+        return grus_fail(error, GRUS_E_USAGE, options->outdir, NULL,
+                         "is the directory of inputs and of outputs at once; choose another output directory");
     for (size_t i = 0; i < options->n_inputs; i++)
         if (is_same_file(options->inputs[i], options->outdir))
             return grus_fail(error, GRUS_E_USAGE, options->inputs[i], NULL,
                              "is the directory of inputs and of outputs at once; choose another output directory");
+        else if (options->recursive && is_within(options->inputs[i], options->outdir))
+            return grus_fail(error, GRUS_E_USAGE, options->inputs[i], NULL,
+                             "lies in the output directory, which would put outputs among it; choose another one");
     return GRUS_OK;
+}
+
+// ---- folders ----
+
+static void free_files(char **files, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(files[i]);
+    free(files);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// The names that files of the shards will have, sorted, in one fresh list; NULL where memory is short.
+static char **name_files(const grus_shards *shards, const char *suffix, size_t *n)
+{
+    char **files = calloc(2 * shards->n + 1, sizeof *files);
+    *n = 0;
+    for (size_t i = 0; files && i < shards->n; i++) {
+        const char *stem = shards->list[i].stem, *const behind[] = {suffix, GRUS_OUTDIR_MANIFEST_SUFFIX};
+        for (size_t side = 0; stem && side < 2; side++, (*n)++)
+            if (asprintf(&files[*n], "%s%s", stem, behind[side]) < 0) {
+                free_files(files, *n);
+                return NULL;
+            }
+    }
+    if (files && *n)
+        qsort(files, *n, sizeof *files, by_text);
+    return files;
+}
+
+// A folder of inputs may have the name of an output or of a manifest.
+static grus_status check_folder(const grus_shard *shard, char *const *files, size_t n, grus_error *error)
+{
+    char *folder = strdup(shard->stem);
+    if (!folder)
+        return grus_fail_memory(error, strlen(shard->stem));
+    grus_status status = GRUS_OK;
+    for (char *slash; (slash = strrchr(folder, '/')) != NULL && status == GRUS_OK;) {
+        *slash = '\0';
+        if (bsearch(&folder, files, n, sizeof *files, by_text))
+            status = grus_fail(error, GRUS_E_USAGE, shard->path, NULL,
+                               "its folder %s has the name of another shard's output or manifest; rename one of them",
+                               folder);
+    }
+    free(folder);
+    return status;
+}
+
+static grus_status check_folders(const grus_shards *shards, const char *suffix, grus_error *error)
+{
+    size_t n = 0, first = 0;
+    while (first < shards->n && !(shards->list[first].stem && strchr(shards->list[first].stem, '/')))
+        first++;
+    if (first == shards->n)
+        return GRUS_OK;
+    char **files = name_files(shards, suffix, &n);
+    if (!files)
+        return grus_fail_memory(error, shards->n * sizeof *files);
+    grus_status status = GRUS_OK;
+    for (size_t i = first; i < shards->n && status == GRUS_OK; i++)
+        if (shards->list[i].stem)
+            status = check_folder(&shards->list[i], files, n, error);
+    free_files(files, n);
+    return status;
 }
 
 // ---- the report ----
@@ -68,14 +155,9 @@ static bool is_same_directory(const char *a, const char *b)
 // Whether dir is .grus of outdir, or below it.
 static bool is_own(const char *dir, const char *outdir)
 {
-    char *whole = realpath(dir, NULL), *own = grus_path_join(outdir, GRUS_OUTDIR_OWN_NAME);
-    char *whole_own = own ? realpath(own, NULL) : NULL;
-    size_t length = whole_own ? strlen(whole_own) : 0;
-    bool is =
-        whole && whole_own && strncmp(whole, whole_own, length) == 0 && (whole[length] == '\0' || whole[length] == '/');
-    free(whole_own);
+    char *own = grus_path_join(outdir, GRUS_OUTDIR_OWN_NAME);
+    bool is = own && is_within(dir, own);
     free(own);
-    free(whole);
     return is;
 }
 
@@ -155,6 +237,8 @@ grus_status grus_places_check(const grus_run_options *options, const grus_shards
         status = check_names(shards, options->outdir, suffix, error);
         if (status == GRUS_OK)
             status = check_inputs(options, error);
+        if (status == GRUS_OK)
+            status = check_folders(shards, suffix, error);
     }
     if (status == GRUS_OK && options->report && strcmp(options->report, "-") != 0)
         status = check_report(options, shards, suffix, error);

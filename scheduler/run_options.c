@@ -17,7 +17,7 @@
 
 // A field that is appended begins where the caller's struct ends: there is no padding that it could come to lie in.
 _Static_assert(sizeof(grus_search) == offsetof(grus_search, sampling_temperature) + sizeof(double), "padding");
-_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, n_ensemble) + sizeof(size_t), "padding");
+_Static_assert(sizeof(grus_run_options) == offsetof(grus_run_options, filelist) + sizeof(char *), "padding");
 _Static_assert(sizeof(grus_progress) == offsetof(grus_progress, bytes_resumed) + sizeof(uint64_t), "padding");
 _Static_assert(sizeof(grus_run_events) == offsetof(grus_run_events, on_shard) + sizeof(void (*)(void)), "padding");
 

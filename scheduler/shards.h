@@ -1,5 +1,5 @@
-// shards.h: the INPUTs of a run as one list of shards, in the order that every process of the run sees.
-// Opening and reading them is the reader's business.
+// shards.h: the shards of a run as one list, in the order that every process of the run sees. Where they come from is
+// inputs.h's business, opening and reading them the reader's.
 #ifndef GRUS_SCHEDULER_SHARDS_H
 #define GRUS_SCHEDULER_SHARDS_H
 
@@ -9,7 +9,7 @@
 
 typedef struct grus_shard {
     char *path;       // "-" is standard input
-    const char *name; // of the file, without its directory; points into path
+    const char *name; // of the file, below the directory that was given; points into path
     char *stem;       // NULL where the type of an unusable input is unknown
     char *fault;      // why it cannot be opened, else NULL
     grus_shard_kind kind;
@@ -30,11 +30,15 @@ typedef struct grus_shards {
     char *others[GRUS_NAMED_OTHERS + 1]; // one of them for the next to come
 } grus_shards;                           // zero-initialised is empty
 
-// A file is a shard, a directory stands for its files of known type in byte order of the name (names that begin with a
-// dot are left out), "-" is standard input. A shard that cannot be opened stays in its place, with a fault.
-// GRUS_E_USAGE: a file of unknown type, two shards of one stem. GRUS_E_INPUT: not one can be opened; the list is then
-// whole all the same. Free shards in every case.
-grus_status grus_shards_list(grus_shards *shards, const char *const *inputs, size_t n_inputs, grus_error *error);
+// Adds the file of this name below dir (NULL: the working directory); where it cannot be opened, with a fault.
+grus_status grus_shards_add_file(grus_shards *shards, const char *dir, const char *name, grus_error *error);
+// Adds what has this path, whose last name_length bytes are its name, with what is wrong with it (NULL: nothing) and no more
+// known of it.
+grus_status grus_shards_add(grus_shards *shards, const char *path, size_t name_length, const char *fault,
+                            grus_error *error);
+// Counts what a directory holds besides shards. why: "", or what is said behind the name.
+grus_status grus_shards_add_other(grus_shards *shards, const char *name, bool is_directory, const char *why,
+                                  grus_error *error);
 void grus_shards_free(grus_shards *shards);
 
 // GRUS_E_USAGE: what the directories hold besides shards (files of other names, directories, names that begin with a dot), in

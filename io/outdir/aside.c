@@ -16,17 +16,22 @@
 
 typedef struct grus_aside {
     const char *outdir, *stem;
-    int dir;       // that the names are below; AT_FDCWD
-    size_t below;  // bytes of a path that lead to it
-    size_t number; // the first that may be free
+    const grus_hold *hold; // or NULL
+    int dir;               // that the names are below; AT_FDCWD
+    size_t below;          // bytes of a path that lead to it
+    size_t number;         // the first that may be free
 } grus_aside;
 
 static int rename_to_number(const grus_aside *aside, const char *path, const char *suffix, grus_status *status,
                             grus_error *error)
 {
     char *to = grus_outdir_aside(aside->outdir, aside->stem, aside->number, suffix);
-    int reason = to ? grus_rename_new(aside->dir, path + aside->below, aside->dir, to + aside->below, NULL) : ENOMEM;
-    if (reason == 0)
+    int reason = to ? 0 : ENOMEM;
+    if (to)
+        *status = grus_hold_folders(aside->hold, to, aside->stem, error);
+    if (to && !*status)
+        reason = grus_rename_new(aside->dir, path + aside->below, aside->dir, to + aside->below, NULL);
+    if (to && !*status && reason == 0)
         *status = grus_dir_sync_of(to, error);
     free(to);
     return reason;
@@ -53,7 +58,7 @@ static grus_status move_file(grus_aside *aside, char *path, const char *suffix, 
 grus_status grus_aside_move(const char *outdir, const char *stem, const char *suffix, const grus_hold *hold,
                             grus_error *error)
 {
-    grus_aside aside = {.outdir = outdir, .stem = stem, .dir = AT_FDCWD, .number = 1};
+    grus_aside aside = {.outdir = outdir, .stem = stem, .hold = hold, .dir = AT_FDCWD, .number = 1};
     grus_status status = hold ? grus_hold_check(hold, error) : GRUS_OK;
     if (!status)
         status = grus_outdir_prepare_aside(outdir, error);

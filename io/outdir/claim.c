@@ -1,4 +1,5 @@
-// claim.c: writes, compares and reads run.json. Its names become paths, so that one with a slash in it is refused.
+// claim.c: writes, compares and reads run.json. Its names become paths, so that one that
+// would lead out of the directory, or to its .grus, is refused.
 #include "config.h"
 
 #include "io/outdir/claim.h"
@@ -44,10 +45,10 @@ static bool take_identity(const json_t *value, char run[GRUS_RUN_IDENTITY])
 static grus_status take_input(grus_claim *claim, const char *path, const json_t *json, grus_error *error)
 {
     const char *name = json_string_value(json);
-    if (!name || !*name || strchr(name, '/'))
+    if (!name || !grus_outdir_takes_name(name))
         return damaged(path, "inputs", "a list of file names", error);
     claim->inputs[claim->n] = strdup(name);
-    claim->stems[claim->n] = grus_shard_stem(name);
+    claim->stems[claim->n] = grus_shard_whole_stem(name);
     claim->n++;
     return claim->inputs[claim->n - 1] && claim->stems[claim->n - 1] ? GRUS_OK : grus_fail_memory(error, strlen(name));
 }

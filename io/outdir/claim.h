@@ -25,7 +25,7 @@ typedef struct grus_claim {
     grus_compress compress;
     const char *suffix;
     size_t n;
-    char **inputs; // (n) names without directory, in the order of the run
+    char **inputs; // (n) names below the directory that was given, in the order of the run
     char **stems;  // (n) of their outputs
 } grus_claim;      // zero-initialised is empty
 

@@ -53,6 +53,8 @@ static grus_status write_text(const grus_hold *hold, const char *partial, const 
     grus_hold_target(hold, &temp);
     status = grus_hold_check(hold, error);
     if (!status)
+        status = grus_hold_folders(hold, path, stem, error);
+    if (!status)
         status = grus_temp_place(&temp, path, NULL, error);
     grus_temp_discard(&temp);
     return status;

@@ -49,6 +49,9 @@ grus_status grus_hold_take(const char *outdir, grus_hold *hold, grus_error *erro
         status = grus_fail_errno(error, GRUS_E_OUTPUT, outdir, "cannot be opened");
     else
         status = find_claim(hold, &hold->claim, error);
+    hold->folders = grus_folders_new();
+    if (!status && !hold->folders)
+        status = grus_fail_memory(error, strlen(outdir));
     if (!status)
         status = grus_claim_identity(outdir, hold->run, error);
     if (status)
@@ -60,6 +63,7 @@ void grus_hold_release(grus_hold *hold)
 {
     if (hold->dir >= 0)
         close(hold->dir);
+    grus_folders_free(hold->folders);
     free(hold->outdir);
     *hold = (grus_hold){.dir = -1};
 }
@@ -89,4 +93,12 @@ void grus_hold_target(const grus_hold *hold, grus_temp *temp)
 {
     temp->target = hold->dir;
     temp->below = strlen(hold->outdir) + 1;
+}
+
+grus_status grus_hold_folders(const grus_hold *hold, const char *path, const char *stem, grus_error *error)
+{
+    grus_folders_place place = {.dir = AT_FDCWD};
+    if (hold)
+        place = (grus_folders_place){hold->dir, strlen(hold->outdir) + 1, hold->folders};
+    return grus_folders_make(&place, path, stem, error);
 }

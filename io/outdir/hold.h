@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 #include "io/outdir/claim.h"
+#include "io/outdir/folders.h"
 #include "io/outdir/temporary.h"
 
 typedef struct grus_hold {
@@ -13,6 +14,7 @@ typedef struct grus_hold {
     int dir; // of outdir, as it was when it was claimed; -1: nothing is held
     char run[GRUS_RUN_IDENTITY];
     grus_file_facts claim; // run.json, as it was found to have this identity
+    grus_folders *folders; // those that are known to be on the disk
 } grus_hold;
 
 void grus_hold_new_identity(char run[GRUS_RUN_IDENTITY]);
@@ -26,5 +28,7 @@ void grus_hold_release(grus_hold *hold); // safe where dir is -1
 grus_status grus_hold_check(const grus_hold *hold, grus_error *error);
 // Makes the final name of a temporary file one below that handle.
 void grus_hold_target(const grus_hold *hold, grus_temp *temp);
+// Makes the folders of stem in path, that of a file in the directory; hold may be NULL.
+grus_status grus_hold_folders(const grus_hold *hold, const char *path, const char *stem, grus_error *error);
 
 #endif

@@ -104,7 +104,9 @@ static grus_status write_text(const char *partial, const char *stem, const char 
         return status;
     if (guard->hold)
         grus_hold_target(guard->hold, &temp);
-    status = place_text(&temp, path, guard, text, error);
+    status = grus_hold_folders(guard->hold, path, stem, error);
+    if (!status)
+        status = place_text(&temp, path, guard, text, error);
     grus_temp_discard(&temp);
     return status;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "io/file.h"
 
 #define OWN "/.grus"
@@ -27,6 +28,17 @@
 bool grus_outdir_is_stdout(const char *outdir)
 {
     return strcmp(outdir, "-") == 0;
+}
+
+bool grus_outdir_takes_name(const char *name)
+{
+    static const char own[] = GRUS_OUTDIR_OWN_NAME;
+    for (const char *at = name; (at = strstr(at, own)) != NULL; at++) {
+        char behind = at[sizeof own - 1];
+        if ((at == name || at[-1] == '/') && (behind == '/' || behind == '\0'))
+            return false;
+    }
+    return grus_path_is_below(name);
 }
 
 char *grus_outdir_output(const char *outdir, const char *stem, const char *suffix)
@@ -64,7 +76,11 @@ char *grus_outdir_manifest(const char *outdir, const char *stem)
 char *grus_outdir_aside(const char *outdir, const char *stem, size_t number, const char *suffix)
 {
     char *path;
-    return asprintf(&path, "%s" ASIDE "/%.*s.%zu%s", outdir, ASIDE_STEM_MAX, stem, number, suffix) < 0 ? NULL : path;
+    int folder = (int)(grus_path_name(stem) - stem);
+    return asprintf(&path, "%s" ASIDE "/%.*s%.*s.%zu%s", outdir, folder, stem, ASIDE_STEM_MAX, stem + folder, number,
+                    suffix) < 0
+               ? NULL
+               : path;
 }
 
 char *grus_outdir_failures(const char *outdir)

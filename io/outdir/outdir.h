@@ -8,6 +8,8 @@
 //     OUTDIR/.grus/failed/STEM.json            why a shard has failed, until it succeeds
 //     OUTDIR/.grus/aside/STEM.N.SUFFIX, .json     outputs and manifests that are out of date
 //     OUTDIR/.grus/partial/STEM.UNIQUE[+journal]  what is being written
+//
+// STEM may lead through folders (a/b/part-0), which are the same below each of these; partial/ has none (temporary.h).
 #ifndef GRUS_IO_OUTDIR_OUTDIR_H
 #define GRUS_IO_OUTDIR_OUTDIR_H
 
@@ -22,6 +24,9 @@
 
 // "-" stands for standard output, where nothing is kept.
 bool grus_outdir_is_stdout(const char *outdir);
+
+// Whether an input may have this name below its directory: grus_path_is_below, and no part of it is ".grus".
+bool grus_outdir_takes_name(const char *name);
 
 // Makes outdir and the directories that grus has in it where missing. GRUS_E_OUTPUT when that is refused or not
 // writable.
@@ -39,7 +44,7 @@ char *grus_outdir_report(const char *outdir, size_t rank, size_t world_size);
 char *grus_outdir_run(const char *outdir);
 char *grus_outdir_manifests(const char *outdir); // the directory
 char *grus_outdir_manifest(const char *outdir, const char *stem);
-// A long stem is cut, so that there is room for the number.
+// A long last part of the stem is cut, so that there is room for the number.
 char *grus_outdir_aside(const char *outdir, const char *stem, size_t number, const char *suffix);
 char *grus_outdir_failures(const char *outdir); // the directory
 char *grus_outdir_failure(const char *outdir, const char *stem);

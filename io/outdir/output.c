@@ -315,6 +315,8 @@ static grus_status place(grus_output *output, const char *path, bool *stays, gru
     grus_status status = output->hold ? grus_hold_check(output->hold, error) : GRUS_OK;
     if (!status)
         status = grus_manifest_drop_stale(output->outdir, output->stem, output->suffix, manifest, error);
+    if (!status)
+        status = grus_hold_folders(output->hold, path, output->stem, error);
     for (int attempt = 0; !status && !*stays && attempt < ATTEMPTS; attempt++) {
         bool exists = false, same = false;
         status = grus_temp_place(&output->temp, path, &exists, error);

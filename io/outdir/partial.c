@@ -148,8 +148,9 @@ void grus_partials_free(grus_partials *partials)
 
 bool grus_partial_is_of(const grus_partial *partial, const char *stem)
 {
-    size_t length = grus_min(strlen(stem), GRUS_TEMP_STEM_MAX);
-    return partial->stem_length == length && memcmp(partial->name, stem, length) == 0;
+    char flat[GRUS_TEMP_STEM_MAX + 1];
+    grus_temp_stem(stem, flat);
+    return partial->stem_length == strlen(flat) && memcmp(partial->name, flat, partial->stem_length) == 0;
 }
 
 // Of a path that is freed; NULL is allowed.
@@ -164,7 +165,10 @@ static void remove_file(char *path)
 static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
 {
     char *stem = strndup(partial->name, partial->stem_length);
-    bool spent = stem && partial->stem_length < GRUS_TEMP_STEM_MAX && grus_manifest_is_done(outdir, stem, suffix);
+    char *below = grus_temp_stem_of(partial->name, partial->stem_length);
+    bool spent = stem && below && partial->stem_length < GRUS_TEMP_STEM_MAX &&
+                 (grus_manifest_is_done(outdir, stem, suffix) || grus_manifest_is_done(outdir, below, suffix));
+    free(below);
     free(stem);
     return spent;
 }

@@ -13,12 +13,15 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file.h"
 #include "io/outdir/origin.h"
+
+#define SLASH "%2F" // in a flat stem
 
 static grus_status refused(grus_error *error, const char *path, const char *what)
 {
@@ -35,16 +38,55 @@ uint64_t grus_temp_random(void)
     return (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&number;
 }
 
+void grus_temp_stem(const char *stem, char flat[GRUS_TEMP_STEM_MAX + 1])
+{
+    size_t used = 0, length = 0, skipped = 0; // bytes written; of the whole; of it that there is no room for
+    if (!strchr(stem, '/')) {
+        snprintf(flat, GRUS_TEMP_STEM_MAX + 1, "%s", stem);
+        return;
+    }
+    for (const char *at = stem; *at; at++)
+        length += *at == '/' ? strlen(SLASH) : 1;
+    if (length > GRUS_TEMP_STEM_MAX) {
+        used = (size_t)sprintf(flat, "%016" PRIx64, (uint64_t)XXH64(stem, strlen(stem), 0));
+        skipped = length - (GRUS_TEMP_STEM_MAX - used);
+    }
+    size_t passed = 0;
+    for (; *stem; stem++) {
+        const char plain[] = {*stem, '\0'};
+        for (const char *from = *stem == '/' ? SLASH : plain; *from; from++)
+            if (passed++ >= skipped)
+                flat[used++] = *from;
+    }
+    flat[used] = '\0';
+}
+
+char *grus_temp_stem_of(const char *flat, size_t length)
+{
+    char *stem = strndup(flat, length);
+    if (!stem)
+        return NULL;
+    char *to = stem;
+    for (const char *from = stem; *from; to++) {
+        bool slash = strncmp(from, SLASH, strlen(SLASH)) == 0;
+        *to = slash ? '/' : *from;
+        from += slash ? strlen(SLASH) : 1;
+    }
+    *to = '\0';
+    return stem;
+}
+
 grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error)
 {
-    char origin[GRUS_ORIGIN_MAX];
+    char origin[GRUS_ORIGIN_MAX], flat[GRUS_TEMP_STEM_MAX + 1];
+    grus_temp_stem(stem, flat);
     *temp = (grus_temp){.fd = -1, .target = AT_FDCWD};
     grus_status status = grus_origin_this(origin, error);
     if (status)
         return status;
     for (int attempt = 0; attempt < 8; attempt++) {
-        if (asprintf(&temp->path, "%s/%.*s.%ld-%016" PRIx64 "@%s%s", dir, (int)GRUS_TEMP_STEM_MAX, stem, (long)getpid(),
-                     grus_temp_random(), origin, tail) < 0) {
+        if (asprintf(&temp->path, "%s/%s.%ld-%016" PRIx64 "@%s%s", dir, flat, (long)getpid(), grus_temp_random(),
+                     origin, tail) < 0) {
             temp->path = NULL;
             return grus_fail_memory(error, strlen(dir) + strlen(stem));
         }

@@ -19,7 +19,14 @@ typedef struct grus_temp {
 
 uint64_t grus_temp_random(void);
 
-// GRUS_E_OUTPUT when it cannot be made. A long stem is cut to GRUS_TEMP_STEM_MAX bytes. The file is locked (flock)
+// The stem as the names of temporary files have it, which lie in one directory: cut to GRUS_TEMP_STEM_MAX bytes, and where it
+// leads through folders with %2F for each slash, and cut in front, behind a hash of the whole.
+void grus_temp_stem(const char *stem, char flat[GRUS_TEMP_STEM_MAX + 1]);
+// A stem that may have become this, of less than GRUS_TEMP_STEM_MAX bytes: one in folders where there is a %2F. In a fresh
+// string; NULL where memory is short.
+char *grus_temp_stem_of(const char *flat, size_t length);
+
+// GRUS_E_OUTPUT when it cannot be made. The stem becomes that of grus_temp_stem. The file is locked (flock)
 // until it is closed.
 grus_status grus_temp_open(const char *dir, const char *stem, const char *tail, grus_temp *temp, grus_error *error);
 

@@ -52,16 +52,19 @@ bool grus_shard_is_json(const char *path)
     return grus_path_ends(path, uncoded_length(path), JSON);
 }
 
-char *grus_shard_stem(const char *path)
+char *grus_shard_whole_stem(const char *name)
 {
-    if (strcmp(path, "-") == 0)
+    if (strcmp(name, "-") == 0)
         return strdup("stdin");
     grus_shard_kind kind;
-    size_t length = stem_length(path, &kind);
-    if (length == 0)
-        length = strlen(path);
-    size_t start = length;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    return strndup(path + start, length - start);
+    size_t length = stem_length(name, &kind);
+    return strndup(name, length ? length : strlen(name));
+}
+
+char *grus_shard_stem(const char *path)
+{
+    char *whole = grus_shard_whole_stem(path);
+    char *stem = whole ? strdup(grus_path_name(whole)) : NULL;
+    free(whole);
+    return stem;
 }

@@ -21,5 +21,7 @@ bool grus_shard_kind_of(const char *path, grus_shard_kind *kind);
 bool grus_shard_is_json(const char *path);
 // The name without directory, .zst or .gz, and type, in a fresh string; NULL when memory is short. "-" gives "stdin".
 char *grus_shard_stem(const char *path);
+// The same with the folders that the name leads through.
+char *grus_shard_whole_stem(const char *name);
 
 #endif

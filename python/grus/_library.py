@@ -104,9 +104,11 @@ class run_options_t(ctypes.Structure):
         ("last_reserved", c_bool * 6),
         ("prefix_key", c_char_p),
         ("compress", c_uint8),
-        ("compress_reserved", c_bool * 7),
+        ("recursive", c_bool),
+        ("compress_reserved", c_bool * 6),
         ("ensemble", POINTER(c_void_p)),
         ("n_ensemble", c_size_t),
+        ("filelist", c_char_p),
     ]
 
 

@@ -343,7 +343,7 @@ class Model:
         on_shard_error is given an Error for each shard that failed. Ctrl-C ends the run, which the same call goes on with later.
         Options are those of a search, those of `run`, and format, compress, level, threads, checkpoint_records, report, rank,
         world_size, strict, dry_run, on_changed, grow, max_errors, max_errors_percent, output_key, field_prefix, text_column,
-        target_column.
+        target_column, recursive, filelist (which goes with one directory, or none: []).
         """
         chosen = Options(self._pointer, dict(options, task=task))
         listed = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)

@@ -13,14 +13,16 @@ _RUN = {
     "batch_tokens", "max_memory", "max_record", "checkpoint_records", "report", "rank", "world_size", "fail_on_error",
     "token_scores", "strict", "dry_run", "on_changed", "mark_truncated", "seed", "window_log", "grow", "max_errors",
     "max_errors_percent", "output_key", "field_prefix", "head_output", "prefix_key", "attention_heads", "compress",
+    "recursive", "filelist",
 }  # fmt: skip
 _WORDS = {"task", "attention", "format", "length_norm", "head_output", "on_changed", "compress"}
-_PATHS = {"report"}
+_PATHS = {"report", "filelist"}
 
 # What records in memory have no use for.
 SHARDS_ALONE = {
     "format", "level", "text_column", "target_column", "checkpoint_records", "report", "rank", "world_size", "strict",
     "dry_run", "on_changed", "window_log", "grow", "max_errors", "max_errors_percent", "output_key", "field_prefix", "compress",
+    "recursive", "filelist",
 }  # fmt: skip
 
 

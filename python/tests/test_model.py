@@ -206,6 +206,16 @@ class Shards(unittest.TestCase):
         self.assertTrue(seen and seen[-1].final and seen[-1].records == 600)
         self.assertEqual(self.model.run_shards(inputs, self.at / "out", beam_size=3, n_best=2).shards_skipped, 2)
 
+    def test_folders(self):
+        (self.at / "tree" / "in").mkdir(parents=True)
+        shutil.copy(self.at / "a.txt", self.at / "tree" / "in")
+        last = self.model.run_shards(self.at / "tree", self.at / "t", recursive=True)
+        self.assertEqual(last.shards_done, 1)
+        (self.at / "list").write_text("in/a.txt\n")
+        self.model.run_shards(self.at / "tree", self.at / "l", filelist=self.at / "list")
+        one, other = (self.at / where / "in" / "a.jsonl.zst" for where in "tl")
+        self.assertEqual(one.read_bytes(), other.read_bytes())
+
     def test_errors(self):
         failed = []
         (self.at / "d.jsonl.zst").write_bytes(b"nothing of the kind")

@@ -136,7 +136,7 @@ def words(n, seed):
 
 def make_shards(folder, shards, records):
     """Shards of three kinds in turn; texts of which some are empty and some hold what the model does not know."""
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     for i in range(shards):
         texts = words(records, i + 1)
         if i % 3 == 1:
@@ -178,9 +178,9 @@ class Job:
         self.seconds = time.monotonic() - started
         self.wanted = self.settled(tree(outdir))
         self.finished = outdir
-        self.outputs = sorted(p for p, data in self.wanted.items() if "/" not in p and data is not None)
+        self.outputs = sorted(p for p, data in self.wanted.items() if not p.startswith(".grus/") and data is not None)
         self.records = sum(json.loads(data)["records_in"] for p, data in self.wanted.items()
-                           if p.startswith(".grus/done/"))
+                           if p.startswith(".grus/done/") and data is not None)
         need(len(self.outputs) >= 1 and self.records > 0, "%s: nothing was done" % name)
 
     @staticmethod
@@ -209,7 +209,7 @@ class Job:
         for path, data in files.items():
             if is_report(path):
                 json.loads(data)
-            elif "/" not in path and data is not None:
+            elif not path.startswith(".grus/") and data is not None:
                 need(path in self.outputs or path.startswith("report"), "a stranger in OUTDIR: %s" % path)
 
     def check_finished(self, outdir, leftovers=False, unread=False):

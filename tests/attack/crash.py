@@ -99,6 +99,15 @@ def checkpoints_of(journal):
     return records
 
 
+def files_below(folder, path=""):
+    """The files that are on the disk for certain in a folder and those in it, with their paths."""
+    for name, node in folder.synced.items():
+        if isinstance(node, Folder):
+            yield from files_below(node, path + name + "/")
+        else:
+            yield path + name, node
+
+
 class Power:
     """A run whose changes are written down, and what may be left of them."""
 
@@ -130,11 +139,11 @@ class Power:
         """Records whose results are on the disk for certain: in shards that are done, and in checkpoints of others."""
         out = disk.top.synced.get("out", Folder()).synced
         grus = out.get(".grus", Folder()).synced
-        manifests = grus.get("done", Folder()).synced
+        manifests = dict(files_below(grus.get("done", Folder())))
         done = sum(json.loads(manifest.synced)["records_in"] for manifest in manifests.values())
         best = {}
         for name, journal in grus.get("partial", Folder()).synced.items():
-            stem = name.split(".")[0]
+            stem = name.split(".")[0].replace("%2F", "/")
             if name.endswith("+journal") and stem + ".json" not in manifests:
                 best[stem] = max(checkpoints_of(journal.synced) + [best.get(stem, 0)])
         return done, sum(best.values())
@@ -160,6 +169,9 @@ def make_jobs(command, root):
     make_shards(longer, 3, 400)
     many = os.path.join(root, "many-in")
     make_shards(many, 9, 5)
+    folders = os.path.join(root, "folders-in")
+    for i, folder in enumerate((".", "a", "a/b", "c")):
+        make_shards(os.path.join(folders, folder), 1 + i % 2, 12)
     model = os.path.join(GOLDEN, "bahdanau/model")
     return {
         "short": Job(command, root, "short", model, [inputs]),
@@ -168,11 +180,13 @@ def make_jobs(command, root):
                            ["--checkpoint-records", str(INTERVAL), "--batch-tokens", "200"]),
         "two": Job(command, root, "two", model, [inputs], world=2),
         "eight": Job(command, root, "eight", model, [many], world=8),
+        "folders": Job(command, root, "folders", model, [folders], ["--recursive", "--checkpoint-records", "4"], world=2),
     }
 
 
 # Name of the job, copies of its only rank.
-TOGETHER = (("short", 1), ("longer", 1), ("checkpoints", 1), ("checkpoints", 2), ("short", 2), ("short", 8), ("two", 1), ("eight", 1))
+TOGETHER = (("short", 1), ("longer", 1), ("checkpoints", 1), ("checkpoints", 2), ("short", 2), ("short", 8), ("two", 1), ("eight", 1),
+            ("folders", 1))
 HOWS = ("kill-before", "kill-after", "kill-amid")
 
 
@@ -256,7 +270,7 @@ def main():
         command = Command(attack.root)
         usable(command)
         jobs = make_jobs(command, attack.root)
-        powers = [Power(attack, jobs[name]) for name in ("short", "checkpoints", "two")]
+        powers = [Power(attack, jobs[name]) for name in ("short", "checkpoints", "two", "folders")]
         if options.seconds:
             attack.each(slice_of_everything(attack, jobs, powers, options))
         if not options.seconds and "change" in options.only:

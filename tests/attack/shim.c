@@ -378,6 +378,14 @@ SHIM int mkdir(const char *path, mode_t mode)
     LOGGED_CHANGE(MKDIR, real(path, mode), "mkdir", 0, path, NULL, shim_inode_of(-1, path))
 }
 
+SHIM int mkdirat(int dir, const char *path, mode_t mode)
+{
+    REAL(mkdirat);
+    char full[4096];
+    const char *name = whole_path(dir, path, full);
+    LOGGED_CHANGE(MKDIR, real(dir, path, mode), "mkdir", 0, name, NULL, shim_inode_of(-1, name))
+}
+
 SHIM int flock(int fd, int operation)
 {
     REAL(flock);

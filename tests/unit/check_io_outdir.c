@@ -332,6 +332,49 @@ START_TEST(unusable_directories)
 }
 END_TEST
 
+// What temporary files are called by, which of a stem in folders is one name and tells the stem.
+START_TEST(flat_stems)
+{
+    static const struct {
+        const char *stem, *flat;
+    } cases[] = {{"s", "s"}, {"a/s", "a%2Fs"}, {"a b/c.d/s", "a b%2Fc.d%2Fs"}, {"100%", "100%"}};
+    char flat[GRUS_TEMP_STEM_MAX + 1], long_stem[301] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grus_temp_stem(cases[i].stem, flat);
+        ck_assert_str_eq(flat, cases[i].flat);
+        char *stem = grus_temp_stem_of(flat, strlen(flat));
+        ck_assert_str_eq(stem, cases[i].stem);
+        free(stem);
+    }
+    memset(long_stem, 'x', 300);
+    grus_temp_stem(long_stem, flat);
+    ck_assert(strlen(flat) == GRUS_TEMP_STEM_MAX && strspn(flat, "x") == GRUS_TEMP_STEM_MAX);
+    // The end stays, and what is not there counts too.
+    char other[GRUS_TEMP_STEM_MAX + 1];
+    memcpy(long_stem + 290, "/end-of-it", 11);
+    grus_temp_stem(long_stem, flat);
+    ck_assert_uint_eq(strlen(flat), GRUS_TEMP_STEM_MAX);
+    ck_assert_str_eq(flat + GRUS_TEMP_STEM_MAX - 12, "%2Fend-of-it");
+    long_stem[0] = 'y';
+    grus_temp_stem(long_stem, other);
+    ck_assert_str_ne(flat, other);
+    ck_assert_str_eq(flat + 16, other + 16);
+}
+END_TEST
+
+START_TEST(names_of_inputs)
+{
+    static const char *const taken[] = {"a", "a/b", "...", "a/..b", ".grusx/a", "a/x.grus", ".a/b"},
+                             *const refused[] = {"",     "/a",     "a/",    "a//b",     "..",      ".",
+                                                 "../a", "a/../b", "a/.",   ".grus",    ".grus/a", "a/.grus",
+                                                 "./a",  "a/..",   "x/./y", "a/.grus/b"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        ck_assert_msg(grus_outdir_takes_name(taken[i]), "%s", taken[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        ck_assert_msg(!grus_outdir_takes_name(refused[i]), "%s", refused[i]);
+}
+END_TEST
+
 Suite *outdir_suite(void)
 {
     Suite *suite = suite_create("io/output directory");
@@ -342,6 +385,8 @@ Suite *outdir_suite(void)
     tcase_add_test(tests, elsewhere_is_left_alone);
     tcase_add_test(tests, swept_though_the_number_lives);
     tcase_add_test(tests, swept_beside_a_file);
+    tcase_add_test(tests, flat_stems);
+    tcase_add_test(tests, names_of_inputs);
     tcase_add_test(tests, replaced_file);
     tcase_add_test(tests, unusable_directories);
     suite_add_tcase(suite, tests);

@@ -75,12 +75,22 @@ int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
     return fine ? __real_renameat2(from_dir, from, to_dir, to, flags) : -1;
 }
 
-static grus_status commit(const char *outdir, grus_error *error)
+// A stem, and which of the calls of its commit gives the output its name. Shard: fsync, close, rename without replacing,
+// fsync of its directory; then the manifest in the same way. Each folder's name is brought to the disk before what lies in it.
+typedef struct sync_case {
+    const char *stem, *order;
+    size_t placed;
+} sync_case;
+
+static const sync_case cases[] = {{"s", "fcodfcmd", 2}, {"a/b/s", "fcddodfcddmd", 4}};
+#define N_CASES (sizeof cases / sizeof *cases)
+
+static grus_status commit(const char *outdir, const char *stem, grus_error *error)
 {
     grus_output *output;
     grus_manifest manifest = {.input = (char[]){"s.jsonl"}, .kernel = "skx", .version = "0"};
     ck_assert_int_eq(grus_outdir_prepare(outdir, error), GRUS_OK);
-    ck_assert_int_eq(grus_output_open(outdir, "s", ".jsonl.zst", 3, &output, error), GRUS_OK);
+    ck_assert_int_eq(grus_output_open(outdir, stem, ".jsonl.zst", 3, &output, error), GRUS_OK);
     ck_assert_int_eq(grus_output_write(output, "{}\n", 3, error), GRUS_OK);
     memset(events, 0, sizeof events);
     recording = true;
@@ -89,38 +99,37 @@ static grus_status commit(const char *outdir, grus_error *error)
     return status;
 }
 
-// Shard: fsync, close, rename without replacing, fsync of its directory; then the manifest in the same way.
-static const char order[] = "fcodfcmd";
-
 START_TEST(order_of_calls)
 {
     grus_error error;
     fails_at = NULL;
-    ck_assert_int_eq(commit(test_path("out"), &error), GRUS_OK);
-    ck_assert_str_eq(events, order);
+    ck_assert_int_eq(commit(test_path("out"), cases[_i].stem, &error), GRUS_OK);
+    ck_assert_str_eq(events, cases[_i].order);
 }
 END_TEST
 
 // Whichever call fails: an error, no try again, nothing half done that looks finished, and the next run is whole.
 START_TEST(each_call_fails)
 {
+    const char *stem = cases[_i].stem, *order = cases[_i].order;
     for (size_t i = 0; i < strlen(order); i++) {
         char name[16], path[64];
         grus_error error = {0};
         snprintf(name, sizeof name, "out%zu", i);
-        snprintf(path, sizeof path, "%s/s.jsonl.zst", name);
+        snprintf(path, sizeof path, "%s/%s.jsonl.zst", name, stem);
         fails_at = events + i;
-        ck_assert_msg(commit(test_path(name), &error) == GRUS_E_OUTPUT, "call %zu, %c", i, order[i]);
+        ck_assert_msg(commit(test_path(name), stem, &error) == GRUS_E_OUTPUT, "call %zu, %c", i, order[i]);
         ck_assert_msg(strncmp(events, order, i + 1) == 0 && events[i + 1] == '\0', "after call %zu: %s", i, events);
         ck_assert(strstr(error.cause, strerror(EIO)) && error.file[0] != '\0');
-        ck_assert_int_eq(file_exists(test_path(path)), i >= 3); // renamed, and perhaps not on the disk
+        // Renamed, and perhaps not on the disk.
+        ck_assert_int_eq(file_exists(test_path(path)), i > cases[_i].placed);
         snprintf(path, sizeof path, "%s/.grus/partial", name);
         ck_assert_uint_eq(count_files(test_path(path)), 0);
         // The manifest may be there when only its directory could not be synced.
-        ck_assert_int_eq(grus_manifest_is_done(test_path(name), "s", ".jsonl.zst"), i == 7);
+        ck_assert_int_eq(grus_manifest_is_done(test_path(name), stem, ".jsonl.zst"), i + 1 == strlen(order));
         fails_at = NULL;
-        ck_assert_int_eq(commit(test_path(name), &error), GRUS_OK);
-        ck_assert(grus_manifest_is_done(test_path(name), "s", ".jsonl.zst"));
+        ck_assert_int_eq(commit(test_path(name), stem, &error), GRUS_OK);
+        ck_assert(grus_manifest_is_done(test_path(name), stem, ".jsonl.zst"));
     }
 }
 END_TEST
@@ -130,8 +139,8 @@ Suite *sync_suite(void)
     Suite *suite = suite_create("sync");
     TCase *tests = tcase_create("sync");
     tcase_add_checked_fixture(tests, make_test_dir, remove_test_dir);
-    tcase_add_test(tests, order_of_calls);
-    tcase_add_test(tests, each_call_fails);
+    tcase_add_loop_test(tests, order_of_calls, 0, N_CASES);
+    tcase_add_loop_test(tests, each_call_fails, 0, N_CASES);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "scheduler/cpus.h"
-#include "scheduler/shards.h"
+#include "scheduler/inputs.h"
 #include "tests/unit/check_scheduler.h"
 
 // ---- shards ----
@@ -53,7 +53,7 @@ static grus_status list_of(grus_shards *shards, const char *one, const char *oth
 {
     const char *inputs[] = {one, other};
     *shards = (grus_shards){0};
-    return grus_shards_list(shards, inputs, other ? 2 : 1, error);
+    return grus_inputs_list(shards, &(grus_inputs){.list = inputs, .n = other ? 2 : 1}, error);
 }
 
 START_TEST(directory_is_its_shards_in_byte_order)
@@ -107,12 +107,13 @@ START_TEST(others_are_named)
     ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
     ck_assert_str_eq(error.cause, "26 files are no shards by their names: b.csv, c.gz, d.gz, e.gz, f.gz, …");
     grus_shards_free(&shards);
-    // The output of a run, which has a report and .grus.
+    // The output of a run, which has reports and .grus: nothing proves that a.jsonl is whole.
     ck_assert_int_eq(mkdir(path_of(".grus"), 0700), 0);
     put_file("report-12.json", "");
-    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_OK);
+    ck_assert_int_eq(list_of(&shards, folder, NULL, &error), GRUS_E_INPUT);
     ck_assert_int_eq(grus_shards_others(&shards, &error), GRUS_E_USAGE);
-    ck_assert_str_eq(error.cause, "26 files are no shards by their names: b.csv, c.gz, d.gz, e.gz, f.gz, …");
+    ck_assert_str_eq(error.cause,
+                     "27 files are no shards by their names: a.jsonl (no manifest), b.csv, c.gz, d.gz, e.gz, …");
     grus_shards_free(&shards);
 }
 END_TEST
@@ -166,7 +167,7 @@ START_TEST(what_cannot_be_opened_is_told)
     // A name of no known type.
     ck_assert_int_eq(list_of(&shards, path_of("a.csv"), NULL, &error), GRUS_E_USAGE);
     grus_shards_free(&shards);
-    ck_assert_int_eq(grus_shards_list(&shards, NULL, 0, &error), GRUS_E_USAGE);
+    ck_assert_int_eq(grus_inputs_list(&shards, &(grus_inputs){0}, &error), GRUS_E_USAGE);
 }
 END_TEST
 
