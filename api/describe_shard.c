@@ -75,6 +75,7 @@ static void put_file(grus_buffer *to, const char *path, grus_shard_kind kind, co
     grus_buffer_byte(to, '{');
     put_text(to, "shard", path);
     put_text(to, "kind", kind_names[kind]);
+    put_text(to, "compression", input->gzip ? "gzip" : input->frames || input->skippable_frames ? "zstd" : "none");
     put_count(to, "bytes_in", input->bytes_in);
     put_count(to, "bytes_out", input->bytes_out);
     put_count(to, "frames", input->frames);

@@ -6,6 +6,7 @@ int grus_command_bench(int argc, char **argv);
 int grus_command_run(int argc, char **argv);
 int grus_command_inspect(int argc, char **argv);
 int grus_command_attend(int argc, char **argv);
+int grus_command_plan(int argc, char **argv);
 int grus_command_report(int argc, char **argv);
 int grus_command_status(int argc, char **argv);
 int grus_command_verify(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     const char *arguments, *help;
 } commands[] = {
     {"run", grus_command_run, "MODEL INPUT... -o OUTDIR", "run a model over every record of the inputs"},
+    {"plan", grus_command_plan, "INPUT... --per-task SIZE", "propose how many tasks a run is to have"},
     {"inspect", grus_command_inspect, "MODEL|SHARD", "tell what a model or a shard holds"},
     {"status", grus_command_status, "OUTDIR", "tell what is done, missing and failed"},
     {"report", grus_command_report, "OUTDIR --html FILE", "write a page about a run for a browser"},

@@ -372,6 +372,12 @@ GRUS_API void grus_run_events_init(grus_run_events *events, size_t size);
 GRUS_API grus_status grus_run(const grus_model *model, const grus_run_options *options, const grus_run_events *events,
                               grus_progress *last, grus_error *error);
 
+// How many tasks a run with these inputs, recursive, filelist and outdir may have, so that none has more than per_task bytes of
+// shards as far as these allow, and what each would have: the text of `grus plan`, or JSON. Nothing is read but names and
+// sizes. The caller frees *text with grus_text_free. GRUS_E_USAGE: standard input; GRUS_E_INPUT: an input cannot be opened.
+GRUS_API grus_status grus_run_propose(const grus_run_options *options, uint64_t per_task, bool as_json, grus_text *text,
+                                      grus_error *error);
+
 // Runs the model over JSONL records in memory (size bytes), in the calling thread: *output gets one line for each line,
 // as a shard would; the caller frees it with grus_text_free. Of options what inputs, outdir, shards and threads need is
 // not looked at. With fail_on_error the first record in error is GRUS_E_FAILED. GRUS_FORMAT_NPY and

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "io/outdir/outdir.h"
 #include "scheduler/directory.h"
+#include "scheduler/filelist.h"
 
 // /dev/stdin, <(…) and the like have no ending that names a kind; they are told what reads them.
 static grus_status refuse_name(const char *input, const struct stat *facts, grus_error *error)
@@ -167,4 +168,23 @@ grus_status grus_inputs_list(grus_shards *shards, const grus_inputs *inputs, gru
         return grus_shard_fault(&shards->list[0], error);
     return grus_fail(error, GRUS_E_INPUT, shards->list[0].path, NULL, "%s; none of the %zu inputs can be opened",
                      shards->list[0].fault, shards->n);
+}
+
+grus_status grus_inputs_of_run(grus_shards *shards, const grus_run_options *options, grus_error *error)
+{
+    static const char *const none[1];
+    grus_filelist names = {0};
+    grus_inputs inputs = {.list = options->inputs, .n = options->n_inputs, .recursive = options->recursive};
+    if (options->outdir && !grus_outdir_is_stdout(options->outdir))
+        inputs.outdir = options->outdir;
+    grus_status status = options->filelist ? grus_filelist_read(options->filelist, &names, error) : GRUS_OK;
+    if (options->filelist) {
+        inputs.names = names.names ? names.names : none;
+        inputs.n_names = names.n;
+        inputs.names_from = strcmp(options->filelist, "-") == 0 ? "standard input" : options->filelist;
+    }
+    if (status == GRUS_OK)
+        status = grus_inputs_list(shards, &inputs, error);
+    grus_filelist_free(&names);
+    return status;
 }

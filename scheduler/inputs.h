@@ -22,4 +22,7 @@ typedef struct grus_inputs {
 // can be opened; the list is then whole all the same. Free shards in every case.
 grus_status grus_inputs_list(grus_shards *shards, const grus_inputs *inputs, grus_error *error);
 
+// Those of a run: its inputs, recursive, filelist and outdir.
+grus_status grus_inputs_of_run(grus_shards *shards, const grus_run_options *options, grus_error *error);
+
 #endif

@@ -16,7 +16,6 @@
 #include "scheduler/clock.h"
 #include "scheduler/costs.h"
 #include "scheduler/cpus.h"
-#include "scheduler/filelist.h"
 #include "scheduler/inputs.h"
 #include "scheduler/monitor.h"
 #include "scheduler/outcome.h"
@@ -55,32 +54,12 @@ static grus_status check_prefixes(const grus_run_state *state, grus_error *error
     return GRUS_OK;
 }
 
-static grus_status list_inputs(grus_run_state *state, grus_error *error)
-{
-    const grus_run_options *options = &state->settings.run;
-    const char *outdir = options->outdir && !grus_outdir_is_stdout(options->outdir) ? options->outdir : NULL;
-    grus_filelist names = {0};
-    grus_inputs inputs = {
-        .list = options->inputs, .n = options->n_inputs, .recursive = options->recursive, .outdir = outdir};
-    grus_status status = options->filelist ? grus_filelist_read(options->filelist, &names, error) : GRUS_OK;
-    if (options->filelist) {
-        static const char *const none[1];
-        inputs.names = names.names ? names.names : none;
-        inputs.n_names = names.n;
-        inputs.names_from = strcmp(options->filelist, "-") == 0 ? "standard input" : options->filelist;
-    }
-    if (status == GRUS_OK)
-        status = grus_inputs_list(&state->shards, &inputs, error);
-    grus_filelist_free(&names);
-    return status;
-}
-
 // Faulty shards are told even when none is left to run.
 static grus_status list_shards(grus_run_state *state, grus_error *error)
 {
     static const grus_shard_kind kinds[] = {
         [GRUS_INPUT_JSONL] = GRUS_SHARD_JSONL, [GRUS_INPUT_TXT] = GRUS_SHARD_TXT, [GRUS_INPUT_TSV] = GRUS_SHARD_TSV};
-    grus_status status = list_inputs(state, error);
+    grus_status status = grus_inputs_of_run(&state->shards, &state->settings.run, error);
     uint8_t type = state->settings.run.input_type;
     if (!grus_shards_type_stdin(&state->shards, kinds[type]) && type != GRUS_INPUT_JSONL && status == GRUS_OK)
         return grus_fail(error, GRUS_E_USAGE, NULL, "run.input_type",

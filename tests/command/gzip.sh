@@ -159,4 +159,10 @@ peak=$(number "$work/grown/report.json" peak_memory)
 check "$peak bytes are taken of 300 MiB" test "$peak" -le $((300 << 20))
 check "it is one record in error" grep -q '"records_failed": 1' "$work/grown/report.json"
 
+for name in "one.jsonl.gz gzip" "zst.jsonl.zst zstd" "plain.jsonl none"; do
+    case $name in zst*) zstd -q "$work/a.jsonl" -o "$work/zst.jsonl.zst" ;; plain*) cp "$work/a.jsonl" "$work/plain.jsonl" ;; *) cp "$work/in/one.jsonl.gz" "$work" ;; esac
+    expect 0 "inspect ${name% *}" inspect "$work/${name% *}" --json
+    check "its compression is ${name#* }" grep -qF "\"compression\": \"${name#* }\"" "$work/out"
+done
+
 finish
