@@ -245,6 +245,31 @@ static bool to_float_fast(const char *at, const char *end, float *value)
     return !is_midpoint(near);
 }
 
+#define PLAIN_DIGITS 15
+
+bool grus_json_plain_float(const char **at, float *value)
+{
+    const char *next = *at;
+    bool negative = *next == '-';
+    next += negative;
+    uint64_t digits = 0;
+    const char *start = next, *point = NULL;
+    for (; is_digit(*next) || (*next == '.' && !point); next++) {
+        if (*next == '.')
+            point = next;
+        else
+            digits = 10 * digits + (uint64_t)(*next - '0');
+        if (next - start > PLAIN_DIGITS)
+            return false;
+    }
+    double near = point ? (double)digits / powers[next - point - 1] : (double)digits;
+    if (next == start || (*next != ',' && *next != ']') || is_midpoint(near))
+        return false;
+    *value = (float)(negative ? -near : near);
+    *at = next;
+    return true;
+}
+
 #define FLOAT_DIGITS 128    // more than any midpoint of two floats has
 #define FLOAT_EXPONENT 9999 // beyond this, with so many digits, all is 0 or infinite
 

@@ -285,11 +285,44 @@ static bool next_value(grus_json_scan *scan, struct nest *nest, size_t *n_items)
     }
 }
 
+// Behind digits, and a fraction if there is one; NULL where there is none of that, or a leading zero.
+static const char *skip_decimal(const char *at, const char *end)
+{
+    const char *start = at;
+    while (at < end && is_digit(*at))
+        at++;
+    if (at == start || (*start == '0' && at - start > 1))
+        return NULL;
+    if (at == end || *at != '.')
+        return at;
+    start = ++at;
+    while (at < end && is_digit(*at))
+        at++;
+    return at > start ? at : NULL;
+}
+
+// In an array: passes the numbers without exponents that have a comma right behind them, as most in rows of features, with
+// their commas and the space behind the last one.
+static void skip_numbers(grus_json_scan *scan, size_t *n_items)
+{
+    const char *start = scan->at;
+    for (const char *at; scan->at < scan->end; ++*n_items) {
+        at = skip_decimal(scan->at + (*scan->at == '-'), scan->end);
+        if (!at || at == scan->end || *at != ',')
+            break;
+        scan->at = at + 1;
+    }
+    if (scan->at > start)
+        skip_space(scan);
+}
+
 // At an opening bracket; afterwards behind its closing one.
 static bool scan_nest(grus_json_scan *scan, size_t most_depth, size_t *n_items)
 {
     struct nest nest = {.most = most_depth};
     for (;;) {
+        if (nest.depth > 0 && !in_object(&nest))
+            skip_numbers(scan, nest.depth == 1 ? n_items : &(size_t){0});
         if (peek(scan, '{') || peek(scan, '[')) {
             if (!push(scan, &nest))
                 return false;

@@ -153,14 +153,29 @@ static grus_status take_ids(const grus_json_span *list, const char *field, const
     return GRUS_OK;
 }
 
+// The next item of an array that was scanned. *finite: it is a number, and that is *value.
+static bool next_number(grus_json_scan *items, float *value, bool *finite)
+{
+    const char *at = items->at + items->begun;
+    if ((!items->begun || *items->at == ',') && grus_json_plain_float(&at, value)) {
+        items->at = at;
+        items->begun = *finite = true;
+        return true;
+    }
+    grus_json_span item;
+    if (!grus_json_next_item(items, &item))
+        return false;
+    *finite = (item.type == GRUS_JSON_INTEGER || item.type == GRUS_JSON_REAL) && grus_json_to_float(&item, value);
+    return true;
+}
+
 static grus_status take_row(const grus_json_span *row, float *to, size_t number, grus_error *error)
 {
     grus_json_scan items;
-    grus_json_span item;
+    bool finite;
     grus_json_scan_items(&items, row);
-    for (size_t i = 0; grus_json_next_item(&items, &item); i++) {
-        bool numeric = item.type == GRUS_JSON_INTEGER || item.type == GRUS_JSON_REAL;
-        if (!numeric || !grus_json_to_float(&item, to + i))
+    for (size_t i = 0; next_number(&items, to + i, &finite); i++) {
+        if (!finite)
             return grus_fail(error, GRUS_E_FAILED, NULL, "bad_features",
                              "value %zu in row %zu of \"features\" is not a finite number", i, number);
         to[i] = grus_no_denormal(to[i]);

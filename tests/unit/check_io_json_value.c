@@ -114,6 +114,21 @@ START_TEST(integers)
 }
 END_TEST
 
+// In an array it may be read at once, then as the same float and to its end.
+static void expect_plain_float(const char *text, float expected)
+{
+    char item[512];
+    for (const char *behind = ",]} "; *behind; behind++) {
+        ck_assert_int_lt(snprintf(item, sizeof item, "%s%c", text, *behind), (int)sizeof item);
+        const char *at = item;
+        float value;
+        bool plain = grus_json_plain_float(&at, &value);
+        ck_assert_msg(plain ? strchr(",]", *behind) && at == item + strlen(text) && memcmp(&value, &expected, 4) == 0
+                            : at == item,
+                      "%s", item);
+    }
+}
+
 // Bit for bit what strtof makes of it; an infinity is refused.
 static void expect_float(const char *text)
 {
@@ -124,6 +139,7 @@ static void expect_float(const char *text)
     if (finite)
         ck_assert_msg(memcmp(&value, &expected, sizeof value) == 0, "%s: %a, not %a", text, (double)value,
                       (double)expected);
+    expect_plain_float(text, expected);
 }
 
 // All but the last digits of half of the least float, the midpoint between it and 0.
@@ -144,11 +160,18 @@ START_TEST(floats)
         "1.1754943508222875e-38", "1.1754942807573643e-38", "9007199254740991", "9007199254740992",
         "9007199254740993e3", "1e22", "1e23", "123456789e-22", "0.000000000000000000000000000000000000000000001",
         "1e-45", "33554430.999999999999999999", "8388608.5", "8388609.5", "1.00000005960464477539062500",
-        "1.00000005960464477539062501", "1.00000005960464477539062499",
+        "1.00000005960464477539062501", "1.00000005960464477539062499", "255", "0.25", "-3.141592", "123456789012345",
+        "-12345678901234", "0.0000000000001",
     };
     // clang-format on
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_float(cases[i]);
+    static const char *const plain[] = {"255,", "-1]", "0.25,", "-3.141592]", "123456789012345,"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        const char *at = plain[i];
+        float value;
+        ck_assert_msg(grus_json_plain_float(&at, &value), "%s", plain[i]);
+    }
 }
 END_TEST
 
