@@ -68,6 +68,9 @@ static int load_model(const char *dir, const grus_survey *survey, grus_model **m
     *model = NULL;
     if (!dir)
         return GRUS_OK;
+    if (*grus_report_setting(survey, "ensemble"))
+        return grus_usage_error(
+            "report: --model: the run is of several models (--ensemble), whose attention one alone does not have");
     grus_load_options_init(&load, sizeof load);
     load.on_warning = grus_print_warning;
     load.allow_nonfinite = true;

@@ -122,6 +122,11 @@ check "there are weights" test "$(weights "$page" | wc -l)" -gt 1000
 report "by another model" "$work/without" --samples 1000 --model "$golden/luong-input-feeding/model"
 check "another model has none" test "$(grep -c 'class="map"' "$page")" = 0
 expect 3 "no model" report "$work/without" --model "$work/in" --html "$page"
+expect 0 "several models" run "$model" "$work/in" -q -o "$work/ensemble" --ensemble "$model"
+report "several models" "$work/ensemble"
+expect 2 "one model of several" report "$work/ensemble" --model "$model" --html "$work/none.html"
+says "one model of several" "the run is of several models (--ensemble)"
+check "no page is made" test ! -e "$work/none.html"
 
 # Of heads the mean, as the run without --attention-heads has it.
 for heads in "" --attention-heads; do
