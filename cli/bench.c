@@ -1,16 +1,15 @@
 // bench.c: `grus bench`.
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/cpu_list.h"
 #include "cli/load.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/search.h"
+#include "cli/whole_file.h"
 
 enum option_number {
     OPT_THREADS,
@@ -23,6 +22,7 @@ enum option_number {
     OPT_FIELD_PREFIX,
     OPT_LONG,
     OPT_JSON,
+    OPT_COMPARE,
     OPT_LOAD,
     N_OPTIONS = OPT_LOAD + GRUS_N_LOAD_OPTIONS,
 };
@@ -46,13 +46,16 @@ static const grus_option options[N_OPTIONS] = {
         GRUS_TEXT("field-prefix", 0, "P", RUN(field_prefix), "before the names of the result's other fields"),
     [OPT_LONG] = GRUS_COUNT("long", 0, "N", 10, 31, RUN(window_log), "read zstd windows of up to 2^N bytes [27]"),
     [OPT_JSON] = GRUS_TEXT("json", 0, "FILE", GRUS_INTO_NOTHING, "write the figures as JSON; - is standard output"),
+    [OPT_COMPARE] = GRUS_FLAG("compare", 0, GRUS_INTO_NOTHING,
+                              "measure nothing: lay two files of --json side by side, the earlier one first"),
     GRUS_LOAD_ROWS(OPT_LOAD),
 };
 
 static int print_help(void)
 {
     printf(
-        "usage: grus bench MODEL [INPUT...] [OPTION]...\n\n"
+        "usage: grus bench MODEL [INPUT...] [OPTION]...\n"
+        "       grus bench --compare BEFORE.json AFTER.json [--json FILE]\n\n"
         "Measures the throughput of each part of a run and of the whole, on the inputs (.jsonl, .json, .ndjson, .txt,\n"
         ".tsv, each also with .zst or .gz, or directories of them), or without any on made-up sequences of log-normal "
         "lengths.\n\n");
@@ -103,54 +106,33 @@ static void print_table(const grus_model *model, const grus_benchmark_result *re
     }
 }
 
-static void write_json(FILE *to, const grus_model *model, const grus_benchmark_result *result)
+static bool write_text(const void *context, FILE *to)
 {
-    char list[GRUS_CPU_LIST];
-    grus_cpu_list(list);
-    fprintf(to,
-            "{\"version\": \"%s\", \"cpu\": \"%s\", \"cores\": %zu, \"core_list\": \"%s\", \"kernel\": \"%s\", "
-            "\"compute_type\": \"%s\", "
-            "\"records\": %llu, \"records_failed\": %llu, \"tokens\": %llu, \"run_is_cut\": %s, \"parts\": [",
-            grus_version(), grus_cpu_name(), result->cores, list, grus_model_kernel_name(model), compute_name(model),
-            (unsigned long long)result->records, (unsigned long long)result->records_failed,
-            (unsigned long long)result->positions, result->run_is_cut ? "true" : "false");
-    for (size_t i = 0; i < result->n; i++) {
-        const grus_benchmark_part *part = result->parts[i];
-        fprintf(
-            to,
-            "%s\n  {\"part\": \"%s\", \"threads\": %zu, \"repetitions\": %zu, \"records\": %.17g, \"tokens\": %.17g, "
-            "\"bytes\": %.17g, \"flops\": %.17g, \"seconds\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g}, "
-            "\"cpu_seconds\": %.9g, \"padding\": %.6g, \"rows_empty\": %.6g}",
-            i ? "," : "", part->name, part->threads, part->repetitions, part->records, part->tokens, part->bytes,
-            part->flops, part->min, part->median, part->max, part->cpu, part->padding, part->rows_empty);
-    }
-    fprintf(to, "\n]}\n");
+    const grus_text *text = context;
+    fwrite(text->data, 1, text->size, to);
+    return true;
 }
 
-static int save_json(const char *path, const grus_model *model, const grus_benchmark_result *result)
+// The figures as JSON to a file, or to standard output.
+static int save_json(const char *path, const grus_model *model, const grus_run_options *run,
+                     const grus_benchmark_result *result)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *to = standard ? stdout : fopen(path, "w");
-    bool ok = to != NULL;
-    if (ok) {
-        write_json(to, model, result);
-        ok = fflush(to) == 0 && !ferror(to);
-        ok = (standard || fclose(to) == 0) && ok;
-    }
-    if (ok)
-        return GRUS_OK;
-    grus_error error = {.status = GRUS_E_OUTPUT};
-    snprintf(error.file, sizeof error.file, "%s", path);
-    snprintf(error.cause, sizeof error.cause, "cannot be written: %s", strerror(errno));
-    return grus_fail_command(&error);
+    grus_text text = {0};
+    grus_error error;
+    if (grus_benchmark_describe(model, run->inputs, run->n_inputs, result, &text, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    int code = grus_write_whole(path, write_text, &text);
+    grus_text_free(&text);
+    return code;
 }
 
-static int print_result(const grus_model *model, const grus_benchmark_result *result, const char *json)
+static int print_result(const grus_model *model, const grus_run_options *run, const grus_benchmark_result *result,
+                        const char *json)
 {
     if (!json || strcmp(json, "-") != 0)
         print_table(model, result);
     if (json)
-        return save_json(json, model, result);
+        return save_json(json, model, run, result);
     return fflush(stdout) == 0 ? GRUS_OK : GRUS_E_OUTPUT;
 }
 
@@ -197,12 +179,32 @@ static int execute(const char *dir, const grus_option_value *values, grus_run_op
         return code;
     grus_status status = measure(model, values, run, &result, &error);
     if (status == GRUS_OK) {
-        code = print_result(model, result, values[OPT_JSON].text);
+        code = print_result(model, run, result, values[OPT_JSON].text);
         grus_benchmark_result_free(result);
     } else {
         code = grus_fail_command(&error);
     }
     grus_model_free(model);
+    return code;
+}
+
+// What was measured before and after, from files. No other option has a meaning.
+static int compare(const grus_option_value *values, char **files, int n)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (values[i].set && i != OPT_COMPARE && i != OPT_JSON)
+            return grus_usage_error("bench: --%s has no meaning with --compare", options[i].name);
+    if (n != 2)
+        return grus_usage_error("bench: --compare takes two files that grus bench --json has written");
+    grus_text text = {0};
+    grus_error error;
+    const char *json = values[OPT_JSON].text;
+    if (grus_benchmark_compare(files[0], files[1], json != NULL, &text, &error) != GRUS_OK)
+        return grus_fail_command(&error);
+    if (!json)
+        return grus_print_text(&text);
+    int code = grus_write_whole(json, write_text, &text);
+    grus_text_free(&text);
     return code;
 }
 
@@ -213,6 +215,8 @@ int grus_command_bench(int argc, char **argv)
         code = grus_options_parse(&(grus_option_table){options, N_OPTIONS, print_help}, argc, argv, values, &first);
     if (code >= 0)
         return code;
+    if (values[OPT_COMPARE].set)
+        return compare(values, argv + first, argc - first);
     if (argc == first)
         return grus_usage_error("bench: a model is needed; grus bench --help tells more");
     grus_run_options run;

@@ -769,6 +769,17 @@ GRUS_API grus_status grus_benchmark(const grus_model *model, const grus_run_opti
                                     grus_error *error);
 GRUS_API void grus_benchmark_result_free(grus_benchmark_result *result);
 
+// The result as JSON, as `grus bench --json` writes it: with the date, the processor, its caches, the cores, the versions of what took
+// part, and of the work the model's hash and these names of the inputs. The caller frees *text with grus_text_free.
+GRUS_API grus_status grus_benchmark_describe(const grus_model *model, const char *const *inputs, size_t n_inputs,
+                                             const grus_benchmark_result *result, grus_text *text, grus_error *error);
+
+// Two such files side by side, as a table or as JSON: in what machines and work differ; of each part the records a second by the
+// medians, their ratio, the least and the most that the slowest and the fastest repetitions allow, and the ratio by CPU
+// time. The caller frees *text with grus_text_free. GRUS_E_INPUT: a file cannot be read, or is not one of these.
+GRUS_API grus_status grus_benchmark_compare(const char *before, const char *after, bool as_json, grus_text *text,
+                                            grus_error *error);
+
 #ifdef __cplusplus
 }
 #endif

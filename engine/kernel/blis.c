@@ -135,6 +135,11 @@ static bool take_back(char *before)
     return done;
 }
 
+const char *grus_blis_version(void)
+{
+    return bli_info_get_version_str();
+}
+
 grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *error)
 {
     char *before = NULL;

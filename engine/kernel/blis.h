@@ -17,6 +17,9 @@ const char *grus_blis_find(const char *value);
 // tile and units go into kernel. Called once; BLIS_ARCH_TYPE is left as it was. GRUS_E_MEMORY.
 grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *error);
 
+// BLIS's version, as it tells it itself.
+const char *grus_blis_version(void);
+
 extern const grus_number_type grus_blis_float32;
 
 #endif

@@ -15,7 +15,7 @@ json() {
 it = json.load(open(sys.argv[1]))
 parts = {part["part"]: part for part in it["parts"]}
 run = parts.get("run")
-assert eval(sys.argv[2]), it' "$1" "$2"
+assert eval("(" + sys.argv[2] + ")"), it' "$1" "$2"
 }
 
 # ---- the processor ----
@@ -29,11 +29,89 @@ check "JSON: the CPU" test "$("$PYTHON" -c 'import json, sys; print(json.load(op
 check "JSON: the cores" json "$work/json" '1 <= it["cores"] <= len(os.sched_getaffinity(0))'
 check "JSON: which they are" json "$work/json" '{n for piece in it["core_list"].split(",")
     for n in range(int(piece.split("-")[0]), int(piece.split("-")[-1]) + 1)} == os.sched_getaffinity(0)'
+check "JSON: the date is of this minute" json "$work/json" 'abs(__import__("calendar").timegm(__import__("time").strptime(
+    it["date"], "%Y-%m-%dT%H:%M:%SZ")) - __import__("time").time()) < 600'
+check "JSON: the caches" "$PYTHON" - "$work/json" <<'END'
+import glob, json, os, sys
+found = []
+for folder in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*"), key=lambda name: int(name.rsplit("index", 1)[1])):
+    word = {name: open(os.path.join(folder, name)).read().strip() if os.path.exists(os.path.join(folder, name)) else ""
+            for name in ("level", "type", "size", "shared_cpu_list")}
+    if word["level"] and word["type"] and word["size"]:
+        size = int(word["size"].rstrip("KM")) * {"K": 1024, "M": 1048576}.get(word["size"][-1], 1)
+        found.append({"level": int(word["level"]), "type": word["type"], "bytes": size, "cpus": word["shared_cpu_list"]})
+assert json.load(open(sys.argv[1]))["caches"] == found, found
+END
+zstd_version=$(zstd --version | sed -n 's/.* v\([0-9.]*\),.*/\1/p')
+check "JSON: versions" json "$work/json" "it['versions']['grus'] == it['version'] == '$("$GRUS" --version | awk '{print $2}')' and
+    it['versions']['zstd'].split('.')[0] == '${zstd_version%%.*}' and it['versions']['Linux'] == os.uname().release and
+    it['versions']['libc'] == os.confstr('CS_GNU_LIBC_VERSION').split()[1] and it['versions']['BLIS'] and it['versions']['compiler']"
+hash=$("$GRUS" inspect "$model" --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["hash"])')
+check "JSON: the model" json "$work/json" "it['model'] == '$hash' and it['inputs'] == []"
 if command -v taskset >/dev/null; then
     one=$(taskset -cp $$ | sed 's/.*[:,-] *//')
     GRUS="taskset" expect 0 "one core" -c "$one" "$GRUS" bench "$model" --records 5 --seconds 0 --json "$work/json"
     check "one core" json "$work/json" "it['cores'] == 1 and it['core_list'] == '$one' and {p['threads'] for p in it['parts']} == {1}"
 fi
+
+# ---- two files side by side ----
+
+# Figures by hand: powers of two, so that every ratio is exact.
+"$PYTHON" - "$work" <<'END'
+import copy, json, sys
+def part(name, threads, records, least, median, most, cpu):
+    return {"part": name, "threads": threads, "records": records, "seconds": {"min": least, "median": median, "max": most},
+            "cpu_seconds": cpu}
+before = {"version": "1.0", "date": "2026-01-02T03:04:05Z", "cpu": "One \x1b[31m CPU", "cores": 2, "kernel": "haswell",
+          "records": 64, "parts": [part("infer", 1, 64, 1, 2, 4, 2), part("infer", 2, 64, 1, 1, 1, 2), part("run", 2, 64, 4, 4, 4, 0),
+                                   part("read", 1, 64, 1, 1, 1, 1)]}
+after = copy.deepcopy(before)
+after.update(date="2026-01-03T03:04:05Z", records=128)
+after["parts"] = [part("infer", 1, 64, 0.5, 1, 1, 0.5), part("infer", 2, 128, 1, 1, 1, 2), part("run", 2, 64, 8, 8, 16, 0),
+                  part("parse", 1, 64, 1, 1, 1, 1)]
+json.dump(before, open(sys.argv[1] + "/before.json", "w"))
+json.dump(after, open(sys.argv[1] + "/after.json", "w"))
+after.update(cpu="Another", caches=[])
+json.dump(after, open(sys.argv[1] + "/other.json", "w"))
+END
+expect 0 "compare" bench --compare "$work/before.json" "$work/after.json"
+cat >"$work/wanted" <<END
+before   $work/before.json: grus 1.0, 2026-01-02T03:04:05Z
+after    $work/after.json: grus 1.0, 2026-01-03T03:04:05Z
+differs  records: 64 | 128
+
+part threads records/s then ratio least most by CPU
+infer 1 32 64 2.000 1.000 8.000 4.000
+infer 2 64 128 2.000 2.000 2.000 2.000
+run 2 16 8 0.500 0.250 0.500
+read in the one before alone
+parse in the one after alone
+END
+check "compare: $(cat "$work/out")" cmp -s <(sed '5,$s/  */ /g' "$work/out") "$work/wanted"
+expect 0 "other machines" bench --compare "$work/before.json" "$work/other.json"
+check "other machines: in what" grep -qxF 'differs  cpu: One ?[31m CPU | Another' "$work/out"
+check "other machines: what is not told" grep -qxF 'differs  caches: not told | []' "$work/out"
+check "other machines: what it means" grep -qx "The machines differ: the ratios are not the program's alone." "$work/out"
+expect 0 "compare as JSON" bench --compare "$work/before.json" "$work/other.json" --json "$work/compared.json"
+check "compare as JSON" json "$work/compared.json" 'it["machines_differ"] is True and it["differs"] == ["cpu", "caches", "records"] and
+    [(p["part"], p["records_per_second"], p["ratio"], p["least"], p["most"], p.get("cpu_ratio")) for p in it["parts"]] ==
+    [("infer", [32, 64], 2, 1, 8, 4), ("infer", [64, 128], 2, 2, 2, 2), ("run", [16, 8], 0.5, 0.25, 0.5, None)]'
+expect 0 "with itself" bench --compare "$work/json" "$work/json"
+check "with itself: nothing differs" test "$(grep -c '^differs\|^The machines' "$work/out")" = 0
+check "with itself: every ratio is 1" test "$(awk 'rows {print $5} /^part/ {rows = 1}' "$work/out" | sort -u)" = 1.000
+expect 2 "one file" bench --compare "$work/json"
+expect 2 "another option" bench --compare "$work/json" "$work/json" -t 2
+says "another option" "--threads has no meaning with --compare"
+expect 4 "no such file" bench --compare "$work/json" "$work/nowhere"
+says "no such file" "nowhere"
+echo '{"parts": [{"part": "read", "threads": 1, "records": 0, "seconds": {"min": 1, "median": 1, "max": 1}, "cpu_seconds": 1}]}' >"$work/bad.json"
+expect 4 "no records" bench --compare "$work/bad.json" "$work/json"
+says "no records" "bad.json:parts[0]: "
+for text in '[]' '{' '{"parts": {}}' '{"parts": [5]}' '{"parts": [{"part": "x"}]}'; do
+    echo "$text" >"$work/bad.json"
+    expect 4 "not a benchmark: $text" bench --compare "$work/json" "$work/bad.json"
+done
+expect 3 "no model" bench "$work/nowhere"
 
 # ---- the whole run: how many records, how often ----
 

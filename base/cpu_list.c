@@ -1,7 +1,7 @@
 // cpu_list.c: the affinity mask as text.
 #include "config.h"
 
-#include "cli/cpu_list.h"
+#include "base/cpu_list.h"
 
 #include <sched.h>
 #include <stddef.h>

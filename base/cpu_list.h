@@ -1,6 +1,6 @@
 // cpu_list.h: which of the machine's CPUs are ours.
-#ifndef GRUS_CLI_CPU_LIST_H
-#define GRUS_CLI_CPU_LIST_H
+#ifndef GRUS_BASE_CPU_LIST_H
+#define GRUS_BASE_CPU_LIST_H
 
 #define GRUS_CPU_LIST 256
 
