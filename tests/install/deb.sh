@@ -1,37 +1,12 @@
 #!/usr/bin/env bash
 # Debian's packages of what `make dist` makes: built twice to the same bytes, clean for lintian, installed into a fresh root where
 # the command runs a model that ships and a program is built with the library, and taken away again. Needs root, debootstrap and a
-# mirror. DEB_MIRROR=URL names another one; DEB_ONCE=1 leaves the second build out.
+# mirror. DEB_ONCE=1 leaves the second build out.
 set -euo pipefail
 : "${srcdir:?}" "${builddir:?}"
-mirror=${DEB_MIRROR:-http://deb.debian.org/debian}
-suite=bookworm
-
-for tool in dpkg-buildpackage lintian debootstrap; do
-    command -v "$tool" >/dev/null || {
-        echo "this test needs $tool (Debian packages: dpkg-dev debhelper lintian debootstrap)" >&2
-        exit 77
-    }
-done
-((EUID == 0)) || {
-    echo "this test needs root, for debootstrap and chroot" >&2
-    exit 77
-}
-
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/grus-deb-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-logged() { # NAME COMMAND...
-    local log=$work/$1.log
-    shift
-    "$@" >"$log" 2>&1 </dev/null || {
-        tail -n 40 "$log" >&2
-        fail "$*; see above"
-    }
-}
+NAME=deb needs="dpkg-buildpackage lintian unshare"
+# shellcheck source=tests/install/common.sh
+. "$srcdir/tests/install/common.sh"
 
 version=$(sed -n '1s/.*(\(.*\)-.*).*/\1/p' "$srcdir/debian/changelog")
 tarball=$builddir/grus-$version.tar.gz
@@ -57,9 +32,7 @@ fi
 logged lintian lintian --allow-root --fail-on error,warning,info "$work"/first/*.changes
 echo "lintian has nothing to say"
 
-root=$work/root
-inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
-logged debootstrap debootstrap --variant=minbase "$suite" "$root" "$mirror"
+make_root
 mkdir "$root/packages"
 cp "$work"/first/*_*.deb "$root/packages"
 rm -f "$root"/packages/*-dbgsym_*
