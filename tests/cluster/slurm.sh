@@ -18,6 +18,10 @@ if [[ -z ${SLURM_TEST_WORK-} ]]; then
         echo "this test needs root, for unshare" >&2
         exit 77
     }
+    unshare --uts --net --pid --fork --mount-proc sh -c 'hostname localhost && ip link set lo up' 2>/dev/null || {
+        echo "this test needs namespaces of its own for names, network and processes" >&2
+        exit 77
+    }
     SLURM_TEST_WORK=$(mktemp -d "${TMPDIR:-/tmp}/grus-slurm-XXXXXX")
     export SLURM_TEST_WORK
     trap 'rm -rf "$SLURM_TEST_WORK"' EXIT
