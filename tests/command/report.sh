@@ -17,18 +17,25 @@ report() {
 parsed() {
     "$python" "$srcdir/tests/support/report_page.py" "$@"
 }
+# read_page WHAT: the page's numbers to $work/facts and its text to $work/text, where those are not of this page yet.
+read_page() {
+    [[ $work/text -nt $page ]] || {
+        rm -f "$work/facts" "$work/text"
+        parsed read "$page" "$work/facts" "$work/text" || fail "$1: the page is not sound"
+    }
+}
 # says_page WHAT FACT...: lines of what the page's numbers are.
 says_page() {
     local what=$1 fact
     shift
-    parsed facts "$page" >"$work/facts" || fail "$what: the page is not sound"
+    read_page "$what"
     for fact; do
         check "$what: the page says $fact" grep -qx "$fact" "$work/facts"
     done
 }
 # holds WHAT TEXT: the page's text, as a reader sees it, has this.
 holds() {
-    parsed text "$page" >"$work/text" || fail "$1: the page is not sound"
+    read_page "$1"
     check "$1: the page has $2" grep -qF -- "$2" "$work/text"
 }
 # equals WHAT HEADS OUTPUT...: the page's charts are those of the outputs.

@@ -3,6 +3,7 @@
 
     report_page.py facts PAGE                     what the page's <data id=…> say, one a line
     report_page.py text PAGE                      the text of the page, one piece a line
+    report_page.py read PAGE FACTS TEXT           both, to files
     report_page.py compare PAGE HEADS OUTPUT...   errors, lengths, scores and labels; HEADS: names with commas, or -
 
 Any of these fails on a page that is not well formed, or that could run or load something.
@@ -211,15 +212,23 @@ def compare(page, heads, records):
     return differences.n
 
 
+def print_facts(page, to):
+    for data in page.find("data"):
+        if "id" in data.attributes:
+            print(data.attributes["id"], data.attributes["value"], file=to)
+
+
 def main():
     what, path = sys.argv[1:3]
     page = read_page(path)
     if what == "facts":
-        for data in page.find("data"):
-            if "id" in data.attributes:
-                print(data.attributes["id"], data.attributes["value"])
+        print_facts(page, sys.stdout)
     elif what == "text":
         print(page.text())
+    elif what == "read":
+        with open(sys.argv[3], "w", encoding="utf-8") as facts, open(sys.argv[4], "w", encoding="utf-8") as text:
+            print_facts(page, facts)
+            print(page.text(), file=text)
     else:
         heads = [] if sys.argv[3] == "-" else sys.argv[3].split(",")
         sys.exit(1 if compare(page, heads, list(read_outputs(sys.argv[4:]))) else 0)
