@@ -73,19 +73,24 @@ compare_kernels() {
         grep -qx "$prefix$1 ${digest%% *}" "$srcdir/tests/command/answers.txt"
 }
 
-# compare_golden: likewise of every golden case that each build can run, all of whose records are in one file.
+# Golden cases that each build can run.
+cases=()
+for case in "$golden"/*/; do
+    grep -q '"sentencepiece"' "$case/model/config.json" || cases+=("${case%/}")
+done
+
+# compare_golden: likewise of all of these, with all of their records in one file.
 compare_golden() {
     local case name
-    for case in "$golden"/*/; do
-        name=$(basename "$case")
-        ! grep -q '"sentencepiece"' "$case/model/config.json" || continue
+    for case in "${cases[@]}"; do
+        name=${case##*/}
         read -r -a options <"$case/options" || true
-        expect 0 "$name, $kernel" run "$case/model" "$case/input.jsonl" -q -o "$work/golden.d" "${compute[@]}" \
-            ${options[@]+"${options[@]}"}
-        echo "$name" >>"$work/golden-$kernel.jsonl"
-        plain "$work/golden.d/input.jsonl.zst" >>"$work/golden-$kernel.jsonl" || fail "$name, $kernel: no output"
-        rm -rf "$work/golden.d"
+        expect 0 "$name, $kernel" run "$case/model" "$case/input.jsonl" -q -o "$work/golden-$kernel.d/$name" --compress none \
+            "${compute[@]}" ${options[@]+"${options[@]}"}
+        { echo "$name" && cat "$work/golden-$kernel.d/$name/input.jsonl"; } >>"$work/golden-$kernel.jsonl" ||
+            fail "$name, $kernel: no output"
     done
+    rm -rf "$work/golden-$kernel.d"
     compare_kernels golden
 }
 

@@ -107,13 +107,22 @@ check "it has ended" test "$(look value "$work/live.prom" grus_running)" = 0
 
 # ---- the progress line ----
 
-# width COLUMNS PATTERN: the widest line of a slow run fits in, and has this.
-width() {
-    local found
-    found=$( (for i in 1 2 3 4 5 6 7; do
+# Slow runs, each in a terminal of so many columns, side by side.
+columns=(200 80 40 24 20 7) drawing=()
+for width in "${columns[@]}"; do
+    (for i in 1 2 3 4 5 6 7; do
         echo '{"text": "a"}'
         sleep 0.15
-    done) | look pty "$1" "$GRUS" run "$model" - -o "$work/pty-$1" --progress always) || fail "$1 columns"
+    done) | look pty "$width" "$GRUS" run "$model" - -o "$work/pty-$width" --progress always >"$work/drawn-$width" &
+    drawing+=($!)
+done
+for i in "${!drawing[@]}"; do
+    wait "${drawing[i]}" || fail "${columns[i]} columns"
+done
+# width COLUMNS PATTERN: the widest line fits in, and has this.
+width() {
+    local found
+    found=$(<"$work/drawn-$1")
     check "$1 columns: $found" test "${found%% *}" -lt "$1"
     check "$1 columns: $found" grep -qE "$2" <<<"$found"
 }
