@@ -77,6 +77,12 @@ static bool read_element(const grus_launcher *row, grus_launched *found)
     *array = (grus_array_place){.first = row->least, .step = 1, .tasks = 1};
     if (!is_set(row->id) || (row->no_array && strcmp(getenv(row->id), row->no_array) == 0))
         return true;
+    if (row->empty && strcmp(getenv(row->id), row->empty) == 0) {
+        grus_usage_error("%s=%s: the job array is empty, as --array= makes it; nothing was left to do, or give "
+                         "--rank and --world-size",
+                         row->id, row->empty);
+        return false;
+    }
     if (!read_number(row->id, &array->id, &found->has_id) || !read_number(row->first, &array->first, &has_first) ||
         !read_number(row->step, &array->step, &has_step) || !read_number(row->last, &last, &has_last) ||
         !read_number(row->count, &found->count, &found->has_count))

@@ -18,7 +18,8 @@ const grus_launcher grus_launchers[] = {
      .id = "SLURM_ARRAY_TASK_ID",
      .first = "SLURM_ARRAY_TASK_MIN",
      .step = "SLURM_ARRAY_TASK_STEP",
-     .count = "SLURM_ARRAY_TASK_COUNT"},
+     .count = "SLURM_ARRAY_TASK_COUNT",
+     .empty = "4294967294"}, // NO_VAL of slurm.h
     {.rank = "PMIX_RANK"},
     {.rank = "RANK", .sizes = {"WORLD_SIZE"}, .only_when_asked = true},
     {.rank = "JOB_COMPLETION_INDEX"},

@@ -19,6 +19,7 @@ typedef struct grus_launcher {
     const char *last;     // the array's last element, from which its size comes; or
     const char *count;    // its size
     const char *no_array; // value of id that stands for none
+    const char *empty;    // value of id in an array of no elements, which was started all the same
     bool only_when_asked; // shells are full of such variables: they count under --launcher alone
 } grus_launcher;
 

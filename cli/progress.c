@@ -101,7 +101,8 @@ void grus_display_plan(const grus_display *display, const grus_progress *plan)
         return;
     fputs("grus: ", stderr);
     if (*display->source)
-        fprintf(stderr, "part %zu of %zu, from %s: ", plan->rank, plan->world_size, display->source);
+        fprintf(stderr, "part %zu of %zu%s, from %s: ", plan->rank, plan->world_size,
+                plan->world_size == display->world_size ? "" : " (as the run began)", display->source);
     fprintf(stderr, "%zu %s", plan->shards, plural(plan->shards, "shard", "shards"));
     if (plan->shards_skipped)
         fprintf(stderr, " (%zu done before)", plan->shards_skipped);

@@ -21,6 +21,7 @@ typedef struct grus_display {
     const char *compute;               // what it computes with; else NULL
     char step[GRUS_DISPLAY_STEP];      // before the figures of the line; "" in a run
     char source[GRUS_LAUNCHER_SOURCE]; // where the process's part of the run comes from; "" for nowhere
+    size_t world_size;                 // of the run as that tells it
 } grus_display;
 
 // auto: a line where standard error is a terminal that can redraw it.

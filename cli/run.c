@@ -179,10 +179,12 @@ static bool find_rank(const grus_option_value *values, grus_run_options *run, gr
     }
     if (values[OPT_RANK].set) {
         snprintf(display->source, sizeof display->source, "--rank");
+        display->world_size = values[OPT_WORLD_SIZE].count;
         return true;
     }
     if (!grus_launcher_find(&wish, run, display->source))
         return false;
+    display->world_size = run->world_size;
     return true;
 }
 

@@ -54,13 +54,15 @@ static grus_status place_in_run(grus_portion *portion, const char *outdir, const
     if (rank == options->rank && claim->world_size == options->world_size)
         return GRUS_OK;
     char text[256];
+    bool is_element = array->tasks && rank < claim->world_size; // an array of some elements alone has another size
     if (rank < claim->world_size)
         snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; this is number %zu",
                  claim->world_size, rank);
     else
         snprintf(text, sizeof text, "the run has %zu parts, as its run.json says; none of them is for this process",
                  claim->world_size);
-    grus_shared_warning(portion->shared, text);
+    if (!is_element)
+        grus_shared_warning(portion->shared, text);
     options->rank = rank;
     options->world_size = claim->world_size;
     return GRUS_OK;

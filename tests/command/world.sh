@@ -69,6 +69,9 @@ first "no number" 2 "" OMPI_COMM_WORLD_RANK=x OMPI_COMM_WORLD_SIZE=4
 first "a rank like the size" 2 "" PMI_RANK=4 PMI_SIZE=4
 first "an element behind the array's end" 2 "" SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_COUNT=4
 first "an element before the array" 2 "" SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=4 SLURM_ARRAY_TASK_COUNT=4
+first "an empty array" 2 "" SLURM_ARRAY_TASK_ID=4294967294 SLURM_ARRAY_TASK_COUNT=1 SLURM_ARRAY_TASK_MIN=4294967294
+says "an empty array" "SLURM_ARRAY_TASK_ID=4294967294: the job array is empty"
+first "an empty array that is nobody's" 0 "0 1 2 3 4 5 6 7" SLURM_ARRAY_TASK_ID=4294967294 -- --launcher none
 first "no steps" 2 "" SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_STEP=0 SLURM_ARRAY_TASK_COUNT=4
 
 # ---- launchers that come after Slurm ----
@@ -184,8 +187,13 @@ check "status lists the elements that are left" grep -qF '"retry": "15,25"' "$wo
 expect 1 "status, to read" status "$out"
 check "status says that they are elements" grep -q '^retry  *15,25  (for --array; 8 parts in all)$' "$work/out"
 # Sent off again, they are an array of two, in steps of one.
-element 25 15 2 0 2 1 && part "element 25 again" 0 "6" "${variables[@]}"
-says "element 25 again" "this is number 6"
+element 25 15 2 0 2 1
+checks=$((checks + 1))
+env "${variables[@]}" "$GRUS" run "$model" "$work/in" -o "$out" --dry-run 2>"$work/err" || fail "plan of element 25 again: exit $?"
+says "plan of element 25 again" "grus: part 6 of 8 (as the run began), from SLURM_ARRAY_TASK_ID and SLURM_PROCID: 1 shard, "
+check "plan of element 25 again: no warning" test "$(grep -c warning "$work/err")" = 0
+part "element 25 again" 0 "6" "${variables[@]}"
+check "element 25 again: no warning of it" test "$(grep -c parts "$work/err")" = 0
 element 25 15 2 2 3 1 && part "a task too many" 0 "" "${variables[@]}"
 says "a task too many" "none of them is for this process"
 element 17 15 3 0 2 1 && part "an element of no part" 2 "" "${variables[@]}"
