@@ -18,6 +18,18 @@ echo >>"$work/words.txt" # an empty one
 for name in bahdanau bpe tagger; do
     same "$golden/$name/model" "$work/words.txt"
 done
+# several MODEL: of a model with a head on sequences and one on tokens, in this order, a column for each.
+several() {
+    expect 0 "one head of $1" run "$golden/$1/model" "$work/words.txt" -q -o "$work/out-of-run" --format txt --task classify
+    expect 0 "the other head of $1" run "$golden/$1/model" "$work/words.txt" -q -o "$work/out-of-other" --format txt --task tag
+    check "the example with $1" "$builddir/share/grus/examples/lines" "$golden/$1/model" <"$work/words.txt" >"$work/found"
+    check "the same of both heads of $1" cmp "$work/found" \
+        <(paste <(plain "$work/out-of-run/words.txt.zst") <(plain "$work/out-of-other/words.txt.zst"))
+    rm -rf "$work/out-of-run" "$work/out-of-other"
+}
+for name in max crf ctc-beam-wide head-logits; do
+    several "$name"
+done
 same "$MODELS/multi30k-en-de" "$work/captions.txt"
 
 printf 'a\n\377\nb\n' >"$work/bad.txt"

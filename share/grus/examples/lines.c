@@ -1,10 +1,11 @@
 // lines.c: a model over lines of text in memory, through libgrus: one call, no JSON, no files. Prints a line for each line of
 // standard input, the one that `grus run --format txt` has: a translation, the text of a label, the labels of all positions,
-// or the numbers of an embedding.
+// or the numbers of an embedding. Of a model with several heads the line has what each says, with tabs between.
 //
 //     cc lines.c $(pkg-config --cflags --libs grus) -o lines
 //     ./lines MODEL <texts.txt
 #include <grus.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +53,45 @@ static void read_texts(FILE *file, struct texts *texts)
     free(line);
 }
 
+static void print_label(const grus_model *model, size_t head, size_t label, const char *before)
+{
+    size_t length;
+    const char *text = grus_model_label(model, head, label, &length);
+    printf("%s%.*s", before, (int)length, text);
+}
+
+// Of a head that tells numbers, or the labels whose numbers are at or above its threshold.
+static void print_numbers(const grus_model *model, const grus_head_results *head, size_t row)
+{
+    const char *before = "";
+    for (size_t i = 0; i < head->columns; i++) {
+        double number = (double)head->numbers[row * head->columns + i];
+        if (isnan(head->threshold))
+            printf("%s%.9g", before, number);
+        else if (number >= (double)head->threshold)
+            print_label(model, head->head, i, before);
+        else
+            continue;
+        before = " ";
+    }
+}
+
 static void print_head(const grus_model *model, const grus_head_results *head, size_t record)
 {
-    for (size_t row = head->offsets[record]; row < head->offsets[record + 1] && head->labels; row++) {
-        size_t length;
-        const char *label = grus_model_label(model, head->head, head->labels[row], &length);
-        printf("%s%.*s", row > head->offsets[record] ? " " : "", (int)length, label);
+    size_t first = head->offsets[record], end = head->offsets[record + 1];
+    if (head->text_offsets) {
+        size_t from = head->text_offsets[record];
+        if (head->text_offsets[record + 1] > from)
+            fwrite(head->text + from, 1, head->text_offsets[record + 1] - from, stdout);
+        return;
+    }
+    for (size_t row = first; row < end; row++) {
+        if (head->labels) {
+            print_label(model, head->head, head->labels[row], row > first ? " " : "");
+        } else if (head->numbers) {
+            fputs(row > first ? "  " : "", stdout);
+            print_numbers(model, head, row);
+        }
     }
 }
 
@@ -71,7 +105,10 @@ static void print_record(const grus_model *model, const grus_results *results, s
         if (hypotheses->text_offsets[best + 1] > from)
             fwrite(hypotheses->text + from, 1, hypotheses->text_offsets[best + 1] - from, stdout);
     } else if (results->n_heads > 0) {
-        print_head(model, results->heads[0], record);
+        for (size_t i = 0; i < results->n_heads; i++) {
+            fputs(i ? "\t" : "", stdout);
+            print_head(model, results->heads[i], record);
+        }
     } else {
         for (size_t i = 0; i < results->dim; i++)
             printf("%s%.9g", i ? " " : "", (double)results->embeddings[record * results->dim + i]);
