@@ -9,22 +9,24 @@ expect 0 "help" help
 sed -n 's/^  grus \([a-z]*\) .*[A-Z].*/\1/p' "$work/out" | grep -vx 'help\|version' >"$work/commands"
 check "commands were found" test "$(wc -l <"$work/commands")" -ge 6
 while read -r command; do
-    check "grus(1) has $command in its synopsis" grep -qx ".Cm $command" <(sed '/^.Sh DESCRIPTION/q' "$srcdir/doc/grus.1")
-    check "grus(1) tells of $command" grep -qx ".It Cm $command" "$srcdir/doc/grus.1"
-    check "grus(1) sends to grus-$command(1)" grep -q "^.Xr grus-$command 1" <(sed -n '/^.Sh SEE ALSO/,$p' "$srcdir/doc/grus.1")
+    check "grus(1) has $command in its synopsis" grep -qx ".Cm $command" <(sed '/^.Sh DESCRIPTION/q' "$builddir/doc/grus.1")
+    check "grus(1) tells of $command" grep -qx ".It Cm $command" "$builddir/doc/grus.1"
+    check "grus(1) sends to grus-$command(1)" grep -q "^.Xr grus-$command 1" <(sed -n '/^.Sh SEE ALSO/,$p' "$builddir/doc/grus.1")
     expect 0 "help $command" help "$command"
     grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$work/out" | sed 's/.*--//' | grep -vx help >"$work/options"
     while read -r option; do
         check "grus-$command(1) has --$option" grep -qE "(Fl|,) -$option( |$)" "$srcdir/doc/grus-$command.1"
     done <"$work/options"
 done <"$work/commands"
+prefix=$(sed -n 's/^prefix=//p' "$builddir/grus.pc")
+check "grus(1) names the models' directory below $prefix" grep -qx ".It Pa $prefix/share/grus/models" "$builddir/doc/grus.1"
 for suffix in jsonl txt tsv safetensors zst; do
     check "run --help names .$suffix" grep -q "\.$suffix" <("$GRUS" run --help)
 done
 
 for model in "$srcdir"/models/*/; do
     name=$(basename "$model")
-    check "grus(1) names $name" grep -qx ".It Pa $name" "$srcdir/doc/grus.1"
+    check "grus(1) names $name" grep -qx ".It Pa $name" "$builddir/doc/grus.1"
     for file in "$model"*; do
         check "$name/$(basename "$file") is installed" grep -qE "models/$name/$(basename "$file")( \\\\)?$" "$srcdir/models/local.am"
     done

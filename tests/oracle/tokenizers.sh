@@ -61,7 +61,7 @@ texts() {
     if (($# > 0)); then
         find "$1" -type f -print0 | sort -z | xargs -0 zcat -f --
     else
-        cat doc/*.1
+        cat doc/*.1 doc/*.1.in
     fi
 }
 
