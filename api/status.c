@@ -30,6 +30,7 @@ typedef struct grus_overview_memory {
     const grus_shard_overview **list; // (claim.n) of shards
     const char **stale;               // (n_stale)
     char **causes;                    // (2 claim.n) the texts of cause and cause_time of each, or NULL
+    void **errors;                    // (claim.n) of each shard, or NULL
     size_t *undone;                   // (n_ranks) shards of each rank that are not done
     size_t n_ranks;                   // that have shards
     grus_buffer retry;
@@ -37,11 +38,39 @@ typedef struct grus_overview_memory {
 
 // ---- one shard ----
 
-static void take_done(const grus_manifest *manifest, grus_shard_overview *shard)
+// The list, the counts and their names are one piece of memory, which *kept gets.
+static grus_status take_errors(const grus_manifest *manifest, grus_shard_overview *shard, void **kept,
+                               grus_error *error)
+{
+    size_t n = manifest->n_errors;
+    const size_t each = sizeof(grus_survey_count *) + sizeof(grus_survey_count) + sizeof *manifest->errors;
+    if (n == 0)
+        return GRUS_OK;
+    const grus_survey_count **list = calloc(n, each);
+    if (!list)
+        return grus_fail_memory(error, n * each);
+    grus_survey_count *counts = (void *)(list + n);
+    grus_manifest_error *texts = (void *)(counts + n);
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = manifest->errors[i];
+        counts[i] = (grus_survey_count){.size = sizeof *counts, .text = texts[i].name, .n = texts[i].n};
+        list[i] = &counts[i];
+    }
+    *kept = list;
+    shard->errors = list;
+    shard->n_errors = n;
+    return GRUS_OK;
+}
+
+static grus_status take_done(const grus_manifest *manifest, grus_shard_overview *shard, void **errors,
+                             grus_error *error)
 {
     shard->state = GRUS_STATE_DONE;
     shard->records = manifest->records_out;
     shard->records_failed = manifest->records_failed;
+    shard->input_bytes = manifest->input_bytes;
+    shard->output_bytes = manifest->output_bytes;
+    return take_errors(manifest, shard, errors, error);
 }
 
 static void take_broken(grus_shard_overview *shard, const char *detail)
@@ -69,8 +98,8 @@ static void take_partial(const grus_partials *partials, const char *stem, grus_s
     }
 }
 
-static grus_status examine_shard(const char *outdir, const grus_overview_memory *memory, size_t i,
-                                 grus_shard_overview *shard, grus_error *error)
+static grus_status examine_shard(const char *outdir, grus_overview_memory *memory, size_t i, grus_shard_overview *shard,
+                                 grus_error *error)
 {
     const char *stem = memory->claim.stems[i];
     char *output = grus_outdir_output(outdir, stem, memory->claim.suffix);
@@ -89,7 +118,7 @@ static grus_status examine_shard(const char *outdir, const grus_overview_memory 
         take_broken(shard, "the manifest is another run's");
     } else if (!status && has_output && has_manifest) {
         if (S_ISREG(about.st_mode) && (uint64_t)about.st_size == manifest.output_bytes)
-            take_done(&manifest, shard);
+            status = take_done(&manifest, shard, &memory->errors[i], error);
         else
             take_broken(shard, "the output has another size than its manifest says");
     } else if (!status && has_manifest) {
@@ -238,7 +267,8 @@ static grus_status examine(const char *outdir, grus_overview_memory *memory, gru
     memory->list = calloc(claim->n, sizeof *memory->list);
     memory->undone = calloc(claim->n, sizeof *memory->undone);
     memory->causes = calloc(claim->n, 2 * sizeof *memory->causes);
-    if (!memory->causes || !memory->shards || !memory->list || !memory->undone)
+    memory->errors = calloc(claim->n, sizeof *memory->errors);
+    if (!memory->causes || !memory->errors || !memory->shards || !memory->list || !memory->undone)
         return grus_fail_memory(error, claim->n * sizeof *memory->shards);
     status = examine_shards(outdir, memory, overview, error);
     if (!status)
@@ -282,6 +312,9 @@ void grus_overview_free(grus_overview *overview)
     for (size_t i = 0; memory->causes && i < 2 * memory->claim.n; i++)
         free(memory->causes[i]);
     free(memory->causes);
+    for (size_t i = 0; memory->errors && i < memory->claim.n; i++)
+        free(memory->errors[i]);
+    free(memory->errors);
     grus_claim_free(&memory->claim);
     grus_partials_free(&memory->partials);
     grus_buffer_free(&memory->retry);

@@ -101,6 +101,7 @@ static void put_shards(const grus_overview *overview, bool (*is_one)(const grus_
     grus_buffer_text(text, n ? "\n  " : "");
 }
 
+// Without the end.
 static void put_json(const grus_overview *overview, grus_buffer *text)
 {
     grus_buffer_printf(
@@ -118,15 +119,167 @@ static void put_json(const grus_overview *overview, grus_buffer *text)
         grus_buffer_text(text, i ? ",\n    " : "\n    ");
         grus_json_name(text, overview->stale[i], strlen(overview->stale[i]));
     }
-    grus_buffer_text(text, overview->n_stale ? "\n  ]\n}\n" : "]\n}\n");
+    grus_buffer_text(text, overview->n_stale ? "\n  ]" : "]");
+}
+
+// ---- sums ----
+
+#define NAMES 64 // of causes
+
+// Of some shards. Names point into the overview.
+typedef struct grus_sums {
+    size_t shards, done, failed;
+    uint64_t records, records_failed, input_bytes, output_bytes;
+    const char *names[NAMES];
+    uint64_t errors[NAMES];
+    size_t n_errors;
+} grus_sums;
+
+// In the order of their names.
+static void add_errors(grus_sums *sums, const grus_shard_overview *shard)
+{
+    for (size_t i = 0; i < shard->n_errors; i++) {
+        const char *name = shard->errors[i]->text;
+        size_t at = 0, behind;
+        while (at < sums->n_errors && strcmp(sums->names[at], name) < 0)
+            at++;
+        bool known = at < sums->n_errors && strcmp(sums->names[at], name) == 0;
+        if (!known && sums->n_errors == NAMES)
+            continue;
+        behind = sums->n_errors - at;
+        if (!known) {
+            memmove(sums->names + at + 1, sums->names + at, behind * sizeof *sums->names);
+            memmove(sums->errors + at + 1, sums->errors + at, behind * sizeof *sums->errors);
+            sums->names[at] = name;
+            sums->errors[at] = 0;
+            sums->n_errors++;
+        }
+        sums->errors[at] += shard->errors[i]->n;
+    }
+}
+
+// Those of shards first, first + step, ….
+static void sum_shards(const grus_overview *overview, size_t first, size_t step, grus_sums *sums)
+{
+    *sums = (grus_sums){0};
+    for (size_t i = first; i < overview->n; i += step) {
+        const grus_shard_overview *shard = overview->shards[i];
+        sums->shards++;
+        sums->done += !is_undone(shard);
+        sums->failed += has_failed(shard);
+        sums->records += shard->records;
+        sums->records_failed += shard->records_failed;
+        sums->input_bytes += shard->input_bytes;
+        sums->output_bytes += shard->output_bytes;
+        add_errors(sums, shard);
+    }
+}
+
+static void put_errors(const grus_sums *sums, grus_buffer *text)
+{
+    uint64_t told = 0;
+    grus_json_member(text, "errors");
+    grus_buffer_byte(text, '{');
+    for (size_t i = 0; i < sums->n_errors; i++) {
+        grus_json_count_member(text, sums->names[i], sums->errors[i]);
+        told += sums->errors[i];
+    }
+    if (told < sums->records_failed)
+        grus_json_count_member(text, "untold", sums->records_failed - told);
+    grus_buffer_byte(text, '}');
+}
+
+static void put_measure(grus_buffer *text, const char *name, double value)
+{
+    grus_json_member(text, name);
+    grus_buffer_printf(text, "%.6g", value);
+}
+
+// What the last process of a rank did.
+static void put_last(const grus_survey_rank *rank, grus_buffer *text)
+{
+    grus_json_member(text, "last");
+    grus_buffer_byte(text, '{');
+    grus_json_text_member(text, "outcome", rank->outcome);
+    grus_json_count_member(text, "records", rank->records);
+    put_measure(text, "seconds", rank->seconds);
+    put_measure(text, "records_per_second", rank->records_per_second);
+    put_measure(text, "tokens_in_per_second", rank->tokens_in_per_second);
+    put_measure(text, "tokens_out_per_second", rank->tokens_out_per_second);
+    grus_json_count_member(text, "threads", rank->threads);
+    grus_json_count_member(text, "peak_memory", rank->peak_memory);
+    grus_json_text_member(text, "cpu", rank->cpu);
+    grus_buffer_byte(text, '}');
+}
+
+// report: of the rank's last process, or NULL.
+static void put_rank(const grus_overview *overview, size_t rank, const grus_survey_rank *report, grus_buffer *text)
+{
+    grus_sums sums;
+    sum_shards(overview, rank, overview->world_size, &sums);
+    grus_buffer_printf(text, "%s\n    {", rank ? "," : "");
+    grus_json_count_member(text, "rank", rank);
+    grus_json_count_member(text, "shards", sums.shards);
+    grus_json_count_member(text, "done", sums.done);
+    grus_json_count_member(text, "failed", sums.failed);
+    grus_json_count_member(text, "records", sums.records);
+    grus_json_count_member(text, "records_failed", sums.records_failed);
+    put_errors(&sums, text);
+    grus_json_count_member(text, "input_bytes", sums.input_bytes);
+    grus_json_count_member(text, "output_bytes", sums.output_bytes);
+    if (report)
+        put_last(report, text);
+    grus_buffer_byte(text, '}');
+}
+
+// Behind the overview. Ranks go side by side, so that their rates add up.
+static void put_merged(const grus_survey *survey, grus_buffer *text)
+{
+    const grus_overview *overview = survey->overview;
+    double seconds = 0, records = 0, tokens_in = 0, tokens_out = 0;
+    grus_sums sums;
+    sum_shards(overview, 0, 1, &sums);
+    for (size_t i = 0; i < survey->n_ranks; i++) {
+        const grus_survey_rank *rank = survey->ranks[i];
+        seconds = rank->seconds > seconds ? rank->seconds : seconds;
+        records += rank->records_per_second;
+        tokens_in += rank->tokens_in_per_second;
+        tokens_out += rank->tokens_out_per_second;
+    }
+    grus_buffer_printf(text, ",\n  \"input_bytes\": %" PRIu64 ",\n  \"output_bytes\": %" PRIu64, sums.input_bytes,
+                       sums.output_bytes);
+    grus_buffer_printf(text,
+                       ",\n  \"seconds\": %.6g,\n  \"records_per_second\": %.6g,\n  \"tokens_in_per_second\": %.6g,"
+                       "\n  \"tokens_out_per_second\": %.6g",
+                       seconds, records, tokens_in, tokens_out);
+    put_errors(&sums, text);
+    grus_buffer_text(text, ",\n  \"ranks\": [");
+    size_t ranks = overview->world_size < overview->n ? overview->world_size : overview->n;
+    for (size_t rank = 0, next = 0; rank < ranks; rank++) {
+        bool reported = next < survey->n_ranks && survey->ranks[next]->rank == rank;
+        put_rank(overview, rank, reported ? survey->ranks[next] : NULL, text);
+        next += reported;
+    }
+    grus_buffer_text(text, "\n  ]");
+}
+
+grus_status grus_survey_describe(const grus_survey *survey, grus_text *text, grus_error *error)
+{
+    grus_buffer buffer = {0};
+    put_json(survey->overview, &buffer);
+    put_merged(survey, &buffer);
+    grus_buffer_text(&buffer, "\n}\n");
+    return grus_text_take(text, &buffer, error);
 }
 
 grus_status grus_overview_describe(const grus_overview *overview, bool as_json, grus_text *text, grus_error *error)
 {
     grus_buffer buffer = {0};
-    if (as_json)
+    if (as_json) {
         put_json(overview, &buffer);
-    else
+        grus_buffer_text(&buffer, "\n}\n");
+    } else {
         put_table(overview, &buffer);
+    }
     return grus_text_take(text, &buffer, error);
 }

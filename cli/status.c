@@ -41,6 +41,40 @@ static grus_status name_flags(grus_text *text, grus_error *error)
     return GRUS_OK;
 }
 
+static bool is_all_done(const grus_overview *overview)
+{
+    return overview->done == overview->n && overview->failed == 0;
+}
+
+static grus_status describe(const char *outdir, bool *all_done, grus_text *text, grus_error *error)
+{
+    grus_overview *overview;
+    grus_status status = grus_outdir_examine(outdir, &overview, error);
+    if (status != GRUS_OK)
+        return status;
+    *all_done = is_all_done(overview);
+    status = grus_overview_describe(overview, false, text, error);
+    grus_overview_free(overview);
+    return status;
+}
+
+// With the sums over ranks, for which no record is read.
+static grus_status describe_merged(const char *outdir, bool *all_done, grus_text *text, grus_error *error)
+{
+    grus_survey *survey;
+    grus_survey_options survey_options;
+    grus_survey_options_init(&survey_options, sizeof survey_options);
+    survey_options.samples = 0;
+    survey_options.records = 0;
+    grus_status status = grus_outdir_survey(outdir, &survey_options, &survey, error);
+    if (status != GRUS_OK)
+        return status;
+    *all_done = is_all_done(survey->overview);
+    status = grus_survey_describe(survey, text, error);
+    grus_survey_free(survey);
+    return status;
+}
+
 int grus_command_status(int argc, char **argv)
 {
     grus_option_value values[N_OPTIONS] = {0};
@@ -50,15 +84,11 @@ int grus_command_status(int argc, char **argv)
         return code;
     if (argc - first != 1)
         return grus_usage_error("status: one output directory is needed");
-    grus_overview *overview;
+    bool all_done = false;
     grus_text text;
     grus_error error;
-    grus_status status = grus_outdir_examine(argv[first], &overview, &error);
-    if (status != GRUS_OK)
-        return grus_fail_command(&error);
-    bool all_done = overview->done == overview->n && overview->failed == 0;
-    status = grus_overview_describe(overview, values[OPT_JSON].set, &text, &error);
-    grus_overview_free(overview);
+    grus_status status = values[OPT_JSON].set ? describe_merged(argv[first], &all_done, &text, &error)
+                                              : describe(argv[first], &all_done, &text, &error);
     if (status == GRUS_OK)
         status = name_flags(&text, &error);
     code = status == GRUS_OK ? grus_print_text(&text) : grus_fail_command(&error);

@@ -499,6 +499,10 @@ typedef struct grus_shard_overview {
     char detail[160];                 // why it is not done, or "" when there is no more to say
     const char *cause;      // why it failed when it was tried last, as FILE:PLACE: CAUSE; NULL: it did not, or was not
     const char *cause_time; // when, as 2026-11-28T19:20:00Z; NULL with cause
+    // Of one that is done. errors are its records by the short names of causes, as far as its manifest tells.
+    uint64_t input_bytes, output_bytes;
+    size_t n_errors;
+    const struct grus_survey_count *const *errors; // (n_errors)
 } grus_shard_overview;
 
 // What OUTDIR holds of its run. Everything belongs to the overview and lives until it is freed.
@@ -709,6 +713,11 @@ typedef struct grus_survey {
 GRUS_API grus_status grus_outdir_survey(const char *outdir, const grus_survey_options *options, grus_survey **survey,
                                         grus_error *error);
 GRUS_API void grus_survey_free(grus_survey *survey);
+
+// What `grus status --json` prints: the overview as grus_overview_describe gives it, with sums over all shards and, rank by rank,
+// over those of each, and what the ranks' last processes left in their reports. Nothing of the records is in it. The caller
+// frees *text with grus_text_free.
+GRUS_API grus_status grus_survey_describe(const grus_survey *survey, grus_text *text, grus_error *error);
 
 // ---- benchmarks ----
 

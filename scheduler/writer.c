@@ -144,6 +144,18 @@ static grus_status finish(grus_writer *writer, grus_error *error)
     return grus_output_rewrite_head(writer->output, header, sizeof header, error);
 }
 
+// The causes of the shard's errors, for its manifest.
+static void list_errors(const grus_figures *done, grus_manifest *manifest)
+{
+    _Static_assert(GRUS_N_CAUSES <= GRUS_MANIFEST_ERRORS, "room for every cause");
+    for (int i = 0; i < GRUS_N_CAUSES; i++)
+        if (done->causes[i]) {
+            grus_manifest_error *error = &manifest->errors[manifest->n_errors++];
+            snprintf(error->name, sizeof error->name, "%s", grus_cause_name((grus_cause)i));
+            error->n = done->causes[i];
+        }
+}
+
 static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
 {
     grus_manifest manifest = {
@@ -157,6 +169,7 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .kernel = writer->shared->job->model->facts.kernel,
         .version = PACKAGE_VERSION,
     };
+    list_errors(&writer->done, &manifest);
     memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);
     grus_status status = manifest.input ? GRUS_OK : grus_fail_memory(error, strlen(shard->name) + 1);
     if (!status && !grus_shard_is_stdin(shard))

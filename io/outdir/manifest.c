@@ -35,6 +35,15 @@ static void file_members(grus_buffer *out, const grus_file_facts *file)
     grus_buffer_printf(out, "\"%" PRIu64 "\"", file->inode);
 }
 
+static void error_members(grus_buffer *out, const grus_manifest *manifest)
+{
+    grus_json_member(out, "errors");
+    grus_buffer_byte(out, '{');
+    for (size_t i = 0; i < manifest->n_errors; i++)
+        grus_json_count_member(out, manifest->errors[i].name, manifest->errors[i].n);
+    grus_buffer_byte(out, '}');
+}
+
 void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
 {
     grus_buffer_byte(text, '{');
@@ -48,6 +57,8 @@ void grus_manifest_text(const grus_manifest *manifest, grus_buffer *text)
     grus_json_count_member(text, "records_in", manifest->records_in);
     grus_json_count_member(text, "records_out", manifest->records_out);
     grus_json_count_member(text, "records_failed", manifest->records_failed);
+    if (manifest->n_errors)
+        error_members(text, manifest);
     grus_json_count_member(text, "output_bytes", manifest->output_bytes);
     hash_member(text, "output_xxh64", manifest->output_xxh64);
     grus_json_text_member(text, "kernel", manifest->kernel);
@@ -201,6 +212,22 @@ static const char *take_source(const json_t *json, grus_manifest *manifest)
     return NULL;
 }
 
+// Those that there is room for; a manifest need not have them.
+static void take_errors(json_t *json, grus_manifest *manifest)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json, name, value)
+    {
+        grus_manifest_error *error = &manifest->errors[manifest->n_errors];
+        if (manifest->n_errors == GRUS_MANIFEST_ERRORS || strlen(name) >= sizeof error->name ||
+            !take_count(value, &error->n))
+            continue;
+        memcpy(error->name, name, strlen(name) + 1);
+        manifest->n_errors++;
+    }
+}
+
 // The first key whose value is absent or of a wrong type; NULL when all are as they should be.
 static const char *take_members(const json_t *json, grus_manifest *manifest)
 {
@@ -246,6 +273,7 @@ static grus_status read_manifest(const char *path, grus_manifest *manifest, grus
         status = take_text(json_object_get(json, "input"), &manifest->input, error);
     if (!status)
         status = take_text(json_object_get(json, "input_path"), &manifest->input_path, error);
+    take_errors(json_object_get(json, "errors"), manifest);
     json_decref(json);
     return status;
 }

@@ -5,6 +5,14 @@
 #include "io/outdir/hold.h"
 #include "io/outdir/taken.h"
 
+#define GRUS_MANIFEST_ERRORS 32
+
+// Records in error for one cause, by its short name.
+typedef struct grus_manifest_error {
+    char name[24];
+    uint64_t n;
+} grus_manifest_error;
+
 typedef struct grus_manifest {
     char *input;      // name of the input shard, without its directory
     char *input_path; // from the root; NULL where it is not known
@@ -12,6 +20,8 @@ typedef struct grus_manifest {
     grus_file_facts input_file; // as it was read to its end; of no regular file where not known
     uint64_t records_in, records_out, records_failed;
     uint64_t output_bytes, output_xxh64;
+    size_t n_errors;                                  // 0 also where an earlier version wrote the manifest
+    grus_manifest_error errors[GRUS_MANIFEST_ERRORS]; // (n_errors)
     const char *kernel, *version;
     char run[GRUS_RUN_IDENTITY]; // the identity of the run; "" where it has none
     int64_t written;             // the manifest itself, nanoseconds since 1970; filled in by reading
