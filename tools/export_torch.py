@@ -7,17 +7,17 @@ Command line:  export_torch.py model.pt config.json models/mine --dtype f16 --re
 model.pt is what torch.save wrote: a state_dict, a module, or a dictionary that holds a state_dict (--key; "state_dict",
 "model_state_dict" and "model" are found without). config is the config.json that grus will read (doc/model-format.md). Every
 tensor that the configuration needs is checked for presence and shape; those that it does not use are left out, and listed.
-Weights under torch.nn.utils.weight_norm are folded. A .safetensors file is read as a state_dict.
+Weights under torch.nn.utils.weight_norm are folded. A .safetensors file is read as a state_dict. With --dtype int8 matrices
+become I8 with a scale for each row, a quarter of their size; biases and the like stay float32.
 
     export_torch.py --guess model.pt > config.json
 
 proposes a configuration and the renames from names and shapes, says what it took for what, and what no file tells.
- With --dtype int8 matrices become I8 with a scale for each row, a quarter of their
-size; biases and the like stay float32.
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import struct
 import sys
@@ -214,7 +214,13 @@ def check(state, wanted):
 
 def load(path):
     """What a file holds: torch.save's, or safetensors."""
-    return read_safetensors(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu")
+    if path.endswith(".safetensors"):
+        return read_safetensors(path)
+    try:
+        return torch.load(path, map_location="cpu")
+    except (AttributeError, ModuleNotFoundError) as e:
+        raise ExportError(f"{path}: a whole module was saved, and its class is not found ({e}): put the folder of its code into PYTHONPATH, "
+                          "or save its state_dict()") from e
 
 
 def transpose(state, names, renames):
@@ -290,6 +296,18 @@ def guess(path, key, reset):
     found.check(check)
 
 
+UNKNOWN = re.compile(r"[\[<(|_]*(unk|unknown|oov)[\]>)|_]*", re.I)
+
+
+def unknown_elsewise(config, files):
+    """Of vocabularies without <unk>: (file, line) of what seems to be the unknown token under another name."""
+    for name in {place["vocab"] for place in (config.get("source", {}).get("tokenizer", {}), config.get("decoder", {})) if "vocab" in place}:
+        with open(files[name], encoding="utf-8", newline="\n") as f:
+            tokens = f.read().split("\n")
+        if "<unk>" not in tokens:
+            yield from ((name, token) for token in tokens[:100] if UNKNOWN.fullmatch(token))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", help="what torch.save wrote (only from a source that you trust: it is a pickle)")
@@ -327,6 +345,8 @@ def main():
         return 1
     for name in left:
         print(f"left out: {name}")
+    for name, token in unknown_elsewise(config, files):
+        print(f"{name} has no <unk>, which is how grus knows the unknown token; is it {token!r}? Then write that line as <unk>", file=sys.stderr)
     size = os.path.getsize(os.path.join(a.out, "model.safetensors"))
     print(f"{a.out}: {size} bytes, {a.dtype}")
     return 0

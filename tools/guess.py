@@ -252,7 +252,10 @@ class Guess:
             head["hidden"] = [{"size": t.shape[0], "activation": "relu"} for _, t in chain[:-1]]
             self.untold.append(f"activations of the hidden layers of head {name}: relu is put there")
         self.config.setdefault("heads", {})[name] = head
-        self.untold.append(f'labels of head {name}: {labels} lines in {name}.labels; a softmax for each position, else "on", "pooling", "activation"')
+        self.untold.append(f'labels of head {name}: {labels} lines in {name}.labels, and a softmax is taken ("activation": "softmax")')
+        self.untold.append(f'whether head {name} is on tokens or on sequences: it is put on each position; if the module gives one answer a sequence, '
+                           'write "on": "sequence" and a "pooling": {"type": "last"} where it reads torch.cat((h[-2], h[-1]), 1) or h[-1], '
+                           'else "mean", "max", "attention"')
         self.crf(name, head, labels)
 
     def crf(self, name, head, labels):

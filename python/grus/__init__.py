@@ -3,7 +3,7 @@
     import grus
 
     model = grus.Model("models/multi30k-en-de")
-    model.translate_batch(["two dogs are running ."])       # ["zwei hunde laufen ."]
+    model.translate_batch(["two dogs are running ."])       # ["zwei hunde rennen ."]
     for record in model.run(open("captions.txt")):          # any iterable of str or dict, of any length
         print(record["output"])
 

@@ -205,7 +205,7 @@ class Model:
         """Runs the model over records of any number and gives a dict for each, in order, as `grus run` gives lines.
 
         A record is a dict, whose fields are kept and joined by those of the result, or a str, which gives {"id": its number from
-        1, ...}. One that cannot be processed has "error" and no result. Numbers of one record are numpy arrays of float32:
+        1, ...}. One that cannot be processed has "error" and no result; of a str its number is then "line", as of a text shard. Numbers of one record are numpy arrays of float32:
         "embedding" (dim), "states" and "attention" (rows, columns), "token_logprobs" (tokens + 1).
 
         task: "embed", "classify", "tag", "translate", "score" or "states"; None: the model's own. threads compute, 0: all that
@@ -217,6 +217,10 @@ class Model:
         decoder, (heads, columns) of a pooling), token_scores, head_output ("labels", "probs",
         "logits"), mark_truncated, text_key, id_key, target_key, prefix_key, and fail_on_error: a record in error raises Error.
         """
+        if isinstance(records, (str, bytes)):
+            raise TypeError("records is an iterable of records, and not one text: [text]")
+        if threads < 0:
+            raise ValueError(f"threads is {threads}; it cannot be negative")
         form = Form(self, self._options(task=task, **options), shard)
         free: "queue.SimpleQueue[_Runner]" = queue.SimpleQueue()
         free.put(_Runner(self, form.options))

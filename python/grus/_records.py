@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional
 import numpy as np
 
 from . import _sequences
+from ._errors import Error, Status
 from ._options import Options
 from ._results import Head, Results
 
@@ -172,6 +173,8 @@ class Form:
                     for write in writers:
                         write(told, i)
                 i += 1
+            if words is not None and self.options.run.fail_on_error:
+                raise Error(Status.FAILED, "", f"record {piece.first + place}", words)
             if words is not None:
                 told = {"line": piece.first + place} if isinstance(record, str) else told
                 told["grus_error" if "error" in told else "error"] = words

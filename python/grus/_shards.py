@@ -38,6 +38,7 @@ class _Run:
     def __init__(self, model: ctypes.c_void_p, options: Options):
         self._model, self._options = model, options
         self.failure: Optional[BaseException] = None  # of a callback; written by threads of the run, one at a time
+        self.first: Optional[Error] = None  # of a shard; written as failure is
         self.warnings: List[str] = []
         self.error = error_t()
         self.last = progress_t()
@@ -54,6 +55,11 @@ class _Run:
         except BaseException as failure:
             self.failure = failure
             self.stop()
+
+    def hear_of_shard(self, error: Error, listener: Optional[Callable[[Error], Any]]) -> None:
+        self.first = self.first or error
+        if listener is not None:
+            self.guarded(listener, error)
 
     def go(self, events: run_events_t) -> None:
         self.status = library.grus_run(
@@ -90,8 +96,7 @@ def run(
     events.on_warning = hear
     if progress is not None:
         events.on_progress = ON_PROGRESS(lambda _, now, final: this.guarded(progress, Progress(now.contents, final)))
-    if on_shard_error is not None:
-        events.on_shard_error = ON_SHARD_ERROR(lambda _, error: this.guarded(on_shard_error, _error_of(error.contents)))
+    events.on_shard_error = ON_SHARD_ERROR(lambda _, error: this.hear_of_shard(_error_of(error.contents), on_shard_error))
     thread = threading.Thread(target=this.go, args=(events,), name="grus-run")
     thread.start()
     _wait(thread, this)
@@ -100,5 +105,5 @@ def run(
     if this.failure is not None:
         raise this.failure
     if this.status:
-        raise_error(this.error)
+        raise _error_of(this.error) from this.first
     return Progress(this.last, True)

@@ -35,7 +35,7 @@ def command(model, records, *options, name="input", kind="jsonl"):
 def keywords(options):
     """Flags of `grus run` as keyword arguments."""
     given, at = {}, iter(options)
-    switches = {"--token-scores", "--disable-unk", "--unique-nbest", "--mark-truncated", "--attention-heads"}
+    switches = {"--replace-unk", "--token-scores", "--disable-unk", "--unique-nbest", "--mark-truncated", "--attention-heads"}
     for flag in at:
         flag = {"-b": "--beam-size"}.get(flag, flag)
         name = flag[2:].replace("-", "_")

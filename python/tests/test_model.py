@@ -223,6 +223,7 @@ class Shards(unittest.TestCase):
             self.model.run_shards(self.at, self.at / "out", on_shard_error=failed.append)
         self.assertEqual(caught.exception.status, grus.Status.FAILED)
         self.assertEqual([pathlib.Path(error.file).name for error in failed], ["d.jsonl.zst"])
+        self.assertIs(caught.exception.__cause__, failed[0])
         with self.assertRaisesRegex(LookupError, "mine"):
             self.model.run_shards(self.at / "a.txt", self.at / "out2", progress=self.fail_mine)
         with self.assertRaises(grus.Error) as caught:

@@ -1,6 +1,10 @@
 """model.run against `grus run`: every golden case, records in error, threads, streams."""
 
 import itertools
+import json
+import pathlib
+import shutil
+import tempfile
 import time
 import unittest
 import unittest.mock
@@ -112,6 +116,23 @@ class Records(unittest.TestCase):
         with self.assertRaises(grus.Error) as caught:
             list(model.run(["a" * 20000], fail_on_error=True))
         self.assertEqual((caught.exception.status, caught.exception.place), (grus.Status.FAILED, "record 1"))
+        told = model.run([{"text": "a"}, {"nope": 1}, {"text": "b"}], fail_on_error=True, threads=1)
+        with self.assertRaisesRegex(grus.Error, 'record 2: field "text" is missing'):
+            list(told)
+
+    def test_unknown_words_come_from_the_source(self):
+        with tempfile.TemporaryDirectory() as work:
+            model = pathlib.Path(work) / "model"
+            shutil.copytree(GOLDEN / "bahdanau" / "model", model)
+            vocab = model / json.loads((model / "config.json").read_text())["decoder"]["vocab"]
+            vocab.chmod(0o644)
+            words = vocab.read_text().splitlines()      # what it says most is unknown
+            vocab.write_text("".join({"tümi": "<unk>", "<unk>": "tümi"}.get(word, word) + "\n" for word in words))
+            records = [{"text": f"{word} Ωmega"} for word in ("og", "yö", "Б字", "n", "ha")]
+            told = list(grus.Model(model).run(records, replace_unk=True))
+            self.assertIsNone(difference(told, command(model, records, "--replace-unk")))
+            self.assertIn("<unk>", str(list(grus.Model(model).run(records))))
+            self.assertNotIn("<unk>", str(told))
 
 
 @unittest.mock.patch("grus._records.MOST_RECORDS", 50)
@@ -175,6 +196,8 @@ class Streams(unittest.TestCase):
         self.assertRaises(ValueError, self.model.run, [], task="dream")
         self.assertRaises(ValueError, self.model.run, [], beam_size=-1)
         self.assertRaises(TypeError, self.model.run, [], level=3)
+        self.assertRaises(TypeError, self.model.run, "one text")
+        self.assertRaises(ValueError, self.model.run, [], threads=-1)
         self.assertEqual(list(self.model.run([])), [])
 
 

@@ -180,6 +180,25 @@ export_model 1 other.pt config.json none --rename module._orig_mod.fc_kind=heads
 check "what the checkpoint has of that shape" \
     grep -qF 'heads.tags.weight: missing, expected [2, 6]; of this shape there is module._orig_mod.fc_tags.weight' said
 
+# The unknown token by another name, and a module whose class is elsewhere.
+mkdir spelt
+cp kinds spelt
+sed "s/<unk>/[UNK]/" words >spelt/words
+check "a vocabulary with <unk>" grep -qxF "[UNK]" spelt/words
+export_model 0 plain.pt config.json out-spelt --files spelt
+check "another name" grep -qF "words has no <unk>, which is how grus knows the unknown token; is it '[UNK]'?" said
+export_model 0 plain.pt config.json out-plain
+check "that name alone" test "$(grep -c unk said)" = 0
+"$python" - <<'END'
+import sys, types, torch
+module = types.ModuleType("elsewhere")
+module.Tagger = type("Tagger", (torch.nn.Linear,), {"__module__": "elsewhere"})
+sys.modules["elsewhere"] = module
+torch.save(module.Tagger(2, 3), "whole.pt")
+END
+export_model 1 whole.pt config.json none
+check "a class that is not found" grep -qF "whole.pt: a whole module was saved, and its class is not found (No module named 'elsewhere')" said
+
 # A key is refused by both or by none.
 refused=0
 for config in [0-9]*.json; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A model over records of JSONL, one after another, through the package grus: what `grus run MODEL - -o -` does.
+"""A model over records of JSONL, one after another, through the package grus: what `grus run MODEL - -o -` does,
+but for the digits of scores, which Python prints of a float64.
 
     ./stream.py MODEL [--beam-size N] <in.jsonl >out.jsonl
 """
