@@ -61,7 +61,14 @@ static void put_subtitle(const grus_survey *survey, FILE *to)
         fputs("Task ", to);
         grus_html_text(to, task, 40);
     }
-    fputs(" \xC2\xB7 model <code>", to);
+    fputs(" \xC2\xB7 model ", to);
+    const char *name = grus_report_setting(survey, "model_name");
+    if (*name) {
+        fputs("<bdi id=\"model-name\">", to);
+        grus_html_text(to, name, 100);
+        fputs("</bdi> ", to);
+    }
+    fputs("<code>", to);
     grus_html_text(to, grus_report_setting(survey, "model"), 40);
     fputs("</code>", to);
     if (rank && *rank->version) {

@@ -153,7 +153,7 @@ static void put_slow(timed_shards *shards, FILE *to)
 
 static void put_text_cell(const char *text, FILE *to)
 {
-    fputs("<td><bdi>", to);
+    fputs("<td class=\"words\"><bdi>", to);
     grus_html_text(to, *text ? text : "\xE2\x80\x93", 60);
     fputs("</bdi></td>", to);
 }

@@ -63,6 +63,8 @@ static const char grus_report_style[] =
     "th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}"
     "tr:last-child td{border-bottom:0}th:last-child,td:last-child{padding-right:0}"
     "td{white-space:nowrap}td.name{overflow-wrap:anywhere;white-space:normal;min-width:9em}"
+    "td.words{white-space:normal;min-width:4.5em}#ranks table{font-size:13px}"
+    "#ranks th{white-space:normal;vertical-align:bottom;font-size:12px}#ranks th,#ranks td{padding-right:9px}"
     ".num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     ".settings{display:grid;grid-template-columns:repeat(auto-fill,minmax(210px,1fr));gap:2px 28px;margin:0}"
     ".settings div{display:flex;justify-content:space-between;gap:14px;border-bottom:1px dotted var(--line);padding:3px 0}"

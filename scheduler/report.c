@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "engine/search_rules.h"
 #include "io/json/json_write.h"
 #include "io/json/number.h"
+#include "io/outdir/claim.h"
 #include "io/outdir/outdir.h"
 #include "io/outdir/temporary.h"
 
@@ -131,6 +133,22 @@ static void put_options(const grus_run_options *options, grus_compute_type compu
         put_text(text, 1, "input_type", options->input_type == GRUS_INPUT_TXT ? "txt" : "tsv");
 }
 
+// For people: a copy of the model elsewhere is the same model. A path that ends in no name has none.
+static void put_model_name(const char *dir, grus_buffer *text)
+{
+    size_t end = strlen(dir), begin;
+    while (end > 1 && dir[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && dir[begin - 1] != '/'; begin--)
+        ;
+    char *name = strndup(dir + begin, end - begin);
+    if (!name)
+        text->failed = true;
+    else if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        put_text(text, 1, GRUS_CLAIM_MODEL_NAME, name);
+    free(name);
+}
+
 void grus_claim_text(const grus_job *job, const grus_shards *shards, const char *run, grus_buffer *text)
 {
     const grus_array_place *array = &job->options->array;
@@ -138,6 +156,8 @@ void grus_claim_text(const grus_job *job, const grus_shards *shards, const char 
     snprintf(hash, sizeof hash, "%016" PRIx64, job->model->hash);
     grus_buffer_byte(text, '{');
     put_text(text, 1, "model", hash);
+    if (run)
+        put_model_name(job->model->dir, text);
     if (job->options->n_ensemble) {
         begin_member(text, "ensemble", 1);
         for (size_t i = 0; i < job->options->n_ensemble; i++)

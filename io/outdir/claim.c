@@ -193,7 +193,7 @@ static grus_status differs(const char *path, const char *place, json_t *was, jso
     describe(is, new, sizeof new);
     return grus_fail(error, GRUS_E_USAGE, path, place,
                      "the directory belongs to another run: it has %s there, this run %s; choose another output "
-                     "directory or the same options",
+                     "directory or the same options, or remove this one if its results are not wanted",
                      old, new);
 }
 
@@ -256,8 +256,26 @@ static grus_status write_run(const char *outdir, const char *path, const char *t
 typedef struct grus_claim_pair {
     const char *outdir, *path;
     json_t *whole, *was, *is;
+    json_t *model_name; // of the other, NULL where it has none
     bool grow;
 } grus_claim_pair;
+
+static grus_status model_differs(const grus_claim_pair *pair, json_t *was, json_t *is, grus_error *error)
+{
+    char old[80], new[80], name[80], why[128];
+    json_t *name_was = json_object_get(pair->whole, GRUS_CLAIM_MODEL_NAME);
+    describe(was, old, sizeof old);
+    describe(is, new, sizeof new);
+    describe(name_was, name, sizeof name);
+    if (name_was && pair->model_name && !json_equal(name_was, pair->model_name))
+        snprintf(why, sizeof why, "it was %s", name);
+    else
+        snprintf(why, sizeof why, "its files have changed, or it is another directory");
+    return grus_fail(error, GRUS_E_USAGE, pair->path, "model",
+                     "the directory belongs to another run: it has %s there, this run %s; the model is another now "
+                     "(%s); choose another output directory, or remove this one if its results are not wanted",
+                     old, new, why);
+}
 
 static grus_status replace_inputs(const grus_claim_pair *pair, grus_error *error)
 {
@@ -278,6 +296,9 @@ static grus_status settle_difference(const grus_claim_pair *pair, grus_error *er
     const char *first;
     if (!json_object_get(pair->whole, "run") && grus_grow_restores(pair->was, pair->is))
         return replace_inputs(pair, error);
+    json_t *model_was = json_object_get(pair->was, "model"), *model_is = json_object_get(pair->is, "model");
+    if (model_was && model_is && !json_equal(model_was, model_is))
+        return model_differs(pair, model_was, model_is, error);
     if (!grus_grow_adds(pair->was, pair->is, &more, &first))
         return name_difference(pair->path, "", pair->was, pair->is, error);
     if (!pair->grow)
@@ -285,6 +306,14 @@ static grus_status settle_difference(const grus_claim_pair *pair, grus_error *er
                          "the run has other inputs: %zu of this run's %s not among them, %s%s; run.grow adds %s", more,
                          more == 1 ? "is" : "are", first, more == 1 ? "" : " the first", more == 1 ? "it" : "them");
     return replace_inputs(pair, error);
+}
+
+// What does not make another run: how the first process was started, the run's identity, what its model was called.
+static void leave_out(json_t *run)
+{
+    json_object_del(run, "array");
+    json_object_del(run, "run");
+    json_object_del(run, GRUS_CLAIM_MODEL_NAME);
 }
 
 // Compares text with what path holds.
@@ -296,13 +325,13 @@ static grus_status compare_run(grus_claim_pair *pair, const char *text, grus_err
     if (!status && !(pair->whole = json_copy(pair->was)))
         status = grus_fail_memory(error, strlen(text));
     if (!status) {
-        json_object_del(pair->was, "array"); // how the first process was started
-        json_object_del(pair->is, "array");
-        json_object_del(pair->was, "run");
-        json_object_del(pair->is, "run");
+        pair->model_name = json_incref(json_object_get(pair->is, GRUS_CLAIM_MODEL_NAME));
+        leave_out(pair->was);
+        leave_out(pair->is);
         if (!json_equal(pair->was, pair->is))
             status = settle_difference(pair, error);
     }
+    json_decref(pair->model_name);
     json_decref(pair->whole);
     json_decref(pair->is);
     json_decref(pair->was);

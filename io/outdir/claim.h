@@ -5,11 +5,12 @@
 
 #include "grus.h"
 
-#define GRUS_RUN_IDENTITY 17 // of a run: 16 hexadecimal digits and \0
+#define GRUS_CLAIM_MODEL_NAME "model_name" // the key of what the directory of the run's model was called
+#define GRUS_RUN_IDENTITY 17               // of a run: 16 hexadecimal digits and \0
 
 // Compares text with the run.json of outdir: writes it when there is none (temporary, fsync, link), succeeds when equal,
-// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose keys "array" and "run" are not
-// compared. grow: where text has all inputs of run.json and more, and equals it otherwise, they are added to it in its
+// else GRUS_E_USAGE naming the first key that differs. text is a JSON object, whose keys "array", "run" and
+// GRUS_CLAIM_MODEL_NAME are not compared. grow: where text has all inputs of run.json and more, and equals it otherwise, they are added to it in its
 // place, in text's order.
 grus_status grus_claim_take(const char *outdir, const char *text, bool grow, grus_error *error);
 // Compares them once more and writes nothing: GRUS_E_OUTPUT where there is no run.json. To be asked when a handle of outdir

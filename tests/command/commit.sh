@@ -89,6 +89,14 @@ for other in "--beam-size 2" "--length-penalty 0.5" "--attention soft" "--format
     says "refused: $other" run.json
 done
 expect 2 "refused: another model" run "$golden/whitespace-bos-eos/model" "$work/in" -o "$out"
+says "refused: another model" "the model is another now (its files have changed, or it is another directory)"
+says "refused: another model" "choose another output directory, or remove this one if its results are not wanted"
+cp -r "$golden/whitespace-bos-eos/model" "$work/second"
+expect 2 "refused: a model of another name" run "$work/second/" "$work/in" -o "$out"
+says "refused: a model of another name" 'the model is another now (it was "model")'
+cp -r "$model" "$work/copy"
+expect 0 "a copy of the model is the same" run "$work/copy/." "$work/in" -o "$out"
+says "a copy of the model is the same" "nothing to do"
 expect 2 "refused: fewer inputs" run "$model" "$work/in/s1.jsonl" -o "$out"
 state >"$work/after"
 check "what is refused changes nothing" cmp "$work/before" "$work/after"

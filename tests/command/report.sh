@@ -126,6 +126,7 @@ check "without attention there is none" test "$(grep -c 'class="map"' "$page")" 
 report "by the model" "$work/without" --samples 1000 --model "$model"
 check "the model's attention" cmp <(weights "$work/kept.html") <(weights "$page")
 check "there are weights" test "$(weights "$page" | wc -l)" -gt 1000
+check "the model is named" grep -q "model <bdi id=\"model-name\">model</bdi> <code>[0-9a-f]\{16\}</code>" "$page"
 report "by another model" "$work/without" --samples 1000 --model "$golden/luong-input-feeding/model"
 check "another model has none" test "$(grep -c 'class="map"' "$page")" = 0
 expect 3 "no model" report "$work/without" --model "$work/in" --html "$page"
