@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian's packages of what `make dist` makes: built twice to the same bytes, clean for lintian, installed into a fresh root where
-# the command runs a model that ships and a program is built with the library, and taken away again. Needs root, debootstrap and a
-# mirror. DEB_ONCE=1 leaves the second build out.
+# the command and the package for Python run a model that ships and a program is built with the library, and taken away again.
+# Needs root, debootstrap and a mirror. DEB_ONCE=1 leaves the second build out.
 set -euo pipefail
 : "${srcdir:?}" "${builddir:?}"
 NAME=deb needs="dpkg-buildpackage lintian unshare"
@@ -59,9 +59,23 @@ int main(void)
     return status;
 }
 END
+# Python: the first record of the demo shard, as the command has it.
+cat >"$root/try.py" <<'END'
+import json, sys
+import grus
+model = grus.Model("/usr/share/grus/models/mnist-rows")
+(told,) = model.run([json.loads(sys.argv[1])])
+wanted = json.loads(sys.argv[2])
+close = abs(wanted["digit"].pop("prob") - told["digit"].pop("prob")) < 1e-6
+assert close and wanted == told, told
+END
+first() { zstd -dc "$1" | head -n 1 || true; }
+inside python3 /try.py "$(first "$root$model/demo.jsonl.zst")" "$(first "$root/out/demo.jsonl.zst")" || fail "the package for Python"
+[[ $(inside python3 -c 'import grus; print(grus.__file__)') == /usr/lib/python3/dist-packages/grus/__init__.py ]] ||
+    fail "the package for Python lies elsewhere"
 # shellcheck disable=SC2016
 inside sh -c 'cc -Wall -Werror -o /try /try.c $(pkg-config --cflags --libs grus) && /try' || fail "a program with the library"
-logged remove inside sh -c 'apt-get purge -y grus grus-models grus-doc libgrus0 libgrus-dev'
+logged remove inside sh -c 'apt-get purge -y grus grus-models grus-doc libgrus0 libgrus-dev python3-grus'
 left=$(inside sh -c 'find / -xdev -name "*grus*" ! -path "/packages/*" ! -path "/proc/*" ! -path "/out*"')
 [[ -z $left ]] || fail "left behind: $left"
 echo "installed, run, built with, and taken away"
