@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/hold.h"
+
 TCase *vector_case(void);
 TCase *bits_case(void);
 TCase *product_case(void);
@@ -24,11 +26,10 @@ TCase *rules_case(void);
 TCase *sampling_case(void);
 
 // NaN fails.
-#define ASSERT_NEAR(found, expected, tolerance)                                                                 \
-    do {                                                                                                        \
-        double found_ = (double)(found), expected_ = (double)(expected);                                        \
-        ck_assert_msg(fabs(found_ - expected_) <= (tolerance), "%s: found %.9g, expected %.9g", #found, found_, \
-                      expected_);                                                                               \
+#define ASSERT_NEAR(found, expected, tolerance)                                                                        \
+    do {                                                                                                               \
+        double found_ = (double)(found), expected_ = (double)(expected);                                               \
+        hold_msg(fabs(found_ - expected_) <= (tolerance), "%s: found %.9g, expected %.9g", #found, found_, expected_); \
     } while (0)
 
 #endif

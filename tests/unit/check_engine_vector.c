@@ -40,8 +40,8 @@ static void sweep_function(void (*apply)(float *, size_t), double (*exact)(doubl
         apply(y, SWEEP);
         for (int i = 0; i < SWEEP; i++) {
             double expected = exact((double)x[i]);
-            ck_assert_msg(fabs((double)y[i] - expected) <= relative * fabs(expected) + absolute,
-                          "%s(%.9g) = %.9g, not %.9g", name, (double)x[i], (double)y[i], expected);
+            hold_msg(fabs((double)y[i] - expected) <= relative * fabs(expected) + absolute, "%s(%.9g) = %.9g, not %.9g",
+                     name, (double)x[i], (double)y[i], expected);
         }
     }
 }
@@ -106,13 +106,13 @@ START_TEST(activations_keep_their_errors)
                 bias[i] = random_float(&seed);
             x[LD] = y[LD] = NAN;
             grus_activate(&(grus_activating){tables[t / 5], all[t % 5], n, n % 2 ? bias : NULL}, y, ROWS, LD);
-            ck_assert(isnan(y[LD]));
+            hold(isnan(y[LD]));
             for (size_t i = 0; i < ROWS * LD; i++) {
                 bool touched = i % LD < n;
                 double expected =
                     touched ? exact_activation(all[t % 5], (double)(x[i] + (n % 2 ? bias[i % LD] : 0))) : (double)x[i];
-                ck_assert_msg(i == LD || fabs((double)y[i] - expected) <= (touched ? 6e-7 * fabs(expected) : 0),
-                              "activation %zu of %.9g: %.9g, not %.9g", t % 5, (double)x[i], (double)y[i], expected);
+                hold_msg(i == LD || fabs((double)y[i] - expected) <= (touched ? 6e-7 * fabs(expected) : 0),
+                         "activation %zu of %.9g: %.9g, not %.9g", t % 5, (double)x[i], (double)y[i], expected);
             }
         }
 }
@@ -200,7 +200,7 @@ START_TEST(softmax_of_every_length)
             ck_assert_mem_eq(x, y, n * sizeof *x);
             float highest = top[0];
             for (size_t i = 0; i < n; i++) {
-                ck_assert(!(x[i] > top[i / GRUS_LOGIT_BLOCK]));
+                hold(!(x[i] > top[i / GRUS_LOGIT_BLOCK]));
                 highest = top[i / GRUS_LOGIT_BLOCK] > highest ? top[i / GRUS_LOGIT_BLOCK] : highest;
             }
             ASSERT_NEAR(whole.shift, highest, 0);
@@ -275,7 +275,7 @@ START_TEST(bits_of_what_is_at_least)
                 x[i] = i % 9 == 8 ? NAN : floorf(4 * random_float(&seed));
             uint64_t bits = tables[t]->at_least(x, n, 1);
             for (size_t i = 0; i < GRUS_LOGIT_BLOCK; i++)
-                ck_assert_uint_eq(bits >> i & 1, i < n && x[i] >= 1);
+                hold((bits >> i & 1) == (i < n && x[i] >= 1));
         }
 }
 END_TEST

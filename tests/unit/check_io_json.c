@@ -9,23 +9,24 @@
 #include "io/json/settings.h"
 #include "io/json/tree.h"
 #include "tests/unit/check_io.h"
+#include "tests/unit/hold.h"
 
 // Scans a copy without a byte behind it. true: valid, and every span lies in the text.
 static bool accepts(const char *text, size_t size, grus_json_scan *scan)
 {
     char *copy = malloc(size ? size : 1);
-    ck_assert_ptr_nonnull(copy);
+    hold(copy);
     memcpy(copy, text, size);
     grus_json_span key, value;
     bool object = grus_json_scan_object(scan, copy, size, &value);
     while (object && grus_json_next_member(scan, &key, &value)) {
-        ck_assert(key.text > copy && key.text[0] == '"' && key.text[key.length - 1] == '"');
-        ck_assert(value.text > key.text + key.length && value.text + value.length <= copy + size);
+        hold(key.text > copy && key.text[0] == '"' && key.text[key.length - 1] == '"');
+        hold(value.text > key.text + key.length && value.text + value.length <= copy + size);
     }
     if (scan->reason)
-        ck_assert(scan->column >= 1 && scan->column <= size + 1);
+        hold(scan->column >= 1 && scan->column <= size + 1);
     else
-        ck_assert(object || value.type != GRUS_JSON_NONE);
+        hold(object || value.type != GRUS_JSON_NONE);
     free(copy);
     return !scan->reason;
 }
@@ -203,8 +204,8 @@ START_TEST(utf8)
             for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
                 char text[] = {'"', (char)lead, (char)second, (char)tails[i][0], (char)tails[i][1], '"'};
                 grus_json_scan scan;
-                ck_assert_msg(accepts(text, sizeof text, &scan) == jansson_accepts(text, sizeof text),
-                              "%02x %02x %02x %02x", lead, second, tails[i][0], tails[i][1]);
+                hold_msg(accepts(text, sizeof text, &scan) == jansson_accepts(text, sizeof text), "%02x %02x %02x %02x",
+                         lead, second, tails[i][0], tails[i][1]);
             }
         }
     }
@@ -220,7 +221,7 @@ START_TEST(unicode_escapes)
             char text[32];
             int size = snprintf(text, sizeof text, i % 2 ? "\"\\u%04X%s\"" : "\"\\u%04x%s\"", code, second[i]);
             grus_json_scan scan;
-            ck_assert_msg(accepts(text, (size_t)size, &scan) == jansson_accepts(text, (size_t)size), "%s", text);
+            hold_msg(accepts(text, (size_t)size, &scan) == jansson_accepts(text, (size_t)size), "%s", text);
         }
     }
 }

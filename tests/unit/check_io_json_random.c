@@ -7,6 +7,7 @@
 #include "io/json/tree.h"
 #include "io/json/value.h"
 #include "tests/unit/check_io.h"
+#include "tests/unit/hold.h"
 
 #define DOCUMENTS 300000
 
@@ -121,9 +122,9 @@ static const grus_json_type types[] = {
 static void expect_same(const grus_json_span *found, const json_t *expected)
 {
     grus_json_type type = found->type == GRUS_JSON_INTEGER ? GRUS_JSON_REAL : found->type;
-    ck_assert_int_eq(type, types[json_typeof(expected)]);
+    hold(type == types[json_typeof(expected)]);
     if (json_is_array(expected))
-        ck_assert_uint_eq(found->n_items, json_array_size(expected));
+        hold(found->n_items == json_array_size(expected));
     if (json_is_string(expected)) {
         grus_buffer text = {0};
         grus_json_unescape(found, &text);
@@ -140,13 +141,13 @@ static void expect_members(const char *text, size_t size, json_t *object)
     for (; iterator; iterator = json_object_iter_next(object, iterator), names++) {
         grus_json_scan scan;
         grus_json_span key, value, last = {.type = GRUS_JSON_NONE};
-        ck_assert(grus_json_scan_object(&scan, text, size, &value));
+        hold(grus_json_scan_object(&scan, text, size, &value));
         while (grus_json_next_member(&scan, &key, &value))
             if (grus_json_key_is(&key, json_object_iter_key(iterator)))
                 last = value;
         expect_same(&last, json_object_iter_value(iterator));
     }
-    ck_assert_uint_eq(names, json_object_size(object));
+    hold(names == json_object_size(object));
 }
 
 // false: jansson's verdict does not count, being one of those in which it leaves the RFC: it refuses great numbers and
@@ -162,15 +163,15 @@ static bool compare(const char *text, size_t size, bool *valid)
         ;
     *valid = !scan.reason;
     if (memchr(text, '\0', size)) {
-        ck_assert(!*valid);
+        hold(!*valid);
         json_decref(json);
         return false;
     }
     if (!json && (json_error_code(&problem) == json_error_numeric_overflow ||
                   json_error_code(&problem) == json_error_null_byte_in_key))
         return false;
-    ck_assert_msg(*valid == (json != NULL), "«%.*s»: %s, but jansson: %s", (int)size, text,
-                  scan.reason ? scan.reason : "valid", json ? "valid" : problem.text);
+    hold_msg(*valid == (json != NULL), "«%.*s»: %s, but jansson: %s", (int)size, text,
+             scan.reason ? scan.reason : "valid", json ? "valid" : problem.text);
     if (json && object)
         expect_members(text, size, json);
     else if (json)
@@ -187,10 +188,10 @@ static void compare_trees(const char *text, size_t size)
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem), *tree;
     grus_status status = grus_json_tree(text, size, &tree, &fault);
     bool same = !json || json_is_array(json) ? status == GRUS_E_FAILED && !tree : !status && json_equal(json, tree);
-    ck_assert_msg(same, "«%.*s»: %s, but jansson: %s", (int)size, text, status ? fault.reason : "valid",
-                  json ? "valid" : problem.text);
+    hold_msg(same, "«%.*s»: %s, but jansson: %s", (int)size, text, status ? fault.reason : "valid",
+             json ? "valid" : problem.text);
     if (status)
-        ck_assert(fault.offset <= size && fault.line >= 1 && fault.column >= 1);
+        hold(fault.offset <= size && fault.line >= 1 && fault.column >= 1);
     json_decref(json);
     json_decref(tree);
 }
@@ -205,7 +206,7 @@ START_TEST(the_same_as_jansson)
         if (i % 4 == 0) {
             grus_buffer_clear(&document);
             add_document(&document);
-            ck_assert(compare(document.data, document.size, &valid) && valid);
+            hold(compare(document.data, document.size, &valid) && valid);
             if (i % 8 == 0)
                 compare_trees(document.data, document.size);
             continue;

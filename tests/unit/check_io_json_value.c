@@ -13,14 +13,15 @@
 #include "io/json/value.h"
 #include "io/shard/record_parse.h"
 #include "tests/unit/check_io.h"
+#include "tests/unit/hold.h"
 
 static grus_json_span scalar(const char *text, size_t size)
 {
     grus_json_scan scan;
     grus_json_span value;
-    ck_assert(!grus_json_scan_object(&scan, text, size, &value));
-    ck_assert_msg(!scan.reason, "%s: %s", text, scan.reason);
-    ck_assert(value.text == text && value.length == size);
+    hold(!grus_json_scan_object(&scan, text, size, &value));
+    hold_msg(!scan.reason, "%s: %s", text, scan.reason);
+    hold(value.text == text && value.length == size);
     return value;
 }
 
@@ -119,13 +120,13 @@ static void expect_plain_float(const char *text, float expected)
 {
     char item[512];
     for (const char *behind = ",]} "; *behind; behind++) {
-        ck_assert_int_lt(snprintf(item, sizeof item, "%s%c", text, *behind), (int)sizeof item);
+        hold(snprintf(item, sizeof item, "%s%c", text, *behind) < (int)sizeof item);
         const char *at = item;
         float value;
         bool plain = grus_json_plain_float(&at, &value);
-        ck_assert_msg(plain ? strchr(",]", *behind) && at == item + strlen(text) && memcmp(&value, &expected, 4) == 0
-                            : at == item,
-                      "%s", item);
+        hold_msg(plain ? strchr(",]", *behind) && at == item + strlen(text) && memcmp(&value, &expected, 4) == 0
+                       : at == item,
+                 "%s", item);
     }
 }
 
@@ -135,10 +136,9 @@ static void expect_float(const char *text)
     grus_json_span number = scalar(text, strlen(text));
     float value, expected = strtof(text, NULL);
     bool finite = grus_json_to_float(&number, &value);
-    ck_assert_msg(finite == isfinite(expected), "%s", text);
+    hold_msg(finite == isfinite(expected), "%s", text);
     if (finite)
-        ck_assert_msg(memcmp(&value, &expected, sizeof value) == 0, "%s: %a, not %a", text, (double)value,
-                      (double)expected);
+        hold_msg(memcmp(&value, &expected, sizeof value) == 0, "%s: %a, not %a", text, (double)value, (double)expected);
     expect_plain_float(text, expected);
 }
 
