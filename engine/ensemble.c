@@ -3,10 +3,11 @@
 
 #include "engine/ensemble.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/memory.h"
 
 // Lists what the means of attention take.
 static bool list_weights(grus_ensemble *e, size_t max_rows, size_t longest, grus_arena *arena)
@@ -19,9 +20,14 @@ static bool list_weights(grus_ensemble *e, size_t max_rows, size_t longest, grus
     return e->rows && e->weights && e->sums;
 }
 
-static bool has_weights(const grus_members *members, bool attends)
+// Lists what an ensemble takes beside its decodings.
+static bool list_means(grus_ensemble *e, const grus_members *members, size_t max_rows, bool attends, size_t longest,
+                       grus_arena *arena)
 {
-    return attends && members->n > 1;
+    if (members->n == 1)
+        return true;
+    e->bounds = grus_arena_alloc(arena, grus_logits_blocks(members->list[0].decoder->vocab), sizeof *e->bounds);
+    return e->bounds && (!attends || list_weights(e, max_rows, longest, arena));
 }
 
 bool grus_ensemble_list(const grus_members *members, grus_decoding_shape shape, bool attends, const grus_sizes *sizes,
@@ -31,7 +37,7 @@ bool grus_ensemble_list(const grus_members *members, grus_decoding_shape shape, 
     for (size_t i = 0; i < members->n; i++)
         if (!grus_decoding_list(members->list[i].decoder, shape, sizes, arena))
             return false;
-    return !has_weights(members, attends) || list_weights(&e, shape.max_rows, sizes->longest, arena);
+    return list_means(&e, members, shape.max_rows, attends, sizes->longest, arena);
 }
 
 grus_status grus_ensemble_start(const grus_members *members, grus_decoding_shape shape, bool attends,
@@ -47,7 +53,7 @@ grus_status grus_ensemble_start(const grus_members *members, grus_decoding_shape
         if (status)
             return status;
     }
-    if (has_weights(members, attends) && !list_weights(e, shape.max_rows, e->decodings[0]->longest, work->arena))
+    if (!list_means(e, members, shape.max_rows, attends, e->decodings[0]->longest, work->arena))
         return grus_fail_memory(work->error, 0);
     return GRUS_OK;
 }
@@ -111,24 +117,79 @@ void grus_ensemble_penalise(const grus_ensemble *e, const grus_token_rules *rule
     }
 }
 
+// A row of each member, and what its log-probabilities are made of.
+typedef struct member_rows {
+    size_t n;
+    const float *logits[GRUS_MEMBERS_MOST], *tops[GRUS_MEMBERS_MOST];
+    float shift[GRUS_MEMBERS_MOST], log_sum[GRUS_MEMBERS_MOST];
+} member_rows;
+
+// Row i of the scored; mean's normaliser is that of means.
+static member_rows rows_of(const grus_ensemble *e, size_t i, const grus_unranked *mean)
+{
+    member_rows rows = {.n = e->n};
+    bool finite = true;
+    for (size_t member = 0; member < e->n; member++) {
+        grus_unranked row = row_of(e, member, i);
+        rows.logits[member] = row.logits;
+        rows.tops[member] = row.top;
+        rows.shift[member] = row.normalizer->shift;
+        rows.log_sum[member] = row.normalizer->log_sum;
+        finite = finite && row.normalizer->finite;
+    }
+    *mean->normalizer = (grus_normalizer){.finite = finite};
+    return rows;
+}
+
 grus_unranked grus_ensemble_mean(const grus_ensemble *e, size_t i)
 {
     grus_unranked mean = row_of(e, 0, i);
     if (e->n == 1)
         return mean;
-    const float *x[GRUS_MEMBERS_MOST];
-    float shift[GRUS_MEMBERS_MOST], log_sum[GRUS_MEMBERS_MOST];
-    bool finite = true;
-    for (size_t member = 0; member < e->n; member++) {
-        grus_unranked row = row_of(e, member, i);
-        x[member] = row.logits;
-        shift[member] = row.normalizer->shift;
-        log_sum[member] = row.normalizer->log_sum;
-        finite = finite && row.normalizer->finite;
-    }
-    const grus_log_rows rows = {e->n, x, shift, log_sum};
-    e->members->list[0].decoder->kernel->vector->mean_logprobs(&rows, mean.n, mean.logits, mean.top);
-    *mean.normalizer = (grus_normalizer){.finite = finite};
+    const member_rows rows = rows_of(e, i, &mean);
+    const grus_log_rows logits = {e->n, rows.logits, rows.shift, rows.log_sum};
+    e->members->list[0].decoder->kernel->vector->mean_logprobs(&logits, mean.n, mean.logits, mean.top);
+    return mean;
+}
+
+// The means of the blocks whose bound is at least this, which then have none.
+static void take_blocks(const grus_ensemble *e, const member_rows *rows, float least, const grus_unranked *mean)
+{
+    const grus_vector *vector = e->members->list[0].decoder->kernel->vector;
+    const size_t blocks = grus_logits_blocks(mean->n);
+    for (size_t base = 0; base < blocks; base += GRUS_LOGIT_BLOCK)
+        for (uint64_t mask = vector->at_least(e->bounds + base, grus_min(blocks - base, GRUS_LOGIT_BLOCK), least); mask;
+             mask &= mask - 1) {
+            const size_t block = base + (size_t)__builtin_ctzll(mask), first = block * GRUS_LOGIT_BLOCK;
+            const float *x[GRUS_MEMBERS_MOST];
+            for (size_t member = 0; member < rows->n; member++)
+                x[member] = rows->logits[member] + first;
+            const grus_log_rows logits = {rows->n, x, rows->shift, rows->log_sum};
+            vector->mean_logprobs(&logits, grus_min(mean->n - first, GRUS_LOGIT_BLOCK), mean->logits + first,
+                                  mean->top + block);
+            e->bounds[block] = NAN;
+        }
+}
+
+// No mean of a block is above the mean of the members' tops. Of the k blocks with the greatest bounds the least top is not
+// above the k-th best mean, and what may come to that lies in the blocks whose bounds do.
+grus_unranked grus_ensemble_likeliest(const grus_ensemble *e, size_t i, size_t k, float floor, grus_candidate *scratch)
+{
+    grus_unranked mean = row_of(e, 0, i);
+    if (e->n == 1)
+        return mean;
+    const grus_vector *vector = e->members->list[0].decoder->kernel->vector;
+    const size_t blocks = grus_logits_blocks(mean.n);
+    const member_rows rows = rows_of(e, i, &mean);
+    const grus_log_rows tops = {e->n, rows.tops, rows.shift, rows.log_sum};
+    if (!mean.normalizer->finite)
+        return mean;
+    const float wanted = grus_logits_at(floor, mean.normalizer);
+    vector->mean_logprobs(&tops, blocks, e->bounds, NULL);
+    for (size_t block = 0; block < blocks; block++)
+        mean.top[block] = -INFINITY;
+    take_blocks(e, &rows, fmaxf(wanted, grus_logits_least(vector, e->bounds, blocks, k, scratch)), &mean);
+    take_blocks(e, &rows, fmaxf(wanted, grus_logits_least(vector, mean.top, blocks, k, scratch)), &mean);
     return mean;
 }
 

@@ -29,6 +29,7 @@ typedef struct grus_ensemble {
     grus_scores scores[GRUS_MEMBERS_MOST]; // of the rows that were scored last
     const grus_members *members;
     grus_infer_stats *stats, others; // of the first; of the others, whose flops alone are counted
+    float *bounds;                   // (blocks of the vocabulary) of several: scratch of grus_ensemble_likeliest
     // Of several, where attention is asked for: for each row what one of them says, and the sums.
     size_t longest;
     grus_row *rows; // (max_rows)
@@ -52,6 +53,10 @@ void grus_ensemble_score(grus_ensemble *ensemble, const uint32_t *which, size_t 
 void grus_ensemble_penalise(const grus_ensemble *ensemble, const grus_token_rules *rules, size_t n, size_t i);
 // The mean of row i, in the first member's place; once for each row. Where a member's numbers are not finite, it is not.
 grus_unranked grus_ensemble_mean(const grus_ensemble *ensemble, size_t i);
+// The same where it is only asked for the k best of it, of those that may come to floor: no other need have its place.
+// scratch has room for k.
+grus_unranked grus_ensemble_likeliest(const grus_ensemble *ensemble, size_t i, size_t k, float floor,
+                                      grus_candidate *scratch);
 // That mean of one token, where no other is asked for.
 float grus_ensemble_logprob(const grus_ensemble *ensemble, size_t i, uint32_t token);
 

@@ -173,12 +173,15 @@ static void expand(searching *g, sentence *s, size_t rank, size_t row)
     size_t beam = g->search->beam_size;
     const grus_banned banned = {g->banned, g->n_banned + (s->step < g->search->min_length)};
     double logprob = s->live[rank].logprob;
-    bool follows = s->step < s->prefix.n;
-    if (!follows && grus_token_rules_any(g->search)) {
+    bool follows = s->step < s->prefix.n, ruled = grus_token_rules_any(g->search);
+    float floor = s->n_taken == beam ? (float)(s->taken[beam - 1].logprob - logprob) : -INFINITY;
+    if (!follows && ruled) {
         trace(g, s, s->step, (uint32_t)rank, g->rules.tokens);
         grus_ensemble_penalise(&g->ensemble, &g->rules, s->step, row);
     }
-    const grus_unranked own = grus_ensemble_mean(&g->ensemble, row);
+    const grus_unranked own = follows || ruled
+                                  ? grus_ensemble_mean(&g->ensemble, row)
+                                  : grus_ensemble_likeliest(&g->ensemble, row, beam + banned.n, floor, g->of_row);
     if (follows) {
         follow(s, &own);
         return;
@@ -189,7 +192,6 @@ static void expand(searching *g, sentence *s, size_t rank, size_t row)
     }
     grus_token_rules_ban(&g->rules, s->step, &own);
     const grus_logits logits = {own.logits, own.top, own.n, own.normalizer};
-    float floor = s->n_taken == beam ? (float)(s->taken[beam - 1].logprob - logprob) : -INFINITY;
     size_t n = grus_logits_best(decoder->kernel->vector, &logits, banned, floor, beam, g->of_row);
     for (size_t i = 0; i < n; i++) {
         candidate c = {logprob + (double)g->of_row[i].logprob, g->of_row[i].token, (uint32_t)rank};

@@ -130,7 +130,7 @@ typedef struct grus_vector {
     void (*viterbi)(const double *from, const float *transitions, size_t n, size_t ld, double *best);
 
     // to[i] = the mean over the rows of (x[i] - shift) - log_sum, those of floats, their sum and its part of a double; top as
-    // in add_exp_sum. to may be one of the rows.
+    // in add_exp_sum, NULL too. No place is less where an x is greater. to may be one of the rows.
     void (*mean_logprobs)(const grus_log_rows *rows, size_t n, float *to, float *top);
 } grus_vector;
 

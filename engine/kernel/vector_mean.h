@@ -49,6 +49,7 @@ static void mean_logprobs(const grus_log_rows *rows, size_t n, float *to, float 
             to[i] = mean_of_one(rows, i);
             block_top = to[i] > block_top ? to[i] : block_top;
         }
-        top[first / GRUS_LOGIT_BLOCK] = block_top;
+        if (top)
+            top[first / GRUS_LOGIT_BLOCK] = block_top;
     }
 }

@@ -57,8 +57,7 @@ static size_t insert(grus_candidate *best, size_t count, size_t k, float logit, 
     return count < k ? count + 1 : k;
 }
 
-// What the k-th best logit is not below: the k-th largest top, each of which is a logit. best is scratch.
-static float least_best(const grus_vector *vector, const float *top, size_t blocks, size_t k, grus_candidate *best)
+float grus_logits_least(const grus_vector *vector, const float *top, size_t blocks, size_t k, grus_candidate *best)
 {
     size_t count = 0;
     float least = -INFINITY;
@@ -74,8 +73,8 @@ static float least_best(const grus_vector *vector, const float *top, size_t bloc
     return least;
 }
 
-// The least logit whose log-probability may come to floor: rounding is at most a few 1e-8 of the terms.
-static float logit_at(float floor, const grus_normalizer *normalizer)
+// Rounding is at most a few 1e-8 of the terms.
+float grus_logits_at(float floor, const grus_normalizer *normalizer)
 {
     return (floor + normalizer->log_sum) + normalizer->shift -
            1e-6f * (fabsf(floor) + fabsf(normalizer->log_sum) + fabsf(normalizer->shift));
@@ -96,7 +95,7 @@ size_t grus_logits_best(const grus_vector *vector, const grus_logits *row, grus_
     const grus_normalizer *normalizer = row->normalizer;
     size_t n = row->n, blocks = grus_logits_blocks(n), count = 0;
     // Some of the largest tops may be those of banned tokens.
-    float least = fmaxf(least_best(vector, top, blocks, k + banned.n, best), logit_at(floor, normalizer));
+    float least = fmaxf(grus_logits_least(vector, top, blocks, k + banned.n, best), grus_logits_at(floor, normalizer));
     for (size_t block = 0; block < blocks; block++) {
         if (!(top[block] >= least))
             continue;

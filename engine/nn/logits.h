@@ -62,6 +62,11 @@ void grus_logits_ban(const grus_unranked *row, uint32_t token);
 void grus_logits_penalise(const grus_vector *vector, const grus_unranked *row, const uint32_t *tokens, size_t n,
                           float penalty, float *before, const float *zeros);
 
+// What the k-th best logit is not below: the k-th largest of the tops, each of which is a logit. scratch has room for k.
+float grus_logits_least(const grus_vector *vector, const float *top, size_t blocks, size_t k, grus_candidate *scratch);
+// The least logit whose log-probability may come to floor.
+float grus_logits_at(float floor, const grus_normalizer *normalizer);
+
 // The k best logits of a row, best first, the lower token first among equals; those banned are left out, and what is less
 // likely than floor may be. Reads the blocks alone that hold one of them by their top. Returns how
 // many there are; best has room for as many more as are banned.

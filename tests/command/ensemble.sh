@@ -51,10 +51,12 @@ check "six cases" test "$checks" -ge 12
 
 # other CASE SEED: a model of the same form and vocabularies whose weights are moved about.
 other() {
-    local model=$work/$1-$2
-    cp -r "$golden/$1/model" "$model"
-    chmod -R u+w "$model"
-    "$python" - "$model/model.safetensors" "$2" <<'EOF'
+    cp -r "$golden/$1/model" "$work/$1-$2"
+    chmod -R u+w "$work/$1-$2"
+    move "$work/$1-$2" "$2"
+}
+move() { # MODEL SEED
+    "$python" - "$1/model.safetensors" "$2" <<'EOF'
 import json, random, struct, sys
 data, draw = bytearray(open(sys.argv[1], "rb").read()), random.Random(int(sys.argv[2]))
 start = 8 + struct.unpack("<Q", data[:8])[0]
@@ -123,6 +125,34 @@ for case in bahdanau luong-input-feeding lstm-beam no-attention conditional feat
         plain "$work/$run/targets.jsonl.zst" >"$work/$run.jsonl"
     done
     check "$case: means" "$python" "$work/look.py" "$work"/{found,scored,one,two,three}.jsonl
+done
+
+# ---- large vocabularies ----
+
+# A step looks only at those of 6,000 tokens that may be among the best. A rule on n-grams that are longer than any output
+# has it take the mean of all, and forbids none.
+large=$work/large
+mkdir "$large"
+cp "$golden/bahdanau/model/config.json" "$golden/bahdanau/model/source.vocab" "$large"
+{ cat "$golden/bahdanau/model/target.vocab" && seq 5989; } >"$large/target.vocab"
+"$builddir/tests/support/make_model" "$large" "$(wc -l <"$large/source.vocab")" 6000
+members=("$large")
+for i in 1 2; do
+    cp -r "$large" "$large-$i"
+    members+=("$large-$i")
+done
+for i in 0 1 2; do
+    move "${members[i]}" "$((i + 5))"
+done
+for search in "-b 1" "-b 4 --n-best 4 --length-norm avg" "-b 12 --min-length 4 --max-length 30" "-b 2 --compute-type int8"; do
+    read -ra options <<<"$search"
+    for n in 2 3; do
+        bring "${members[@]:1:n-1}"
+        rm -rf "$work"/{best,all}
+        expect 0 "the best of $n, $search" run "$large" "$work/words.jsonl" -q -o "$work/best" "${others[@]}" "${options[@]}"
+        expect 0 "all of $n, $search" run "$large" "$work/words.jsonl" -q -o "$work/all" "${others[@]}" "${options[@]}" --no-repeat-ngram-size 200
+        check "the same of $n, $search" cmp "$work/best/words.jsonl.zst" "$work/all/words.jsonl.zst"
+    done
 done
 
 # ---- draws ----
