@@ -79,6 +79,24 @@ void grus_shared_add_shard(grus_shared *shared, bool failed)
     pthread_mutex_unlock(&shared->lock);
 }
 
+void grus_shared_end(grus_shared *shared, const grus_error *error)
+{
+    pthread_mutex_lock(&shared->lock);
+    if (!shared->has_fatal)
+        shared->fatal = *error;
+    shared->has_fatal = true;
+    pthread_mutex_unlock(&shared->lock);
+    grus_queue_stop(shared->queue);
+}
+
+bool grus_shared_is_ended(grus_shared *shared)
+{
+    pthread_mutex_lock(&shared->lock);
+    bool ended = shared->has_fatal;
+    pthread_mutex_unlock(&shared->lock);
+    return ended;
+}
+
 bool grus_shared_stopping(const grus_shared *shared)
 {
     return grus_stop_asked(shared->stop);

@@ -31,13 +31,13 @@ typedef struct grus_shared {
     pthread_mutex_t lock;
     grus_figures figures;   // written by reader and writer, read by the monitor, under lock
     grus_progress progress; // its shards and its plan alone: set before the threads start; done and failed shards
-                            // written by the writer, read by the monitor, under lock
+                            // written by the writer and its committers, read by the monitor, under lock
 
-    pthread_mutex_t events_lock; // held while one of the events' functions runs, by the monitor or the writer
+    pthread_mutex_t
+        events_lock; // held while one of the events' functions runs, by the monitor, the writer or a committer
 
-    // Written by the writer thread alone, read after it has ended.
-    bool has_fatal;
-    grus_error fatal; // what ended the run: an output error
+    bool has_fatal;   // under lock while there are threads
+    grus_error fatal; // what ended the run, an output error: the first; likewise
 } grus_shared;
 
 // false when a mutex cannot be made.
@@ -52,6 +52,10 @@ void grus_shared_add_read(grus_shared *shared, double seconds);
 // The writer's.
 void grus_shared_add(grus_shared *shared, const grus_figures *figures);
 void grus_shared_add_shard(grus_shared *shared, bool failed);
+
+// The run is to end with this error, and the queue stops.
+void grus_shared_end(grus_shared *shared, const grus_error *error);
+bool grus_shared_is_ended(grus_shared *shared);
 
 bool grus_shared_stopping(const grus_shared *shared);
 

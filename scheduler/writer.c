@@ -17,6 +17,7 @@
 #include "io/shard/npy.h"
 #include "scheduler/checkpoint.h"
 #include "scheduler/clock.h"
+#include "scheduler/committer.h"
 #include "scheduler/feature_output.h"
 
 typedef struct grus_writer {
@@ -25,13 +26,25 @@ typedef struct grus_writer {
     grus_journal *journal; // of the same; NULL where no checkpoints are taken
     bool failed;           // this shard has
     bool interrupted;      // the engine gave up a batch because the run is to stop
-    grus_error note;       // what the commit found in the output's place
     grus_figures done;     // of this shard, with what was done of it before
     grus_slot_mark mark;   // behind its last record that was written
     uint64_t unsaved;      // records since the last checkpoint
     uint64_t counted;      // bytes of this shard
     bool had_failures;     // outdir may have causes of failures
+    bool handed;           // the shard is committed by another thread
+    grus_committer committer;
 } grus_writer;
+
+// A shard that is written, for its commit.
+typedef struct grus_commit {
+    grus_shared *shared;
+    const grus_shard *shard;
+    grus_output *output; // NULL once it is committed, or has failed
+    grus_manifest manifest;
+    grus_figures done;
+    grus_error note;   // what the commit found in the output's place
+    bool had_failures; // outdir may have a cause of an earlier failure
+} grus_commit;
 
 static grus_status take_checkpoint(grus_writer *writer, grus_error *error)
 {
@@ -54,15 +67,24 @@ static void leave_shard(grus_writer *writer, bool save)
 }
 
 // Keeps the cause in the directory. Where that fails it has been told all the same.
-static void keep_cause(grus_writer *writer, const grus_shard *shard, const grus_error *error)
+static void keep_cause(const grus_shared *shared, const grus_shard *shard, const grus_error *error)
 {
-    const grus_shared *shared = writer->shared;
     grus_error ignored;
     if (!shared->hold || !shard->stem)
         return;
     grus_failure failure = {.input = shard->name, .error = *error, .rank = shared->job->options->rank};
-    writer->had_failures = true;
     grus_failure_write(shared->hold, shard->stem, &failure, &ignored);
+}
+
+// An error of the output ends the run, any other one is the shard's.
+static void tell_failure(grus_shared *shared, const grus_shard *shard, const grus_error *error)
+{
+    if (error->status == GRUS_E_OUTPUT) {
+        grus_shared_end(shared, error);
+        return;
+    }
+    keep_cause(shared, shard, error);
+    grus_shared_shard_error(shared, shard, error);
 }
 
 static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_error *error)
@@ -75,14 +97,8 @@ static void fail_shard(grus_writer *writer, const grus_slot *slot, const grus_er
         grus_queue_stop(writer->shared->queue);
         return;
     }
-    if (error->status != GRUS_E_OUTPUT) {
-        keep_cause(writer, &writer->shared->shards->list[slot->shard], error);
-        grus_shared_shard_error(writer->shared, &writer->shared->shards->list[slot->shard], error);
-        return;
-    }
-    writer->shared->has_fatal = true;
-    writer->shared->fatal = *error;
-    grus_queue_stop(writer->shared->queue);
+    writer->had_failures = writer->had_failures || error->status != GRUS_E_OUTPUT;
+    tell_failure(writer->shared, &writer->shared->shards->list[slot->shard], error);
 }
 
 static grus_status open_output(grus_writer *writer, const grus_shard *shard, grus_error *error)
@@ -101,7 +117,6 @@ static grus_status open_output(grus_writer *writer, const grus_shard *shard, gru
         status = grus_output_open(outdir, shard->stem, suffix, job->options->level, &writer->output, error);
     if (status == GRUS_OK && writer->shared->hold) {
         grus_output_guard(writer->output, writer->shared->hold);
-        grus_output_on_done(writer->output, (grus_on_changed)job->options->on_changed, &writer->note);
     }
     if (status == GRUS_OK && job->options->format == GRUS_FORMAT_SAFETENSORS)
         status = grus_output_spool(writer->output, error);
@@ -156,9 +171,13 @@ static void list_errors(const grus_figures *done, grus_manifest *manifest)
         }
 }
 
-static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
+// All of a commit but the output, which stays the writer's.
+static grus_status make_commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_commit *commit,
+                               grus_error *error)
 {
-    grus_manifest manifest = {
+    *commit = (grus_commit){
+        .shared = writer->shared, .shard = shard, .done = writer->done, .had_failures = writer->had_failures};
+    commit->manifest = (grus_manifest){
         .input = strdup(shard->name),
         .input_file = slot->input.file,
         .input_bytes = slot->input.bytes_in,
@@ -169,29 +188,110 @@ static grus_status commit(grus_writer *writer, const grus_shard *shard, const gr
         .kernel = writer->shared->job->model->facts.kernel,
         .version = PACKAGE_VERSION,
     };
-    list_errors(&writer->done, &manifest);
-    memcpy(manifest.run, writer->shared->run, strlen(writer->shared->run) + 1);
-    grus_status status = manifest.input ? GRUS_OK : grus_fail_memory(error, strlen(shard->name) + 1);
+    grus_manifest *manifest = &commit->manifest;
+    list_errors(&writer->done, manifest);
+    memcpy(manifest->run, writer->shared->run, strlen(writer->shared->run) + 1);
+    grus_status status = manifest->input ? GRUS_OK : grus_fail_memory(error, strlen(shard->name) + 1);
     if (!status && !grus_shard_is_stdin(shard))
-        status = grus_input_whole_path(shard->path, &manifest.input_path, error);
-    if (!status) {
-        status = grus_output_commit(writer->output, &manifest, error);
-        writer->output = NULL;
-    }
-    grus_manifest_free(&manifest);
-    if (writer->note.file[0]) {
+        status = grus_input_whole_path(shard->path, &manifest->input_path, error);
+    if (status)
+        grus_manifest_free(manifest);
+    return status;
+}
+
+// Takes the output and the manifest.
+static grus_status run_commit(grus_commit *commit, grus_error *error)
+{
+    grus_shared *shared = commit->shared;
+    if (shared->hold)
+        grus_output_on_done(commit->output, (grus_on_changed)shared->job->options->on_changed, &commit->note);
+    grus_status status = grus_output_commit(commit->output, &commit->manifest, error);
+    commit->output = NULL;
+    grus_manifest_free(&commit->manifest);
+    if (commit->note.file[0]) {
         char text[sizeof(grus_error)];
-        grus_shared_warning(writer->shared, grus_error_text(&writer->note, text, sizeof text));
+        grus_shared_warning(shared, grus_error_text(&commit->note, text, sizeof text));
     }
+    return status;
+}
+
+// Away with what the directory has of attempts at a shard that is done.
+static void clear_attempts(const grus_commit *commit)
+{
+    if (grus_checkpoint_possible(commit->shared, commit->shard))
+        grus_journals_drop(commit->shared->outdir, commit->shard->stem);
+    if (commit->had_failures && commit->shard->stem)
+        grus_failure_drop(commit->shared->outdir, commit->shard->stem);
+}
+
+static grus_status commit_here(grus_writer *writer, grus_commit *commit, grus_error *error)
+{
+    commit->output = writer->output;
+    writer->output = NULL;
+    grus_status status = run_commit(commit, error);
     if (status != GRUS_OK)
         return status;
     grus_journal_close(writer->journal, true);
     writer->journal = NULL;
-    if (grus_checkpoint_possible(writer->shared, shard))
-        grus_journals_drop(writer->shared->outdir, shard->stem);
-    if (writer->had_failures && shard->stem)
-        grus_failure_drop(writer->shared->outdir, shard->stem);
+    clear_attempts(commit);
     return GRUS_OK;
+}
+
+// On a thread of the committer.
+static void commit_there(void *argument)
+{
+    grus_commit *commit = argument;
+    grus_error error;
+    grus_status status = run_commit(commit, &error);
+    if (status == GRUS_OK)
+        clear_attempts(commit);
+    else
+        tell_failure(commit->shared, commit->shard, &error);
+    grus_shared_add_shard(commit->shared, status != GRUS_OK);
+    if (status == GRUS_OK)
+        grus_shared_shard_event(commit->shared, commit->shard, GRUS_SHARD_DONE, &commit->done);
+    free(commit);
+}
+
+// Where the run has more shards to do meanwhile. A checkpoint may be due when a commit fails, and what lies in the output's
+// place is compared with it, which takes the memory that writing took: these commits are the writer's own.
+static bool may_hand_over(const grus_writer *writer)
+{
+    return writer->shared->hold && writer->shared->n_todo > 1 && !writer->journal && grus_output_is_new(writer->output);
+}
+
+static grus_status hand_over(grus_writer *writer, const grus_commit *made, grus_error *error)
+{
+    grus_status status = grus_output_end(writer->output, error);
+    if (status != GRUS_OK)
+        return status;
+    grus_commit *commit = malloc(sizeof *commit);
+    if (!commit)
+        return grus_fail_memory(error, sizeof *commit);
+    *commit = *made;
+    commit->output = writer->output;
+    writer->handed = grus_committer_put(&writer->committer, commit);
+    if (writer->handed)
+        writer->output = NULL;
+    else
+        free(commit);
+    return GRUS_OK;
+}
+
+static grus_status commit(grus_writer *writer, const grus_shard *shard, const grus_slot *slot, grus_error *error)
+{
+    grus_commit made;
+    grus_status status = make_commit(writer, shard, slot, &made, error);
+    if (status != GRUS_OK)
+        return status;
+    if (may_hand_over(writer)) {
+        status = hand_over(writer, &made, error);
+        if (status != GRUS_OK)
+            grus_manifest_free(&made.manifest);
+        if (status != GRUS_OK || writer->handed)
+            return status;
+    }
+    return commit_here(writer, &made, error);
 }
 
 static grus_status write_results(grus_writer *writer, const grus_slot *slot, grus_error *error)
@@ -277,7 +377,7 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
     grus_error error;
     double from = grus_seconds();
     if (slot->first) {
-        writer->failed = false;
+        writer->failed = writer->handed = false;
         writer->done = (grus_figures){0};
         writer->unsaved = writer->counted = 0;
     }
@@ -287,7 +387,7 @@ static void take_slot(grus_writer *writer, grus_slot *slot)
     grus_resume_close(slot->resume);
     slot->resume = NULL;
     count(writer, slot, wanted, grus_seconds() - from);
-    if (slot->last && !writer->interrupted) {
+    if (slot->last && !writer->interrupted && !writer->handed) {
         grus_shared_add_shard(writer->shared, writer->failed);
         if (!writer->failed)
             grus_shared_shard_event(writer->shared, &writer->shared->shards->list[slot->shard], GRUS_SHARD_DONE,
@@ -299,6 +399,11 @@ void *grus_writer_main(void *argument)
 {
     grus_shared *shared = argument;
     grus_writer writer = {.shared = shared, .had_failures = shared->had_failures};
+    if (!grus_committer_init(&writer.committer, commit_there)) {
+        grus_error error;
+        grus_shared_end(shared, (grus_fail_memory(&error, sizeof writer), &error));
+        return NULL;
+    }
     for (grus_slot *slot; (slot = grus_queue_next(shared->queue)) != NULL;) {
         take_slot(&writer, slot);
         if (slot->big)
@@ -306,11 +411,12 @@ void *grus_writer_main(void *argument)
         grus_queue_release(shared->queue, slot);
     }
     // After a stop, what the workers have done already.
-    for (grus_slot *slot;
-         !writer.interrupted && !shared->has_fatal && (slot = grus_queue_next_done(shared->queue)) != NULL;) {
+    for (grus_slot *slot; !writer.interrupted && !grus_shared_is_ended(shared) &&
+                          (slot = grus_queue_next_done(shared->queue)) != NULL;) {
         take_slot(&writer, slot);
         grus_queue_release(shared->queue, slot);
     }
-    leave_shard(&writer, !shared->has_fatal);
+    leave_shard(&writer, !grus_shared_is_ended(shared));
+    grus_committer_end(&writer.committer);
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -36,6 +37,7 @@ struct grus_output {
     grus_on_changed on_done;
     grus_error *note; // NULL: nobody asks
     bool failed;      // a write was refused; nothing more is tried
+    bool ended;       // the frame is
     grus_temp temp;   // fd is standard output's with standard
     const grus_codec *codec;
     void *compressor; // the codec's; NULL: not compressed
@@ -363,9 +365,26 @@ static grus_status commit_file(grus_output *output, grus_manifest *manifest, gru
     return status;
 }
 
-grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error)
+grus_status grus_output_end(grus_output *output, grus_error *error)
 {
     grus_status status = flush_block(output, true, error);
+    output->ended = true;
+    free_buffers(output);
+    return status;
+}
+
+bool grus_output_is_new(const grus_output *output)
+{
+    struct stat about;
+    char *path = grus_outdir_output(output->outdir, output->stem, output->suffix);
+    bool is_new = path && lstat(path, &about) != 0 && errno == ENOENT;
+    free(path);
+    return is_new;
+}
+
+grus_status grus_output_commit(grus_output *output, grus_manifest *manifest, grus_error *error)
+{
+    grus_status status = output->ended ? GRUS_OK : flush_block(output, true, error);
     if (!status && manifest) {
         manifest->output_bytes = output->bytes;
         manifest->output_xxh64 = XXH64_digest(output->hash);

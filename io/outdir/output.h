@@ -28,6 +28,11 @@ void grus_output_guard(grus_output *output, const grus_hold *hold);
 // changed (GRUS_CHANGED_FAIL where this is not called). What was set aside or kept is told in *note, which may be NULL:
 // a path and a cause; no path where there is nothing to tell. note lives until the commit.
 void grus_output_on_done(grus_output *output, grus_on_changed on_done, grus_error *note);
+// Ends the frame and frees what writing takes, so that the commit has nothing left but to wait for the disk. No more is
+// written then. The output stays the caller's.
+grus_status grus_output_end(grus_output *output, grus_error *error);
+// Whether nothing lies in the output's place.
+bool grus_output_is_new(const grus_output *output);
 // Ends the frame, fsyncs, renames without replacing, fsyncs the directory, writes the manifest (output_bytes and
 // output_xxh64 are filled in here). Frees output in every case. What lies in its place already stays, and is what the
 // manifest tells of, where the same was compressed for it. Else it is set aside; a done shard as grus_output_on_done

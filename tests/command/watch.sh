@@ -43,6 +43,9 @@ shard_failed 'c.jsonl.zst' None None error True
 shard_done 'd\udcff\n\x01\xe9.jsonl' 1 0 info False
 end 4 5 1 error
 END
+# Shards are committed side by side.
+LC_ALL=C sort -o "$work/wanted" "$work/wanted"
+LC_ALL=C sort -o "$work/found" "$work/found"
 check "the log says what happened: $(diff "$work/wanted" "$work/found")" cmp -s "$work/wanted" "$work/found"
 mkdir "$work/one"
 cp "$work/in/a.jsonl" "$work/one"

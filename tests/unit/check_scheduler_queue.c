@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "scheduler/committer.h"
 #include "scheduler/queue.h"
 #include "tests/unit/check_scheduler.h"
 
@@ -153,6 +154,47 @@ START_TEST(queue_of_nothing_ends)
 }
 END_TEST
 
+// ---- commits ----
+
+// Under its lock.
+typedef struct commits {
+    pthread_mutex_t lock;
+    pthread_cond_t all;
+    size_t begun, done;
+} commits;
+
+static commits running = {.lock = PTHREAD_MUTEX_INITIALIZER, .all = PTHREAD_COND_INITIALIZER};
+
+// None ends before as many have begun as may go side by side.
+static void wait_for_others(void *commit)
+{
+    pthread_mutex_lock(&running.lock);
+    running.begun++;
+    pthread_cond_broadcast(&running.all);
+    while (running.begun < GRUS_COMMITTERS)
+        pthread_cond_wait(&running.all, &running.lock);
+    running.done++;
+    ++*(int *)commit;
+    pthread_mutex_unlock(&running.lock);
+}
+
+START_TEST(commits_go_side_by_side)
+{
+    grus_committer committer;
+    int times[5 * GRUS_COMMITTERS] = {0};
+    size_t n = sizeof times / sizeof *times;
+    ck_assert(grus_committer_init(&committer, wait_for_others));
+    for (size_t i = 0; i < n; i++)
+        ck_assert(grus_committer_put(&committer, &times[i]));
+    grus_committer_end(&committer);
+    ck_assert_uint_eq(running.done, n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(times[i], 1);
+    ck_assert(grus_committer_init(&committer, wait_for_others));
+    grus_committer_end(&committer); // of nothing
+}
+END_TEST
+
 TCase *queue_case(void)
 {
     TCase *queue = tcase_create("queue");
@@ -161,5 +203,6 @@ TCase *queue_case(void)
     tcase_add_loop_test(queue, queue_skips_an_abandoned_shard, 0, teams);
     tcase_add_loop_test(queue, queue_stop_wakes_everybody, 0, teams);
     tcase_add_test(queue, queue_of_nothing_ends);
+    tcase_add_test(queue, commits_go_side_by_side);
     return queue;
 }
