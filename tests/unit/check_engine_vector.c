@@ -252,15 +252,15 @@ static void check_best(const grus_vector *v, uint64_t *seed, size_t n, grus_bann
             if (!taken[j] && (expected == n || logits[j] > logits[expected]))
                 expected = j;
         taken[expected] = true;
-        ck_assert_uint_eq(best[i].token, expected);
+        hold(best[i].token == expected);
         ASSERT_NEAR(best[i].logprob, (logits[expected] - normalizer.shift) - normalizer.log_sum, 0);
     }
     // With a floor at one of them, it and those before it are found in the same places.
     grus_candidate above[16];
     size_t at = count / 2, n_above = count ? grus_logits_best(v, &row, banned, best[at].logprob, k, above) : 0;
     for (size_t i = 0; i <= at && count; i++) {
-        ck_assert_uint_lt(i, n_above);
-        ck_assert_uint_eq(above[i].token, best[i].token);
+        hold(i < n_above);
+        hold(above[i].token == best[i].token);
     }
 }
 
