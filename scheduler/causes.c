@@ -23,6 +23,29 @@ static const char *const names[GRUS_N_CAUSES] = {
     [GRUS_CAUSE_NOT_FINITE] = "not_finite",
 };
 
+static const char *const words[GRUS_N_CAUSES] = {
+    [GRUS_CAUSE_OTHER] = "a cause that this version does not know",
+    [GRUS_CAUSE_BLANK] = "the line is blank",
+    [GRUS_CAUSE_BAD_JSON] = "the line is no JSON object",
+    [GRUS_CAUSE_BAD_UTF8] = "the line is no UTF-8",
+    [GRUS_CAUSE_NO_TEXT] = "the field or column of the text is missing",
+    [GRUS_CAUSE_NO_TARGET] = "the field or column of the target is missing",
+    [GRUS_CAUSE_BAD_TEXT] = "the text is not of the type that the model reads",
+    [GRUS_CAUSE_NO_FEATURES] = "the features are missing",
+    [GRUS_CAUSE_BAD_FEATURES] = "the features are not what the model reads",
+    [GRUS_CAUSE_RESULT_FIELD] = "a field has the name of a result",
+    [GRUS_CAUSE_UNKNOWN_TOKEN] = "a token is unknown",
+    [GRUS_CAUSE_BAD_ID] = "an id is that of no token",
+    [GRUS_CAUSE_TOO_LONG] = "more positions than a record may have",
+    [GRUS_CAUSE_TOO_BIG] = "a line over run.max_record",
+    [GRUS_CAUSE_NOT_FINITE] = "the result is not finite",
+};
+
+const char *grus_cause_words(grus_cause cause)
+{
+    return words[cause];
+}
+
 const char *grus_cause_name(grus_cause cause)
 {
     return names[cause];

@@ -23,6 +23,8 @@ typedef enum grus_cause {
 } grus_cause;
 
 const char *grus_cause_name(grus_cause cause);
+// For people, in a few words.
+const char *grus_cause_words(grus_cause cause);
 grus_cause grus_cause_find(const char *name);
 
 #endif

@@ -207,6 +207,19 @@ static grus_status read_folder(grus_tree *tree, size_t folder, grus_error *error
     return status;
 }
 
+// Whether folders below dir have what dir itself lacks.
+static bool has_shards_below(const char *dir, const char *outdir)
+{
+    grus_shards below = {0};
+    grus_error ignored;
+    bool found = false;
+    if (grus_directory_add(&below, dir, true, outdir, &ignored) == GRUS_OK)
+        for (size_t i = 0; i < below.n && !found; i++)
+            found = !below.list[i].fault;
+    grus_shards_free(&below);
+    return found;
+}
+
 // ---- all ----
 
 grus_status grus_directory_add(grus_shards *shards, const char *dir, bool recursive, const char *outdir,
@@ -224,8 +237,12 @@ grus_status grus_directory_add(grus_shards *shards, const char *dir, bool recurs
     for (size_t i = 0; i < tree.names.n && status == GRUS_OK; i++)
         status = grus_shards_add_file(shards, dir, tree.names.list[i], error);
     if (status == GRUS_OK && shards->n == before)
-        status = grus_shards_add(shards, dir, name_length(dir, ""), "a directory without shards (" GRUS_SHARD_NAMES ")",
-                                 error);
+        status =
+            grus_shards_add(shards, dir, name_length(dir, ""),
+                            !recursive && has_shards_below(dir, outdir)
+                                ? "a directory without shards, which folders below it have: run.recursive reads those"
+                                : "a directory without shards (" GRUS_SHARD_NAMES ")",
+                            error);
     free_names(&tree.runs);
     free_names(&tree.folders);
     free_names(&tree.names);

@@ -145,7 +145,9 @@ static grus_status check_stems(const grus_shards *shards, grus_error *error)
         if (strcmp(sorted[i - 1]->stem, sorted[i]->stem) == 0)
             status =
                 grus_fail(error, GRUS_E_USAGE, sorted[i]->path, NULL,
-                          "would be written to the same output shard, %s, as %s", sorted[i]->stem, sorted[i - 1]->path);
+                          "would be written to the same output shard, %s, as %s; give the directory above both with "
+                          "run.recursive, rename one, or give each an output directory of its own",
+                          sorted[i]->stem, sorted[i - 1]->path);
     free(sorted);
     return status;
 }

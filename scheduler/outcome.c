@@ -33,6 +33,21 @@ static grus_status tally_manifests(const grus_shared *shared, grus_tally *tally,
     return GRUS_OK;
 }
 
+// The most frequent cause in what this process has run; "" where it ran nothing.
+static void describe_cause(grus_shared *shared, char *text, size_t size)
+{
+    grus_figures figures;
+    int most = 0;
+    grus_shared_account(shared, NULL, &figures);
+    for (int i = 1; i < GRUS_N_CAUSES; i++)
+        if (figures.causes[i] > figures.causes[most])
+            most = i;
+    *text = '\0';
+    if (figures.causes[most])
+        snprintf(text, size, ", most often, %" PRIu64 " of %" PRIu64 ": %s", figures.causes[most], figures.records,
+                 grus_cause_words((grus_cause)most));
+}
+
 static grus_status judge_records(grus_shared *shared, grus_error *error)
 {
     grus_tally tally = {0};
@@ -47,10 +62,12 @@ static grus_status judge_records(grus_shared *shared, grus_error *error)
     }
     if (tally.has_result || tally.records == 0)
         return GRUS_OK;
-    return grus_fail(error, GRUS_E_FAILED, NULL, NULL,
-                     tally.records == 1 ? "the only record is in error; its output says why"
-                                        : "all %" PRIu64 " records are in error; their output says why",
-                     tally.records);
+    char cause[192];
+    describe_cause(shared, cause, sizeof cause);
+    if (tally.records == 1)
+        return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "the only record is in error; its output says why%s", cause);
+    return grus_fail(error, GRUS_E_FAILED, NULL, NULL, "all %" PRIu64 " records are in error; their output says why%s",
+                     tally.records, cause);
 }
 
 grus_status grus_outcome(grus_shared *shared, grus_error *error)

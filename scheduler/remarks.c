@@ -45,10 +45,28 @@ static void remark_lines(grus_shared *shared, const grus_figures *figures)
     grus_shared_warning(shared, text);
 }
 
+// Most often the texts are there, under another name.
+static void remark_fields(grus_shared *shared, const grus_figures *figures)
+{
+    const grus_run_options *options = shared->job->options;
+    uint64_t lacking = figures->causes[GRUS_CAUSE_NO_TEXT];
+    for (size_t i = 0; i < shared->shards->n; i++)
+        if (shared->shards->list[i].kind == GRUS_SHARD_TSV)
+            return; // a column may be what is lacking
+    if (lacking <= figures->records / 2)
+        return;
+    char text[512];
+    snprintf(text, sizeof text,
+             "%" PRIu64 " of %" PRIu64 " records have no field \"%.200s\"; run.text_key names that of the text",
+             lacking, figures->records, options->text_key);
+    grus_shared_warning(shared, text);
+}
+
 void grus_remark_figures(grus_shared *shared)
 {
     grus_figures figures;
     grus_shared_account(shared, NULL, &figures);
     remark_unknown(shared, &figures);
     remark_lines(shared, &figures);
+    remark_fields(shared, &figures);
 }

@@ -28,7 +28,18 @@ says "all failed, again" "nothing to do"
 says "all failed, again" "grus: all 3 records are in error"
 expect 0 "all failed: the plan" run "$model" "$work/all" -o "$work/o-plan" --dry-run
 expect 1 "one record" run "$model" "$work/all/b.jsonl" -o "$work/o-one" -q
-says "one record" "the only record is in error"
+says "one record" "the only record is in error; its output says why, most often, 1 of 1: the field or column of the text is missing"
+says "one record" 'warning: 1 of 1 records have no field "text"; --text-key names that of the text'
+printf '{"body": "a"}\n{"body": "b"}\n{"text": "a"}\n' >"$work/body.jsonl"
+expect 0 "most records lack the text" run "$model" "$work/body.jsonl" -o "$work/o-body" -q
+says "most records lack the text" 'warning: 2 of 3 records have no field "text"; --text-key names that of the text'
+printf 'a\nb\n' >"$work/column.tsv"
+expect 1 "a column is missing" run "$model" "$work/column.tsv" -o "$work/o-column" -q --text-column 2
+says "a column is missing" "2 of 2: the field or column of the text is missing"
+check "a column is missing: no field is named" test "$(grep -c text-key "$work/err")" = 0
+printf '{"body": "a"}\n{"text": "a"}\n' >"$work/half.jsonl"
+expect 0 "half of the records lack it" run "$model" "$work/half.jsonl" -o "$work/o-half" -q
+check "half of the records lack it: no warning" test "$(grep -c text-key "$work/err")" = 0
 
 # A manifest that an earlier process wrote counts as much as those of this one.
 mkdir "$work/grown"

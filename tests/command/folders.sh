@@ -156,6 +156,12 @@ check "what is proved was taken" cmp "$work/chained" <(files "$work/chain")
 truncate -s -1 "$out/x.jsonl.zst"
 run 4 "an output of another size than its manifest says" "$out" -o "$work/chain2"
 says "nothing is left of it" "a directory without shards"
+mkdir -p "$work/above/below" && echo '{"text": "a"}' >"$work/above/below/x.jsonl"
+run 4 "shards in a folder below" "$work/above" -o "$work/above-out"
+says "shards in a folder below" "a directory without shards, which folders below it have: --recursive reads those"
+rm "$work/above/below/x.jsonl"
+run 4 "no shards in a folder below" "$work/above" -o "$work/above-out"
+says "no shards in a folder below" "a directory without shards (.jsonl"
 mkdir "$work/outer"
 cp -r "$work/l1" "$work/outer/run"
 run 0 "a run's directory among others" "$work/outer" -r -o "$work/chain3" --text-key output --field-prefix second_

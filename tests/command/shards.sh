@@ -161,7 +161,7 @@ check "no other output" test "$(find "$work/named" -name '*.zst' | wc -l)" = 6
 expect 0 "other names: verify" verify "$work/named" --inputs "$work/names"
 cp "$work/a.jsonl" "$work/one.ndjson"
 expect 2 "two shards of one stem" run "$model" "$work/names" "$work/one.ndjson" -q -o "$work/o4"
-says "two shards of one stem" "would be written to the same output shard, one, as $work/names/one.json"
+says "two shards of one stem" "would be written to the same output shard, one, as $work/names/one.json; give the directory above both with --recursive"
 expect 0 "inspect" inspect "$work/names/THREE.JSONL"
 
 # A .json that is one array, also on one line that is longer than a record may be.
