@@ -214,6 +214,7 @@ mkdir -p "$work/deep/${deep}a" "$work/deep/${deep}b"
 words 3000 5 | to_jsonl >"$work/deep/${deep}a/s.jsonl"
 words 3000 6 | to_jsonl >"$work/deep/${deep}b/s.jsonl"
 run 0 "deep folders" "$work/deep" -r -o "$work/undisturbed" -b 8
+mkdir "$work/kept"
 for try in {1..12}; do
     for rank in 0 1; do
         timeout -s KILL "$(printf '0.%03d' $((try * 40 + rank * 5)))" "$GRUS" run "$model" "$work/deep" -r -o "$work/killed" -b 8 -q \
@@ -221,6 +222,7 @@ for try in {1..12}; do
     done
     { wait || true; } 2>/dev/null
     find "$work/killed/.grus/partial" -name '*+journal' 2>/dev/null | wc -l >>"$work/journals"
+    cp -n "$work/killed/.grus/partial/"*+journal "$work/kept" 2>/dev/null || true
 done
 check "there were checkpoints" grep -q '[1-9]' "$work/journals"
 for rank in 0 1; do
@@ -229,6 +231,9 @@ done
 for part in a b; do
     check "part $part is what it was to be" cmp "$work/undisturbed/$deep$part/s.jsonl.zst" "$work/killed/$deep$part/s.jsonl.zst"
 done
+# One whose process was killed between a commit and the end of its journal leaves that; its name does not tell whose it is.
+cp "$work/kept/"* "$work/killed/.grus/partial"
+run 0 "a rank with nothing to do" "$work/deep" -r -o "$work/killed" -b 8 --rank 0 --world-size 2 --checkpoint-records 100
 check "nothing is left" test -z "$(ls "$work/killed/.grus/partial")"
 check "records were taken from checkpoints" grep -qE '"records_resumed": [1-9]' "$work"/killed/report-*.json
 expect 0 "all is done" status "$work/killed"
