@@ -165,38 +165,25 @@ static grus_status select_shards(grus_portion *portion, const char *outdir, grus
     return GRUS_OK;
 }
 
-// Whether it is a journal of a shard of this run that is done. Asked only where the name was cut: the run knows all stems.
-static bool is_spent(const grus_portion *portion, const char *outdir, const grus_partial *partial)
+// run: the portion.
+static bool is_spent(const void *run, const grus_partial *journal)
 {
+    const grus_portion *portion = run;
     for (size_t i = 0; i < portion->shards->n; i++) {
         const char *stem = portion->shards->list[i].stem;
-        if (stem && grus_partial_is_of(partial, stem) &&
-            grus_manifest_is_done(outdir, stem, portion->shared->job->suffix))
+        if (stem && grus_partial_is_of(journal, stem) &&
+            grus_manifest_is_done(portion->options->outdir, stem, portion->shared->job->suffix))
             return true;
     }
     return false;
-}
-
-static void sweep_cut_names(const grus_portion *portion, const char *outdir)
-{
-    grus_partials partials;
-    grus_error ignored;
-    grus_partials_list(outdir, &partials, &ignored);
-    for (size_t i = 0; i < partials.n; i++) {
-        const grus_partial *partial = &partials.list[i];
-        if (partial->journal && partial->owner == GRUS_OWNER_DEAD && grus_partial_is_cut(partial) &&
-            is_spent(portion, outdir, partial))
-            grus_partial_remove(outdir, partial);
-    }
-    grus_partials_free(&partials);
 }
 
 // What processes that were killed have left.
 static void sweep(const grus_portion *portion, const char *outdir)
 {
     char *report = grus_report_path(portion->options);
-    grus_partials_sweep(outdir, portion->shared->job->suffix);
-    sweep_cut_names(portion, outdir);
+    const grus_cut_names cut = {is_spent, portion};
+    grus_partials_sweep(outdir, portion->shared->job->suffix, &cut);
     if (report)
         grus_partials_sweep_beside(report);
     free(report);

@@ -153,11 +153,6 @@ bool grus_partial_is_of(const grus_partial *partial, const char *stem)
     return partial->stem_length == strlen(flat) && memcmp(partial->name, flat, partial->stem_length) == 0;
 }
 
-bool grus_partial_is_cut(const grus_partial *partial)
-{
-    return partial->stem_length >= GRUS_TEMP_STEM_MAX;
-}
-
 // Of a path that is freed; NULL is allowed.
 static void remove_file(char *path)
 {
@@ -166,32 +161,29 @@ static void remove_file(char *path)
     free(path);
 }
 
-// A journal of a shard that is done; a stem that was cut does not tell whose it is.
-static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix)
+// A journal of a shard that is done.
+static bool is_spent(const char *outdir, const grus_partial *partial, const char *suffix, const grus_cut_names *cut)
 {
+    if (partial->stem_length >= GRUS_TEMP_STEM_MAX)
+        return cut && cut->is_spent(cut->run, partial);
     char *stem = strndup(partial->name, partial->stem_length);
     char *below = grus_temp_stem_of(partial->name, partial->stem_length);
-    bool spent = stem && below && !grus_partial_is_cut(partial) &&
-                 (grus_manifest_is_done(outdir, stem, suffix) || grus_manifest_is_done(outdir, below, suffix));
+    bool spent =
+        stem && below && (grus_manifest_is_done(outdir, stem, suffix) || grus_manifest_is_done(outdir, below, suffix));
     free(below);
     free(stem);
     return spent;
 }
 
-void grus_partial_remove(const char *outdir, const grus_partial *partial)
-{
-    remove_file(grus_outdir_partial(outdir, partial->name));
-}
-
-void grus_partials_sweep(const char *outdir, const char *suffix)
+void grus_partials_sweep(const char *outdir, const char *suffix, const grus_cut_names *cut)
 {
     grus_partials partials;
     grus_error ignored;
     grus_partials_list(outdir, &partials, &ignored);
     for (size_t i = 0; i < partials.n; i++) {
         const grus_partial *partial = &partials.list[i];
-        if (partial->owner == GRUS_OWNER_DEAD && (!partial->journal || is_spent(outdir, partial, suffix)))
-            grus_partial_remove(outdir, partial);
+        if (partial->owner == GRUS_OWNER_DEAD && (!partial->journal || is_spent(outdir, partial, suffix, cut)))
+            remove_file(grus_outdir_partial(outdir, partial->name));
     }
     grus_partials_free(&partials);
 }

@@ -34,14 +34,16 @@ void grus_partials_free(grus_partials *partials);
 // Whether it is a part of this shard's output or manifest.
 bool grus_partial_is_of(const grus_partial *partial, const char *stem);
 
-// Whether its name is too short to tell whose it is by itself.
-bool grus_partial_is_cut(const grus_partial *partial);
+// Journals whose names were cut do not tell whose they are: the run, which knows its shards, says whether one is of a shard that
+// is done.
+typedef struct grus_cut_names {
+    bool (*is_spent)(const void *run, const grus_partial *journal);
+    const void *run;
+} grus_cut_names;
 
-void grus_partial_remove(const char *outdir, const grus_partial *partial);
-
-// Removes the files whose owner is dead, but for the journals of shards that are not done, and those whose names are cut. suffix
-// is that of the outputs. One that cannot be removed stays: it is in nobody's way.
-void grus_partials_sweep(const char *outdir, const char *suffix);
+// Removes the files whose owner is dead, but for the journals of shards that are not done; those with cut names stay where cut is
+// NULL. suffix is that of the outputs. One that cannot be removed stays: it is in nobody's way.
+void grus_partials_sweep(const char *outdir, const char *suffix, const grus_cut_names *cut);
 // Removes those that were to be renamed to path.
 void grus_partials_sweep_beside(const char *path);
 

@@ -261,7 +261,7 @@ static void check_sweep(const grus_partial *partial, const char *path)
     bool gone = partial->pid > INT_MAX || (kill((pid_t)partial->pid, 0) != 0 && errno == ESRCH);
     FUZZ_CHECK(partial->owner == GRUS_OWNER_ELSEWHERE || here);
     FUZZ_CHECK(!here || !gone || partial->owner == GRUS_OWNER_DEAD);
-    grus_partials_sweep(fuzz_dir(), ".npy");
+    grus_partials_sweep(fuzz_dir(), ".npy", NULL);
     bool swept = partial->owner == GRUS_OWNER_DEAD && !partial->journal;
     FUZZ_CHECK((access(path, F_OK) != 0) == swept);
     snprintf(beside, sizeof beside, "%s/.grus/partial/%.*s", fuzz_dir(), (int)partial->stem_length, partial->name);

@@ -135,7 +135,7 @@ START_TEST(what_was_done_comes_back)
     expect_resume(resume, 900);
     // Twice, and with an owner that is dead.
     expect_resume(resume, 900);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, SUFFIX, NULL);
     ck_assert_uint_eq(count_files(partial), 1);
 
     grus_journal *journal = begin(resume);
@@ -175,7 +175,7 @@ START_TEST(the_longest_is_taken_and_all_go_when_the_shard_is_done)
     ck_assert_int_eq(grus_output_open(outdir, "s", SUFFIX, 3, &output, &error), GRUS_OK);
     ck_assert_int_eq(grus_output_commit(output, &manifest, &error), GRUS_OK);
     ck_assert_uint_eq(count_files(partial), 1);
-    grus_partials_sweep(outdir, SUFFIX);
+    grus_partials_sweep(outdir, SUFFIX, NULL);
     ck_assert_uint_eq(count_files(partial), 0);
     die_writing();
     grus_journals_drop(outdir, "t");

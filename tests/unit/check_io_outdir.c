@@ -170,18 +170,18 @@ START_TEST(swept)
     ck_assert(grus_partial_is_of(&list.list[0], stem));
     ck_assert(!grus_partial_is_of(&list.list[0], "x"));
     grus_partials_free(&list);
-    grus_partials_sweep(outdir, ".jsonl.zst");
+    grus_partials_sweep(outdir, ".jsonl.zst", NULL);
     ck_assert_uint_eq(partials(), 0);
 
     // Its process cannot be seen, but its lock can.
     ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", "", &temp, &error), GRUS_OK);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, host);
     ck_assert_int_eq(rename(temp.path, in_outdir(name)), 0);
-    grus_partials_sweep(outdir, ".jsonl.zst");
+    grus_partials_sweep(outdir, ".jsonl.zst", NULL);
     ck_assert_uint_eq(partials(), 1);
     close(temp.fd);
     temp.fd = -1;
-    grus_partials_sweep(outdir, ".jsonl.zst");
+    grus_partials_sweep(outdir, ".jsonl.zst", NULL);
     ck_assert_uint_eq(partials(), 0);
     grus_temp_discard(&temp);
 
@@ -192,7 +192,7 @@ START_TEST(swept)
         ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
     }
     ck_assert_int_eq(grus_temp_open(in_outdir(".grus/partial"), "s", "", &temp, &error), GRUS_OK);
-    grus_partials_sweep(outdir, ".jsonl.zst");
+    grus_partials_sweep(outdir, ".jsonl.zst", NULL);
     ck_assert_uint_eq(partials(), sizeof others / sizeof *others + 1);
     grus_temp_discard(&temp);
 }
@@ -205,7 +205,7 @@ START_TEST(elsewhere_is_left_alone)
     char name[400], host[GRUS_HOST_MAX], here[GRUS_ORIGIN_MAX], boot[13] = "", space[24] = "";
     grus_error error;
     pid_t dead = leave_partial("s");
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     grus_origin_host(host);
     ck_assert_int_eq(grus_origin_this(here, &error), GRUS_OK);
     ck_assert_int_eq(sscanf(here + strlen(host), "~%12[0-9a-f]~%23[0-9]", boot, space), 2);
@@ -225,13 +225,13 @@ START_TEST(elsewhere_is_left_alone)
         ck_assert_int_eq(list.list[i].same_host, strcmp(list.list[i].host, host) == 0);
     }
     grus_partials_free(&list);
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     grus_journals_drop(outdir, "s");
     ck_assert_uint_eq(partials(), 12);
     // Of here it goes.
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)dead, here);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     ck_assert(!file_exists(in_outdir(name)));
     ck_assert_uint_eq(partials(), 12);
     // What is no origin is nobody's.
@@ -255,10 +255,10 @@ START_TEST(swept_though_the_number_lives)
     grus_origin_host(host);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)getpid(), host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     ck_assert_uint_eq(partials(), 1);
     ck_assert_int_eq(utimensat(AT_FDCWD, in_outdir(name), past, 0), 0);
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     ck_assert_uint_eq(partials(), 0);
 
     siginfo_t info;
@@ -268,7 +268,7 @@ START_TEST(swept_though_the_number_lives)
     ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
     snprintf(name, sizeof name, ".grus/partial/s.%ld-0123456789abcdef@%s", (long)zombie, host);
     ck_assert_int_eq(grus_temp_replace(in_outdir(name), "", 0, &error), GRUS_OK);
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     ck_assert_uint_eq(partials(), 0);
     waitpid(zombie, NULL, 0);
 }
@@ -279,7 +279,7 @@ START_TEST(swept_beside_a_file)
     char name[400], other[400], host[GRUS_HOST_MAX];
     grus_error error;
     pid_t dead = leave_partial("s");
-    grus_partials_sweep(outdir, OUTDIR_SUFFIX);
+    grus_partials_sweep(outdir, OUTDIR_SUFFIX, NULL);
     grus_origin_host(host);
     snprintf(name, sizeof name, "report.json.%ld-0123456789abcdef@%s", (long)dead, host);
     snprintf(other, sizeof other, "other.json.%ld-0123456789abcdef@%s", (long)dead, host);
