@@ -303,25 +303,20 @@ static grus_status verify_shards(grus_verifier *verifier, const grus_shard *cons
 
 // ---- what belongs to no shard ----
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 // A sorted copy of the list; NULL when memory is short.
 static char **sorted_texts(char *const *texts, size_t n)
 {
     char **sorted = calloc(grus_max(n, 1), sizeof *sorted);
     if (sorted && n) {
         memcpy(sorted, texts, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, by_text);
+        qsort(sorted, n, sizeof *sorted, grus_path_order);
     }
     return sorted;
 }
 
 static bool is_listed(char *const *sorted, size_t n, const char *text)
 {
-    return bsearch(&text, sorted, n, sizeof *sorted, by_text) != NULL;
+    return bsearch(&text, sorted, n, sizeof *sorted, grus_path_order) != NULL;
 }
 
 // A directory that is looked at, and where: folder is that of the stems there, "" for none.

@@ -31,6 +31,11 @@ bool grus_path_is_below(const char *path)
     }
 }
 
+int grus_path_order(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 const char *grus_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

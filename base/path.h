@@ -14,6 +14,9 @@ char *grus_path_dir(const char *path);
 // Whether path leads from a directory to a file below it: not from the root, and no part of it is empty, "." or "..".
 bool grus_path_is_below(const char *path);
 
+// The order of names in a list of strings, by their bytes; for qsort and bsearch.
+int grus_path_order(const void *a, const void *b);
+
 // Where the last part of path begins, behind the last slash.
 const char *grus_path_name(const char *path);
 

@@ -73,11 +73,6 @@ static size_t name_length(const char *path, const char *below)
     return *below ? strlen(below) : strlen(grus_path_name(path));
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 // ---- one directory ----
 
 // What a run has put into its output directory besides shards.
@@ -233,7 +228,7 @@ grus_status grus_directory_add(grus_shards *shards, const char *dir, bool recurs
     for (size_t i = 0; i < tree.folders.n && status == GRUS_OK; i++)
         status = read_folder(&tree, i, error);
     if (tree.names.n > 1)
-        qsort(tree.names.list, tree.names.n, sizeof *tree.names.list, by_text);
+        qsort(tree.names.list, tree.names.n, sizeof *tree.names.list, grus_path_order);
     for (size_t i = 0; i < tree.names.n && status == GRUS_OK; i++)
         status = grus_shards_add_file(shards, dir, tree.names.list[i], error);
     if (status == GRUS_OK && shards->n == before)

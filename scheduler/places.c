@@ -80,11 +80,6 @@ static void free_files(char **files, size_t n)
     free(files);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 // The names that files of the shards will have, sorted, in one fresh list; NULL where memory is short.
 static char **name_files(const grus_shards *shards, const char *suffix, size_t *n)
 {
@@ -99,7 +94,7 @@ static char **name_files(const grus_shards *shards, const char *suffix, size_t *
             }
     }
     if (files && *n)
-        qsort(files, *n, sizeof *files, by_text);
+        qsort(files, *n, sizeof *files, grus_path_order);
     return files;
 }
 
@@ -112,7 +107,7 @@ static grus_status check_folder(const grus_shard *shard, char *const *files, siz
     grus_status status = GRUS_OK;
     for (char *slash; (slash = strrchr(folder, '/')) != NULL && status == GRUS_OK;) {
         *slash = '\0';
-        if (bsearch(&folder, files, n, sizeof *files, by_text))
+        if (bsearch(&folder, files, n, sizeof *files, grus_path_order))
             status = grus_fail(error, GRUS_E_USAGE, shard->path, NULL,
                                "its folder %s has the name of another shard's output or manifest; rename one of them",
                                folder);
