@@ -194,7 +194,7 @@ double bench_panels_pass(const bench_panels *p)
     for (size_t tile = 0; tile < p->tiles; tile++)
         for (size_t group = 0; group < p->groups; group++)
             for (size_t pass = 0; pass < passes; pass++)
-                grus_multiply(p->weights, p->panels, (grus_block){group, tile, pass}, 0, p->c, kernel->units);
+                grus_multiply(p->weights, p->panels, &(grus_block){group, tile, pass}, 0, p->c, kernel->units);
     return 2.0 * (double)(p->k * p->tiles * p->groups * kernel->tile * kernel->units);
 }
 

@@ -163,8 +163,8 @@ grus_status grus_blis_open(const char *name, grus_kernel *kernel, grus_error *er
 
 // ---- products ----
 
-static void multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                     size_t ldy)
+static void multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                     float *y, size_t ldy)
 {
     static const float one = 1, zero = 0;
     const grus_kernel *kernel = weights->kernel;
@@ -178,7 +178,7 @@ static void multiply(const grus_weights *weights, const grus_panels *panels, gru
     bli_auxinfo_set_next_b((void *)(uintptr_t)b, &data);
     size_t m = micro.weights_as_a ? units : tile, n = micro.weights_as_a ? tile : units;
     inc_t row = micro.weights_as_a ? 1 : (inc_t)ldy, column = micro.weights_as_a ? (inc_t)ldy : 1;
-    const float *onto = block.pass || beta != 0 ? &one : &zero;
+    const float *onto = block->pass || beta != 0 ? &one : &zero;
     micro.gemm((dim_t)m, (dim_t)n, (dim_t)at.depth, &one, a, b, onto, y, row, column, &data, micro.context);
 }
 

@@ -86,11 +86,11 @@ size_t grus_float32_passes(const grus_weights *weights)
     return grus_div_up(weights->in, DEPTH);
 }
 
-grus_float32_block grus_float32_find(const grus_weights *weights, const grus_panels *panels, grus_block block)
+grus_float32_block grus_float32_find(const grus_weights *weights, const grus_panels *panels, const grus_block *block)
 {
-    size_t in = weights->in, first = block.pass * DEPTH;
-    return (grus_float32_block){.weights =
-                                    (const float *)weights->data + (block.group * in + first) * weights->kernel->units,
-                                .rows = (const float *)panels->data + (block.tile * in + first) * weights->kernel->tile,
-                                .depth = grus_min(DEPTH, in - first)};
+    size_t in = weights->in, first = block->pass * DEPTH;
+    return (grus_float32_block){
+        .weights = (const float *)weights->data + (block->group * in + first) * weights->kernel->units,
+        .rows = (const float *)panels->data + (block->tile * in + first) * weights->kernel->tile,
+        .depth = grus_min(DEPTH, in - first)};
 }

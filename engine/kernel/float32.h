@@ -27,6 +27,6 @@ typedef struct grus_float32_block {
     const float *rows;    // (depth, tile)
     size_t depth;
 } grus_float32_block;
-grus_float32_block grus_float32_find(const grus_weights *weights, const grus_panels *panels, grus_block block);
+grus_float32_block grus_float32_find(const grus_weights *weights, const grus_panels *panels, const grus_block *block);
 
 #endif

@@ -324,7 +324,7 @@ static void pack_tile(const grus_part_rows *part, lane_part p, size_t first, siz
 {
     size_t tile = p.kernel->tile, lanes = grus_min(tile, n - first);
     for (size_t row = first + tile; row < grus_min(n, first + 2 * tile); row++)
-        grus_fetch(part->rows[row], part->columns);
+        grus_fetch_near(part->rows[row], part->columns);
     for (p.lane = 0; p.lane < tile; p.lane++) {
         row_scale s = {0, 0};
         p.row = p.lane < lanes ? part->rows[first + p.lane] : NULL;
@@ -362,29 +362,29 @@ size_t grus_int8_passes(const grus_weights *weights)
     return plan->passes;
 }
 
-void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                        size_t ldy)
+void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                        float *y, size_t ldy)
 {
     const grus_kernel *kernel = weights->kernel;
     const grus_int8_type *type = type_of(kernel);
     size_t units = kernel->units, lanes = kernel->tile;
     const weights_plan *plan = weights->data;
-    const piece *at = plan->pass + block.pass;
-    group_data group = find_group(plan, block.group);
-    tile_data tile = find_tile(panels->data, block.tile);
+    const piece *at = plan->pass + block->pass;
+    group_data group = find_group(plan, block->group);
+    tile_data tile = find_tile(panels->data, block->tile);
     int32_t sums[GRUS_INT8_MAX_SUMS] __attribute__((aligned(GRUS_ALIGN)));
     GRUS_ASSERT(units * lanes <= GRUS_INT8_MAX_SUMS);
     type->sum(&(grus_int8_block){.weights = group.numbers + at->before * units,
                                  .rows = tile.numbers + at->before * lanes * element_bytes(type),
                                  .depth = at->depth,
-                                 .start = group.starts + block.pass * units,
+                                 .start = group.starts + block->pass * units,
                                  .sums = sums});
     kernel->vector->scale_sums(&(grus_int8_sums){.lanes = lanes,
                                                  .units = units,
                                                  .sums = sums,
                                                  .lane_scales = tile.scales + at->part * lanes,
                                                  .unit_scales = group.scales,
-                                                 .onto = block.pass || beta != 0,
+                                                 .onto = block->pass || beta != 0,
                                                  .y = y,
                                                  .ldy = ldy});
 }

@@ -36,8 +36,8 @@ void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights);
 size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns);
 void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
 size_t grus_int8_passes(const grus_weights *weights);
-void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                        size_t ldy);
+void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                        float *y, size_t ldy);
 // A kernel's row: its sum, what its threads give back (or NULL) and its layout.
 #define GRUS_INT8_TYPE(sum_, leave_, ...)                  \
     {                                                      \

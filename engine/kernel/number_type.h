@@ -36,8 +36,8 @@ typedef struct grus_number_type {
     // Gives back what the thread that multiplied holds of the processor; NULL: nothing.
     void (*leave)(void);
     // As grus_multiply.
-    void (*multiply)(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                     size_t ldy);
+    void (*multiply)(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                     float *y, size_t ldy);
 } grus_number_type;
 
 #endif

@@ -12,12 +12,12 @@
 #define LANES ((size_t)2)
 #define QUADS (GRUS_PORTABLE_UNITS * sizeof(float) / sizeof(grus_quad))
 
-static void multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                     size_t ldy)
+static void multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                     float *y, size_t ldy)
 {
     GRUS_ASSERT(weights->kernel->units == GRUS_PORTABLE_UNITS && weights->kernel->tile == GRUS_PORTABLE_TILE);
     grus_float32_block at = grus_float32_find(weights, panels, block);
-    bool onto = block.pass || beta != 0;
+    bool onto = block->pass || beta != 0;
     for (size_t first = 0; first < GRUS_PORTABLE_TILE; first += LANES) {
         grus_quad sum[LANES][QUADS] = {{{0}}}; // several chains, none of which waits for another
         for (size_t k = 0; k < at.depth; k++) {

@@ -88,11 +88,11 @@ void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n
     kernel->type->pack_rows(parts, n_parts, panels);
 }
 
-void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                   size_t ldy)
+void grus_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                   float *y, size_t ldy)
 {
-    GRUS_ASSERT(weights->in == panels->columns && block.group < weights->groups);
-    GRUS_ASSERT(block.tile * panels->kernel->tile < panels->n);
+    GRUS_ASSERT(weights->in == panels->columns && block->group < weights->groups);
+    GRUS_ASSERT(block->tile * panels->kernel->tile < panels->n);
     weights->kernel->type->multiply(weights, panels, block, beta, y, ldy);
 }
 
@@ -104,8 +104,8 @@ void grus_product_tile(const grus_weights *weights, const grus_panels *panels, g
     GRUS_ASSERT(weights->in == panels->columns && part.to <= weights->groups);
     for (size_t pass = 0; pass < passes; pass++)
         for (size_t group = part.from; group < part.to; group++)
-            type->multiply(weights, panels, (grus_block){group, part.tile, pass}, beta, y + (group - part.from) * units,
-                           ldy);
+            type->multiply(weights, panels, &(grus_block){group, part.tile, pass}, beta,
+                           y + (group - part.from) * units, ldy);
 }
 
 void grus_product(const grus_weights *weights, const grus_panels *panels, float beta, float *y, size_t ldy)

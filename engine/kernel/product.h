@@ -54,8 +54,8 @@ void grus_product_tile(const grus_weights *weights, const grus_panels *panels, g
 // are made in so many passes over the columns, in order; a tile stays in L1 while the same pass of several groups is made.
 size_t grus_weights_passes(const grus_weights *weights);
 // y[lane] (ldy floats apart, kernel->units written) for each lane of the tile. beta is that of the first pass.
-void grus_multiply(const grus_weights *weights, const grus_panels *panels, grus_block block, float beta, float *y,
-                   size_t ldy);
+void grus_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
+                   float *y, size_t ldy);
 
 // What a thread calls when it has multiplied for a while and may do other things: until then nobody else may use the
 // processor's tiles there.
@@ -66,6 +66,13 @@ static inline void grus_fetch(const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i, 0, 2);
+}
+
+// Into L1.
+static inline void grus_fetch_near(const float *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
+        __builtin_prefetch(from + i);
 }
 
 #endif

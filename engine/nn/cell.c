@@ -50,25 +50,18 @@ grus_status grus_cell_add_biases(grus_cell *cell, grus_reading *reading, grus_ce
     return GRUS_OK;
 }
 
-// As grus_fetch, but into L1.
-static void fetch_near(const float *from, size_t count)
-{
-    for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
-        __builtin_prefetch(from + i);
-}
-
 void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
 {
     size_t units = cell->kernel->units, gates = cell->type->gates * units;
     for (size_t row = first; row < first + n; row++) {
-        fetch_near(step->gi[row] + group * gates, gates);
+        grus_fetch_near(step->gi[row] + group * gates, gates);
         if (step->more)
-            fetch_near(step->more[row] + group * gates, gates);
-        fetch_near(step->h_prev[row] + group * units, units);
-        fetch_near(step->h_new[row] + group * units, units);
+            grus_fetch_near(step->more[row] + group * gates, gates);
+        grus_fetch_near(step->h_prev[row] + group * units, units);
+        grus_fetch_near(step->h_new[row] + group * units, units);
         if (step->c_prev) {
-            fetch_near(step->c_prev[row] + group * units, units);
-            fetch_near(step->c_new[row] + group * units, units);
+            grus_fetch_near(step->c_prev[row] + group * units, units);
+            grus_fetch_near(step->c_new[row] + group * units, units);
         }
     }
 }

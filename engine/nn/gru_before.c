@@ -74,7 +74,7 @@ static void reset_group(const grus_cell *cell, const grus_cell_step *step, size_
                 grus_cell_fetch_tabled(cell, step, last, GATES * group + gate);
             if (gate + 1 == EARLY && pass + 1 == passes)
                 grus_cell_fetch_rows(cell, step, first, grus_min(tile, last - first), group);
-            grus_multiply(cell->weight_hh, step->panels, (grus_block){EARLY * group + gate, tile_number, pass}, 0,
+            grus_multiply(cell->weight_hh, step->panels, &(grus_block){EARLY * group + gate, tile_number, pass}, 0,
                           step->scratch->acc + gate * tile * units, units);
         }
     for (; first < last; first += tile)
@@ -91,8 +91,8 @@ static void update_part(const grus_cell *cell, const grus_cell_step *step, grus_
     for (size_t pass = 0; pass < passes; pass++) {
         if (pass + 1 == passes)
             grus_cell_fetch_rows(cell, step, part.first, part.n, part.group);
-        grus_multiply(cell->weight_hn, step->scratch->panels, (grus_block){part.group, part.first / kernel->tile, pass},
-                      0, step->scratch->acc, kernel->units);
+        grus_multiply(cell->weight_hn, step->scratch->panels,
+                      &(grus_block){part.group, part.first / kernel->tile, pass}, 0, step->scratch->acc, kernel->units);
     }
     run_gates(cell, step, part, kernel->vector->update_gates);
 }

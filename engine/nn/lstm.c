@@ -62,7 +62,7 @@ static void run_group(const grus_cell *cell, const grus_cell_step *step, size_t 
                 grus_cell_fetch_tabled(cell, step, last, GATES * group + gate);
             if (gate + 1 == GATES && pass + 1 == passes)
                 grus_cell_fetch_rows(cell, step, first, grus_min(tile, last - first), group);
-            grus_multiply(cell->weight_hh, step->panels, (grus_block){GATES * group + gate, tile_number, pass}, 0,
+            grus_multiply(cell->weight_hh, step->panels, &(grus_block){GATES * group + gate, tile_number, pass}, 0,
                           step->scratch->acc + gate * tile * units, units);
         }
     for (; first < last; first += tile)
