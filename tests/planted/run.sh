@@ -71,7 +71,8 @@ cd "$work/build" || exit 1
 
 # build PROGRAM...: grus, what shell tests use of programs, and these.
 build() {
-    "$MAKE" -j2 grus tests/support/compare_records tests/support/caller_cut tests/support/caller_first tests/attack/counted tests/cases/stamp "$@" >"$work/log" 2>&1
+    "$MAKE" -j2 grus tests/support/compare_records tests/support/caller_cut tests/support/caller_first tests/support/make_model \
+        tests/support/tokenize tests/attack/counted tests/cases/stamp "$@" >"$work/log" 2>&1
 }
 
 programs=()
