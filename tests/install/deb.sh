@@ -52,6 +52,7 @@ documents=$(inside sh -c 'find -L /usr/share/doc/grus /usr/share/doc/grus-doc /u
 (($(wc -l <<<"$documents") > 8)) || fail "the documents are not there: $documents"
 while read -r document; do
     while read -r link; do
+        # shellcheck disable=SC2016 # the inner shell's
         inside sh -c 'cd "${1%/*}" && test -e "${2%%#*}"' sh "$document" "$link" || fail "$document: nothing at $link"
     done < <(inside cat "$document" | grep -o '](\([^)#h][^):]*\))' | sed 's/^](//; s/)$//')
 done <<<"$documents"
