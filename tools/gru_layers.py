@@ -36,6 +36,11 @@ def linear(layer, x, half):
     return y if layer.bias is None else y + layer.bias
 
 
+def sequence_dropout(x, p):
+    """Dropout of x [T, B, ·] with one mask a sequence, the same for all of its positions (Gal and Ghahramani 2016)."""
+    return x * F.dropout(torch.ones_like(x[:1]), p) if p else x
+
+
 class GRULayer(torch.autograd.Function):
     """One direction of one GRU layer, time first. Same mathematics as nn.GRU; its backward pass makes the weight
     gradients in one tall product each instead of one small product per step."""
@@ -99,12 +104,13 @@ def parameters(rnn, layer):
     return [getattr(rnn, f"{n}_l{layer}") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
 
 
-def gru(rnn, x, h0=None, dropout=0.0, half=False):
-    """Runs an nn.GRU stack on x [T, B, E]; returns the outputs and the final state of the top layer."""
+def gru(rnn, x, h0=None, dropout=0.0, half=False, drop=F.dropout):
+    """Runs an nn.GRU stack on x [T, B, E], with drop(·, dropout) between its layers; returns the outputs and the final state of the
+    top layer."""
     dirs = 2 if rnn.bidirectional else 1
     for k in range(rnn.num_layers):
         if k and dropout:
-            x = F.dropout(x, dropout)
+            x = drop(x, dropout)
         outs = []
         for suffix in ("", "_reverse")[:dirs]:
             w = parameters(rnn, f"{k}{suffix}")

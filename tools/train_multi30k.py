@@ -68,12 +68,12 @@ class Data:
 
     def __init__(self, a):
         self.train, self.dev = ([read(a.data, part, lang) for lang in ("en", "de")] for part in ("train", "val"))
-        self.rng = random.Random(a.seed)
+        rng, self.rng = random.Random(1), random.Random(a.seed)      # one vocabulary for all seeds, so that models go together
         words = collections.Counter(w for side in self.train for line in side for w in line.split())
         path = os.path.join(a.out, "bpe.codes")
         bpe.write_codes(path, bpe.learn(words, a.merges))
         self.cutter = bpe.Cutter.read(path)
-        seen = [vocabulary(self.cutter, side, a.bpe_dropout, self.rng) for side in self.train]
+        seen = [vocabulary(self.cutter, side, a.bpe_dropout, rng) for side in self.train]
         self.source, self.target = Vocab(["<unk>", "</s>"] + seen[0]), Vocab(["<unk>", "<s>", "</s>"] + seen[1])
         self.source.write(os.path.join(a.out, "source.vocab"))
         self.target.write(os.path.join(a.out, "target.vocab"))
@@ -152,6 +152,7 @@ def options():
     p.add_argument("--warmup", type=int, default=500, help="steps")
     p.add_argument("--dropout", type=float, nargs=3, default=(0.3, 0.4, 0.4), metavar=("EMBEDDING", "STATES", "READOUT"))
     p.add_argument("--smoothing", type=float, default=0.1)
+    p.add_argument("--sequence-dropout", action="store_true", help="embeddings and states lose the same units all along a sequence")
     p.add_argument("--decay", type=float, default=0.01, help="decoupled weight decay")
     p.add_argument("--clip", type=float, default=1.0)
     p.add_argument("--ema", type=float, default=0.999)
@@ -162,6 +163,7 @@ def options():
     p.add_argument("--output", type=int, default=160, help="size of target embedding and readout")
     p.add_argument("--conditional", action="store_true", help="the conditional GRU as decoder, in place of Bahdanau's")
     p.add_argument("--temperature", type=float, default=16, help="divides the attention scores, as in g2p-en")
+    p.add_argument("--dev-every", type=int, default=1, metavar="EPOCHS", help="how often the development set is translated")
     p.add_argument("--resume", metavar="LAST.PT", help="go on from there")
     p.add_argument("--bf16", action="store_true", help="products with bfloat16 operands (faster with AVX512-BF16)")
     return p.parse_args()
@@ -175,7 +177,7 @@ def one_epoch(a, epoch, model, grad, optimizer, data):
         x, given, wanted = tensors(batch, data.bos, data.eos)
         x.masked_fill_(torch.rand(x.shape) < a.p_unk, 0)
         grad.zero_()
-        loss = loss_of(model(x, given, a.dropout, a.bf16), wanted, a.smoothing)
+        loss = loss_of(model(x, given, a.dropout, a.bf16, a.sequence_dropout), wanted, a.smoothing)
         (loss / (a.batch * data.target_length)).backward()              # so a token weighs the same in small batches
         optimizer.step(grad, (epoch - 1 + k / len(todo)) / a.epochs)
         total, tokens = total + float(loss.detach()), tokens + int((wanted != -100).sum())
@@ -207,12 +209,14 @@ def train(a, config, data):
     begun = time.time()
     for epoch in range(len(history) + 1, a.epochs + 1):
         now = {"epoch": epoch, "loss": one_epoch(a, epoch, model, grad, optimizer, data), "steps": optimizer.steps}
-        now["dev_loss"], now["dev_bleu"] = evaluate(shadow, data)
+        tried = epoch % a.dev_every == 0 or epoch == a.epochs
+        if tried:
+            now["dev_loss"], now["dev_bleu"] = evaluate(shadow, data)
         now["minutes"] = (time.time() - begun) / 60
-        best = all(now["dev_bleu"] >= h["dev_bleu"] for h in history)
+        best = tried and all(now["dev_bleu"] >= h.get("dev_bleu", 0) for h in history)
         history.append(now)
-        print(f"epoch {epoch} steps {now['steps']} loss {now['loss']:.4f} dev loss {now['dev_loss']:.4f} "
-              f"greedy dev BLEU {now['dev_bleu']:.2f} {now['minutes']:.1f} min", flush=True)
+        dev = f"dev loss {now['dev_loss']:.4f} greedy dev BLEU {now['dev_bleu']:.2f} " if tried else ""
+        print(f"epoch {epoch} steps {now['steps']} loss {now['loss']:.4f} {dev}{now['minutes']:.1f} min", flush=True)
         state = {k: v.clone() for k, v in shadow.state_dict().items()}
         save({"raw": {k: v.clone() for k, v in model.state_dict().items()}, "average": state, "history": history,
               "optimizer": optimizer.state()}, os.path.join(a.out, "last.pt"))

@@ -13,7 +13,7 @@ from torch import nn
 from attention_gru import AttentionGRU, ConditionalGRU
 from bpe import Cutter
 from export_torch import read_safetensors
-from gru_layers import apply_weight, gru, linear
+from gru_layers import apply_weight, gru, linear, sequence_dropout
 from vocabulary import Vocab
 
 
@@ -40,11 +40,12 @@ class Translator(nn.Module):
         for table in (self.encoder["embedding"], self.decoder["embedding"]):
             nn.init.normal_(table.weight, std=table.weight.shape[1] ** -0.5)
 
-    def encode(self, source, drop=(0, 0, 0), half=False):
-        """source [B, S], all of one length -> values [B, S, D], first state [B, H]. drop: embeddings, states, readout."""
-        x = F.dropout(self.encoder["embedding"](source.t()), drop[0])
-        out, last = gru(self.encoder["rnn"], x, dropout=drop[0], half=half)
-        out = F.dropout(out, drop[1])
+    def encode(self, source, drop=(0, 0, 0), half=False, dropout=F.dropout):
+        """source [B, S], all of one length -> values [B, S, D], first state [B, H]. drop: embeddings, states, readout; dropout: what
+        drops of the first two."""
+        x = dropout(self.encoder["embedding"](source.t()), drop[0])
+        out, last = gru(self.encoder["rnn"], x, dropout=drop[0], half=half, drop=dropout)
+        out = dropout(out, drop[1])
         return out.transpose(0, 1).contiguous(), torch.tanh(self.bridge(F.dropout(last, drop[1])))
 
     def prepare(self, values, half=False):
@@ -70,10 +71,11 @@ class Translator(nn.Module):
         r = torch.tanh(linear(self.decoder["readout"], torch.cat([state, context, emb], -1), half))
         return apply_weight(self.decoder["embedding"].weight, F.dropout(r, drop), half) + self.output_bias
 
-    def forward(self, source, target_in, drop=(0, 0, 0), half=False):
-        """Training: logits [B, T, V] under the given targets."""
-        values, start = self.encode(source, drop, half)
-        emb = F.dropout(self.decoder["embedding"](target_in.t()), drop[0])
+    def forward(self, source, target_in, drop=(0, 0, 0), half=False, by_sequence=False):
+        """Training: logits [B, T, V] under the given targets. by_sequence: one mask a sequence for embeddings and states."""
+        dropout = sequence_dropout if by_sequence else F.dropout
+        values, start = self.encode(source, drop, half, dropout)
+        emb = dropout(self.decoder["embedding"](target_in.t()), drop[0])
         state, weights = self.states(emb, start, *self.prepare(values, half), half)
         context = torch.bmm(weights.transpose(0, 1), values)
         return self.output(state.transpose(0, 1), context, emb.transpose(0, 1), drop[2], half)
