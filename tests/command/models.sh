@@ -9,12 +9,15 @@ set -eu
 for case in "$srcdir"/tests/support/models/*/; do
     name=$(basename "$case")
     read -r -a options <"$case/options" || true
+    IFS=+ read -r -a members <<<"$name" # an ensemble, where there are several
+    for member in "${members[@]:1}"; do options+=(--ensemble "$MODELS/$member"); done
+    model=$MODELS/${members[0]}
     input=$case/input.jsonl
     if [[ -f $input ]]; then
-        expect 0 "$name" run "$MODELS/$name" "$input" -q -o "$work/$name" ${options[@]+"${options[@]}"}
+        expect 0 "$name" run "$model" "$input" -q -o "$work/$name" ${options[@]+"${options[@]}"}
         plain "$work/$name/input.jsonl.zst" >"$work/found" || true
     else # features of the demo shard, which are too large to have twice
-        expect 0 "$name" run "$MODELS/$name" "$MODELS/$name/demo.jsonl.zst" -q -o "$work/$name" ${options[@]+"${options[@]}"}
+        expect 0 "$name" run "$model" "$model/demo.jsonl.zst" -q -o "$work/$name" ${options[@]+"${options[@]}"}
         plain "$work/$name/demo.jsonl.zst" | sed 's/"features": \[\[[^"]*\]\], //' |
             grep -F -f <(grep -o '^{"id": [0-9]*,' "$case/expected.jsonl") >"$work/found" || true
     fi

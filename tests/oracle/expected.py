@@ -5,12 +5,14 @@
 
 Writes input.jsonl, expected.jsonl and options to OUT; the options, behind `--`, are those of `grus run`. A record that
 PyTorch decided by less than 1e-3 may come out otherwise elsewhere: it is left out, and shown. With --demo the input is the model's
-demo shard, whose features are large: input.jsonl is not written, and expected.jsonl has no features.
+demo shard, whose features are large: input.jsonl is not written, and expected.jsonl has no features. With --ensemble, OUT is
+named after all members, with + between.
 """
 import argparse
 import json
 import os
 
+import ensemble
 import formats
 import task
 from model import Model
@@ -23,11 +25,13 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--input", required=True, help=".jsonl or .jsonl.zst")
     parser.add_argument("--out", required=True, help="directory to write")
+    parser.add_argument("--ensemble", action="append", default=[], help="a model that decodes along with --model; may be repeated")
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--demo", action="store_true")
     parser.add_argument("options", nargs="*")
     args = parser.parse_args()
-    model, options = Model.load(args.model), task.parse_options(args.options)
+    members, options = [Model.load(m) for m in [args.model, *args.ensemble]], task.parse_options(args.options)
+    model = ensemble.Ensemble(members) if args.ensemble else members[0]
     given, expected = [], []
     for line in formats.read_lines(args.input)[:args.count]:
         record = json.loads(line)

@@ -85,7 +85,8 @@ def digits(args, path):
 
 
 # Model, what stands in the table, options, test set.
-TESTS = [("multi30k-en-de", "beam 5", ["--beam-size", "5"], multi30k), ("g2p-en", "greedy", ["--beam-size", "1"], g2p),
+TESTS = [("multi30k-en-de", "beam 5", ["--beam-size", "5"], multi30k),
+         ("multi30k-en-de-conditional", "beam 5", ["--beam-size", "5"], multi30k), ("g2p-en", "greedy", ["--beam-size", "1"], g2p),
          ("g2p-en", "beam 5", ["--beam-size", "5"], g2p), ("snips-en", "", [], snips), ("mnist-rows", "", [], digits)]
 
 
@@ -114,7 +115,7 @@ def compare(args, test, where):
         within = loss <= LIMITS[name]
         good = good and within
         row = f"{model}{', ' if about else ''}{about}"
-        print(f"{row:24}{n:8}  {name:16}{value:10.3f}{other[name]:10.3f}{loss:+9.3f}{LIMITS[name]:9.2f}{'' if within else '  TOO MUCH'}",
+        print(f"{row:36}{n:8}  {name:16}{value:10.3f}{other[name]:10.3f}{loss:+9.3f}{LIMITS[name]:9.2f}{'' if within else '  TOO MUCH'}",
               flush=True)
     return good
 
@@ -129,7 +130,7 @@ def main():
     args = p.parse_args()
     args.options = args.options or ["--compute-type", "int8"]
     with tempfile.TemporaryDirectory(prefix="quality-") as where:
-        print(f"{'model':24}{'records':>8}  {'figure':16}{'without':>10}{'with':>10}{'loss':>9}{'limit':>9}    with: {' '.join(args.options)}")
+        print(f"{'model':36}{'records':>8}  {'figure':16}{'without':>10}{'with':>10}{'loss':>9}{'limit':>9}    with: {' '.join(args.options)}")
         try:
             good = [compare(args, test, where) for test in TESTS if not args.only or test[0] in args.only]
         except (OSError, ValueError, subprocess.CalledProcessError) as e:
