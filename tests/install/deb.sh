@@ -48,13 +48,14 @@ inside test -f /usr/share/man/man1/grus-run.1.gz || fail "no manual page"
 echo "runs: $(inside grus --version)"
 
 # Every link of a document that names no address leads somewhere.
-documents=$(inside sh -c 'find -L /usr/share/doc/grus /usr/share/doc/grus-doc /usr/share/doc/python3-grus -name "*.md" ! -path "*/examples/*"')
+documents=$(find -L "$root"/usr/share/doc/{grus,grus-doc,python3-grus} -name '*.md' ! -path '*/examples/*')
 (($(wc -l <<<"$documents") > 8)) || fail "the documents are not there: $documents"
 while read -r document; do
     while read -r link; do
-        # shellcheck disable=SC2016 # the inner shell's
-        inside sh -c 'cd "${1%/*}" && test -e "${2%%#*}"' sh "$document" "$link" || fail "$document: nothing at $link"
-    done < <(inside cat "$document" | grep -o '](\([^)#h][^):]*\))' | sed 's/^](//; s/)$//')
+        from=${document%/*}/
+        [[ $link != /* ]] || from=$root
+        [[ -e $from${link%%#*} ]] || fail "${document#"$root"}: nothing at $link"
+    done < <(grep -o '](\([^)#][^):]*\))' "$document" | sed 's/^](//; s/)$//')
 done <<<"$documents"
 
 cat >"$root/try.c" <<'END'
