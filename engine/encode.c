@@ -83,7 +83,7 @@ bool grus_encode_list(const grus_encoder *encoder, size_t first_final, const gru
     grus_arena_mark mark = grus_arena_here(arena);
     bool listed = list_other(encoder, sizes, arena, &other) &&
                   grus_lanes_list(arena, sizes->records, sizes->positions, lanes) &&
-                  grus_encoder_pass_list(encoder, lanes, arena, &s);
+                  grus_encoder_pass_list(encoder, sizes->positions, lanes, arena, &s);
     grus_arena_release(arena, mark);
     return listed;
 }
@@ -94,13 +94,12 @@ static const float *first_of(const grus_encoder *encoder, const float *initial, 
     return initial ? initial + (size_t)(p->cell - encoder->cells) * encoder->hidden : p->scratch->zeros;
 }
 
-static grus_status run_layer(const grus_encoder_pass *first, const grus_encoder_layer *layer, float *output,
-                             float *final_cell, const grus_work *work)
+static grus_status run_layer(const grus_encoder_pass *first, float *output, float *final_cell, const grus_work *work)
 {
     const grus_encoder *encoder = first->encoder;
+    const grus_encoder_layer *layer = first->layer;
     for (size_t direction = 0; direction < layer->directions; direction++) {
         grus_encoder_pass p = *first;
-        p.layer = layer;
         p.cell = layer->cells + direction;
         p.backward = layer->backward || direction == 1;
         p.first_h = first_of(encoder, encoder->initial_state, &p);
@@ -127,7 +126,9 @@ static grus_status run_layers(const grus_encoder *encoder, grus_encoder_pass *p,
         float *final_cell = kept && encoded->final_cell ? grus_encoded_final_cell(encoded, layer, 0) : NULL;
         if (final_cell) // those of length 0 stay so
             memset(final_cell, 0, encoded->n * encoded->size * sizeof *final_cell);
-        grus_status status = run_layer(p, of, output, final_cell, work);
+        p->layer = of;
+        grus_encoder_pass_round(p);
+        grus_status status = run_layer(p, output, final_cell, work);
         if (status)
             return status;
         if (kept)
@@ -167,7 +168,7 @@ grus_status grus_encode(const grus_encoder *encoder, const grus_batch *batch, si
     grus_arena_mark mark = grus_arena_here(arena);
     if (!list_other(encoder, &sizes, arena, &other) ||
         !grus_lanes_plan(arena, batch->length, batch->n, kernel->tile, grus_encoder_lanes(kernel), &plan) ||
-        !grus_encoder_pass_list(encoder, grus_max(plan.lanes, kernel->tile), arena, &s))
+        !grus_encoder_pass_list(encoder, sizes.positions, grus_max(plan.lanes, kernel->tile), arena, &s))
         return grus_fail_memory(work->error, 0);
     grus_encoder_pass_begin(encoder, grus_max(plan.lanes, kernel->tile), &s);
     grus_encoder_pass p = {.encoder = encoder,

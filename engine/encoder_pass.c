@@ -37,7 +37,22 @@ static bool list_c(const grus_encoder *encoder, size_t lanes, grus_arena *arena,
     return s->c && s->c_prev && s->c_new;
 }
 
-bool grus_encoder_pass_list(const grus_encoder *encoder, size_t lanes, grus_arena *arena, grus_encoder_scratch *s)
+static bool list_rounded(const grus_encoder *encoder, size_t positions, size_t lanes, grus_arena *arena,
+                         grus_encoder_scratch *s)
+{
+    size_t bytes = grus_rounded_bytes(encoder->kernel);
+    s->rounded = s->rounded_rows = NULL;
+    s->numbers = NULL;
+    if (bytes == 0)
+        return true;
+    s->rounded = grus_arena_alloc(arena, positions, sizeof *s->rounded);
+    s->rounded_rows = grus_arena_alloc(arena, chunk_rows(lanes), sizeof *s->rounded_rows);
+    s->numbers = grus_arena_alloc(arena, grus_mul_sat(positions, widest_input(encoder)), bytes);
+    return s->rounded && s->rounded_rows && s->numbers;
+}
+
+bool grus_encoder_pass_list(const grus_encoder *encoder, size_t positions, size_t lanes, grus_arena *arena,
+                            grus_encoder_scratch *s)
 {
     const grus_kernel *kernel = encoder->kernel;
     size_t rows = chunk_rows(lanes), width = encoder->cells->width;
@@ -53,7 +68,7 @@ bool grus_encoder_pass_list(const grus_encoder *encoder, size_t lanes, grus_aren
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
     return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
            s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell) &&
-           list_c(encoder, lanes, arena, s);
+           list_c(encoder, lanes, arena, s) && list_rounded(encoder, positions, lanes, arena, s);
 }
 
 void grus_encoder_pass_begin(const grus_encoder *encoder, size_t lanes, grus_encoder_scratch *s)
@@ -86,9 +101,32 @@ static size_t chunk_end(const grus_encoder_pass *p, size_t first)
     return step;
 }
 
-static bool is_tabled(const grus_encoder_pass *p)
+static bool is_tabled(const grus_encoder_pass *p, const grus_cell *cell)
 {
-    return p->cell->ih.table && !p->input;
+    return cell->ih.table && !p->input;
+}
+
+static const float *input_row(const grus_encoder_pass *p, const grus_cell *cell, size_t position)
+{
+    return is_tabled(p, cell) ? cell->ih.table + p->ids[position] * cell->width
+           : p->input         ? p->input + position * cell->input
+                              : p->encoder->embedding + p->ids[position] * cell->input;
+}
+
+void grus_encoder_pass_round(grus_encoder_pass *p)
+{
+    const grus_cell *cell = p->layer->cells;
+    const grus_encoder_scratch *s = p->scratch;
+    p->rounded = s->rounded && p->layer->directions > 1 && !is_tabled(p, cell);
+    if (!p->rounded)
+        return;
+    size_t bytes = grus_rounded_bytes(cell->kernel) * cell->input, positions = p->plan->first[p->plan->steps];
+    for (size_t position = 0; position < positions; position++) {
+        char *numbers = s->numbers + position * bytes;
+        float scale =
+            grus_round_row(cell->kernel, input_row(p, cell, position), cell->input, p->input_bounded, numbers);
+        s->rounded[position] = (grus_rounded_row){numbers, scale};
+    }
 }
 
 // Fills scratch->rows with the input product of every slot of the steps [first, last); returns how many.
@@ -96,25 +134,23 @@ static size_t input_products(const grus_encoder_pass *p, size_t first, size_t la
 {
     const grus_cell *cell = p->cell;
     grus_encoder_scratch *s = p->scratch;
-    bool tabled = is_tabled(p);
     size_t n = 0;
     for (size_t step = first; step < last; step++) {
         const grus_lane_slot *slot = p->plan->slot + p->plan->first[step],
                              *end = p->plan->slot + p->plan->first[step + 1];
-        for (size_t lane = 0; lane < step_rows(p, step); lane++, slot++) {
-            const float *row = s->zeros;
-            if (slot < end) {
-                size_t position = slot_position(p, slot);
-                row = tabled     ? cell->ih.table + p->ids[position] * cell->width
-                      : p->input ? p->input + position * cell->input
-                                 : p->encoder->embedding + p->ids[position] * cell->input;
-            }
-            s->rows[n++] = row;
+        for (size_t lane = 0; lane < step_rows(p, step); lane++, slot++, n++) {
+            if (p->rounded)
+                s->rounded_rows[n] = slot < end ? s->rounded[slot_position(p, slot)] : (grus_rounded_row){NULL, 0};
+            else
+                s->rows[n] = slot < end ? input_row(p, cell, slot_position(p, slot)) : s->zeros;
         }
     }
-    if (tabled)
+    if (is_tabled(p, cell))
         return n;
-    grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
+    if (p->rounded)
+        grus_panels_pack_rounded(s->input_panels, s->rounded_rows, cell->input, n);
+    else
+        grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
     grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * cell->width;
@@ -167,7 +203,7 @@ grus_status grus_encoder_pass_run(const grus_encoder_pass *p, const grus_work *w
         last = chunk_end(p, first);
         const float *const *gi = p->scratch->rows, *const *end = gi + input_products(p, first, last);
         for (size_t step = first; step < last; gi += step_rows(p, step), step++)
-            run_step(p, step, gi, is_tabled(p) ? (size_t)(end - gi) : 0);
+            run_step(p, step, gi, is_tabled(p, p->cell) ? (size_t)(end - gi) : 0);
     }
     return GRUS_OK;
 }

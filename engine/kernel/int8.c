@@ -297,10 +297,11 @@ static void fill_zeros(const grus_int8_type *type, char *to, size_t n)
     memset(to, type->element == GRUS_INT8_OFFSET ? GRUS_INT8_OFFSET_BY : 0, n * element_bytes(type));
 }
 
-// All pieces of one part of a lane; row NULL: zeros.
+// All pieces of one part of a lane, whose row is of floats, of rounded numbers, or both NULL: zeros.
 typedef struct lane_part {
     const grus_kernel *kernel;
     const float *row;
+    const char *rounded;
     size_t columns, before; // of the part; filled up columns of the parts before it
     size_t lane;
     char *tile; // the numbers of the tile
@@ -313,8 +314,10 @@ static void pack_lane(const lane_part *p, float inverse)
     for (size_t first = 0; first < p->columns; first += PIECE) {
         size_t n = grus_min(PIECE, p->columns - first), depth = round_up(n, type->quantum);
         char *to = p->tile + (lanes * (p->before + first) + p->lane * depth) * bytes;
-        size_t made = p->row && inverse != 0 ? n : 0;
-        if (made)
+        size_t made = p->rounded || (p->row && inverse != 0) ? n : 0;
+        if (p->rounded)
+            memcpy(to, p->rounded + first * bytes, n * bytes);
+        else if (made)
             p->kernel->vector->quantise(type->element, p->row + first, n, inverse, to);
         fill_zeros(type, to + made * bytes, depth - made);
     }
@@ -351,6 +354,39 @@ void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus
             pack_tile(parts + part, p, first, panels->n, tile.scales + part * kernel->tile);
             p.before += round_up(p.columns, type->quantum);
         }
+    }
+}
+
+size_t grus_int8_rounded_bytes(const grus_kernel *kernel)
+{
+    return element_bytes(type_of(kernel));
+}
+
+float grus_int8_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to)
+{
+    const grus_int8_type *type = type_of(kernel);
+    row_scale s = scale_row(kernel->vector, row, n, bounded);
+    if (s.inverse != 0)
+        kernel->vector->quantise(type->element, row, n, s.inverse, to);
+    else
+        fill_zeros(type, to, n);
+    return s.scale;
+}
+
+// Those of the next tile are asked for while this one's are packed.
+void grus_int8_pack_rounded(const grus_rounded_row *rows, const grus_panels *panels)
+{
+    const grus_kernel *kernel = panels->kernel;
+    size_t tile = kernel->tile, row_bytes = panels->columns * element_bytes(type_of(kernel));
+    const rows_plan *plan = plan_rows(panels, &(grus_parts){1, {panels->columns}});
+    for (size_t row = 0; row < grus_whole_tiles(kernel, panels->n); row++) {
+        grus_rounded_row from = row < panels->n ? rows[row] : (grus_rounded_row){NULL, 0};
+        tile_data to = find_tile(plan, row / tile);
+        const char *next = row + tile < panels->n ? rows[row + tile].numbers : NULL;
+        for (size_t i = 0; i < row_bytes && next; i += GRUS_ALIGN)
+            __builtin_prefetch(next + i);
+        to.scales[row % tile] = from.scale;
+        pack_lane(&(lane_part){kernel, NULL, from.numbers, panels->columns, 0, row % tile, to.numbers}, 0);
     }
 }
 

@@ -35,6 +35,9 @@ size_t grus_int8_weights_bytes(const grus_kernel *kernel, size_t groups, const g
 void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights);
 size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t columns);
 void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
+size_t grus_int8_rounded_bytes(const grus_kernel *kernel);
+float grus_int8_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
+void grus_int8_pack_rounded(const grus_rounded_row *rows, const grus_panels *panels);
 size_t grus_int8_passes(const grus_weights *weights);
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
                         float *y, size_t ldy);
@@ -47,6 +50,9 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
                  .pack_weights = grus_int8_pack_weights,   \
                  .panels_bytes = grus_int8_panels_bytes,   \
                  .pack_rows = grus_int8_pack_rows,         \
+                 .rounded_bytes = grus_int8_rounded_bytes, \
+                 .round_row = grus_int8_round_row,         \
+                 .pack_rounded = grus_int8_pack_rounded,   \
                  .passes = grus_int8_passes,               \
                  .multiply = grus_int8_multiply,           \
                  .leave = leave_},                         \

@@ -58,6 +58,12 @@ typedef struct grus_part_rows {
     bool bounded; // all of them lie in [-1, 1], by what they are
 } grus_part_rows;
 
+// A row of activations in the numbers of the kernel's type, which was rounded once to be packed several times.
+typedef struct grus_rounded_row {
+    const char *numbers; // NULL: zeros
+    float scale;
+} grus_rounded_row;
+
 // One group of units by one tile of lanes, of whose sums one pass over the columns is made.
 typedef struct grus_block {
     size_t group, tile, pass;

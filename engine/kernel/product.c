@@ -88,6 +88,26 @@ void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n
     kernel->type->pack_rows(parts, n_parts, panels);
 }
 
+size_t grus_rounded_bytes(const grus_kernel *kernel)
+{
+    return kernel->type->rounded_bytes ? kernel->type->rounded_bytes(kernel) : 0;
+}
+
+float grus_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to)
+{
+    GRUS_ASSERT(kernel->type->round_row);
+    return kernel->type->round_row(kernel, row, n, bounded, to);
+}
+
+void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, size_t n)
+{
+    const grus_kernel *kernel = panels->kernel;
+    panels->n = n;
+    panels->columns = columns;
+    GRUS_ASSERT(kernel->type->pack_rounded && kernel->type->panels_bytes(kernel, n, columns) <= panels->bytes);
+    kernel->type->pack_rounded(rows, panels);
+}
+
 void grus_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
                    float *y, size_t ldy)
 {

@@ -37,6 +37,15 @@ grus_panels *grus_panels_new(const grus_kernel *kernel, grus_arena *arena, size_
 // Packs n rows, which may be any that fit the room.
 void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n_parts, size_t n);
 
+// Rows that are packed more than once may be rounded once, by types that round them at all: the bytes of a number, 0 for
+// other types.
+size_t grus_rounded_bytes(const grus_kernel *kernel);
+// Rounds n numbers of a row, as packing would, to n * grus_rounded_bytes; gives their scale. bounded: as of grus_part_rows;
+// then the scale is the same for all, and numbers that lie side by side are those of one row.
+float grus_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
+// Packs n rows of one part.
+void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, size_t n);
+
 // ---- products ----
 
 // y[i] (ldy floats apart, the weights' width written) = beta * y[i] + W x_i for the rows packed in panels; beta is 0 or

@@ -136,6 +136,29 @@ static void compare(const trial *t, const numbers *m)
         }
 }
 
+static void pack_parts(const trial *t, const numbers *m, grus_panels *panels)
+{
+    grus_part_rows parts[GRUS_MAX_PARTS];
+    for (size_t part = 0; part < t->parts.n; part++)
+        parts[part] = (grus_part_rows){m->at + part * t->n, t->parts.columns[part], t->bounded[part]};
+    grus_panels_pack(panels, parts, t->parts.n, t->n);
+}
+
+// Rows of one part, rounded first.
+static void pack_rounded(const trial *t, const numbers *m, grus_panels *panels)
+{
+    size_t bytes = grus_rounded_bytes(t->kernel) * m->k;
+    char *rounded = grus_alloc(t->n, bytes);
+    grus_rounded_row *rows = grus_alloc(t->n, sizeof *rows);
+    for (size_t row = 0; row < t->n; row++) {
+        rows[row].numbers = rounded + row * bytes;
+        rows[row].scale = grus_round_row(t->kernel, m->at[row], m->k, t->bounded[0], rounded + row * bytes);
+    }
+    grus_panels_pack_rounded(panels, rows, m->k, t->n);
+    free(rows);
+    free(rounded);
+}
+
 static void check_trial(const trial *t, uint64_t *seed)
 {
     numbers m = make_numbers(t, seed);
@@ -149,14 +172,14 @@ static void check_trial(const trial *t, uint64_t *seed)
     m.y = grus_alloc(floats, sizeof *m.y);
     m.before = grus_alloc(floats, sizeof *m.before);
     for (size_t i = 0; i < floats; i++)
-        m.y[i] = m.before[i] = random_float(seed);
-    grus_part_rows parts[GRUS_MAX_PARTS];
-    for (size_t part = 0; part < t->parts.n; part++)
-        parts[part] = (grus_part_rows){m.at + part * t->n, t->parts.columns[part], t->bounded[part]};
-    grus_panels_pack(panels, parts, t->parts.n, t->n);
-    grus_product(weights, panels, t->onto, m.y, m.width);
-    grus_kernel_leave(t->kernel);
-    compare(t, &m);
+        m.before[i] = random_float(seed);
+    for (size_t rounded = 0; rounded < (t->parts.n == 1 ? 2 : 1); rounded++) {
+        memcpy(m.y, m.before, floats * sizeof *m.y);
+        (rounded ? pack_rounded : pack_parts)(t, &m, panels);
+        grus_product(weights, panels, t->onto, m.y, m.width);
+        grus_kernel_leave(t->kernel);
+        compare(t, &m);
+    }
     grus_arena_free(arena);
     free_numbers(&m);
 }
