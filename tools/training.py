@@ -37,6 +37,27 @@ def add_options(parser, **defaults):
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=what.get(name))
 
 
+CHUNK = 1 << 16      # parameters that are stepped together: what belongs to them stays in a core's cache
+
+
+class Chunk:
+    """Some parameters of the flat buffers, `mine` of all of them, and Adam for them."""
+
+    def __init__(self, a, flat, average, mine):
+        self.a, self.mine, self.flat, self.average = a, mine, flat[mine], average[mine]
+        self.part = torch.nn.Parameter(self.flat)
+        self.adam = torch.optim.Adam([self.part], lr=a.lr, betas=(0.9, 0.98), eps=1e-9)
+
+    def step(self, gradient, scale, lr, weight):
+        """gradient: of all parameters, times scale; weight: what the average takes of the new ones."""
+        self.part.grad = gradient[self.mine] * scale
+        self.adam.param_groups[0]["lr"] = lr
+        self.adam.step()
+        if self.a.decay:
+            self.part.data.mul_(1 - self.a.decay * lr)
+        self.average.lerp_(self.flat, weight)
+
+
 class Optimizer:
     """Adam with clipping, decoupled weight decay and an exponential average of the weights, for one slice of the flat buffers.
 
@@ -44,32 +65,28 @@ class Optimizer:
     """
 
     def __init__(self, a, flat, average, mine=slice(None), steps=0):
-        self.a, self.mine, self.steps, self.fresh = a, mine, steps, 0
-        self.flat, self.average = flat[mine], average[mine]
-        self.part = torch.nn.Parameter(self.flat)
-        self.adam = torch.optim.Adam([self.part], lr=a.lr, betas=(0.9, 0.98), eps=1e-9)
+        self.a, self.steps, self.fresh = a, steps, 0
+        first, last, _ = mine.indices(len(flat))
+        self.chunks = [Chunk(a, flat, average, slice(k, min(k + CHUNK, last))) for k in range(first, last, CHUNK)]
 
     def state(self):
         """What restore takes, so that a run goes on as if it had not ended."""
-        return {"adam": self.adam.state_dict(), "fresh": self.fresh}
+        return {"adam": [c.adam.state_dict() for c in self.chunks], "fresh": self.fresh}
 
     def restore(self, state):
-        self.adam.load_state_dict(state["adam"])
+        for chunk, saved in zip(self.chunks, state["adam"], strict=True):
+            chunk.adam.load_state_dict(saved)
         self.fresh = state["fresh"]
 
     def step(self, gradient, progress):
         """gradient: of all parameters."""
         a = self.a
         scale = min(1.0, a.clip / (float(gradient.norm()) + 1e-6))
-        self.part.grad = gradient[self.mine] * scale
         lr = learning_rate(progress, self.fresh, a.lr, a.lr_end, a.warmup)
-        for group in self.adam.param_groups:
-            group["lr"] = lr
-        self.adam.step()
-        if a.decay:
-            self.part.data.mul_(1 - a.decay * lr)
         self.steps, self.fresh = self.steps + 1, self.fresh + 1
-        self.average.lerp_(self.flat, 1 - min(a.ema, (1 + self.steps) / (10 + self.steps)))
+        weight = 1 - min(a.ema, (1 + self.steps) / (10 + self.steps))
+        for chunk in self.chunks:
+            chunk.step(gradient, scale, lr, weight)
 
 
 def optimize(a, model, shadow):
