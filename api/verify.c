@@ -3,7 +3,6 @@
 
 #include "grus.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "io/outdir/grow.h"
 #include "io/outdir/input.h"
 #include "io/outdir/outdir.h"
+#include "io/outdir/strays.h"
 #include "io/shard/features.h"
 #include "io/shard/stream.h"
 #include "scheduler/inputs.h"
@@ -303,108 +303,9 @@ static grus_status verify_shards(grus_verifier *verifier, const grus_shard *cons
 
 // ---- what belongs to no shard ----
 
-// A sorted copy of the list; NULL when memory is short.
-static char **sorted_texts(char *const *texts, size_t n)
+static void tell_stray(void *verifier, const char *path)
 {
-    char **sorted = calloc(grus_max(n, 1), sizeof *sorted);
-    if (sorted && n) {
-        memcpy(sorted, texts, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, grus_path_order);
-    }
-    return sorted;
-}
-
-static bool is_listed(char *const *sorted, size_t n, const char *text)
-{
-    return bsearch(&text, sorted, n, sizeof *sorted, grus_path_order) != NULL;
-}
-
-// A directory that is looked at, and where: folder is that of the stems there, "" for none.
-typedef struct grus_stray_place {
-    const char *root, *folder, *suffix;
-} grus_stray_place;
-
-static grus_status verify_name(grus_verifier *verifier, char *const *stems, const grus_stray_place *place,
-                               const char *name, grus_error *error)
-{
-    const char *slash = *place->folder ? "/" : "";
-    size_t length = strlen(name), tail = strlen(place->suffix);
-    if (name[0] == '.' || length <= tail || strcmp(name + length - tail, place->suffix) != 0)
-        return GRUS_OK;
-    char *stem = NULL, *path = NULL;
-    if (asprintf(&stem, "%s%s%.*s", place->folder, slash, (int)(length - tail), name) < 0)
-        return grus_fail_memory(error, length);
-    if (asprintf(&path, "%s/%s%s", place->root, stem, place->suffix) < 0) {
-        free(stem);
-        return grus_fail_memory(error, length);
-    }
-    if (!is_listed(stems, verifier->claim.n, stem))
-        tell_words(verifier, path, NULL, "belongs to no shard that run.json lists");
-    free(path);
-    free(stem);
-    return GRUS_OK;
-}
-
-// The files of a directory that are named as outputs or manifests are must be those of the shards. What has no folder yet
-// holds nothing.
-static grus_status verify_names(grus_verifier *verifier, char *const *stems, const grus_stray_place *place,
-                                grus_error *error)
-{
-    struct dirent **names = NULL;
-    int n;
-    char *dir = *place->folder ? grus_path_join(place->root, place->folder) : strdup(place->root);
-    if (!dir)
-        return grus_fail_memory(error, strlen(place->root));
-    do
-        n = scandir(dir, &names, NULL, alphasort);
-    while (n < 0 && errno == EINTR);
-    grus_status status = GRUS_OK;
-    if (n < 0 && !(errno == ENOENT && *place->folder))
-        status = grus_fail_errno(error, GRUS_E_OUTPUT, dir, "cannot be read");
-    for (int i = 0; i < n; i++) {
-        if (!status)
-            status = verify_name(verifier, stems, place, names[i]->d_name, error);
-        free(names[i]);
-    }
-    free(names);
-    free(dir);
-    return status;
-}
-
-// In one folder of the shards, or in none.
-static grus_status verify_folder(grus_verifier *verifier, char *const *stems, const char *folder, grus_error *error)
-{
-    char *manifests = grus_outdir_manifests(verifier->outdir);
-    if (!manifests)
-        return grus_fail_memory(error, strlen(verifier->outdir));
-    const grus_stray_place outputs = {verifier->outdir, folder, verifier->claim.suffix},
-                           proofs = {manifests, folder, GRUS_OUTDIR_MANIFEST_SUFFIX};
-    grus_status status = verify_names(verifier, stems, &outputs, error);
-    if (!status)
-        status = verify_names(verifier, stems, &proofs, error);
-    free(manifests);
-    return status;
-}
-
-static grus_status verify_strays(grus_verifier *verifier, grus_error *error)
-{
-    const grus_claim *claim = &verifier->claim;
-    char **stems = sorted_texts(claim->stems, claim->n), *last = NULL;
-    if (!stems)
-        return grus_fail_memory(error, claim->n * sizeof *stems);
-    grus_status status = verify_folder(verifier, stems, "", error);
-    // A folder of sorted stems comes again behind the folders in it, which is no harm.
-    for (size_t i = 0; i < claim->n && !status; i++) {
-        size_t length = (size_t)(grus_path_name(stems[i]) - stems[i]);
-        if (length == 0 || (last && strlen(last) == length - 1 && memcmp(last, stems[i], length - 1) == 0))
-            continue;
-        free(last);
-        last = strndup(stems[i], length - 1);
-        status = last ? verify_folder(verifier, stems, last, error) : grus_fail_memory(error, length);
-    }
-    free(last);
-    free(stems);
-    return status;
+    tell_words(verifier, path, NULL, "belongs to no shard that run.json lists");
 }
 
 // ---- inputs ----
@@ -418,7 +319,7 @@ static int by_shard_name(const void *a, const void *b)
 static grus_status check_inputs(grus_verifier *verifier, grus_error *error)
 {
     const grus_claim *claim = &verifier->claim;
-    char **names = sorted_texts(claim->inputs, claim->n);
+    char **names = grus_path_sorted(claim->inputs, claim->n);
     if (!names)
         return grus_fail_memory(error, claim->n * sizeof *names);
     for (size_t i = 0; i < verifier->inputs.n; i++) {
@@ -427,7 +328,7 @@ static grus_status check_inputs(grus_verifier *verifier, grus_error *error)
         if (shard->fault) {
             grus_shard_fault(shard, &fault);
             tell(verifier, &fault);
-        } else if (!is_listed(names, claim->n, shard->name)) {
+        } else if (!grus_path_is_listed(names, claim->n, shard->name)) {
             tell_words(verifier, shard->path, NULL, "is no input of this run");
         }
     }
@@ -487,7 +388,7 @@ static grus_status verify(grus_verifier *verifier, grus_error *error)
     if (!status)
         status = verify_shards(verifier, sorted, error);
     if (!status)
-        status = verify_strays(verifier, error);
+        status = grus_strays_find(verifier->outdir, &verifier->claim, tell_stray, verifier, error);
     free(sorted);
     if (!status && verifier->counts.differences)
         status = grus_fail(error, GRUS_E_FAILED, verifier->outdir, NULL, "%" PRIu64 " differences",

@@ -36,6 +36,21 @@ int grus_path_order(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+char **grus_path_sorted(char *const *names, size_t n)
+{
+    char **sorted = calloc(n > 0 ? n : 1, sizeof *sorted);
+    if (sorted && n > 0) {
+        memcpy(sorted, names, n * sizeof *sorted);
+        qsort(sorted, n, sizeof *sorted, grus_path_order);
+    }
+    return sorted;
+}
+
+bool grus_path_is_listed(char *const *sorted, size_t n, const char *name)
+{
+    return bsearch(&name, sorted, n, sizeof *sorted, grus_path_order) != NULL;
+}
+
 const char *grus_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

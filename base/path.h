@@ -17,6 +17,10 @@ bool grus_path_is_below(const char *path);
 // The order of names in a list of strings, by their bytes; for qsort and bsearch.
 int grus_path_order(const void *a, const void *b);
 
+// A sorted copy of a list of names, which are not copied (free it); NULL when memory is short. And whether one is in it.
+char **grus_path_sorted(char *const *names, size_t n);
+bool grus_path_is_listed(char *const *sorted, size_t n, const char *name);
+
 // Where the last part of path begins, behind the last slash.
 const char *grus_path_name(const char *path);
 
