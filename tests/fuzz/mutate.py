@@ -69,6 +69,7 @@ def make_models(root, rng):
                       "pooling": {"type": "mean"}},
                      gru("encoder.rnn", E)),
     }
+    models["member"] = models["seq2seq"]                             # of an ensemble with it: other numbers
     for name, (config, shapes) in models.items():
         os.makedirs(os.path.join(root, name))
         write(os.path.join(root, name, "config.json"), json.dumps(config, indent=1).encode())
@@ -156,19 +157,21 @@ class Mutation:
         self.victims += [os.path.join(self.shards, f) for f in sorted(os.listdir(self.shards))]
 
     def pair(self, victim):
-        """A model and a shard, of which one is or has the victim."""
+        """A model and its ensemble, and a shard, of which one is or has the victim."""
         in_model = victim.startswith(self.models)
         readers = ["features"] if ".safetensors" in victim else ["seq2seq", "encoder"]
-        model = os.path.dirname(victim) if in_model else os.path.join(self.models, self.rng.choice(readers))
-        fitting = "f.safetensors" if model.endswith("features") else "a.jsonl"
-        return model, os.path.join(self.shards, fitting) if in_model else victim
+        name = os.path.basename(os.path.dirname(victim)) if in_model else self.rng.choice(readers)
+        names = ["seq2seq", "member"] if name == "member" or (name == "seq2seq" and self.rng.random() < 0.5) else [name]
+        fitting = "f.safetensors" if name == "features" else "a.jsonl"
+        return [os.path.join(self.models, n) for n in names], os.path.join(self.shards, fitting) if in_model else victim
 
-    def run(self, model, shard, is_sound):
+    def run(self, models, shard, is_sound):
         """-> (exit code, what is wrong or None)"""
         out = os.path.join(self.root, "out")
         try:
-            result = subprocess.run([self.grus, "run", model, shard, "-o", out, "-t", "1", "--quiet"], stdin=subprocess.DEVNULL,
-                                    capture_output=True, timeout=60)
+            members = [word for member in models[1:] for word in ("--ensemble", member)]
+            result = subprocess.run([self.grus, "run", models[0], shard, "-o", out, "-t", "1", "--quiet", *members],
+                                    stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         except subprocess.TimeoutExpired:
             return "time", "no end within 60 s"
         finally:
@@ -203,14 +206,15 @@ def main():
             with open(victim, "rb") as f:
                 sound = f.read()
             write(victim, sound if run < 0 else damage(sound, rng))  # the first round is undamaged and must succeed
-            model, shard = mutation.pair(victim)
-            code, wrong = mutation.run(model, shard, run < 0)
+            models, shard = mutation.pair(victim)
+            code, wrong = mutation.run(models, shard, run < 0)
             codes[code] = codes.get(code, 0) + 1
             if wrong:
                 failures += 1
                 place = os.path.join(keep, "%d-%d" % (options.seed, run))
                 shutil.rmtree(place, ignore_errors=True)
-                shutil.copytree(model, os.path.join(place, "model"))
+                for i, model in enumerate(models):
+                    shutil.copytree(model, os.path.join(place, "model-%d" % i if i else "model"))
                 shutil.copy(shard, place)
                 print("FAIL seed %d run %d, %s damaged: %s\n     files in %s" %
                       (options.seed, run, os.path.relpath(victim, root), wrong, place), flush=True)
