@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from export_torch import read_safetensors, rename
-from gru_layers import gru, linear, parameters
+from gru_layers import gru, linear, parameters, sequence_dropout
 from vocabulary import Vocab
 
 
@@ -34,10 +34,10 @@ class G2P(nn.Module):
             "embedding": nn.Embedding(n_target, E), "rnn": nn.GRU(E, H, self.layers),
             "readout": nn.Linear(width, R), "output": nn.Linear(R, n_target)})
 
-    def encode(self, source, drop=0.0, half=False):
-        """source [B, S], all of one length -> encoder outputs [B, S, D] and decoder start states [layers, B, H]."""
-        x = F.dropout(self.encoder["embedding"](source.t()), drop / 2, drop > 0)
-        out, last = gru(self.encoder["rnn"], x, dropout=drop, half=half)
+    def encode(self, source, drop=0.0, half=False, dropout=F.dropout):
+        """source [B, S], all of one length -> encoder outputs [B, S, D] and decoder start states [layers, B, H]. dropout: what drops."""
+        x = dropout(self.encoder["embedding"](source.t()), drop / 2)
+        out, last = gru(self.encoder["rnn"], x, dropout=drop, half=half, drop=dropout)
         start = torch.tanh(self.bridge(last)).view(-1, self.layers, self.hidden).transpose(0, 1)
         return out.transpose(0, 1), start
 
@@ -48,11 +48,14 @@ class G2P(nn.Module):
         r = torch.tanh(linear(self.decoder["readout"], torch.cat([parts[i] for i in self.readout_inputs], 2), half))
         return self.decoder["output"](F.dropout(r, drop, drop > 0))
 
-    def forward(self, source, target_in, drop=0.0, half=False):
-        """Training: logits under the given targets; half: products with bfloat16 operands."""
-        values, start = self.encode(source, drop, half)
-        emb = F.dropout(self.decoder["embedding"](target_in.t()), drop / 2, drop > 0)
-        state, _ = gru(self.decoder["rnn"], emb, start, drop, half)
+    def forward(self, source, target_in, drop=0.0, half=False, by_sequence=False):
+        """Training: logits under the given targets; half: products with bfloat16 operands; by_sequence: one mask a sequence."""
+        dropout = sequence_dropout if by_sequence else F.dropout
+        values, start = self.encode(source, drop, half, dropout)
+        if by_sequence:
+            values = dropout(values.transpose(0, 1), drop).transpose(0, 1)
+        emb = dropout(self.decoder["embedding"](target_in.t()), drop / 2)
+        state, _ = gru(self.decoder["rnn"], emb, start, drop, half, dropout)
         return self.output(state.transpose(0, 1), emb.transpose(0, 1), values, drop, half)
 
 

@@ -7,6 +7,8 @@ falls as a half cosine over the epochs (or over a wall-clock budget); an exponen
 is evaluated and kept. Writes to OUT: last.pt (raw and averaged weights, history), best.pt (averaged weights of the best
 dev WER), config.json and the two vocabularies.
 
+With --teacher it learns from other models too, also on words without a known pronunciation (--more; g2p_teacher.py).
+
     train_g2p.py --data DIR --out RUN            (with --bf16 on a CPU that has AVX512-BF16: 1.5 times as fast)
     export_torch.py RUN/best.pt RUN/config.json models/g2p-en --dtype f16
 """
@@ -24,8 +26,9 @@ import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from g2p_model import G2P, pronounce
-from score_g2p import score
+from g2p_model import G2P, load, pronounce
+from g2p_teacher import Teacher
+from score_g2p import lines, score
 from training import Optimizer, flatten, save, target_tensors
 from vocabulary import Vocab
 
@@ -70,12 +73,12 @@ def spoil(word, rng, p_unk, p_mark):
 
 
 def batches(pairs, source, target, config, size, rng, a):
-    """One epoch: lists of (source ids, target ids), each of one source length, in random order."""
+    """One epoch: lists of (source ids, target ids, number of the pair), each of one source length, in random order."""
     unk, eos = source.ids["<unk>"], source.ids[config["source"]["tokenizer"]["eos"]]
     by_length = {}
-    for w, p in pairs:
+    for number, (w, p) in enumerate(pairs):
         s = [source.ids.get(c, unk) for c in spoil(w, rng, a.p_unk, a.p_mark)] + [eos]
-        by_length.setdefault(len(s), []).append((s, p))
+        by_length.setdefault(len(s), []).append((s, p, number))
     out = []
     for items in by_length.values():
         rng.shuffle(items)
@@ -98,10 +101,11 @@ class Shared:
 class Worker:
     """One process: the gradient of its own batch at every step, a share of the parameters to step."""
 
-    def __init__(self, rank, a, config, source, target, shared):
+    def __init__(self, rank, a, config, source, target, shared, teacher):
         torch.set_num_threads(1)
         torch.manual_seed(a.seed * 1000 + rank)
         self.rank, self.a, self.config, self.source, self.target, self.shared = rank, a, config, source, target, shared
+        self.teacher = teacher
         self.model, self.shadow = (G2P(config, len(source), len(target)) for _ in range(2))
         flatten(self.model, shared.flat, shared.grads[rank])
         flatten(self.shadow, shared.average)
@@ -117,8 +121,7 @@ class Worker:
             self.rng.seed(a.seed * 1000 + self.epoch)
         self.optimizer = Optimizer(a, shared.flat, shared.average, self.mine, self.steps)
 
-    def run(self, train, dev):
-        pairs = [(w, [self.target.ids[t] for t in p.split()]) for w, p in train]
+    def run(self, pairs, dev):
         while self.progress < 1:
             self.epoch += 1
             first, since = self.optimizer.steps, time.time()
@@ -157,11 +160,14 @@ class Worker:
 
     def step(self, batch):
         a, shared = self.a, self.shared
-        x = torch.tensor([s for s, _ in batch])
-        given, wanted = target_tensors([p for _, p in batch], self.target.ids["<s>"], self.target.ids["</s>"])
+        words, phonemes, numbers = zip(*batch)
+        x = torch.tensor(words)
+        given, wanted = target_tensors(phonemes, self.target.ids["<s>"], self.target.ids["</s>"])
         shared.grads[self.rank].zero_()
-        logits = self.model(x, given, a.dropout, a.bf16)
+        logits = self.model(x, given, a.dropout, a.bf16, a.sequence_dropout)
         loss = F.cross_entropy(logits.reshape(-1, logits.shape[2]), wanted.view(-1), ignore_index=-100, label_smoothing=a.smoothing)
+        if self.teacher:
+            loss = (1 - a.taught) * loss + a.taught * self.teacher.loss(numbers, [len(p) for p in phonemes], logits)
         loss.backward()
         shared.barrier.wait()
         self.optimizer.step(shared.grads.mean(0), self.progress)
@@ -184,8 +190,8 @@ class Worker:
             save(state, os.path.join(self.a.out, "best.pt"))
 
 
-def work(rank, a, config, source, target, shared, train, dev):
-    Worker(rank, a, config, source, target, shared).run(train, dev)
+def work(rank, a, config, source, target, shared, teacher, pairs, dev):
+    Worker(rank, a, config, source, target, shared, teacher).run(pairs, dev)
 
 
 def parse():
@@ -201,6 +207,8 @@ def parse():
     p.add_argument("--lr-end", type=float, default=1e-5)
     p.add_argument("--warmup", type=int, default=400, help="steps")
     p.add_argument("--dropout", type=float, default=0.25)
+    p.add_argument("--sequence-dropout", action="store_true",
+                   help="embeddings, states and encoder outputs lose the same units all along a word")
     p.add_argument("--smoothing", type=float, default=0.1)
     p.add_argument("--decay", type=float, default=0.01, help="decoupled weight decay")
     p.add_argument("--clip", type=float, default=2.0)
@@ -217,6 +225,10 @@ def parse():
     p.add_argument("--p-unk", type=float, default=0.002, help="chance of a letter to be unknown")
     p.add_argument("--p-mark", type=float, default=0.01, help="chance of a word to get a hyphen or full stop")
     p.add_argument("--bf16", action="store_true", help="products with bfloat16 operands (faster with AVX512-BF16)")
+    p.add_argument("--teacher", metavar="MODEL", action="append", default=[], help="learn its probabilities too; may be repeated")
+    p.add_argument("--taught", type=float, default=0.8, help="the weight of that")
+    p.add_argument("--more", metavar="OUTPUT", help="words and what the teachers answer: an output shard of grus run")
+    p.add_argument("--start", metavar="MODEL", help="begin with its weights")
     p.add_argument("--resume", metavar="LAST.PT", help="go on from there (the optimizer's moments start anew)")
     p.add_argument("--resume-at", type=float, default=0, help="with --budget-minutes: the part of the schedule already done")
     return p.parse_args()
@@ -225,7 +237,7 @@ def parse():
 def prepare(a):
     """-> training pairs, development words, configuration, both vocabularies; the last three are written."""
     pairs = read_pairs(os.path.join(a.data, "g014b2b.train"))
-    train, dev = split_words(pairs, a.dev_words, a.seed)
+    train, dev = split_words(pairs, a.dev_words, 1)                  # one split for all seeds, so that models go together
     letters = sorted({c for w, _ in pairs for c in w.lower()} | set("-."))
     phonemes = sorted({t for _, q in pairs for t in q.split()})
     source, target = Vocab(["<unk>", "</s>"] + letters), Vocab(["<s>", "</s>"] + phonemes)
@@ -243,22 +255,32 @@ def flat_parameters(model):
     return torch.cat([q.data.view(-1) for q in model.parameters()])
 
 
+def make_model(a, config, source, target):
+    """-> its parameters, and their average, which is where they are but when a run goes on"""
+    model = G2P(config, len(source), len(target))
+    if a.start:
+        model.load_state_dict(load(a.start)[0].state_dict())
+    if not a.resume:
+        return flat_parameters(model), flat_parameters(model)
+    saved, flat = torch.load(a.resume), []
+    for name in ("raw", "average"):
+        model.load_state_dict(saved[name])
+        flat.append(flat_parameters(model))
+    return flat
+
+
 def main():
     a = parse()
     train, dev, config, source, target = prepare(a)
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
-    model = G2P(config, len(source), len(target))
-    average = None
-    if a.resume:
-        saved = torch.load(a.resume)
-        model.load_state_dict(saved["average"])
-        average = flat_parameters(model)
-        model.load_state_dict(saved["raw"])
-    flat = flat_parameters(model)
-    shared = Shared(a, flat, flat.clone() if average is None else average)
-    print(f"{len(train)} pairs, {len(dev)} dev words, {flat.numel()} parameters; {vars(a)}", flush=True)
-    team = [shared.context.Process(target=work, args=(r, a, config, source, target, shared, train, dev)) for r in range(a.workers)]
+    shared = Shared(a, *make_model(a, config, source, target))
+    if a.more:
+        train += [(r["text"], r["output"]) for r in map(json.loads, lines(a.more)) if r.get("output")]
+    pairs = [(w, [target.ids[t] for t in p.split()]) for w, p in train]
+    print(f"{len(pairs)} pairs, {len(dev)} dev words, {shared.flat.numel()} parameters; {vars(a)}", flush=True)
+    teacher = Teacher(a.teacher, pairs, source, target, a.bf16) if a.teacher else None
+    team = [shared.context.Process(target=work, args=(r, a, config, source, target, shared, teacher, pairs, dev)) for r in range(a.workers)]
     for t in team:
         t.start()
     for t in team:
