@@ -4,8 +4,8 @@
 Data-parallel: every worker process computes the gradient of its own batch on one thread; parameters and gradients lie
 in shared memory. Batches hold words of one length, so the encoder sees no padding. The learning rate warms up and
 falls as a half cosine over the epochs (or over a wall-clock budget); an exponential average of the weights is what
-is evaluated and kept. Writes to OUT: last.pt (raw and averaged weights, history), best.pt (averaged weights of the best
-dev WER), config.json and the two vocabularies.
+is evaluated and kept. Writes to OUT: last.pt (raw and averaged weights, history), average.pt (the averaged ones alone), best.pt
+(those of the best dev WER), config.json and the two vocabularies.
 
 With --teacher it learns from other models too, also on words without a known pronunciation (--more; g2p_teacher.py).
 
@@ -185,6 +185,7 @@ class Worker:
         state = {k: v.clone() for k, v in self.shadow.state_dict().items()}
         save({"raw": {k: v.clone() for k, v in self.model.state_dict().items()}, "average": state, "history": self.history},
              os.path.join(self.a.out, "last.pt"))
+        save(state, os.path.join(self.a.out, "average.pt"))
         if self.best is None or wer <= self.best:
             self.best = wer
             save(state, os.path.join(self.a.out, "best.pt"))
