@@ -43,7 +43,7 @@ static bool list_rounded(const grus_encoder *encoder, size_t positions, size_t l
     size_t bytes = grus_rounded_bytes(encoder->kernel);
     s->rounded = s->rounded_rows = NULL;
     s->numbers = NULL;
-    if (bytes == 0)
+    if (bytes == 0 || encoder->n_cells == encoder->layers) // no layer has two directions
         return true;
     s->rounded = grus_arena_alloc(arena, positions, sizeof *s->rounded);
     s->rounded_rows = grus_arena_alloc(arena, chunk_rows(lanes), sizeof *s->rounded_rows);

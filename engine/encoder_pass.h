@@ -17,8 +17,8 @@ typedef struct grus_encoder_scratch {
     float *gi;                 // (chunk rows, width)
     float *zeros;              // a row of zeros as long as any that is read
     const float **rows;        // (chunk rows): input rows, then gi rows
-    // Of types that round rows, else NULL: what both directions of a layer read, (P) and the numbers (P, layer input); and
-    // (chunk rows) of these rows.
+    // Of types that round rows where some layer has two directions, else NULL: what both read, (P) and the numbers (P, layer
+    // input); and (chunk rows) of these rows.
     grus_rounded_row *rounded, *rounded_rows;
     char *numbers;
     const float **h_prev; // (B): where each lane's state lies: in the output, or zeros

@@ -107,7 +107,7 @@ static grus_status check_folder(const grus_shard *shard, char *const *files, siz
     grus_status status = GRUS_OK;
     for (char *slash; (slash = strrchr(folder, '/')) != NULL && status == GRUS_OK;) {
         *slash = '\0';
-        if (bsearch(&folder, files, n, sizeof *files, grus_path_order))
+        if (grus_path_is_listed(files, n, folder))
             status = grus_fail(error, GRUS_E_USAGE, shard->path, NULL,
                                "its folder %s has the name of another shard's output or manifest; rename one of them",
                                folder);

@@ -40,8 +40,7 @@ void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n
 // Rows that are packed more than once may be rounded once, by types that round them at all: the bytes of a number, 0 for
 // other types.
 size_t grus_rounded_bytes(const grus_kernel *kernel);
-// Rounds n numbers of a row, as packing would, to n * grus_rounded_bytes; gives their scale. bounded: as of grus_part_rows;
-// then the scale is the same for all, and numbers that lie side by side are those of one row.
+// Rounds n numbers of a row, as packing would, to n * grus_rounded_bytes; gives their scale. bounded: as of grus_part_rows.
 float grus_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
 // Packs n rows of one part.
 void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, size_t n);
