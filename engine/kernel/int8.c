@@ -398,6 +398,15 @@ size_t grus_int8_passes(const grus_weights *weights)
     return plan->passes;
 }
 
+static void sum_and_scale(const grus_kernel *kernel, const grus_int8_block *block, grus_int8_sums *to)
+{
+    int32_t sums[GRUS_INT8_MAX_SUMS] __attribute__((aligned(GRUS_ALIGN)));
+    GRUS_ASSERT(to->units * to->lanes <= GRUS_INT8_MAX_SUMS);
+    to->sums = sums;
+    type_of(kernel)->sum(block, to);
+    kernel->vector->scale_sums(to);
+}
+
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
                         float *y, size_t ldy)
 {
@@ -408,19 +417,19 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
     const piece *at = plan->pass + block->pass;
     group_data group = find_group(plan, block->group);
     tile_data tile = find_tile(panels->data, block->tile);
-    int32_t sums[GRUS_INT8_MAX_SUMS] __attribute__((aligned(GRUS_ALIGN)));
-    GRUS_ASSERT(units * lanes <= GRUS_INT8_MAX_SUMS);
-    type->sum(&(grus_int8_block){.weights = group.numbers + at->before * units,
-                                 .rows = tile.numbers + at->before * lanes * element_bytes(type),
-                                 .depth = at->depth,
-                                 .start = group.starts + block->pass * units,
-                                 .sums = sums});
-    kernel->vector->scale_sums(&(grus_int8_sums){.lanes = lanes,
-                                                 .units = units,
-                                                 .sums = sums,
-                                                 .lane_scales = tile.scales + at->part * lanes,
-                                                 .unit_scales = group.scales,
-                                                 .onto = block->pass || beta != 0,
-                                                 .y = y,
-                                                 .ldy = ldy});
+    grus_int8_block of = {.weights = group.numbers + at->before * units,
+                          .rows = tile.numbers + at->before * lanes * element_bytes(type),
+                          .depth = at->depth,
+                          .start = group.starts + block->pass * units};
+    grus_int8_sums to = {.lanes = lanes,
+                         .units = units,
+                         .lane_scales = tile.scales + at->part * lanes,
+                         .unit_scales = group.scales,
+                         .onto = block->pass || beta != 0,
+                         .y = y,
+                         .ldy = ldy};
+    if (type->scaled)
+        type->sum(&of, &to);
+    else
+        sum_and_scale(kernel, &of, &to);
 }

@@ -3,7 +3,8 @@
 //
 // A weight is q s_u, q an integer in [-127, 127] (or -128 where it is given with its scale) and s_u one scale a row of the
 // matrix; an activation is q s, q in [-127, 127] and s one scale a row and part. Of the products of q a kernel makes sums
-// that are exact, whatever its order; each is then scaled once (vector_quantise.h). So all kernels give the same bits.
+// that are exact, whatever its order; each is then scaled once, in the kernel's registers or by vector_quantise.h. So all
+// kernels give the same bits.
 #ifndef GRUS_ENGINE_KERNEL_INT8_H
 #define GRUS_ENGINE_KERNEL_INT8_H
 
@@ -17,7 +18,6 @@ typedef struct grus_int8_block {
     const void *rows;      // (tile, depth), elements as the type has them
     size_t depth;          // columns, a multiple of the type's quantum and at most 65,536
     const int32_t *start;  // (units) of GRUS_INT8_OFFSET: what the sums start from, so that the offset is in none
-    int32_t *sums;         // (tile, units), written
 } grus_int8_block;
 
 // A kernel's row of the table of number types, and what int8.c packs for it by.
@@ -26,7 +26,8 @@ typedef struct grus_int8_type {
     size_t interleave;     // columns of a unit that lie together
     size_t quantum; // a power of 2, a multiple of interleave: each part's columns are filled up to multiples of it
     grus_int8_element element;
-    void (*sum)(const grus_int8_block *block);
+    bool scaled; // the kernel's sums are scaled by it, and written to y alone; else they are left in sums
+    void (*sum)(const grus_int8_block *block, const grus_int8_sums *to);
 } grus_int8_type;
 
 // The functions of a number type.
@@ -41,8 +42,8 @@ void grus_int8_pack_rounded(const grus_rounded_row *rows, const grus_panels *pan
 size_t grus_int8_passes(const grus_weights *weights);
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
                         float *y, size_t ldy);
-// A kernel's row: its sum, what its threads give back (or NULL) and its layout.
-#define GRUS_INT8_TYPE(sum_, leave_, ...)                  \
+// A kernel's row: its sum, whether that scales, what its threads give back (or NULL) and its layout.
+#define GRUS_INT8_TYPE(sum_, scaled_, leave_, ...)         \
     {                                                      \
         .type = {.name = "int8",                           \
                  .group_bytes = grus_int8_group_bytes,     \
@@ -56,7 +57,7 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
                  .passes = grus_int8_passes,               \
                  .multiply = grus_int8_multiply,           \
                  .leave = leave_},                         \
-        .sum = sum_, __VA_ARGS__                           \
+        .sum = sum_, .scaled = scaled_, __VA_ARGS__        \
     }
 
 // The kernels, one for each instruction set: lanes and units as grus_kernel has them, and how they read both.

@@ -35,4 +35,4 @@ static void leave(void)
 #define TILE_STORE(t, to, stride) _tile_stored(t, to, stride)
 #include "engine/kernel/int8_tiles.h"
 
-const grus_int8_type grus_int8_amx = GRUS_INT8_TYPE(sum, leave, GRUS_INT8_AMX_LAYOUT);
+const grus_int8_type grus_int8_amx = GRUS_INT8_TYPE(sum, false, leave, GRUS_INT8_AMX_LAYOUT);

@@ -12,6 +12,7 @@
 #define WIDTH 16
 typedef uint8_t row_element;
 typedef __m512i totals, numbers, step;
+typedef __m512 scales;
 
 static inline totals begin(const int32_t *from, size_t first)
 {
@@ -35,11 +36,23 @@ static inline totals dot(totals to, numbers w, step x)
     return _mm512_dpbusd_epi32(to, x, w);
 }
 
-static inline void store(int32_t *to, totals from)
+static inline scales load_scales(const float *from)
 {
-    _mm512_storeu_si512((__m512i *)(void *)to, from);
+    return _mm512_loadu_ps(from);
 }
 
+static inline scales times(scales units, float lane)
+{
+    return _mm512_mul_ps(units, _mm512_set1_ps(lane));
+}
+
+static inline void store(float *to, totals from, scales by, bool onto)
+{
+    scales sum = _mm512_cvtepi32_ps(from);
+    _mm512_storeu_ps(to, onto ? _mm512_fmadd_ps(sum, by, _mm512_loadu_ps(to)) : _mm512_mul_ps(sum, by));
+}
+
+#define SCALED true
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_avx512vnni = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_AVX512VNNI_LAYOUT);
+const grus_int8_type grus_int8_avx512vnni = GRUS_INT8_TYPE(sum, SCALED, NULL, GRUS_INT8_AVX512VNNI_LAYOUT);

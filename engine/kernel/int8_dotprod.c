@@ -39,6 +39,7 @@ static inline void store(int32_t *to, totals from)
     vst1q_s32(to, from);
 }
 
+#define SCALED false
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_dotprod = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_DOTPROD_LAYOUT);
+const grus_int8_type grus_int8_dotprod = GRUS_INT8_TYPE(sum, SCALED, NULL, GRUS_INT8_DOTPROD_LAYOUT);

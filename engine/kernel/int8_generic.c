@@ -56,6 +56,7 @@ static inline void store(int32_t *to, totals from)
     memcpy(to, &from, sizeof from);
 }
 
+#define SCALED false
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_generic = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_GENERIC_LAYOUT);
+const grus_int8_type grus_int8_generic = GRUS_INT8_TYPE(sum, SCALED, NULL, GRUS_INT8_GENERIC_LAYOUT);

@@ -61,6 +61,7 @@ static inline void store(int32_t *to, totals from)
         vst1q_s32(to + 4 * i, from.of[i]);
 }
 
+#define SCALED false
 #include "engine/kernel/int8_impl.h"
 
-const grus_int8_type grus_int8_neon = GRUS_INT8_TYPE(sum, NULL, GRUS_INT8_NEON_LAYOUT);
+const grus_int8_type grus_int8_neon = GRUS_INT8_TYPE(sum, SCALED, NULL, GRUS_INT8_NEON_LAYOUT);

@@ -9,7 +9,7 @@
 #endif
 
 // Two tiles of rows (4, 5) by two of weights (6, 7): four of sums (0 to 3).
-static void sum(const grus_int8_block *block)
+static void sum(const grus_int8_block *block, const grus_int8_sums *to)
 {
     enum { SIDE = 16, DEPTH = 64, UNITS = GRUS_INT8_AMX_UNITS };
     const int8_t *weights = block->weights, *rows = block->rows;
@@ -29,8 +29,8 @@ static void sum(const grus_int8_block *block)
         TILE_DOT(2, 5, 6);
         TILE_DOT(3, 5, 7);
     }
-    TILE_STORE(0, block->sums, across);
-    TILE_STORE(1, block->sums + SIDE, across);
-    TILE_STORE(2, block->sums + SIDE * UNITS, across);
-    TILE_STORE(3, block->sums + SIDE * UNITS + SIDE, across);
+    TILE_STORE(0, to->sums, across);
+    TILE_STORE(1, to->sums + SIDE, across);
+    TILE_STORE(2, to->sums + SIDE * UNITS, across);
+    TILE_STORE(3, to->sums + SIDE * UNITS + SIDE, across);
 }

@@ -62,7 +62,7 @@ typedef enum grus_int8_element {
 //   sum * (lane scale * unit scale), or fma(sum, lane scale * unit scale, y) onto what it holds.
 typedef struct grus_int8_sums {
     size_t lanes, units; // units a multiple of the vectors' width
-    const int32_t *sums; // (lanes, units)
+    int32_t *sums;       // (lanes, units)
     const float *lane_scales, *unit_scales;
     bool onto;
     float *y;

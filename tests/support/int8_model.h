@@ -2,7 +2,7 @@
 // operations in plain C. Included by int8_models.c for each, which defines
 //   MODEL            a name                            LANES, UNITS  of the kernel
 //   WIDTH, STEP      units of a vector, columns of a step              TOGETHER      columns of a unit that lie together
-//   ROW_ELEMENT      of which a row consists
+//   ROW_ELEMENT      of which a row consists           SCALED        as the kernel has it
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
 #define sum JOIN(MODEL, sum)
@@ -15,6 +15,11 @@
 #define broadcast JOIN(MODEL, broadcast)
 #define dot JOIN(MODEL, dot)
 #define store JOIN(MODEL, store)
+#define add_up JOIN(MODEL, add_up)
+#define scale JOIN(MODEL, scale)
+#define scales JOIN(MODEL, scales)
+#define load_scales JOIN(MODEL, load_scales)
+#define times JOIN(MODEL, times)
 #define VECTORS (UNITS / WIDTH)
 
 typedef ROW_ELEMENT row_element;
@@ -58,10 +63,38 @@ static totals dot(totals to, numbers w, step x)
     return to;
 }
 
+#if SCALED
+typedef struct scales {
+    float of[WIDTH];
+} scales;
+
+static scales load_scales(const float *from)
+{
+    scales to;
+    memcpy(&to, from, sizeof to);
+    return to;
+}
+
+static scales times(scales units, float lane)
+{
+    for (size_t unit = 0; unit < WIDTH; unit++)
+        units.of[unit] *= lane;
+    return units;
+}
+
+static void store(float *to, totals from, scales by, bool onto)
+{
+    for (size_t unit = 0; unit < WIDTH; unit++) {
+        float sum = (float)from.of[unit];
+        to[unit] = onto ? fmaf(sum, by.of[unit], to[unit]) : sum * by.of[unit];
+    }
+}
+#else
 static void store(int32_t *to, totals from)
 {
     memcpy(to, &from, sizeof from);
 }
+#endif
 
 #include "engine/kernel/int8_impl.h"
 
@@ -75,8 +108,14 @@ static void store(int32_t *to, totals from)
 #undef broadcast
 #undef dot
 #undef store
+#undef add_up
+#undef scale
+#undef scales
+#undef load_scales
+#undef times
 #undef VECTORS
 #undef EACH
+#undef SCALED
 #undef MODEL
 #undef LANES
 #undef UNITS

@@ -3,6 +3,7 @@
 
 #include "tests/support/int8_models.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "engine/kernel/int8.h"
 
 #define MODEL avx2
+#define SCALED true
 #define LANES GRUS_INT8_AVX2_TILE
 #define UNITS GRUS_INT8_AVX2_UNITS
 #define WIDTH 8
@@ -19,6 +21,7 @@
 #include "tests/support/int8_model.h"
 
 #define MODEL avxvnni
+#define SCALED true
 #define LANES GRUS_INT8_AVXVNNI_TILE
 #define UNITS GRUS_INT8_AVXVNNI_UNITS
 #define WIDTH 8
@@ -28,6 +31,7 @@
 #include "tests/support/int8_model.h"
 
 #define MODEL avx512vnni
+#define SCALED true
 #define LANES GRUS_INT8_AVX512VNNI_TILE
 #define UNITS GRUS_INT8_AVX512VNNI_UNITS
 #define WIDTH 16
@@ -37,6 +41,7 @@
 #include "tests/support/int8_model.h"
 
 #define MODEL dotprod
+#define SCALED false
 #define LANES GRUS_INT8_DOTPROD_TILE
 #define UNITS GRUS_INT8_DOTPROD_UNITS
 #define WIDTH 4
@@ -46,6 +51,7 @@
 #include "tests/support/int8_model.h"
 
 #define MODEL neon
+#define SCALED false
 #define LANES GRUS_INT8_NEON_TILE
 #define UNITS GRUS_INT8_NEON_UNITS
 #define WIDTH 16
@@ -116,12 +122,12 @@ static void dot_tiles(size_t to, size_t a, size_t b)
 // ---- the table ----
 
 static const grus_int8_type types[] = {
-    GRUS_INT8_TYPE(amx_sum, leave, GRUS_INT8_AMX_LAYOUT),
-    GRUS_INT8_TYPE(avx512vnni_sum, NULL, GRUS_INT8_AVX512VNNI_LAYOUT),
-    GRUS_INT8_TYPE(avxvnni_sum, NULL, GRUS_INT8_AVXVNNI_LAYOUT),
-    GRUS_INT8_TYPE(avx2_sum, NULL, GRUS_INT8_AVX2_LAYOUT),
-    GRUS_INT8_TYPE(dotprod_sum, NULL, GRUS_INT8_DOTPROD_LAYOUT),
-    GRUS_INT8_TYPE(neon_sum, NULL, GRUS_INT8_NEON_LAYOUT),
+    GRUS_INT8_TYPE(amx_sum, false, leave, GRUS_INT8_AMX_LAYOUT),
+    GRUS_INT8_TYPE(avx512vnni_sum, true, NULL, GRUS_INT8_AVX512VNNI_LAYOUT),
+    GRUS_INT8_TYPE(avxvnni_sum, true, NULL, GRUS_INT8_AVXVNNI_LAYOUT),
+    GRUS_INT8_TYPE(avx2_sum, true, NULL, GRUS_INT8_AVX2_LAYOUT),
+    GRUS_INT8_TYPE(dotprod_sum, false, NULL, GRUS_INT8_DOTPROD_LAYOUT),
+    GRUS_INT8_TYPE(neon_sum, false, NULL, GRUS_INT8_NEON_LAYOUT),
 };
 
 #define ROW(i, size, name_)                                                                \
