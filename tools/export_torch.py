@@ -66,7 +66,7 @@ def write_safetensors(path, tensors, metadata=None):
 
 
 def read_safetensors(path):
-    """name -> torch tensor in its own type."""
+    """name -> torch tensor in its own type; of I8 with scales beside it, float32, their product."""
     types = {v: k for k, v in NAMES.items()}
     with open(path, "rb") as f:
         size, = struct.unpack("<Q", f.read(8))
@@ -79,6 +79,8 @@ def read_safetensors(path):
         t = torch.frombuffer(data, dtype=dtype, offset=begin, count=(end - begin) // torch.tensor([], dtype=dtype).element_size()) \
             if end > begin else torch.empty(0, dtype=dtype)
         out[name] = t.reshape(h["shape"])
+    for name in [n for n, t in out.items() if t.dtype == torch.int8 and n + "_scale" in out]:
+        out[name] = out[name] * out.pop(name + "_scale").view(-1, *[1] * (out[name].dim() - 1))
     return out
 
 
