@@ -11,7 +11,6 @@
 #define WIDTH 8
 typedef int16_t row_element;
 typedef __m256i totals, numbers, step;
-typedef __m256 scales;
 
 static inline totals begin(const int32_t *from, size_t first)
 {
@@ -36,23 +35,8 @@ static inline totals dot(totals to, numbers w, step x)
     return _mm256_add_epi32(to, _mm256_madd_epi16(w, x));
 }
 
-static inline scales load_scales(const float *from)
-{
-    return _mm256_loadu_ps(from);
-}
+#include "engine/kernel/int8_scaled256.h"
 
-static inline scales times(scales units, float lane)
-{
-    return _mm256_mul_ps(units, _mm256_set1_ps(lane));
-}
-
-static inline void store(float *to, totals from, scales by, bool onto)
-{
-    scales sum = _mm256_cvtepi32_ps(from);
-    _mm256_storeu_ps(to, onto ? _mm256_fmadd_ps(sum, by, _mm256_loadu_ps(to)) : _mm256_mul_ps(sum, by));
-}
-
-#define SCALED true
 #include "engine/kernel/int8_impl.h"
 
 const grus_int8_type grus_int8_avx2 = GRUS_INT8_TYPE(sum, SCALED, NULL, GRUS_INT8_AVX2_LAYOUT);
