@@ -88,31 +88,33 @@ static void run_any_gates(const grus_gates *g)
 }
 
 // Two passes over the rows: each is short enough for the processor to overlap several vectors, which one chain through
-// all three gates is not. Inlined twice, so that no vector asks whether there is more.
-static inline __attribute__((always_inline)) void run_gates(const grus_gates *g, bool more)
+// all three gates is not. Inlined for each case, so that no vector asks whether there is more, and no row how many units.
+static inline __attribute__((always_inline)) void run_gates(const grus_gates *all, bool more, size_t units)
 {
-    size_t units = g->units, width = g->width;
-    float *scratch = g->scratch;
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input r = input_of(g, more, row, 0), n = input_of(g, more, row, 2);
-        const float *bias_hn = g->bias_hn;
+    const grus_gates g = *all; // which no store of a float changes
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input r = input_of(&g, more, row, 0), n = input_of(&g, more, row, 2);
+        float *to = g.scratch + row * g.width;
         size_t i = 0;
         for (; i + LANES <= units; i += LANES)
-            reset_gate(r, n, bias_hn, i, scratch + row * width, LANES);
+            reset_gate(r, n, g.bias_hn, i, to, LANES);
         if (i < units)
-            reset_gate(r, n, bias_hn, i, scratch + row * width, units - i);
+            reset_gate(r, n, g.bias_hn, i, to, units - i);
     }
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input z = input_of(g, more, row, 1);
-        const float *h = g->h_prev[row];
-        float *to = g->h_new[row];
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input z = input_of(&g, more, row, 1);
+        const float *n = g.scratch + row * g.width, *h = g.h_prev[row];
+        float *to = g.h_new[row];
         size_t i = 0;
         for (; i + LANES <= units; i += LANES)
-            update_gate(z, scratch + row * width, h, i, to, LANES);
+            update_gate(z, n, h, i, to, LANES);
         if (i < units)
-            update_gate(z, scratch + row * width, h, i, to, units - i);
+            update_gate(z, n, h, i, to, units - i);
     }
 }
+
+// The units of a whole group on most machines.
+#define WHOLE ((size_t)2 * LANES)
 
 static bool are_plain(const grus_gates *g)
 {
@@ -121,50 +123,72 @@ static bool are_plain(const grus_gates *g)
 
 static void gates(const grus_gates *g)
 {
+    bool more = g->more != NULL, whole = g->units == WHOLE;
     if (!are_plain(g))
         run_any_gates(g);
-    else if (g->more)
-        run_gates(g, true);
+    else if (more && whole)
+        run_gates(g, true, WHOLE);
+    else if (more)
+        run_gates(g, true, g->units);
+    else if (whole)
+        run_gates(g, false, WHOLE);
     else
-        run_gates(g, false);
+        run_gates(g, false, g->units);
 }
 
-// ---- the reset before the product ----
+// ---- the reset before the product, each half inlined for whole groups of the plain activations, and for all else ----
+
+static inline __attribute__((always_inline)) void run_reset(const grus_gates *all, bool more, bool hard, size_t units)
+{
+    const grus_gates g = *all;
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input r = input_of(&g, more, row, 0), z = input_of(&g, more, row, 1);
+        const float *h = g.h_prev[row];
+        float *reset = g.reset[row], *update = g.update[row];
+        for (size_t i = 0; i < units; i += LANES) {
+            size_t count = units - i;
+            vec x = add_up(r, i, count);
+            store_upto(reset + i, (hard ? gate_of(&g, x) : vsigmoid(x)) * load_upto(h + i, count), count);
+            store_upto(update + i, add_up(z, i, count), count);
+        }
+    }
+}
 
 static void reset_gates(const grus_gates *g)
 {
-    bool more = g->more != NULL;
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input r = input_of(g, more, row, 0), z = input_of(g, more, row, 1);
-        const float *h = g->h_prev[row];
-        float *reset = g->reset[row], *update = g->update[row];
-        for (size_t i = 0; i < g->units; i += LANES) {
-            size_t count = g->units - i;
-            vec x = add_up(r, i, count);
-            store_upto(reset + i, (g->hard ? gate_of(g, x) : vsigmoid(x)) * load_upto(h + i, count), count);
-            store_upto(update + i, add_up(z, i, count), count);
+    if (g->units == WHOLE && !g->more && !g->hard)
+        run_reset(g, false, false, WHOLE);
+    else
+        run_reset(g, g->more != NULL, g->hard, g->units);
+}
+
+static inline __attribute__((always_inline)) void run_update(const grus_gates *all, bool more, bool plain, size_t units)
+{
+    const grus_gates g = *all;
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input n = input_of(&g, more, row, 2);
+        n.acc = g.acc + row * g.width;
+        const float *h = g.h_prev[row], *update = g.update[row];
+        float *to = g.h_new[row];
+        for (size_t i = 0; i < units; i += LANES) {
+            size_t count = units - i;
+            vec x = add_up(n, i, count), z = load_upto(update + i, count), p, q;
+            if (!plain) {
+                any_update(&g, z, x, h + i, to + i, count);
+                continue;
+            }
+            vec a = vexp(-z);
+            tanh_parts(x, &p, &q);
+            vec h_new = VFMA(a, p, load_upto(h + i, count) * q) / ((1.0f + a) * q);
+            store_upto(to + i, VNORMAL(h_new), count);
         }
     }
 }
 
 static void update_gates(const grus_gates *g)
 {
-    bool more = g->more != NULL, plain = are_plain(g);
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input n = input_of(g, more, row, 2);
-        n.acc = g->acc + row * g->width;
-        const float *h = g->h_prev[row], *update = g->update[row];
-        for (size_t i = 0; i < g->units; i += LANES) {
-            size_t count = g->units - i;
-            vec x = add_up(n, i, count), z = load_upto(update + i, count), p, q;
-            if (!plain) {
-                any_update(g, z, x, h + i, g->h_new[row] + i, count);
-                continue;
-            }
-            vec a = vexp(-z);
-            tanh_parts(x, &p, &q);
-            vec h_new = VFMA(a, p, load_upto(h + i, count) * q) / ((1.0f + a) * q);
-            store_upto(g->h_new[row] + i, VNORMAL(h_new), count);
-        }
-    }
+    if (g->units == WHOLE && !g->more && are_plain(g))
+        run_update(g, false, true, WHOLE);
+    else
+        run_update(g, g->more != NULL, are_plain(g), g->units);
 }

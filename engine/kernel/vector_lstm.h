@@ -34,24 +34,24 @@ static inline __attribute__((always_inline)) void output_gate(gate_input o, cons
     store_upto(to + at, VNORMAL(h_new), count);
 }
 
-// Two passes over the rows, inlined twice, as run_gates is.
-static inline __attribute__((always_inline)) void run_lstm(const grus_gates *g, bool more)
+// Two passes over the rows, inlined for each case, as run_gates is.
+static inline __attribute__((always_inline)) void run_lstm(const grus_gates *all, bool more, size_t units)
 {
-    size_t units = g->units;
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input i = input_of(g, more, row, 0), f = input_of(g, more, row, 1), n = input_of(g, more, row, 2);
-        const float *c = g->c_prev[row];
-        float *to = g->c_new[row];
+    const grus_gates g = *all;
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input i = input_of(&g, more, row, 0), f = input_of(&g, more, row, 1), n = input_of(&g, more, row, 2);
+        const float *c = g.c_prev[row];
+        float *to = g.c_new[row];
         size_t at = 0;
         for (; at + LANES <= units; at += LANES)
             cell_gates(i, f, n, c, at, to, LANES);
         if (at < units)
             cell_gates(i, f, n, c, at, to, units - at);
     }
-    for (size_t row = 0; row < g->n; row++) {
-        gate_input o = input_of(g, more, row, 3);
-        const float *c = g->c_new[row];
-        float *to = g->h_new[row];
+    for (size_t row = 0; row < g.n; row++) {
+        gate_input o = input_of(&g, more, row, 3);
+        const float *c = g.c_new[row];
+        float *to = g.h_new[row];
         size_t at = 0;
         for (; at + LANES <= units; at += LANES)
             output_gate(o, c, at, to, LANES);
@@ -62,8 +62,13 @@ static inline __attribute__((always_inline)) void run_lstm(const grus_gates *g, 
 
 static void lstm_gates(const grus_gates *g)
 {
-    if (g->more)
-        run_lstm(g, true);
+    bool more = g->more != NULL, whole = g->units == WHOLE;
+    if (more && whole)
+        run_lstm(g, true, WHOLE);
+    else if (more)
+        run_lstm(g, true, g->units);
+    else if (whole)
+        run_lstm(g, false, WHOLE);
     else
-        run_lstm(g, false);
+        run_lstm(g, false, g->units);
 }
