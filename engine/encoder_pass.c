@@ -148,7 +148,7 @@ static size_t input_products(const grus_encoder_pass *p, size_t first, size_t la
     if (is_tabled(p, cell))
         return n;
     if (p->rounded)
-        grus_panels_pack_rounded(s->input_panels, s->rounded_rows, cell->input, n);
+        grus_panels_pack_rounded(s->input_panels, s->rounded_rows, cell->input, p->input_bounded, n);
     else
         grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
     grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);

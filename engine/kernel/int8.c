@@ -234,6 +234,7 @@ void grus_int8_pack_weights(grus_matrix matrix, const grus_weights *weights)
 typedef struct rows_plan {
     char *numbers;
     float *scales;
+    bool even;                      // all of them are the same
     size_t tile_bytes, tile_scales; // of the numbers and of the scales of a tile
 } rows_plan;
 
@@ -251,10 +252,11 @@ size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t column
     return grus_add_sat(grus_mul_sat(lanes, grus_add_sat(row, GRUS_MAX_PARTS * sizeof(float))), plan + GRUS_ALIGN);
 }
 
-static rows_plan *plan_rows(const grus_panels *panels, const grus_parts *parts)
+static rows_plan *plan_rows(const grus_panels *panels, const grus_parts *parts, bool even)
 {
     const grus_kernel *kernel = panels->kernel;
     rows_plan *plan = panels->data;
+    plan->even = even;
     plan->numbers = (char *)panels->data + round_up(sizeof *plan, GRUS_ALIGN);
     plan->tile_bytes = kernel->tile * padded(type_of(kernel), parts) * element_bytes(type_of(kernel));
     plan->tile_scales = parts->n * kernel->tile;
@@ -279,10 +281,12 @@ typedef struct row_scale {
     float inverse, scale;
 } row_scale;
 
+static const row_scale bounded_scale = {LARGEST, 1 / LARGEST};
+
 static row_scale scale_row(const grus_vector *vector, const float *row, size_t n, bool bounded)
 {
     if (bounded)
-        return (row_scale){LARGEST, 1 / LARGEST};
+        return bounded_scale;
     uint32_t magnitude = vector->magnitude(row, n);
     float largest = from_bits(magnitude);
     if (!is_finite(magnitude))
@@ -345,7 +349,7 @@ void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus
     grus_parts shape = {.n = n_parts};
     for (size_t part = 0; part < n_parts; part++)
         shape.columns[part] = parts[part].columns;
-    const rows_plan *plan = plan_rows(panels, &shape);
+    const rows_plan *plan = plan_rows(panels, &shape, n_parts == 1 && parts[0].bounded);
     for (size_t first = 0; first < panels->n; first += kernel->tile) {
         tile_data tile = find_tile(plan, first / kernel->tile);
         lane_part p = {.kernel = kernel, .tile = tile.numbers};
@@ -374,18 +378,18 @@ float grus_int8_round_row(const grus_kernel *kernel, const float *row, size_t n,
 }
 
 // Those of the next tile are asked for while this one's are packed.
-void grus_int8_pack_rounded(const grus_rounded_row *rows, const grus_panels *panels)
+void grus_int8_pack_rounded(const grus_rounded_row *rows, bool bounded, const grus_panels *panels)
 {
     const grus_kernel *kernel = panels->kernel;
     size_t tile = kernel->tile, row_bytes = panels->columns * element_bytes(type_of(kernel));
-    const rows_plan *plan = plan_rows(panels, &(grus_parts){1, {panels->columns}});
+    const rows_plan *plan = plan_rows(panels, &(grus_parts){1, {panels->columns}}, bounded);
     for (size_t row = 0; row < grus_whole_tiles(kernel, panels->n); row++) {
         grus_rounded_row from = row < panels->n ? rows[row] : (grus_rounded_row){NULL, 0};
         tile_data to = find_tile(plan, row / tile);
         const char *next = row + tile < panels->n ? rows[row + tile].numbers : NULL;
         for (size_t i = 0; i < row_bytes && next; i += GRUS_ALIGN)
             __builtin_prefetch(next + i);
-        to.scales[row % tile] = from.scale;
+        to.scales[row % tile] = bounded ? bounded_scale.scale : from.scale;
         pack_lane(&(lane_part){kernel, NULL, from.numbers, panels->columns, 0, row % tile, to.numbers}, 0);
     }
 }
@@ -416,7 +420,8 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
     const weights_plan *plan = weights->data;
     const piece *at = plan->pass + block->pass;
     group_data group = find_group(plan, block->group);
-    tile_data tile = find_tile(panels->data, block->tile);
+    const rows_plan *rows = panels->data;
+    tile_data tile = find_tile(rows, block->tile);
     grus_int8_block of = {.weights = group.numbers + at->before * units,
                           .rows = tile.numbers + at->before * lanes * element_bytes(type),
                           .depth = at->depth,
@@ -425,6 +430,7 @@ void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, 
                          .units = units,
                          .lane_scales = tile.scales + at->part * lanes,
                          .unit_scales = group.scales,
+                         .even = rows->even,
                          .onto = block->pass || beta != 0,
                          .y = y,
                          .ldy = ldy};

@@ -38,7 +38,7 @@ size_t grus_int8_panels_bytes(const grus_kernel *kernel, size_t n, size_t column
 void grus_int8_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels);
 size_t grus_int8_rounded_bytes(const grus_kernel *kernel);
 float grus_int8_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
-void grus_int8_pack_rounded(const grus_rounded_row *rows, const grus_panels *panels);
+void grus_int8_pack_rounded(const grus_rounded_row *rows, bool bounded, const grus_panels *panels);
 size_t grus_int8_passes(const grus_weights *weights);
 void grus_int8_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,
                         float *y, size_t ldy);

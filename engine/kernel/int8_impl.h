@@ -39,25 +39,32 @@ static inline __attribute__((always_inline)) void add_up(const grus_int8_block *
 }
 
 #if SCALED
-static inline __attribute__((always_inline)) void scale(totals total[LANES][VECTORS], grus_int8_sums to, bool onto)
+static inline __attribute__((always_inline)) void sum_scaled(const grus_int8_block *block, grus_int8_sums to, bool even,
+                                                             bool onto)
 {
+    totals total[LANES][VECTORS];
     scales units[VECTORS];
+    add_up(block, total);
     EACH(i, VECTORS) units[i] = load_scales(to.unit_scales + i * WIDTH);
+    if (even)
+        EACH(i, VECTORS) units[i] = times(units[i], to.lane_scales[0]);
     EACH(lane, LANES)
     {
-        EACH(i, VECTORS) store(to.y + i * WIDTH, total[lane][i], times(units[i], to.lane_scales[lane]), onto);
+        float lane_scale = to.lane_scales[lane];
+        EACH(i, VECTORS) store(to.y + i * WIDTH, total[lane][i], even ? units[i] : times(units[i], lane_scale), onto);
         to.y += to.ldy;
     }
 }
 
+// Each with a loop of its own: behind one for all, gcc keeps the sums in memory.
 static void sum(const grus_int8_block *block, const grus_int8_sums *to)
 {
-    totals total[LANES][VECTORS];
-    add_up(block, total);
     if (to->onto)
-        scale(total, *to, true);
+        sum_scaled(block, *to, false, true);
+    else if (to->even)
+        sum_scaled(block, *to, true, false);
     else
-        scale(total, *to, false);
+        sum_scaled(block, *to, false, false);
 }
 #else
 static void sum(const grus_int8_block *block, const grus_int8_sums *to)

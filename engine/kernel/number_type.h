@@ -35,7 +35,7 @@ typedef struct grus_number_type {
     // As grus_rounded_bytes, grus_round_row and grus_panels_pack_rounded; NULL of types that do not round rows.
     size_t (*rounded_bytes)(const grus_kernel *kernel);
     float (*round_row)(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
-    void (*pack_rounded)(const grus_rounded_row *rows, const grus_panels *panels);
+    void (*pack_rounded)(const grus_rounded_row *rows, bool bounded, const grus_panels *panels);
     size_t (*passes)(const grus_weights *weights);
     // Gives back what the thread that multiplied holds of the processor; NULL: nothing.
     void (*leave)(void);

@@ -99,13 +99,13 @@ float grus_round_row(const grus_kernel *kernel, const float *row, size_t n, bool
     return kernel->type->round_row(kernel, row, n, bounded, to);
 }
 
-void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, size_t n)
+void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, bool bounded, size_t n)
 {
     const grus_kernel *kernel = panels->kernel;
     panels->n = n;
     panels->columns = columns;
     GRUS_ASSERT(kernel->type->pack_rounded && kernel->type->panels_bytes(kernel, n, columns) <= panels->bytes);
-    kernel->type->pack_rounded(rows, panels);
+    kernel->type->pack_rounded(rows, bounded, panels);
 }
 
 void grus_multiply(const grus_weights *weights, const grus_panels *panels, const grus_block *block, float beta,

@@ -42,8 +42,9 @@ void grus_panels_pack(grus_panels *panels, const grus_part_rows *parts, size_t n
 size_t grus_rounded_bytes(const grus_kernel *kernel);
 // Rounds n numbers of a row, as packing would, to n * grus_rounded_bytes; gives their scale. bounded: as of grus_part_rows.
 float grus_round_row(const grus_kernel *kernel, const float *row, size_t n, bool bounded, char *to);
-// Packs n rows of one part.
-void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, size_t n);
+// Packs n rows of one part, all of which were rounded as bounded or none.
+void grus_panels_pack_rounded(grus_panels *panels, const grus_rounded_row *rows, size_t columns, bool bounded,
+                              size_t n);
 
 // ---- products ----
 

@@ -64,6 +64,7 @@ typedef struct grus_int8_sums {
     size_t lanes, units; // units a multiple of the vectors' width
     int32_t *sums;       // (lanes, units)
     const float *lane_scales, *unit_scales;
+    bool even; // all lanes have the same scale
     bool onto;
     float *y;
     size_t ldy;

@@ -16,7 +16,7 @@
 #define dot JOIN(MODEL, dot)
 #define store JOIN(MODEL, store)
 #define add_up JOIN(MODEL, add_up)
-#define scale JOIN(MODEL, scale)
+#define sum_scaled JOIN(MODEL, sum_scaled)
 #define scales JOIN(MODEL, scales)
 #define load_scales JOIN(MODEL, load_scales)
 #define times JOIN(MODEL, times)
@@ -109,7 +109,7 @@ static void store(int32_t *to, totals from)
 #undef dot
 #undef store
 #undef add_up
-#undef scale
+#undef sum_scaled
 #undef scales
 #undef load_scales
 #undef times

@@ -110,7 +110,7 @@ static void answer_bytes(const grus_vector *v, uint64_t seed, size_t n, answers 
         sums[i] = (int32_t)(2147483647.0 * (double)random_float(&seed));
     memcpy(out->scaled[1], x, n < 3 * 16 ? n * sizeof *x : sizeof out->scaled[1]);
     for (size_t onto = 0; onto < 2; onto++)
-        v->scale_sums(&(grus_int8_sums){3, 16, sums, scales, scales + 3, onto, out->scaled[onto], 16});
+        v->scale_sums(&(grus_int8_sums){3, 16, sums, scales, scales + 3, false, onto, out->scaled[onto], 16});
 }
 
 // n labels before, a row of whole vectors of labels after, of which some are equally good.

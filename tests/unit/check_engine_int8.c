@@ -154,7 +154,7 @@ static void pack_rounded(const trial *t, const numbers *m, grus_panels *panels)
         rows[row].numbers = rounded + row * bytes;
         rows[row].scale = grus_round_row(t->kernel, m->at[row], m->k, t->bounded[0], rounded + row * bytes);
     }
-    grus_panels_pack_rounded(panels, rows, m->k, t->n);
+    grus_panels_pack_rounded(panels, rows, m->k, t->bounded[0], t->n);
     free(rows);
     free(rounded);
 }
