@@ -203,10 +203,18 @@ static void run_layers(grus_decoding *d, const grus_row *rows, size_t n)
         }
         grus_states_place_c(&d->states, d->side, layer, rows, n, d->parents.place);
         grus_panels_pack(d->panels, &(grus_part_rows){d->h_lane, cell->hidden, cell->bounded}, 1, d->parents.n_lanes);
-        grus_cell_run(cell, &(grus_cell_step){grus_whole_tiles(cell->kernel, d->parents.n_lanes), d->panels,
-                                              d->parents.first_row, d->parents.lane, d->gi_lane,
-                                              d->two_inputs ? d->more_lane : NULL, d->tabled_input ? n : 0, d->h_prev,
-                                              d->h_new, &d->cell_scratch, d->states.c_prev, d->states.c_new});
+        grus_cell_run(cell, &(grus_cell_step){.n = grus_whole_tiles(cell->kernel, d->parents.n_lanes),
+                                              .panels = d->panels,
+                                              .first_row = d->parents.first_row,
+                                              .lane = d->parents.lane,
+                                              .gi = d->gi_lane,
+                                              .more = d->two_inputs ? d->more_lane : NULL,
+                                              .tabled = d->tabled_input ? n : 0,
+                                              .h_prev = d->h_prev,
+                                              .h_new = d->h_new,
+                                              .scratch = &d->cell_scratch,
+                                              .c_prev = d->states.c_prev,
+                                              .c_new = d->states.c_new});
         d->stats->flops += grus_cell_step_flops(cell, d->parents.n_lanes, n);
     }
 }

@@ -1,5 +1,6 @@
-// encoder_pass.c: a pass over the plan: the backward one reads each sequence from its end, in the same slots. The input
-// products of a chunk of steps are one tall product (or a look-up in the table); only the recurrent one is stepwise.
+// encoder_pass.c: a pass over the plan: the backward one reads each sequence from its end, in the same slots. The inputs of a
+// chunk of steps are packed together. Their products are looked up in a table, or made in the steps where the weights
+// stay in the L2 cache, or are one tall product; the recurrent one is always stepwise.
 #include "config.h"
 
 #include "engine/encoder_pass.h"
@@ -24,6 +25,20 @@ static size_t widest_input(const grus_encoder *encoder)
 static size_t n_zeros(const grus_encoder *encoder)
 {
     return grus_max(encoder->cells->width, widest_input(encoder));
+}
+
+static bool are_narrow(const grus_encoder *encoder)
+{
+    bool narrow = true;
+    for (size_t i = 0; i < encoder->n_cells; i++)
+        narrow &= encoder->cells[i].narrow;
+    return narrow;
+}
+
+static bool list_gi(const grus_encoder *encoder, size_t rows, grus_arena *arena, grus_encoder_scratch *s)
+{
+    s->gi = NULL;
+    return are_narrow(encoder) || (s->gi = grus_arena_alloc(arena, rows * encoder->cells->width, sizeof *s->gi));
 }
 
 static bool list_c(const grus_encoder *encoder, size_t lanes, grus_arena *arena, grus_encoder_scratch *s)
@@ -55,10 +70,9 @@ bool grus_encoder_pass_list(const grus_encoder *encoder, size_t positions, size_
                             grus_encoder_scratch *s)
 {
     const grus_kernel *kernel = encoder->kernel;
-    size_t rows = chunk_rows(lanes), width = encoder->cells->width;
+    size_t rows = chunk_rows(lanes);
     s->panels = grus_panels_new(kernel, arena, lanes, encoder->hidden);
     s->input_panels = grus_panels_new(kernel, arena, rows, widest_input(encoder));
-    s->gi = grus_arena_alloc(arena, rows * width, sizeof(float));
     s->zeros = grus_arena_alloc(arena, n_zeros(encoder), sizeof(float));
     s->rows = grus_arena_alloc(arena, rows, sizeof *s->rows);
     s->h_prev = grus_arena_alloc(arena, lanes, sizeof *s->h_prev);
@@ -66,9 +80,10 @@ bool grus_encoder_pass_list(const grus_encoder *encoder, size_t positions, size_
     s->first_row = grus_arena_alloc(arena, lanes / kernel->tile + 1, sizeof *s->first_row);
     s->lane = grus_arena_alloc(arena, lanes, sizeof *s->lane);
     s->dump = grus_arena_alloc(arena, encoder->hidden, sizeof(float));
-    return s->panels && s->input_panels && s->gi && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row &&
-           s->lane && s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell) &&
-           list_c(encoder, lanes, arena, s) && list_rounded(encoder, positions, lanes, arena, s);
+    return s->panels && s->input_panels && s->zeros && s->rows && s->h_prev && s->h_new && s->first_row && s->lane &&
+           s->dump && grus_cell_scratch_list(encoder->cells, lanes, arena, &s->cell) &&
+           list_gi(encoder, rows, arena, s) && list_c(encoder, lanes, arena, s) &&
+           list_rounded(encoder, positions, lanes, arena, s);
 }
 
 void grus_encoder_pass_begin(const grus_encoder *encoder, size_t lanes, grus_encoder_scratch *s)
@@ -106,6 +121,12 @@ static bool is_tabled(const grus_encoder_pass *p, const grus_cell *cell)
     return cell->ih.table && !p->input;
 }
 
+// The steps make the input products, of packed rows.
+static bool is_stepwise(const grus_encoder_pass *p)
+{
+    return p->cell->narrow && !is_tabled(p, p->cell);
+}
+
 static const float *input_row(const grus_encoder_pass *p, const grus_cell *cell, size_t position)
 {
     return is_tabled(p, cell) ? cell->ih.table + p->ids[position] * cell->width
@@ -129,7 +150,8 @@ void grus_encoder_pass_round(grus_encoder_pass *p)
     }
 }
 
-// Fills scratch->rows with the input product of every slot of the steps [first, last); returns how many.
+// Fills scratch->rows with the input product of every slot of the steps [first, last), or packs what each reads into
+// scratch->input_panels for the steps; returns how many.
 static size_t input_products(const grus_encoder_pass *p, size_t first, size_t last)
 {
     const grus_cell *cell = p->cell;
@@ -151,6 +173,8 @@ static size_t input_products(const grus_encoder_pass *p, size_t first, size_t la
         grus_panels_pack_rounded(s->input_panels, s->rounded_rows, cell->input, p->input_bounded, n);
     else
         grus_panels_pack(s->input_panels, &(grus_part_rows){s->rows, cell->input, p->input_bounded}, 1, n);
+    if (is_stepwise(p))
+        return n;
     grus_product(cell->ih.rest, s->input_panels, 0, s->gi, cell->width);
     for (size_t i = 0; i < n; i++)
         s->rows[i] = s->gi + i * cell->width;
@@ -173,8 +197,8 @@ static void place_c(const grus_encoder_pass *p, const grus_lane_slot *slot, size
 }
 
 // States are written where they belong in the output and read from there in the next step. What a lane beyond its end
-// computes goes to the dump.
-static void run_step(const grus_encoder_pass *p, size_t step, const float *const *gi, size_t tabled)
+// computes goes to the dump. Its first slot is number `row` of the chunk's.
+static void run_step(const grus_encoder_pass *p, size_t step, size_t row, size_t rows)
 {
     const grus_lane_plan *plan = p->plan;
     grus_encoder_scratch *s = p->scratch;
@@ -189,8 +213,19 @@ static void run_step(const grus_encoder_pass *p, size_t step, const float *const
     grus_panels_pack(s->panels, &(grus_part_rows){s->h_prev, p->cell->hidden, p->cell->bounded}, 1, n);
     if (s->c)
         place_c(p, slot, n, active);
-    grus_cell_run(p->cell, &(grus_cell_step){n, s->panels, s->first_row, s->lane, gi, NULL, tabled, s->h_prev, s->h_new,
-                                             &s->cell, s->c ? s->c_prev : NULL, s->c ? s->c_new : NULL});
+    grus_cell_run(p->cell, &(grus_cell_step){.n = n,
+                                             .panels = s->panels,
+                                             .first_row = s->first_row,
+                                             .lane = s->lane,
+                                             .gi = is_stepwise(p) ? NULL : (const float *const *)s->rows + row,
+                                             .inputs = s->input_panels,
+                                             .first_input = row / p->cell->kernel->tile,
+                                             .tabled = is_tabled(p, p->cell) ? rows - row : 0,
+                                             .h_prev = s->h_prev,
+                                             .h_new = s->h_new,
+                                             .scratch = &s->cell,
+                                             .c_prev = s->c ? s->c_prev : NULL,
+                                             .c_new = s->c ? s->c_new : NULL});
     for (size_t lane = 0; lane < n; lane++)
         s->h_prev[lane] = s->h_new[lane];
 }
@@ -201,9 +236,9 @@ grus_status grus_encoder_pass_run(const grus_encoder_pass *p, const grus_work *w
         if (grus_stop_asked(work->stop))
             return grus_fail(work->error, GRUS_E_INTERRUPTED, NULL, NULL, "stopped");
         last = chunk_end(p, first);
-        const float *const *gi = p->scratch->rows, *const *end = gi + input_products(p, first, last);
-        for (size_t step = first; step < last; gi += step_rows(p, step), step++)
-            run_step(p, step, gi, is_tabled(p, p->cell) ? (size_t)(end - gi) : 0);
+        size_t row = 0, rows = input_products(p, first, last);
+        for (size_t step = first; step < last; row += step_rows(p, step++))
+            run_step(p, step, row, rows);
     }
     return GRUS_OK;
 }

@@ -14,7 +14,7 @@
 typedef struct grus_encoder_scratch {
     grus_panels *panels;       // (B, H)
     grus_panels *input_panels; // (chunk rows, layer input)
-    float *gi;                 // (chunk rows, width)
+    float *gi;                 // (chunk rows, width); NULL where all cells are narrow
     float *zeros;              // a row of zeros as long as any that is read
     const float **rows;        // (chunk rows): input rows, then gi rows
     // Of types that round rows where some layer has two directions, else NULL: what both read, (P) and the numbers (P, layer

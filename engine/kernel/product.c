@@ -48,6 +48,11 @@ size_t grus_weights_groups(const grus_weights *weights)
     return weights ? weights->groups : 0;
 }
 
+size_t grus_weights_bytes(const grus_weights *weights)
+{
+    return weights ? weights->kernel->type->weights_bytes(weights->kernel, weights->groups, &weights->parts) : 0;
+}
+
 size_t grus_weights_block(const grus_weights *weights, size_t of)
 {
     size_t groups =

@@ -17,11 +17,12 @@ grus_status grus_weights_pack(const grus_kernel *kernel, grus_arena *arena, grus
                               grus_error *error);
 
 // Of weights, all 0 for NULL: the size of a row of activations; the units; the floats that a product writes a row, which
-// are the units filled up to whole groups; and the groups.
+// are the units filled up to whole groups; the groups; and the bytes that all take.
 size_t grus_weights_in(const grus_weights *weights);
 size_t grus_weights_out(const grus_weights *weights);
 size_t grus_weights_width(const grus_weights *weights);
 size_t grus_weights_groups(const grus_weights *weights);
+size_t grus_weights_bytes(const grus_weights *weights);
 
 // How many groups stay in the L2 cache while all tiles pass over them: a multiple of `of`, and at least that.
 size_t grus_weights_block(const grus_weights *weights, size_t of);

@@ -50,11 +50,25 @@ grus_status grus_cell_add_biases(grus_cell *cell, grus_reading *reading, grus_ce
     return GRUS_OK;
 }
 
+void grus_cell_multiply_inputs(const grus_cell *cell, const grus_cell_step *step, size_t tile, size_t group,
+                               grus_gate_range gates)
+{
+    if (step->gi)
+        return;
+    size_t units = cell->kernel->units, passes = grus_weights_passes(cell->ih.rest);
+    for (size_t pass = 0; pass < passes; pass++)
+        for (size_t gate = gates.first; gate < gates.first + gates.n; gate++)
+            grus_multiply(cell->ih.rest, step->inputs,
+                          &(grus_block){gates.of * group + gate, step->first_input + tile, pass}, 0,
+                          step->scratch->gi + gate * units, gates.of * units);
+}
+
 void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
 {
     size_t units = cell->kernel->units, gates = cell->type->gates * units;
     for (size_t row = first; row < first + n; row++) {
-        grus_fetch_near(step->gi[row] + group * gates, gates);
+        if (step->gi)
+            grus_fetch_near(step->gi[row] + group * gates, gates);
         if (step->more)
             grus_fetch_near(step->more[row] + group * gates, gates);
         grus_fetch_near(step->h_prev[row] + group * units, units);

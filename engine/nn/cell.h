@@ -24,11 +24,13 @@ typedef struct grus_cell {
     grus_weights *weight_hn; // those whose products are with r * state, of types that have them, (., hidden)
     float *bias;             // (groups, gates, units)
     float *bias_hn;          // (groups, units): what is added to the product inside the reset, of types that have it
+    bool narrow;             // W_ih and W_hh stay in the L2 cache together: steps may multiply their own inputs
 } grus_cell;
 
 // Room for a step; which of it a type takes is its own.
 typedef struct grus_cell_scratch {
     float *acc; // products and gates of one group by one tile
+    float *gi;  // (tile, gates, units) input products of one group by one tile, where the step makes them
     // Of a reset before the product, for each row.
     float *reset, *update; // (rows, hidden), (rows, hidden)
     const float **rows;    // (rows) of reset
@@ -46,7 +48,9 @@ typedef struct grus_cell_step {
     const grus_panels *panels; // (n, hidden): the lanes' states
     const size_t *first_row;   // (n / tile + 1) the rows that go on from tile t are [first_row[t], first_row[t + 1])
     const uint32_t *lane;      // (rows) that the row goes on from, counted from its tile's first
-    const float *const *gi;    // (rows) of width: the input products, or
+    const float *const *gi;    // (rows) of width: the input products; NULL: the step makes them, of
+    const grus_panels *inputs; // what each lane's one row reads, in tiles like the step's from
+    size_t first_input;        // this one on
     const float *const *more;  // the other part of their sum; NULL where there is none
     size_t tabled; // of gi that are rows of the table: those of the step, and any that later steps will take; 0: none
     const float *const *h_prev; // (rows) of hidden: the lane's state
@@ -105,7 +109,7 @@ static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_
     size_t units = kernel->units, unit = part.group * units, gates = cell->type->gates;
     GRUS_ASSERT(part.n <= kernel->tile && part.group < cell->groups);
     for (size_t i = 0; i < part.n; i++) {
-        rows->gi[i] = step->gi[part.first + i] + gates * unit;
+        rows->gi[i] = step->gi ? step->gi[part.first + i] + gates * unit : step->scratch->gi + i * gates * units;
         rows->more[i] = step->more ? step->more[part.first + i] + gates * unit : NULL;
         rows->h_prev[i] = step->h_prev[part.first + i] + unit;
         rows->h_new[i] = step->h_new[part.first + i] + unit;
@@ -125,6 +129,9 @@ static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_
                         .h_new = rows->h_new};
 }
 
+// Makes the input products of some gates of a group for a tile, where the step does: what grus_cell_gates points to.
+void grus_cell_multiply_inputs(const grus_cell *cell, const grus_cell_step *step, size_t tile, size_t group,
+                               grus_gate_range gates);
 // Asks for what n rows from first on will read and write of one group to come into L1.
 void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group);
 // A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a gate

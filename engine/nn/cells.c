@@ -11,6 +11,8 @@
 #include "engine/nn/gru_before.h"
 #include "engine/nn/lstm.h"
 
+#define NARROW_BYTES ((size_t)640 << 10) // of weights, beside which a step's panels find room in the L2 cache
+
 static const grus_cell_type *const types[][2] = {
     [GRUS_CELL_GRU] = {[GRUS_RESET_AFTER] = &grus_gru, [GRUS_RESET_BEFORE] = &grus_gru_before},
     [GRUS_CELL_LSTM] = {[GRUS_RESET_AFTER] = &grus_lstm},
@@ -43,12 +45,18 @@ grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *p
     grus_matrix_drop(&ih);
     if (!status)
         status = cell->type->read(cell, reading, prefix, suffix, error);
+    if (!status)
+        cell->narrow = grus_weights_bytes(cell->ih.rest) + grus_weights_bytes(cell->weight_hh) +
+                           grus_weights_bytes(cell->weight_hn) <=
+                       NARROW_BYTES;
     return status;
 }
 
 bool grus_cell_scratch_list(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch)
 {
-    return cell->type->scratch(cell, rows, arena, scratch);
+    const grus_kernel *kernel = cell->kernel;
+    scratch->gi = grus_arena_alloc(arena, cell->type->gates * kernel->tile * kernel->units, sizeof *scratch->gi);
+    return scratch->gi && cell->type->scratch(cell, rows, arena, scratch);
 }
 
 void grus_cell_run(const grus_cell *cell, const grus_cell_step *step)

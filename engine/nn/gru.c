@@ -75,6 +75,7 @@ static void run_group(const grus_cell *cell, const grus_cell_step *step, size_t 
     const grus_kernel *kernel = cell->kernel;
     size_t units = kernel->units, tile = kernel->tile, passes = grus_weights_passes(cell->weight_hh);
     size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
+    grus_cell_multiply_inputs(cell, step, tile_number, group, (grus_gate_range){0, GATES, GATES});
     for (size_t pass = 0; pass < passes; pass++)
         for (size_t gate = 0; gate < GATES; gate++) {
             if (pass == 0)

@@ -68,6 +68,7 @@ static void reset_group(const grus_cell *cell, const grus_cell_step *step, size_
     const grus_kernel *kernel = cell->kernel;
     size_t units = kernel->units, tile = kernel->tile, passes = grus_weights_passes(cell->weight_hh);
     size_t first = step->first_row[tile_number], last = step->first_row[tile_number + 1];
+    grus_cell_multiply_inputs(cell, step, tile_number, group, (grus_gate_range){0, EARLY, GATES});
     for (size_t pass = 0; pass < passes; pass++)
         for (size_t gate = 0; gate < EARLY; gate++) {
             if (pass == 0)
@@ -86,13 +87,14 @@ static void reset_group(const grus_cell *cell, const grus_cell_step *step, size_
 static void update_part(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
     const grus_kernel *kernel = cell->kernel;
-    size_t passes = grus_weights_passes(cell->weight_hn);
+    size_t passes = grus_weights_passes(cell->weight_hn), tile = part.first / kernel->tile;
     GRUS_ASSERT(part.first % kernel->tile == 0);
+    grus_cell_multiply_inputs(cell, step, tile, part.group, (grus_gate_range){EARLY, 1, GATES});
     for (size_t pass = 0; pass < passes; pass++) {
         if (pass + 1 == passes)
             grus_cell_fetch_rows(cell, step, part.first, part.n, part.group);
-        grus_multiply(cell->weight_hn, step->scratch->panels,
-                      &(grus_block){part.group, part.first / kernel->tile, pass}, 0, step->scratch->acc, kernel->units);
+        grus_multiply(cell->weight_hn, step->scratch->panels, &(grus_block){part.group, tile, pass}, 0,
+                      step->scratch->acc, kernel->units);
     }
     run_gates(cell, step, part, kernel->vector->update_gates);
 }
