@@ -323,7 +323,8 @@ static void pack_lane(const lane_part *p, float inverse)
             memcpy(to, p->rounded + first * bytes, n * bytes);
         else if (made)
             p->kernel->vector->quantise(type->element, p->row + first, n, inverse, to);
-        fill_zeros(type, to + made * bytes, depth - made);
+        if (made < depth)
+            fill_zeros(type, to + made * bytes, depth - made);
     }
 }
 
@@ -383,14 +384,19 @@ void grus_int8_pack_rounded(const grus_rounded_row *rows, bool bounded, const gr
     const grus_kernel *kernel = panels->kernel;
     size_t tile = kernel->tile, row_bytes = panels->columns * element_bytes(type_of(kernel));
     const rows_plan *plan = plan_rows(panels, &(grus_parts){1, {panels->columns}}, bounded);
-    for (size_t row = 0; row < grus_whole_tiles(kernel, panels->n); row++) {
-        grus_rounded_row from = row < panels->n ? rows[row] : (grus_rounded_row){NULL, 0};
-        tile_data to = find_tile(plan, row / tile);
-        const char *next = row + tile < panels->n ? rows[row + tile].numbers : NULL;
-        for (size_t i = 0; i < row_bytes && next; i += GRUS_ALIGN)
-            __builtin_prefetch(next + i);
-        to.scales[row % tile] = bounded ? bounded_scale.scale : from.scale;
-        pack_lane(&(lane_part){kernel, NULL, from.numbers, panels->columns, 0, row % tile, to.numbers}, 0);
+    for (size_t first = 0; first < panels->n; first += tile) {
+        tile_data to = find_tile(plan, first / tile);
+        lane_part p = {.kernel = kernel, .columns = panels->columns, .tile = to.numbers};
+        for (p.lane = 0; p.lane < tile; p.lane++) {
+            size_t row = first + p.lane;
+            grus_rounded_row from = row < panels->n ? rows[row] : (grus_rounded_row){NULL, 0};
+            const char *next = row + tile < panels->n ? rows[row + tile].numbers : NULL;
+            for (size_t i = 0; i < row_bytes && next; i += GRUS_ALIGN)
+                __builtin_prefetch(next + i);
+            to.scales[p.lane] = bounded ? bounded_scale.scale : from.scale;
+            p.rounded = from.numbers;
+            pack_lane(&p, 0);
+        }
     }
 }
 
