@@ -28,6 +28,8 @@ typedef struct grus_gates {
     float *scratch;             // (n, width)
     size_t n;                   // rows
     const uint32_t *lane;       // (n) of acc: whose state the row goes on from
+    size_t gi_at;               // where in rows of gi and more these units begin, and
+    size_t at;                  // where in all others
     const float *const *gi;     // (n) of (3, width)
     const float *const *more;   // (n) of (3, width): the other part of gi, added to it; or NULL
     const float *const *h_prev; // (n) of (width): that state
@@ -35,8 +37,9 @@ typedef struct grus_gates {
     // Other activations than sigma and tanh.
     bool hard; // clip(0.2 x + 0.5, 0, 1) for sigma
     grus_cell_activation activation;
-    // Of reset_gates and update_gates, (n) of (width): r * h_prev, and what z is taken of.
-    float *const *reset, *const *update;
+    // Of reset_gates and update_gates, (n) of (width), ld floats apart: r * h_prev, and what z is taken of.
+    float *reset, *update;
+    size_t ld;
     // Of lstm_gates, (n) of (width): c before the step and behind it, which may be the same row.
     const float *const *c_prev;
     float *const *c_new;

@@ -42,8 +42,9 @@ static inline void update_gate(gate_input z, const float *n, const float *h, siz
 
 static inline gate_input input_of(const grus_gates *g, bool more, size_t row, size_t gate)
 {
-    return (gate_input){g->gi[row] + gate * g->width, more ? g->more[row] + gate * g->width : NULL,
-                        g->bias + gate * g->width, g->acc + (gate * g->lanes + g->lane[row]) * g->width};
+    size_t at = g->gi_at + gate * g->width;
+    return (gate_input){g->gi[row] + at, more ? g->more[row] + at : NULL, g->bias + gate * g->width,
+                        g->acc + (gate * g->lanes + g->lane[row]) * g->width};
 }
 
 // A gate, and the activation of a candidate, as they are asked for.
@@ -82,8 +83,8 @@ static void run_any_gates(const grus_gates *g)
         for (size_t i = 0; i < g->units; i += LANES)
             any_reset_gate(g, r, n, i, scratch, g->units - i);
         for (size_t i = 0; i < g->units; i += LANES)
-            any_update(g, add_up(z, i, g->units - i), load_upto(scratch + i, g->units - i), g->h_prev[row] + i,
-                       g->h_new[row] + i, g->units - i);
+            any_update(g, add_up(z, i, g->units - i), load_upto(scratch + i, g->units - i), g->h_prev[row] + g->at + i,
+                       g->h_new[row] + g->at + i, g->units - i);
     }
 }
 
@@ -103,8 +104,8 @@ static inline __attribute__((always_inline)) void run_gates(const grus_gates *al
     }
     for (size_t row = 0; row < g.n; row++) {
         gate_input z = input_of(&g, more, row, 1);
-        const float *n = g.scratch + row * g.width, *h = g.h_prev[row];
-        float *to = g.h_new[row];
+        const float *n = g.scratch + row * g.width, *h = g.h_prev[row] + g.at;
+        float *to = g.h_new[row] + g.at;
         size_t i = 0;
         for (; i + LANES <= units; i += LANES)
             update_gate(z, n, h, i, to, LANES);
@@ -143,8 +144,8 @@ static inline __attribute__((always_inline)) void run_reset(const grus_gates *al
     const grus_gates g = *all;
     for (size_t row = 0; row < g.n; row++) {
         gate_input r = input_of(&g, more, row, 0), z = input_of(&g, more, row, 1);
-        const float *h = g.h_prev[row];
-        float *reset = g.reset[row], *update = g.update[row];
+        const float *h = g.h_prev[row] + g.at;
+        float *reset = g.reset + row * g.ld + g.at, *update = g.update + row * g.ld + g.at;
         for (size_t i = 0; i < units; i += LANES) {
             size_t count = units - i;
             vec x = add_up(r, i, count);
@@ -168,8 +169,8 @@ static inline __attribute__((always_inline)) void run_update(const grus_gates *a
     for (size_t row = 0; row < g.n; row++) {
         gate_input n = input_of(&g, more, row, 2);
         n.acc = g.acc + row * g.width;
-        const float *h = g.h_prev[row], *update = g.update[row];
-        float *to = g.h_new[row];
+        const float *h = g.h_prev[row] + g.at, *update = g.update + row * g.ld + g.at;
+        float *to = g.h_new[row] + g.at;
         for (size_t i = 0; i < units; i += LANES) {
             size_t count = units - i;
             vec x = add_up(n, i, count), z = load_upto(update + i, count), p, q;

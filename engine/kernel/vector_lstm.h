@@ -40,8 +40,8 @@ static inline __attribute__((always_inline)) void run_lstm(const grus_gates *all
     const grus_gates g = *all;
     for (size_t row = 0; row < g.n; row++) {
         gate_input i = input_of(&g, more, row, 0), f = input_of(&g, more, row, 1), n = input_of(&g, more, row, 2);
-        const float *c = g.c_prev[row];
-        float *to = g.c_new[row];
+        const float *c = g.c_prev[row] + g.at;
+        float *to = g.c_new[row] + g.at;
         size_t at = 0;
         for (; at + LANES <= units; at += LANES)
             cell_gates(i, f, n, c, at, to, LANES);
@@ -50,8 +50,8 @@ static inline __attribute__((always_inline)) void run_lstm(const grus_gates *all
     }
     for (size_t row = 0; row < g.n; row++) {
         gate_input o = input_of(&g, more, row, 3);
-        const float *c = g.c_new[row];
-        float *to = g.h_new[row];
+        const float *c = g.c_new[row] + g.at;
+        float *to = g.h_new[row] + g.at;
         size_t at = 0;
         for (; at + LANES <= units; at += LANES)
             output_gate(o, c, at, to, LANES);

@@ -30,7 +30,9 @@ typedef struct grus_cell {
 // Room for a step; which of it a type takes is its own.
 typedef struct grus_cell_scratch {
     float *acc; // products and gates of one group by one tile
-    float *gi;  // (tile, gates, units) input products of one group by one tile, where the step makes them
+    // (tile, gates, units) input products of one group by one tile, where the step makes them; and its (tile) rows.
+    float *gi;
+    const float **gi_rows;
     // Of a reset before the product, for each row.
     float *reset, *update; // (rows, hidden), (rows, hidden)
     const float **rows;    // (rows) of reset
@@ -95,25 +97,12 @@ typedef struct grus_cell_part {
     size_t first, n, group;
 } grus_cell_part;
 
-// What gates point to.
-typedef struct grus_cell_rows {
-    const float *gi[GRUS_MAX_TILE], *more[GRUS_MAX_TILE], *h_prev[GRUS_MAX_TILE];
-    float *h_new[GRUS_MAX_TILE];
-} grus_cell_rows;
-
 // The gates of a part: all that the step and the cell say of them. What lies in a type's own scratch it sets itself.
-static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part,
-                                         grus_cell_rows *rows)
+static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
     const grus_kernel *kernel = cell->kernel;
-    size_t units = kernel->units, unit = part.group * units, gates = cell->type->gates;
+    size_t units = kernel->units, unit = part.group * units, first = part.first, gates = cell->type->gates;
     GRUS_ASSERT(part.n <= kernel->tile && part.group < cell->groups);
-    for (size_t i = 0; i < part.n; i++) {
-        rows->gi[i] = step->gi ? step->gi[part.first + i] + gates * unit : step->scratch->gi + i * gates * units;
-        rows->more[i] = step->more ? step->more[part.first + i] + gates * unit : NULL;
-        rows->h_prev[i] = step->h_prev[part.first + i] + unit;
-        rows->h_new[i] = step->h_new[part.first + i] + unit;
-    }
     return (grus_gates){.lanes = kernel->tile,
                         .width = units,
                         .units = grus_min(units, cell->hidden - unit),
@@ -122,11 +111,15 @@ static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_
                         .hard = cell->config.gate_activation == GRUS_GATE_HARD_SIGMOID,
                         .activation = cell->config.activation,
                         .n = part.n,
-                        .lane = step->lane + part.first,
-                        .gi = rows->gi,
-                        .more = step->more ? rows->more : NULL,
-                        .h_prev = rows->h_prev,
-                        .h_new = rows->h_new};
+                        .lane = step->lane + first,
+                        .gi_at = step->gi ? gates * unit : 0,
+                        .at = unit,
+                        .gi = step->gi ? step->gi + first : step->scratch->gi_rows,
+                        .more = step->more ? step->more + first : NULL,
+                        .h_prev = step->h_prev + first,
+                        .h_new = step->h_new + first,
+                        .c_prev = step->c_prev ? step->c_prev + first : NULL,
+                        .c_new = step->c_new ? step->c_new + first : NULL};
 }
 
 // Makes the input products of some gates of a group for a tile, where the step does: what grus_cell_gates points to.

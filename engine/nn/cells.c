@@ -54,9 +54,14 @@ grus_status grus_cell_read(grus_cell *cell, grus_reading *reading, const char *p
 
 bool grus_cell_scratch_list(const grus_cell *cell, size_t rows, grus_arena *arena, grus_cell_scratch *scratch)
 {
-    const grus_kernel *kernel = cell->kernel;
-    scratch->gi = grus_arena_alloc(arena, cell->type->gates * kernel->tile * kernel->units, sizeof *scratch->gi);
-    return scratch->gi && cell->type->scratch(cell, rows, arena, scratch);
+    size_t tile = cell->kernel->tile, row = cell->type->gates * cell->kernel->units;
+    scratch->gi = grus_arena_alloc(arena, tile * row, sizeof *scratch->gi);
+    scratch->gi_rows = grus_arena_alloc(arena, tile, sizeof *scratch->gi_rows);
+    if (!scratch->gi || !scratch->gi_rows || !cell->type->scratch(cell, rows, arena, scratch))
+        return false;
+    for (size_t i = 0; i < tile && !grus_arena_counts(arena); i++)
+        scratch->gi_rows[i] = scratch->gi + i * row;
+    return true;
 }
 
 void grus_cell_run(const grus_cell *cell, const grus_cell_step *step)

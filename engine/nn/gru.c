@@ -62,8 +62,7 @@ static uint64_t gru_flops(const grus_cell *cell, size_t lanes, size_t rows)
 static void run_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
     size_t units = cell->kernel->units;
-    grus_cell_rows rows;
-    grus_gates gates = grus_cell_gates(cell, step, part, &rows);
+    grus_gates gates = grus_cell_gates(cell, step, part);
     gates.bias_hn = cell->bias_hn + part.group * units;
     gates.scratch = step->scratch->acc + GATES * cell->kernel->tile * units;
     cell->kernel->vector->gates(&gates);

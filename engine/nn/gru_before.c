@@ -49,16 +49,10 @@ static uint64_t before_flops(const grus_cell *cell, size_t lanes, size_t rows)
 static void run_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part,
                       void half(const grus_gates *gates))
 {
-    size_t unit = part.group * cell->kernel->units;
-    grus_cell_rows rows;
-    grus_gates gates = grus_cell_gates(cell, step, part, &rows);
-    float *reset[GRUS_MAX_TILE], *update[GRUS_MAX_TILE];
-    for (size_t i = 0; i < part.n; i++) {
-        reset[i] = step->scratch->reset + (part.first + i) * cell->hidden + unit;
-        update[i] = step->scratch->update + (part.first + i) * cell->hidden + unit;
-    }
-    gates.reset = reset;
-    gates.update = update;
+    grus_gates gates = grus_cell_gates(cell, step, part);
+    gates.ld = cell->hidden;
+    gates.reset = step->scratch->reset + part.first * gates.ld;
+    gates.update = step->scratch->update + part.first * gates.ld;
     half(&gates);
 }
 

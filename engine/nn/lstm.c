@@ -36,17 +36,7 @@ static uint64_t lstm_flops(const grus_cell *cell, size_t lanes, size_t rows)
 
 static void run_gates(const grus_cell *cell, const grus_cell_step *step, grus_cell_part part)
 {
-    size_t unit = part.group * cell->kernel->units;
-    grus_cell_rows rows;
-    grus_gates gates = grus_cell_gates(cell, step, part, &rows);
-    const float *c_prev[GRUS_MAX_TILE];
-    float *c_new[GRUS_MAX_TILE];
-    for (size_t i = 0; i < part.n; i++) {
-        c_prev[i] = step->c_prev[part.first + i] + unit;
-        c_new[i] = step->c_new[part.first + i] + unit;
-    }
-    gates.c_prev = c_prev;
-    gates.c_new = c_new;
+    grus_gates gates = grus_cell_gates(cell, step, part);
     cell->kernel->vector->lstm_gates(&gates);
 }
 

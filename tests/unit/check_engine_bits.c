@@ -136,7 +136,7 @@ static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned
 {
     float acc[4 * ROWS * MOST], bias[4 * MOST], hn[MOST], gi[ROWS * 4 * MOST], h[ROWS * MOST], scratch[ROWS * MOST];
     const float *gi_of[ROWS], *more_of[ROWS], *h_of[ROWS];
-    float *new_of[ROWS], *reset_of[ROWS], *update_of[ROWS], *cell_of[ROWS];
+    float *new_of[ROWS], *cell_of[ROWS];
     uint32_t lane[ROWS];
     fill(&seed, acc, 4 * ROWS * n, 2);
     fill(&seed, bias, 4 * n, 2);
@@ -148,8 +148,6 @@ static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned
         more_of[row] = gi + (ROWS - 1 - row) * 4 * n;
         h_of[row] = h + row * n;
         new_of[row] = out->gates[0] + row * n;
-        reset_of[row] = out->gates[1] + row * n;
-        update_of[row] = out->gates[2] + row * n;
         lane[row] = ROWS - 1 - row;
     }
     grus_gates g = {.lanes = ROWS,
@@ -166,8 +164,9 @@ static void answer_gates(const grus_vector *v, uint64_t seed, size_t n, unsigned
                     .h_prev = h_of,
                     .h_new = new_of,
                     .hard = how & 2,
-                    .reset = reset_of,
-                    .update = update_of,
+                    .reset = out->gates[1],
+                    .update = out->gates[2],
+                    .ld = n,
                     .c_prev = h_of,
                     .c_new = cell_of,
                     .activation = how & 4 ? (how & 2 ? GRUS_CELL_RELU : GRUS_CELL_LINEAR) : GRUS_CELL_TANH};
