@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/kernel/product.h"
 
 // Sums over k are cut into passes of this depth, in order, so that a tile of activations stays in the L1 cache while
 // weight panels pass over it. A constant: the order of summation is the same for every batch.
@@ -52,14 +51,6 @@ static void clear_lanes(float *panel, size_t tile, size_t from, size_t columns)
             panel[k * tile + lane] = 0;
 }
 
-// Rows may come from anywhere in memory, one of a table each: asked for all at once, they come at the pace of its
-// bandwidth and not of its latency.
-static void fetch_rows(const grus_part_rows *part, size_t first, size_t n)
-{
-    for (size_t row = first; row < first + n; row++)
-        grus_fetch(part->rows[row], part->columns);
-}
-
 void grus_float32_pack_rows(const grus_part_rows *parts, size_t n_parts, const grus_panels *panels)
 {
     size_t tile = panels->kernel->tile, n = panels->n;
@@ -70,8 +61,6 @@ void grus_float32_pack_rows(const grus_part_rows *parts, size_t n_parts, const g
             const float *rows[GRUS_MAX_TILE];
             for (size_t lane = 0; lane < tile; lane++)
                 rows[lane] = parts[part].rows[first + grus_min(lane, lanes - 1)];
-            if (first + tile < n)
-                fetch_rows(parts + part, first + tile, grus_min(tile, n - first - tile));
             panels->kernel->vector->pack(tile, parts[part].columns, rows, panel);
             clear_lanes(panel, tile, lanes, parts[part].columns);
             panel += parts[part].columns * tile;
