@@ -71,15 +71,18 @@ void grus_multiply(const grus_weights *weights, const grus_panels *panels, const
 // processor's tiles there.
 void grus_kernel_leave(const grus_kernel *kernel);
 
+// Of functions that only ask for lines: gcc takes them for functions without effect, and drops calls that it does not inline.
+#define GRUS_FETCHES inline __attribute__((always_inline))
+
 // Asks for floats that will soon be read to come into L2.
-static inline void grus_fetch(const float *from, size_t count)
+static GRUS_FETCHES void grus_fetch(const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i, 0, 2);
 }
 
 // Into L1.
-static inline void grus_fetch_near(const float *from, size_t count)
+static GRUS_FETCHES void grus_fetch_near(const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i += GRUS_ALIGN / sizeof *from)
         __builtin_prefetch(from + i);

@@ -1,4 +1,4 @@
-// cell.c: what the kinds of cells share: reading by names, and asking for rows ahead of time.
+// cell.c: what the kinds of cells share: reading by names, and the input products that a step makes.
 #include "config.h"
 
 #include "engine/nn/cell.h"
@@ -61,28 +61,4 @@ void grus_cell_multiply_inputs(const grus_cell *cell, const grus_cell_step *step
             grus_multiply(cell->ih.rest, step->inputs,
                           &(grus_block){gates.of * group + gate, step->first_input + tile, pass}, 0,
                           step->scratch->gi + gate * units, gates.of * units);
-}
-
-void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group)
-{
-    size_t units = cell->kernel->units, gates = cell->type->gates * units;
-    for (size_t row = first; row < first + n; row++) {
-        if (step->gi)
-            grus_fetch_near(step->gi[row] + group * gates, gates);
-        if (step->more)
-            grus_fetch_near(step->more[row] + group * gates, gates);
-        grus_fetch_near(step->h_prev[row] + group * units, units);
-        grus_fetch_near(step->h_new[row] + group * units, units);
-        if (step->c_prev) {
-            grus_fetch_near(step->c_prev[row] + group * units, units);
-            grus_fetch_near(step->c_new[row] + group * units, units);
-        }
-    }
-}
-
-void grus_cell_fetch_tabled(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t row)
-{
-    size_t units = cell->kernel->units, end = grus_min(step->tabled, first + cell->kernel->tile);
-    for (; first < end; first++)
-        grus_fetch(step->gi[first] + row * units, units);
 }

@@ -126,9 +126,32 @@ static inline grus_gates grus_cell_gates(const grus_cell *cell, const grus_cell_
 void grus_cell_multiply_inputs(const grus_cell *cell, const grus_cell_step *step, size_t tile, size_t group,
                                grus_gate_range gates);
 // Asks for what n rows from first on will read and write of one group to come into L1.
-void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n, size_t group);
+static GRUS_FETCHES void grus_cell_fetch_rows(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t n,
+                                              size_t group)
+{
+    size_t units = cell->kernel->units, gates = cell->type->gates * units;
+    for (size_t row = first; row < first + n; row++) {
+        if (step->gi)
+            grus_fetch_near(step->gi[row] + group * gates, gates);
+        if (step->more)
+            grus_fetch_near(step->more[row] + group * gates, gates);
+        grus_fetch_near(step->h_prev[row] + group * units, units);
+        grus_fetch_near(step->h_new[row] + group * units, units);
+        if (step->c_prev) {
+            grus_fetch_near(step->c_prev[row] + group * units, units);
+            grus_fetch_near(step->c_new[row] + group * units, units);
+        }
+    }
+}
+
 // A table may lie outside of all caches: what the rows from first on, the next tile's, want of it goes into L2, a gate
 // (number `row` of all groups') at a time, since lines that are waited for keep the micro-kernel's own out.
-void grus_cell_fetch_tabled(const grus_cell *cell, const grus_cell_step *step, size_t first, size_t row);
+static GRUS_FETCHES void grus_cell_fetch_tabled(const grus_cell *cell, const grus_cell_step *step, size_t first,
+                                                size_t row)
+{
+    size_t units = cell->kernel->units, end = grus_min(step->tabled, first + cell->kernel->tile);
+    for (; first < end; first++)
+        grus_fetch(step->gi[first] + row * units, units);
+}
 
 #endif
