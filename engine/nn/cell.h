@@ -131,11 +131,12 @@ static GRUS_FETCHES void grus_cell_fetch_rows(const grus_cell *cell, const grus_
 {
     size_t units = cell->kernel->units, gates = cell->type->gates * units;
     for (size_t row = first; row < first + n; row++) {
-        if (step->gi)
+        if (step->gi) {
             grus_fetch_near(step->gi[row] + group * gates, gates);
+            grus_fetch_near(step->h_prev[row] + group * units, units);
+        }
         if (step->more)
             grus_fetch_near(step->more[row] + group * gates, gates);
-        grus_fetch_near(step->h_prev[row] + group * units, units);
         grus_fetch_near(step->h_new[row] + group * units, units);
         if (step->c_prev) {
             grus_fetch_near(step->c_prev[row] + group * units, units);
