@@ -1,12 +1,15 @@
-// check_api.c: what a caller can ask of a model, descriptions, words, stops, structs of other sizes, and benchmarks.
+// check_api.c: what a caller can ask of a model, descriptions, words, stops, structs of other sizes, benchmarks,
+// and the bins in which a run's numbers are counted.
 #include "config.h"
 
 #include <check.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/survey_tally.h"
 #include "base/sized.h"
 #include "grus.h"
 
@@ -405,6 +408,37 @@ START_TEST(a_benchmark_tells_where_it_is)
 }
 END_TEST
 
+// ---- the bins of a run's page ----
+
+// Every number lies in the bin that its own value says, however often the bins doubled behind it; the order is nothing.
+START_TEST(a_tally_counts_each_number_in_its_bin)
+{
+    enum { NUMBERS = 2000 };
+    static double numbers[NUMBERS];
+    static grus_tally tally, backwards;
+    grus_tally_begin(&tally, -20);
+    grus_tally_begin(&backwards, -20);
+    for (size_t i = 0; i < NUMBERS; i++)
+        numbers[i] = ldexp(((double)(i * 7919 % 2001) - 1000.3) / 1000, (int)(12 * i / NUMBERS));
+    for (size_t i = 0; i < NUMBERS; i++) {
+        grus_tally_add(&tally, numbers[i]);
+        grus_tally_add(&backwards, numbers[NUMBERS - 1 - i]);
+    }
+    ck_assert_uint_eq(tally.n, NUMBERS);
+    ck_assert_int_gt(tally.exponent, -20);
+    ck_assert_int_lt(tally.first, 0);
+    for (int64_t bin = 0; bin <= tally.top; bin++) {
+        uint64_t expected = 0;
+        for (size_t i = 0; i < NUMBERS; i++)
+            expected += floor(ldexp(numbers[i], -tally.exponent)) == (double)(tally.first + bin);
+        ck_assert_uint_eq(tally.counts[bin], expected);
+    }
+    ck_assert_int_eq(tally.exponent, backwards.exponent);
+    ck_assert_int_eq(tally.first, backwards.first);
+    ck_assert_mem_eq(tally.counts, backwards.counts, sizeof tally.counts);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api");
@@ -420,6 +454,9 @@ int main(void)
     tcase_add_test(descriptions, cells_are_described);
     tcase_add_test(descriptions, directions_are_described);
     tcase_add_test(descriptions, a_shard_is_described_as_json);
+    TCase *tallies = tcase_create("tallies");
+    suite_add_tcase(suite, tallies);
+    tcase_add_test(tallies, a_tally_counts_each_number_in_its_bin);
     TCase *calls = tcase_create("calls");
     suite_add_tcase(suite, calls);
     tcase_add_test(calls, words_end_with_null);
